@@ -1,0 +1,7 @@
+"""Automatic ICD coding: ISD (Zhou et al., ACL 2021) from hospital files to tracked results.
+
+The rooms, each importing only from those before it:
+data > text > embeddings > models > training > evaluation > reports; `pipelines` orders them.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Hospital files in, tables of notes, codes and titles out."""

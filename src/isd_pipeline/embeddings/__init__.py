@@ -1,0 +1,1 @@
+"""Vectors for words and codes, learned from the notes."""

@@ -1,0 +1,1 @@
+"""Scores, metrics, thresholds: nothing here trains or writes."""

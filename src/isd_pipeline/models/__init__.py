@@ -1,0 +1,1 @@
+"""Networks: token numbers in, one logit per code out."""

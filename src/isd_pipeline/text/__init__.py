@@ -1,0 +1,1 @@
+"""Notes into tokens that know where they stand, and tokens into numbers."""
