@@ -1,0 +1,63 @@
+# make demo: from a fresh clone to a report page.  make test: the whole suite.  make help: the rest.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DO_NOT_TRACK := true
+export KEDRO_DISABLE_TELEMETRY := 1
+export DVC_NO_ANALYTICS := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export ITERATIVE_DO_NOT_TRACK := 1
+# Two cores: one thread a process unless a stage asks for more; the same sums in the same order.
+export OMP_NUM_THREADS ?= 1
+
+CODIESP ?= ../shared/data/codiesp/codiesp_v4.zip
+
+.PHONY: help environment demo real test test-slow lint mlflow clean
+.DEFAULT_GOAL := help
+
+help:  ## what each target does
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+environment: $(VENV)/installed  ## the Python environment, from requirements.lock
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	@echo "Making the environment in $(VENV) (two to four minutes, once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' requirements.lock)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+demo: environment  ## the synthetic hospital through the whole pipeline, to a report page
+	@dvc repro
+	@isd summary synthetic
+
+real: environment data/01_raw/codiesp_full/codiesp_v4.zip data/01_raw/codiesp_50/codiesp_v4.zip  ## the same on CodiEsp: CODIESP=path/to/codiesp_v4.zip
+	@dvc repro studies/codiesp/dvc.yaml
+	@isd summary codiesp_50
+	@isd summary codiesp_full
+
+data/01_raw/%/codiesp_v4.zip:
+	@test -f "$(CODIESP)" || { echo "$(CODIESP): not there. docs/data.md says how to get CodiEsp; then: make real CODIESP=path/to/codiesp_v4.zip"; exit 1; }
+	@mkdir -p $(@D)
+	@ln -sfn "$(abspath $(CODIESP))" $@
+
+test: environment  ## every check and the whole test suite
+	@ruff check . && ruff format --check .
+	@mypy
+	@lint-imports
+	@python -m pytest
+
+test-slow: environment  ## the tests that take minutes
+	@python -m pytest -m slow
+
+lint: environment  ## format, then check
+	@ruff format . && ruff check --fix . && mypy && lint-imports
+
+mlflow: environment  ## the comparison of all runs, at http://127.0.0.1:5000
+	@echo "http://127.0.0.1:5000"
+	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --host 127.0.0.1 --port 5000 --workers 1 --backend-store-uri sqlite:///mlflow.db
+
+clean:  ## remove what runs made, keep data and the environment
+	rm -rf scratch mlruns .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,99 @@
+"""`isd`: what a user asks for that is no pipeline stage."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import webbrowser
+from pathlib import Path
+
+import click
+import yaml
+
+from isd_pipeline.cli import one_line
+from isd_pipeline.pipelines.configuration import read_config
+from isd_pipeline.pipelines.studies import write_study
+from isd_pipeline.pipelines.tracking import Tracker, TrackingSettings
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Automatic ICD coding with ISD: look at results, compare runs."""
+
+
+@main.command()
+@click.argument("cohort")
+@one_line
+def summary(cohort: str) -> None:
+    """Say where the report of COHORT lies and how to compare its runs."""
+    report = Path("data/08_reporting", cohort, "report.html")
+    if not report.exists():
+        raise FileNotFoundError(
+            f"{report}: not there yet. Make it with `kedro run --pipelines=report "
+            f"--params cohort={cohort}`, or let `dvc repro` make all that is missing"
+        )
+    click.echo((report.parent / "results.md").read_text(encoding="utf-8"))
+    click.echo(f"Report page:   {report.resolve()}")
+    click.echo(f"Compare runs:  {Path(sys.argv[0])} compare {cohort}")
+
+
+@main.command()
+@click.argument("cohort")
+@click.option("--browser/--no-browser", default=True, help="Open the page, or only print it.")
+@one_line
+def compare(cohort: str, browser: bool) -> None:
+    """Serve MLflow on this machine and open its compare page with the runs of COHORT."""
+    settings = _tracking_settings()
+    link = Tracker(settings).compare_link(cohort)
+    server = _serve(settings)
+    try:
+        _wait_for(settings.ui, server)
+        click.echo(f"{link}\nCtrl-C stops the server.")
+        if browser:
+            webbrowser.open(link)
+        server.wait()
+    finally:
+        server.terminate()
+
+
+@main.command()
+@click.argument("name")
+@one_line
+def study(name: str) -> None:
+    """Write studies/NAME/dvc.yaml from the root's dvc.yaml and studies/NAME/study.yaml."""
+    click.echo(write_study(name))
+
+
+def _tracking_settings() -> TrackingSettings:
+    path = Path("conf/base/tracking.yml")
+    return read_config(TrackingSettings, yaml.safe_load(path.read_text()), str(path))
+
+
+def _serve(settings: TrackingSettings) -> subprocess.Popen[bytes]:
+    """MLflow's server, for this machine alone."""
+    port = settings.ui.rpartition(":")[2]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", port]
+    command += ["--workers", "1", "--backend-store-uri", settings.uri]
+    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+
+
+def _wait_for(address: str, server: subprocess.Popen[bytes], seconds: int = 60) -> None:
+    for _ in range(seconds):
+        if server.poll() is not None:
+            raise OSError(f"MLflow's server did not start; is another one at {address}?")
+        try:
+            urllib.request.urlopen(f"{address}/health", timeout=1).close()
+        except (urllib.error.URLError, OSError):
+            time.sleep(1)
+        else:
+            return
+    raise TimeoutError(f"MLflow's server at {address} gave no answer in {seconds} seconds")
+
+
+if __name__ == "__main__":
+    main()

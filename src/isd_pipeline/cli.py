@@ -1,0 +1,75 @@
+"""`kedro run`, with an error told in one line instead of a page of traceback."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import click
+from kedro import KedroDeprecationWarning
+from kedro.framework.cli.project import run as kedro_run
+from kedro.io import DatasetError
+
+from isd_pipeline.pipelines import tracking
+
+FOR_USERS = (ValueError, OSError, FloatingPointError, DatasetError)
+
+
+def one_line(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a command: its errors become one line each. ISD_DEBUG=1 shows the trace instead."""
+
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        signal.signal(signal.SIGTERM, _terminated)
+        try:
+            return command(*arguments, **options)
+        except KeyboardInterrupt:
+            tracking.close("KILLED")
+            sys.exit(130)
+        except SystemExit:
+            tracking.close("KILLED")
+            raise
+        except Exception as error:
+            if os.environ.get("ISD_DEBUG"):
+                raise
+            raise click.ClickException(cause(error)) from None
+
+    return wrapped
+
+
+def cause(error: BaseException) -> str:
+    """What went wrong: the innermost error that was written for the user, in one line."""
+    while isinstance(error.__cause__, FOR_USERS):
+        error = error.__cause__
+    text = " ".join(str(error).split())
+    if isinstance(error, FOR_USERS):
+        return text
+    return f"{type(error).__name__}: {text} (ISD_DEBUG=1 shows where)"
+
+
+def _terminated(*_: object) -> NoReturn:
+    sys.exit(143)
+
+
+@click.group(name="isd_pipeline")
+def cli() -> None:
+    """Commands of this project; `run` is Kedro's own."""
+
+
+# The short form is what people type, and it works; the warning helps nobody here.
+warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
+warnings.filterwarnings("ignore", category=KedroDeprecationWarning)
+cli.add_command(
+    click.Command(
+        "run",
+        callback=one_line(kedro_run.callback),
+        params=kedro_run.params,
+        help=kedro_run.help,
+        short_help="Run a pipeline, e.g. --pipelines=train --params cohort=synthetic,seed=2",
+    )
+)

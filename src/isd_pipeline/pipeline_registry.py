@@ -1,0 +1,12 @@
+"""Every pipeline is a folder of `pipelines/`; Kedro imports only those it was asked for."""
+
+from kedro.framework.project import find_pipelines
+from kedro.pipeline import Pipeline
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """The pipelines by name. Without a name, Kedro runs one training."""
+    pipelines = find_pipelines(raise_errors=True)
+    if "train" in pipelines:
+        pipelines["__default__"] = pipelines["train"]
+    return pipelines

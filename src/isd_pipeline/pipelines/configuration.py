@@ -1,0 +1,77 @@
+"""Parameters are checked here, once, and go inwards as typed dataclasses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
+from typing import Any, TypeVar, get_type_hints
+
+T = TypeVar("T")
+
+
+def read_config(cls: type[T], settings: Mapping[str, Any] | None, source: str) -> T:
+    """Make the dataclass `cls` out of a section of a parameters file.
+
+    `source` names the section, as in "experiments.isd.model", for the message. A field that is
+    itself a dataclass is read from a sub-section.
+
+    Raises:
+        ValueError: in one line, for a key that nothing reads (with the near match), a value
+            of another type, a missing key, or whatever the dataclass itself refuses.
+    """
+    settings = {} if settings is None else settings
+    if not isinstance(settings, Mapping):
+        raise ValueError(f"{source}: expected a section of keys, found {settings!r}")
+    known = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+    for key in settings:
+        refuse_unknown(str(key), known, source)
+    hints = get_type_hints(cls)
+    nested = {
+        key: read_config(hints[key], value, f"{source}.{key}")
+        if is_dataclass(hints[key])
+        else _as_typed(hints[key], value, f"{source}.{key}")
+        for key, value in settings.items()
+    }
+    try:
+        return cls(**nested)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{source}: {error}") from None
+
+
+def choose(name: str, options: Mapping[str, T], what: str) -> T:
+    """The option called `name`; otherwise a one-line ValueError with the near match."""
+    refuse_unknown(name, list(options), what)
+    return options[name]
+
+
+def refuse_unknown(key: str, known: list[str], source: str) -> None:
+    """Raise a ValueError unless `key` is among `known`."""
+    if key in known:
+        return
+    near = get_close_matches(key, known, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(known)}"
+    raise ValueError(f"{source} has no '{key}'; {hint}")
+
+
+def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one level of dotted names, as MLflow shows them."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _as_typed(hint: Any, value: Any, source: str) -> Any:
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+    try:
+        # Strict, so that "3" is no number and 1.5 no count; YAML's lists stand for tuples.
+        strict = TypeAdapter(hint, config=ConfigDict(strict=True, arbitrary_types_allowed=True))
+        return strict.validate_python(tuple(value) if isinstance(value, list) else value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{source}: {first['msg']}, found {value!r}") from None

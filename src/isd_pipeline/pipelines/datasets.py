@@ -1,0 +1,73 @@
+"""One Kedro dataset for every file of the catalog: it opens doors, the library reads and writes."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from kedro.io import AbstractDataset, DatasetError
+
+
+class FileDataset(AbstractDataset[Any, Any]):
+    """A file or folder, read by `load(path)` and written by `save(value, path)`.
+
+    `load` and `save` are dotted names of library functions, imported when first called, so
+    that listing the catalog stays fast. `made_by` names the pipeline that makes the file.
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        load: str,
+        save: str | None = None,
+        made_by: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._path = Path(PurePosixPath(filepath))
+        self._load_name, self._save_name, self._made_by = load, save, made_by
+        self.metadata = metadata
+
+    def load(self) -> Any:
+        """Read the file; a missing one is an error that names the command that makes it."""
+        if not self._path.exists():
+            raise DatasetError(f"{self._path}: not there yet. {self._remedy()}")
+        return _find(self._load_name)(self._path)
+
+    def save(self, data: Any) -> None:
+        """Write the file as a whole."""
+        if self._save_name is None:
+            raise DatasetError(f"{self._path} is raw data: read, never written")
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        _find(self._save_name)(data, self._path)
+
+    def _exists(self) -> bool:
+        return self._path.exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._path.as_posix(), "made_by": self._made_by}
+
+    def _remedy(self) -> str:
+        if self._made_by is None:
+            return "docs/data.md says how to get it."
+        return (
+            f"Make it with `kedro run --pipelines={self._made_by}` and the same --params, "
+            "or let `dvc repro` make all that is missing."
+        )
+
+
+def _find(name: str) -> Any:
+    """The function or method behind a dotted name such as `isd_pipeline.text.x.Class.open`."""
+    parts = name.split(".")
+    for cut in range(len(parts) - 1, 0, -1):
+        try:
+            found: Any = import_module(".".join(parts[:cut]))
+        except ModuleNotFoundError as error:
+            if not name.startswith(str(error.name)):
+                raise
+            continue
+        for part in parts[cut:]:
+            found = getattr(found, part)
+        return found
+    raise ImportError(f"no module on the way to '{name}'")

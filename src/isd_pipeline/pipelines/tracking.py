@@ -1,0 +1,229 @@
+"""Numbers into MLflow: one parent run per cohort, one child per (experiment, seed).
+
+Only numbers and settings go there, never a note, an identifier of one or a list of codes. The
+active child is held here, so that nodes call `log` without knowing whether anybody listens.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PARAMETER_LENGTH = 500  # longer values are cut: MLflow refuses more than 6,000 characters
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackingSettings:
+    """conf/base/tracking.yml. An empty `uri` switches tracking off."""
+
+    uri: str = "sqlite:///mlflow.db"
+    experiment: str = "isd_pipeline"
+    ui: str = "http://127.0.0.1:5000"
+
+
+@dataclass(frozen=True)
+class RunKey:
+    """What makes two runs the same run: cohort, experiment and seed."""
+
+    cohort: str
+    experiment: str
+    seed: int
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """As MLflow keeps them, to be found again."""
+        return {"cohort": self.cohort, "experiment": self.experiment, "seed": str(self.seed)}
+
+
+class Tracker:
+    """MLflow's client, our experiment in it, and the child run that is now open, if any."""
+
+    def __init__(self, settings: TrackingSettings) -> None:
+        self.settings = settings
+        self.run_id: str | None = None
+        self._client: Any = None
+
+    @property
+    def client(self) -> Any:
+        """The MLflow client, made when first asked for: importing mlflow takes a second."""
+        if self._client is None:
+            from mlflow import MlflowClient
+
+            with _one_at_a_time():  # two processes must not create the database at once
+                self._client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI", self.settings.uri))
+                self._client.search_experiments(max_results=1)
+        return self._client
+
+    @property
+    def experiment_id(self) -> str:
+        """Our MLflow experiment, created when missing."""
+        found = self.client.get_experiment_by_name(self.settings.experiment)
+        if found is not None:
+            return found.experiment_id
+        return self.client.create_experiment(self.settings.experiment)
+
+    def start(self, key: RunKey, parameters: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+        """Open the child run of `key`, or take up the one that a killed process left."""
+        with _one_at_a_time():
+            self._sweep_killed()
+            parent = self._parent(key.cohort)
+            left = self._find(key, f"tags.resume_key = '{tags.get('resume_key', '')}'")
+            if left and left[0].info.status == "KILLED":
+                self.run_id = left[0].info.run_id
+                self.client.update_run(self.run_id, status="RUNNING")
+            else:
+                self.run_id = self._create(
+                    f"{key.experiment}/seed {key.seed}",
+                    {**key.tags, **tags, **_process_tags(), "mlflow.parentRunId": parent},
+                )
+                self._log_parameters(self.run_id, parameters)
+
+    def reopen(self, key: RunKey) -> None:
+        """Open the newest child run of `key` again, to add the final metrics; or a fresh one."""
+        found = self._find(key)
+        if found:
+            self.run_id = found[0].info.run_id
+        else:
+            self.start(key, {}, {})
+
+    def log(self, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Log numbers to the open child run in one batch."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        self.client.log_batch(
+            self.run_id,
+            metrics=[Metric(name, float(value), now, step) for name, value in metrics.items()],
+        )
+
+    def tag(self, tags: Mapping[str, str]) -> None:
+        """Tag the open child run."""
+        for name, value in tags.items():
+            self.client.set_tag(self.run_id, name, value)
+
+    def finish(self, status: str) -> None:
+        """Close the child run as FINISHED, FAILED or KILLED."""
+        if self.run_id is not None:
+            self.client.set_terminated(self.run_id, status)
+            self.run_id = None
+
+    def has(self, key: RunKey, content: str) -> bool:
+        """Whether a finished run of `key` with these results is there already."""
+        return bool(self._find(key, f"tags.content = '{content}'"))
+
+    def compare_link(self, cohort: str) -> str:
+        """The address of MLflow's compare page with the newest run of every key of a cohort."""
+        newest: dict[tuple[str, str], str] = {}
+        for run in self._search(f"tags.cohort = '{cohort}' and tags.seed != ''"):
+            tags = run.data.tags
+            newest.setdefault((tags["experiment"], tags["seed"]), run.info.run_id)
+        runs = ",".join(f'"{run}"' for _, run in sorted(newest.items()))
+        return f'{self.settings.ui}/#/compare-runs?runs=[{runs}]&experiments=["{self.experiment_id}"]'
+
+    def _parent(self, cohort: str) -> str:
+        found = self._search(f"tags.parent_of = '{cohort}'")
+        if found:
+            return str(found[0].info.run_id)
+        parent = self._create(cohort, {"parent_of": cohort, "cohort": cohort})
+        self.client.set_terminated(parent, "FINISHED")
+        return parent
+
+    def _create(self, name: str, tags: Mapping[str, str]) -> str:
+        run = self.client.create_run(self.experiment_id, run_name=name, tags=dict(tags))
+        return str(run.info.run_id)
+
+    def _log_parameters(self, run_id: str, parameters: Mapping[str, Any]) -> None:
+        from mlflow.entities import Param
+
+        shown = [Param(k, str(v)[:PARAMETER_LENGTH]) for k, v in sorted(parameters.items())]
+        self.client.log_batch(run_id, params=shown)
+
+    def _find(self, key: RunKey, more: str = "") -> list[Any]:
+        wanted = [f"tags.{name} = '{value}'" for name, value in key.tags.items()]
+        return self._search(" and ".join([*wanted, more] if more else wanted))
+
+    def _search(self, condition: str) -> list[Any]:
+        """Newest first."""
+        found = self.client.search_runs(
+            [self.experiment_id], condition, order_by=["attributes.start_time DESC"]
+        )
+        return list(found)
+
+    def _sweep_killed(self) -> None:
+        """A process killed outright leaves its run RUNNING for ever: call it what it is."""
+        for run in self._search("attributes.status = 'RUNNING'"):
+            tags = run.data.tags
+            if tags.get("host") == socket.gethostname() and not _is_alive(tags.get("process")):
+                self.client.set_terminated(run.info.run_id, "KILLED")
+
+
+_open: Tracker | None = None
+
+
+def use(tracker: Tracker) -> None:
+    """Let `log` and `tag` speak to this tracker's open run."""
+    global _open
+    _open = tracker
+
+
+def log(metrics: Mapping[str, float], step: int = 0) -> None:
+    """Log numbers to the open run; without one, do nothing."""
+    if _open is not None:
+        _open.log(metrics, step)
+
+
+def tag(tags: Mapping[str, str]) -> None:
+    """Tag the open run; without one, do nothing."""
+    if _open is not None:
+        _open.tag(tags)
+
+
+def close(status: str) -> None:
+    """Close the open run, if any, as FINISHED, FAILED or KILLED."""
+    global _open
+    if _open is not None:
+        _open.finish(status)
+        _open = None
+
+
+def git_commit() -> str:
+    """The commit of the working tree, with `+` where files differ from it; "" outside git."""
+
+    def git(*words: str) -> str:
+        found = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+        return found.stdout.strip() if found.returncode == 0 else ""
+
+    commit = git("rev-parse", "HEAD")
+    return commit + ("+" if commit and git("status", "--porcelain", "src", "conf") else "")
+
+
+def _process_tags() -> dict[str, str]:
+    return {"host": socket.gethostname(), "process": str(os.getpid()), "git_commit": git_commit()}
+
+
+def _is_alive(process: str | None) -> bool:
+    try:
+        os.kill(int(process or 0), 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, ValueError):
+        return True
+    return True
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """A lock between processes of this checkout; free again when a process dies."""
+    path = Path("scratch/tracking.lock")
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
