@@ -1,0 +1,185 @@
+"""The linear floors: what a sparse model that looks for words scores on the same notes.
+
+Axes: D documents, L codes, F n-grams. One binary classifier per code, over the n-grams of the
+note's own tokens. Scores are the classifiers' decision values (for the logistic regression the
+log-odds, so 0 is probability 0.5), float32 [D, L].
+
+Documents are iterables of token lists; they are read once and may be generators.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+Tokens = Iterable[Sequence[str]]
+
+NEVER_SEEN = -30.0
+"""The score of a code without a training document: below every threshold and every seen code."""
+
+CODES_AT_ONCE = 32
+"""Codes handed to a process together: enough to outweigh starting it, few enough to share out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearFloorConfig:
+    """What both floors share.
+
+    `max_ngram` 2 takes single words and pairs of neighbours; an n-gram must stand in at least
+    `min_df` training documents; `max_features` keeps only the most frequent ones, for a corpus
+    with too many. `cost` is C, the inverse of the penalty. `balanced` weighs each code's rarer
+    class up, so that both classes count alike. `jobs` processes share the codes; the scores do
+    not depend on their number.
+    """
+
+    cost: float = 1.0
+    max_ngram: int = 2
+    min_df: int = 2
+    max_features: int | None = None
+    balanced: bool = False
+    max_iterations: int = 1000
+    seed: int = 0
+    jobs: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("cost", "max_ngram", "min_df", "max_iterations", "jobs"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name}={getattr(self, name)} must be above 0")
+        if self.max_features is not None and self.max_features <= 0:
+            raise ValueError(f"max_features={self.max_features} must be above 0, or null for all")
+
+
+def logistic_regression(
+    train: Tokens, gold: sparse.csr_matrix, others: Sequence[Tokens], config: LinearFloorConfig
+) -> list[np.ndarray]:
+    """L1-penalised logistic regression on binary n-grams: the scores [D, L] of each of `others`.
+
+    `gold` [D, L] says which training document has which code. The penalty keeps the few n-grams
+    that name a code and drops the rest, which makes it strong where one word decides.
+    """
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    vectorizer = CountVectorizer(binary=True, dtype=np.float64, **_ngrams(config))
+    return _one_versus_rest(vectorizer, _logistic, train, gold, others, config)
+
+
+def linear_svm(
+    train: Tokens, gold: sparse.csr_matrix, others: Sequence[Tokens], config: LinearFloorConfig
+) -> list[np.ndarray]:
+    """Linear support vector machine on TF-IDF n-grams: decision values [D, L] of `others`."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(**_ngrams(config))
+    return _one_versus_rest(vectorizer, _svm, train, gold, others, config)
+
+
+def _ngrams(config: LinearFloorConfig) -> dict[str, Any]:
+    """Our tokens are the words: joined by a blank here, parted at the blank there."""
+    return {
+        "lowercase": False,
+        "token_pattern": r"\S+",
+        "ngram_range": (1, config.max_ngram),
+        "min_df": config.min_df,
+        "max_features": config.max_features,
+    }
+
+
+def _logistic(config: LinearFloorConfig) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(
+        l1_ratio=1.0,
+        solver="liblinear",
+        C=config.cost,
+        class_weight="balanced" if config.balanced else None,
+        max_iter=config.max_iterations,
+        random_state=config.seed,
+    )
+
+
+def _svm(config: LinearFloorConfig) -> Any:
+    from sklearn.svm import LinearSVC
+
+    return LinearSVC(
+        C=config.cost,
+        class_weight="balanced" if config.balanced else None,
+        max_iter=config.max_iterations,
+        random_state=config.seed,
+    )
+
+
+def _one_versus_rest(
+    vectorizer: Any,
+    classifier: Callable[[LinearFloorConfig], Any],
+    train: Tokens,
+    gold: sparse.csr_matrix,
+    others: Sequence[Tokens],
+    config: LinearFloorConfig,
+) -> list[np.ndarray]:
+    """Fit each code apart, in blocks; only the scores are kept.
+
+    Processes, not threads: liblinear draws from one generator per process, which threads would
+    share in an order that no seed controls.
+    """
+    from joblib import Parallel, delayed
+
+    known = vectorizer.fit_transform(_joined(train))
+    if known.shape[0] != gold.shape[0]:
+        raise ValueError(f"{known.shape[0]} training documents, but codes for {gold.shape[0]}")
+    unknown = [vectorizer.transform(_joined(documents)) for documents in others]
+    by_code = sparse.csc_matrix(gold)
+    fit = delayed(partial(_fit_block, classifier, config))
+    blocks = [
+        by_code[:, start : start + CODES_AT_ONCE]
+        for start in range(0, by_code.shape[1], CODES_AT_ONCE)
+    ]
+    scores = Parallel(n_jobs=config.jobs)(fit(known, block, unknown) for block in blocks)
+    return [np.hstack([block[i] for block in scores]) for i in range(len(unknown))]
+
+
+def _joined(documents: Tokens) -> Iterator[str]:
+    return (" ".join(tokens) for tokens in documents)
+
+
+def _fit_block(
+    classifier: Callable[[LinearFloorConfig], Any],
+    config: LinearFloorConfig,
+    known: sparse.csr_matrix,
+    gold: sparse.csc_matrix,
+    unknown: list[sparse.csr_matrix],
+) -> list[np.ndarray]:
+    """The scores of some codes on each of `unknown`: one float32 [D, codes] each."""
+    scores = [np.empty((x.shape[0], gold.shape[1]), dtype=np.float32) for x in unknown]
+    for code in range(gold.shape[1]):
+        has_code = gold[:, [code]].toarray().ravel().astype(bool)
+        score = _constant(has_code)
+        fitted = None if score is not None else _fitted(classifier(config), known, has_code)
+        for x, out in zip(unknown, scores, strict=True):
+            out[:, code] = score if fitted is None else fitted.decision_function(x)
+    return scores
+
+
+def _constant(has_code: np.ndarray) -> float | None:
+    """The score of a code that training documents all lack or all have; None if they differ.
+
+    One that all have gets its log-odds, with half a document added to either side.
+    """
+    positive = int(has_code.sum())
+    if positive == 0:
+        return NEVER_SEEN
+    return float(np.log((positive + 0.5) / 0.5)) if positive == len(has_code) else None
+
+
+def _fitted(model: Any, known: sparse.csr_matrix, has_code: np.ndarray) -> Any:
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        # A code of few documents may stop at the last iteration; its scores hardly move by then.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(known, has_code)
