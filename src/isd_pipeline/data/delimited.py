@@ -1,0 +1,214 @@
+"""Reading a CSV file of any size by an explicit schema: all columns are text.
+
+No type is ever inferred, because a code that was once a number has lost its zeros. Column names
+match without case; `.csv` and `.csv.gz` are read alike, with LF or CRLF ends. A message names
+file, row (the header is row 1; a row may span many lines) and column, never what a cell holds.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+
+LOG = logging.getLogger(__name__)
+BLOCK = 16 << 20
+END = "\x04end of file\x04"  # appended as a last row; see _WithEndRow
+
+
+def find_csv(folder: Path, name: str) -> Path:
+    """The file of a table, plain or gzipped, its name in either case."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder; give the one that holds {name}.csv")
+    tried = [f"{name}.csv", f"{name}.csv.gz"]
+    found = {path.name.lower(): path for path in sorted(folder.iterdir(), reverse=True)}
+    for wanted in tried:
+        if wanted.lower() in found:
+            return found[wanted.lower()]
+    raise FileNotFoundError(f"{folder}: holds neither {tried[0]} nor {tried[1]}")
+
+
+def read_csv(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Batches of `columns` (in that order, named as asked, type string, empty cells null).
+
+    The added column `row` (int64) is the row's number in the file. One block of the file is in
+    memory at a time, so a caller that filters each batch never holds the rows it drops.
+    """
+    path = Path(path)
+    check_sum(path)
+    header = read_header(path)
+    found = _match_columns(path, header, columns)
+    names = [found[name] for name in columns]
+    reader = _open(path, header, names)
+    row, ended = 2, False
+    for batch in _guarded(path, reader):
+        numbers = pa.array(range(row, row + batch.num_rows), pa.int64())
+        row += batch.num_rows
+        if batch.num_rows and batch.column(0)[-1].as_py() == END:
+            batch, numbers, ended = batch.slice(0, batch.num_rows - 1), numbers[:-1], True
+        yield pa.record_batch([*batch.columns, numbers], [*columns, "row"])
+    if not ended:
+        raise ValueError(
+            f"{path}, row {row - 1}: the file ends inside a quoted cell, so it is cut off; "
+            "copy or download it again"
+        )
+
+
+def read_header(path: Path) -> list[str]:
+    """The column names as the file writes them."""
+    try:
+        with pa.input_stream(str(path), buffer_size=1 << 16) as stream:
+            first = stream.read(1 << 16)
+    except (OSError, EOFError) as error:
+        raise _refusal(path, error) from None
+    line = re.split(rb"\r?\n", first, maxsplit=1)[0].removeprefix(b"\xef\xbb\xbf")
+    try:
+        header = next(csv.reader([line.decode("utf-8")]), [])
+    except (UnicodeDecodeError, csv.Error):
+        raise ValueError(f"{path}, row 1: not a CSV header in UTF-8") from None
+    if not header:
+        raise ValueError(f"{path}: the file is empty, not even a header; copy it again")
+    return header
+
+
+def check_sum(path: Path) -> bool:
+    """Compare a file with SHA256SUMS.txt beside it, where there is one; True if compared."""
+    path = Path(path)
+    sums = path.with_name("SHA256SUMS.txt")
+    if not sums.exists():
+        return False
+    lines = [line.split(maxsplit=1) for line in sums.read_text("utf-8").splitlines()]
+    known = {name.strip().lstrip("*./"): digest for digest, name in (x for x in lines if len(x) == 2)}
+    if path.name not in known:
+        return False
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != known[path.name].lower():
+        raise ValueError(
+            f"{path}: its SHA-256 begins {digest[:8]}, {sums.name} says {known[path.name][:8]}: "
+            "the file is cut off or changed; download it again"
+        )
+    return True
+
+
+def _match_columns(path: Path, header: list[str], wanted: Sequence[str]) -> dict[str, str]:
+    """Wanted name -> name in the file, without regard to case."""
+    spelled: dict[str, str] = {}
+    for name in header:
+        if name.lower() in spelled:
+            raise ValueError(f"{path}, row 1: two columns are named {name.upper()}")
+        spelled[name.lower()] = name
+    for name in wanted:
+        if name.lower() not in spelled:
+            near = get_close_matches(name.lower(), list(spelled), n=1)
+            hint = f"; is it '{spelled[near[0]]}'?" if near else ""
+            raise ValueError(
+                f"{path}, row 1: no column {name} among {', '.join(header)}{hint}"
+            )
+    return {name: spelled[name.lower()] for name in wanted}
+
+
+def _open(path: Path, header: list[str], names: list[str]) -> pa.csv.CSVStreamingReader:
+    def refuse(row: pa.csv.InvalidRow) -> str:
+        return "error"  # with its text in the message, which _refusal leaves out
+
+    try:
+        return pa.csv.open_csv(
+            _WithEndRow(path, len(header)),
+            read_options=pa.csv.ReadOptions(block_size=BLOCK, use_threads=False),
+            parse_options=pa.csv.ParseOptions(
+                newlines_in_values=True, invalid_row_handler=refuse
+            ),
+            convert_options=pa.csv.ConvertOptions(
+                include_columns=names,
+                column_types={name: pa.string() for name in names},
+                null_values=[""], strings_can_be_null=True,
+            ),
+        )
+    except (pa.ArrowInvalid, OSError, EOFError) as error:
+        raise _refusal(path, error) from None
+
+
+def _guarded(path: Path, reader: pa.csv.CSVStreamingReader) -> Iterator[pa.RecordBatch]:
+    """The reader's batches, its errors made one line without a word of the row."""
+    with reader:
+        while True:
+            try:
+                batch = reader.read_next_batch()
+            except StopIteration:
+                return
+            except (pa.ArrowInvalid, OSError, EOFError) as error:
+                raise _refusal(path, error) from None
+            yield batch
+
+
+def _refusal(path: Path, error: Exception) -> Exception:
+    """What pyarrow found, told again: its own message quotes the row."""
+    message = str(error)
+    place = re.search(r"Row #(\d+)", message)
+    at = f", row {place[1]}" if place else ""
+    counts = re.search(r"Expected (\d+) columns, got (\d+)", message)
+    if isinstance(error, FileNotFoundError):
+        return FileNotFoundError(f"{path}: no such file")
+    if counts:
+        what = f"{counts[2]} cells where the header has {counts[1]}; copy the file again"
+    elif "UTF8" in message:
+        what = "bytes that are not UTF-8; convert the file first, e.g. `iconv -f latin1 -t utf8`"
+    elif "straddl" in message:
+        what = f"a row longer than {BLOCK >> 20} MiB: a quotation mark is missing, or the file is cut"
+    elif "Truncated" in message:
+        what = "the compressed file is cut off; download it again"
+    elif "inflate" in message or "CRC" in message:
+        what = "the compressed data are damaged; download the file again"
+    else:
+        return type(error)(f"{path}{at}: cannot be read as CSV ({type(error).__name__})")
+    return ValueError(f"{path}{at}: {what}")
+
+
+class _WithEndRow(io.RawIOBase):
+    """The bytes of a file, unpacked, then one more row that marks the end.
+
+    pyarrow takes a file that stops inside a quoted cell for whole. There the added row is
+    swallowed by the open cell, so a reader that does not meet it knows that the file is cut.
+    """
+
+    def __init__(self, path: Path, width: int) -> None:
+        self._path = path
+        self._source = pa.input_stream(str(path), compression="detect")
+        self._last = b""
+        self._end: bytes = ("\n" + ",".join([END] * width) + "\n").encode()
+
+    def readable(self) -> bool:
+        """Always: what io asks before it reads."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes of the file; the added row follows its last byte at once."""
+        if size < 0:
+            return self.readall()
+        room = size - len(self._end)
+        data: bytes = self._source.read(room)
+        while data and len(data) < room and (more := self._source.read(room - len(data))):
+            data += more
+        self._last = data[-1:] or self._last
+        return data if len(data) == room else data + self._finish()
+
+    def _finish(self) -> bytes:
+        end, self._end = self._end, b""
+        if end and self._last != b"\n":
+            LOG.warning("%s: no line end after the last row; the file may be cut off", self._path)
+        return end
+
+    def close(self) -> None:
+        """Close the file beneath."""
+        self._source.close()
+        super().close()
