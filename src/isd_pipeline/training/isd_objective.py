@@ -1,0 +1,397 @@
+"""What ISD is trained for: prediction, teacher, two completion tasks, distillation (Eq. 15).
+
+Zhou et al., ACL 2021, sections 3.3-3.5; the readings are in `docs/readings.md`. Axes: B notes,
+G gold codes of the note that has most (shorter rows end in -1), T slots, L codes, Q shared
+queries, S words of all descriptions of a note's codes, C distinct codes of the batch.
+
+What depends on the gold codes alone (the draws, the teacher's layout) is made on the host from
+the host's random numbers, so a step draws the same on any device and a GPU waits only once, for
+the assignment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from isd_pipeline.models.isd import ISD, all_slots
+from isd_pipeline.models.parts import refuse_below, refuse_unlisted
+from isd_pipeline.shapes import Float, Int
+from isd_pipeline.training.batches import Batch
+from isd_pipeline.training.objectives import (
+    binary_cross_entropy,
+    cosine,
+    cross_entropy,
+    mean_where,
+)
+
+OFFICIAL_SLOTS = 40  # the authors' completion always has this many
+
+
+@dataclass(frozen=True)
+class LossWeights(Mapping[str, float]):
+    """The lambdas of Eq. 15 by name. What has weight 0 is not computed at all."""
+
+    prediction: float = 0.5  # printed as a first lambda_mis
+    teacher: float = 0.5
+    missing: float = 5e-4
+    removal: float = 5e-4
+    distillation: float = 1e-3
+
+    def __post_init__(self) -> None:
+        refuse_below(self, **dict.fromkeys(self, 0.0))
+
+    def __getitem__(self, name: str) -> float:
+        if name not in list(self):
+            raise KeyError(name)
+        return float(getattr(self, name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([one.name for one in fields(self)])
+
+    def __len__(self) -> int:
+        return len(fields(self))
+
+    @classmethod
+    def changed(cls, differences: Mapping[str, float | int]) -> LossWeights:
+        """Take the paper's weights with some of them changed, refusing an unknown name."""
+        for name in differences:
+            if name not in list(cls()):
+                near = get_close_matches(name, list(cls()), n=1) or list(cls())
+                raise ValueError(f"weights: no loss '{name}'; did you mean {' or '.join(near)}?")
+        return replace(cls(), **{name: float(weight) for name, weight in differences.items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ISDObjectiveConfig:
+    """The losses' weights and readings; the defaults are the paper's.
+
+    `weights` may be given as a mapping of those that differ.
+    """
+
+    weights: LossWeights | Mapping[str, float | int] = field(default_factory=LossWeights)
+    reduction: str = "mean"  # of both binary cross entropies; sum: over codes (Eq. 8 as printed)
+    teacher_input: str = "apart"  # joined: one text a note, so convolutions cross the borders
+    teacher_detach: bool = False  # True: distillation moves the student alone
+    distil_on: str = "post"  # the decoder; pre: what the shared attention found
+    match: str = "hungarian"  # identity: query by query
+    match_notes: str = "all"  # first: only the first note of the batch, as in the authors' code
+    quantised: bool = False  # match on whole hundredths of the cosine, as there
+    distillation_reduction: str = "mean"  # of matched cosines; sum is Eq. 13 as printed
+    completion: str = "paper"  # official: the authors' draws
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.weights, LossWeights):
+            object.__setattr__(self, "weights", LossWeights.changed(self.weights))
+        refuse_unlisted(
+            self,
+            reduction=("mean", "sum"),
+            teacher_input=("apart", "joined"),
+            distil_on=("post", "pre"),
+            match=("hungarian", "identity"),
+            match_notes=("all", "first"),
+            distillation_reduction=("mean", "sum"),
+            completion=("paper", "official"),
+        )
+
+
+class Completion(NamedTuple):
+    """A completion task: what stands in each note's slots, which slot is asked, the answer.
+
+    Code number L is l_mask. `counts` is False for a note that the task cannot be set for.
+    """
+
+    codes: Tensor  # int [B, T]
+    is_slot: Tensor  # bool [B, T]
+    asked: Tensor  # int [B]
+    answer: Tensor  # int [B]
+    counts: Tensor  # bool [B]
+
+    def to(self, device: torch.device) -> Completion:
+        """Move it, without waiting."""
+        return Completion(*(part.to(device, non_blocking=True) for part in self))
+
+
+def missing_code(gold: Int[Tensor, "B G"], n_codes: int) -> Completion:
+    """Hide one gold code, drawn uniformly, behind l_mask and ask for it."""
+    is_gold = gold >= 0
+    asked = _draw_below(is_gold.sum(dim=1))
+    answer = gold.gather(1, asked[:, None])[:, 0].clamp(min=0)
+    codes = gold.clamp(min=0).scatter(1, asked[:, None], n_codes)
+    return Completion(codes, is_gold, asked, answer, is_gold.any(dim=1))
+
+
+def wrong_code(gold: Int[Tensor, "B G"], n_codes: int) -> Completion:
+    """Add one code that is not gold, drawn uniformly; at its slot, ask for l_mask."""
+    n_gold = (gold >= 0).sum(dim=1)
+    codes = F.pad(gold, (0, 1)).clamp(min=0)
+    codes = codes.scatter(1, n_gold[:, None], outside(gold, n_codes)[:, None])
+    is_slot = torch.arange(codes.shape[1]) <= n_gold[:, None]
+    counts = (n_gold > 0) & (n_gold < n_codes)
+    return Completion(codes, is_slot, n_gold, torch.full_like(n_gold, n_codes), counts)
+
+
+def outside(gold: Int[Tensor, "B G"], n_codes: int) -> Int[Tensor, " B"]:
+    """Draw for each note a code uniformly outside its (ascending, distinct) gold codes.
+
+    The r-th of the other codes is r plus the number of gold codes that come before it. Where
+    every code is gold, the answer is some code and means nothing.
+    """
+    is_gold = gold >= 0
+    rank = _draw_below(n_codes - is_gold.sum(dim=1))
+    before = is_gold & (gold - torch.arange(gold.shape[1]) <= rank[:, None])
+    return (rank + before.sum(dim=1)).clamp(max=n_codes - 1)
+
+
+def official_missing_code(gold: Int[Tensor, "B G"], n_codes: int) -> Completion:
+    """Draw the missing code as the authors' code does: nothing is masked.
+
+    The codes are shuffled and the first is asked for. The leading k = max(1, min(n // 2,
+    floor(1 + Exp(1)))) slots hold, each, any code (1/2), any gold code (1/4), or the code
+    itself (1/4: the answer stands there).
+    """
+    codes = _shuffled(gold)[:, :OFFICIAL_SLOTS]
+    is_slot = codes >= 0
+    n_gold = is_slot.sum(dim=1)
+    drawn = 1 + torch.empty(len(gold)).exponential_().long()
+    leading = torch.minimum(n_gold // 2, drawn).clamp(min=1)
+    corrupted = torch.arange(codes.shape[1]) < leading[:, None]
+    any_gold = codes.gather(1, _draw_below(n_gold[:, None].expand_as(codes)))
+    kind = torch.rand(codes.shape)
+    put = torch.where(kind < 0.5, torch.randint(n_codes, codes.shape), any_gold)
+    slots = torch.where(corrupted & (kind < 0.75), put, codes).clamp(min=0)
+    asked = torch.zeros_like(n_gold)
+    return Completion(slots, is_slot, asked, codes[:, 0].clamp(min=0), n_gold > 0)
+
+
+def official_wrong_code(gold: Int[Tensor, "B G"], n_codes: int) -> Completion:
+    """Draw the wrong codes as the authors' code does: any codes fill all that is left of 40 slots.
+
+    The last slot is asked. They answer with real code 0; we answer with l_mask.
+    """
+    kept = _shuffled(gold)[:, : OFFICIAL_SLOTS - 1]
+    kept = F.pad(kept, (0, OFFICIAL_SLOTS - kept.shape[1]), value=-1)
+    codes = torch.where(kept >= 0, kept, torch.randint(n_codes, kept.shape))
+    asked = torch.full((len(gold),), OFFICIAL_SLOTS - 1)
+    answer = torch.full((len(gold),), n_codes)
+    return Completion(codes, all_slots(codes), asked, answer, (gold >= 0).any(dim=1))
+
+
+SAMPLERS = {
+    "paper": {"missing": missing_code, "removal": wrong_code},
+    "official": {"missing": official_missing_code, "removal": official_wrong_code},
+}
+
+
+class TeacherText(NamedTuple):
+    """The descriptions of a batch's gold codes: each distinct one once, and who reads which."""
+
+    tokens: Tensor  # int [C, M], 0-padded
+    place: Tensor  # int [B, S]: where in the flat [C * M] a note's next word stands
+    is_token: Tensor  # bool [B, S]
+
+
+def teacher_text(gold: Int[Tensor, "B G"], descriptions: Int[Tensor, "L M"]) -> TeacherText:
+    """Lay the descriptions of each note's codes end to end, at the batch's own lengths."""
+    present = gold >= 0
+    distinct, which = gold[present].unique(return_inverse=True)
+    tokens = descriptions[distinct] if len(distinct) else descriptions.new_zeros(1, 1)
+    tokens = tokens[:, : max(1, int((tokens != 0).sum(dim=1).max()))]
+    lengths = torch.zeros_like(gold).masked_scatter(present, (tokens != 0).sum(dim=1)[which])
+    ends = lengths.cumsum(dim=1)
+    totals = ends[:, -1]
+    place = torch.zeros(len(gold), max(1, int(totals.max())), dtype=torch.long)
+    column = torch.arange(tokens.shape[1])
+    fits = column < lengths[present][:, None]  # [pairs of note and code, M]
+    note = present.nonzero()[:, :1].expand_as(fits)
+    start = (ends - lengths)[present][:, None]
+    place[note[fits], (start + column)[fits]] = (which[:, None] * len(column) + column)[fits]
+    return TeacherText(tokens, place, torch.arange(place.shape[1]) < totals[:, None])
+
+
+class ISDObjective:
+    """Losses of a batch, called as `objective(model, batch)`.
+
+    Args:
+        config: weights and readings.
+        descriptions: token numbers of each code's description, [L, M], 0-padded at the end.
+    """
+
+    def __init__(self, config: ISDObjectiveConfig, descriptions: Int[Tensor, "L M"]) -> None:
+        self.config = config
+        self.weights: Mapping[str, float] = config.weights
+        self.descriptions = descriptions.cpu()
+        self._wanted = {name for name in config.weights if config.weights[name] > 0}
+
+    def __call__(self, model: ISD, batch: Batch) -> dict[str, Tensor]:
+        """Give the unweighted losses, by name, of those whose weight is not 0.
+
+        A note without a gold code counts for the prediction alone.
+        """
+        self._refuse(model)
+        device = model.codes.device
+        host_gold = batch.gold.cpu()
+        tokens, is_token = batch.tokens.to(device), batch.is_token.to(device)
+        gold = host_gold.to(device, non_blocking=True)
+        if self._wanted <= {"prediction"}:
+            return {"prediction": self._predicted(model(tokens, is_token).heads, gold)}
+
+        tasks = self._tasks(host_gold, len(self.descriptions), device)
+        hidden = model.read(tokens, is_token)
+        found, _ = model.attend(hidden, is_token)
+        table = model.codes_and_mask()
+        groups = [found, *(F.embedding(task.codes, table) for task in tasks.values())]
+        masks = [all_slots(found), *(task.is_slot for task in tasks.values())]
+        shared, *slots = model.interact(groups, masks, hidden, is_token)
+
+        losses = {}
+        if self._wanted & {"teacher", "distillation"}:
+            teacher_found, teacher_shared, taught = self._teacher(model, host_gold, device)
+        if "distillation" in self._wanted:
+            sides = (found, teacher_found) if self.config.distil_on == "pre" else (
+                shared, teacher_shared
+            )
+            distillation = Distillation(self.config, *sides, taught)
+        losses["prediction"] = self._predicted(model.score(shared), gold)
+        if "teacher" in self._wanted:
+            losses["teacher"] = self._predicted(model.score(teacher_shared), gold, taught)
+        for (name, task), decoded in zip(tasks.items(), slots, strict=True):
+            asked = decoded[torch.arange(len(decoded), device=device), task.asked]
+            losses[name] = cross_entropy(model.complete(asked, table), task.answer, task.counts)
+        if "distillation" in self._wanted:
+            losses["distillation"] = distillation.loss()
+        return losses
+
+    def _predicted(
+        self, heads: tuple[Tensor, ...], gold: Tensor, counts: Tensor | None = None
+    ) -> Tensor:
+        """Binary cross entropy, Eqs. 8 and 12, averaged over the heads."""
+        losses = [
+            binary_cross_entropy(head, gold, self.config.reduction, counts) for head in heads
+        ]
+        return torch.stack(losses).mean()
+
+    def _tasks(
+        self, gold: Tensor, n_codes: int, device: torch.device
+    ) -> dict[str, Completion]:
+        """Draw the completion tasks that are wanted."""
+        samplers = SAMPLERS[self.config.completion]
+        return {
+            name: sample(gold, n_codes).to(device)
+            for name, sample in samplers.items()
+            if name in self._wanted
+        }
+
+    def _teacher(
+        self, model: ISD, gold: Tensor, device: torch.device
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Read the gold codes' descriptions instead of the note: section 3.5.
+
+        Each description is encoded alone, each distinct one once; a note's codes come in any
+        order, for nothing behind the encoder has a notion of place.
+        """
+        text = TeacherText(
+            *(part.to(device, non_blocking=True) for part in teacher_text(gold, self.descriptions))
+        )
+        if self.config.teacher_input == "joined":
+            joined = text.tokens.flatten()[text.place].masked_fill(~text.is_token, 0)
+            hidden = model.read(joined, text.is_token)
+        else:
+            states = model.read(text.tokens, text.tokens != 0)
+            hidden = F.embedding(text.place, states.flatten(0, 1))
+        found, _ = model.attend(hidden, text.is_token)
+        (shared,) = model.interact([found], [all_slots(found)], hidden, text.is_token)
+        return found, shared, text.is_token.any(dim=1)
+
+    def _refuse(self, model: ISD) -> None:
+        """Some losses need parts that a model may lack."""
+        extra = self._wanted - {"prediction"}
+        if model.config.representation == "per_label" and extra:
+            raise ValueError(
+                "representation: per_label has no shared representations; set the weights of "
+                f"{', '.join(sorted(extra))} to 0"
+            )
+        if not model.config.n_layers and self._wanted & {"missing", "removal"}:
+            raise ValueError(
+                "n_layers: 0 leaves no decoder to complete codes with; set the weights of "
+                "missing and removal to 0"
+            )
+
+
+class Distillation:
+    """1 - cosine of matched student and teacher representations, Eqs. 13-14.
+
+    The assignment that maximises the total cosine of a note is found on the host, by the
+    Hungarian method, on a copy that travels while the device goes on; `loss` waits for it.
+    """
+
+    def __init__(
+        self, config: ISDObjectiveConfig, student: Tensor, teacher: Tensor, counts: Tensor
+    ) -> None:
+        self.config = config
+        first = 1 if config.match_notes == "first" else None
+        self.counts = counts[:first]
+        teacher = teacher.detach() if config.teacher_detach else teacher
+        self.cosines = cosine(student[:first], teacher[:first])
+        self.copied = _HostCopy(self.cosines) if config.match == "hungarian" else None
+
+    def loss(self) -> Float[Tensor, ""]:
+        """Mean over the notes that count."""
+        if self.copied is None:
+            matched = self.cosines.diagonal(dim1=1, dim2=2)
+        else:
+            partner = torch.from_numpy(assign(self.copied.wait(), self.config.quantised))
+            partner = partner.to(self.cosines.device, non_blocking=True)
+            matched = self.cosines.gather(2, partner[..., None])[..., 0]
+        summed = self.config.distillation_reduction == "sum"
+        agreement = matched.sum(dim=1) if summed else matched.mean(dim=1)
+        return mean_where(1 - agreement, self.counts)
+
+
+def assign(cosines: np.ndarray, quantised: bool = False) -> np.ndarray:
+    """For each note, the partner of every row so that the total cosine is greatest: int [B, Q].
+
+    A value that is not finite counts as 0 here; it stays in the loss, where the loop stops.
+    """
+    cosines = np.nan_to_num(cosines, nan=0.0, posinf=0.0, neginf=0.0)
+    if quantised:
+        cosines = np.trunc(100 * cosines)
+    return np.stack([linear_sum_assignment(note, maximize=True)[1] for note in cosines])
+
+
+class _HostCopy:
+    """A copy of a tensor on the host, begun at once and waited for later."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        on_gpu = tensor.is_cuda
+        self.values = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=on_gpu)
+        self.values.copy_(tensor.detach(), non_blocking=on_gpu)
+        self.done = torch.cuda.Event() if on_gpu else None
+        if self.done is not None:
+            self.done.record()
+
+    def wait(self) -> np.ndarray:
+        """Give the values, once they are there."""
+        if self.done is not None:
+            self.done.synchronize()
+        return self.values.numpy()
+
+
+def _draw_below(bounds: Tensor) -> Tensor:
+    """One number from 0 up to each bound, uniformly; 0 where the bound is below 1."""
+    drawn = (torch.rand(bounds.shape, dtype=torch.float64) * bounds).long()
+    return torch.minimum(drawn, bounds - 1).clamp(min=0)
+
+
+def _shuffled(gold: Tensor) -> Tensor:
+    """Each note's gold codes in a random order, the padding still last."""
+    order = torch.rand(gold.shape).masked_fill(gold < 0, 2.0).argsort(dim=1)
+    return gold.gather(1, order)
