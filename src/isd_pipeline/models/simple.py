@@ -127,7 +127,7 @@ def _one_versus_rest(
     Processes, not threads: liblinear draws from one generator per process, which threads would
     share in an order that no seed controls.
     """
-    from joblib import Parallel, delayed
+    from sklearn.utils.parallel import Parallel, delayed
 
     known = vectorizer.fit_transform(_joined(train))
     if known.shape[0] != gold.shape[0]:

@@ -1,0 +1,190 @@
+"""Documents into padded batches; their order in an epoch is a function of (seed, epoch) alone.
+
+Axes: D documents, B documents of a batch, N tokens of the longest of them, G gold codes of the
+one that has most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from isd_pipeline.shapes import Bool, Int
+
+if TYPE_CHECKING:
+    from isd_pipeline.text.documents import Documents
+
+CUTS = ("head", "random")
+BATCHES_IN_A_POOL = 50
+LENGTH_NOISE = 0.05  # lengths count as up to 5 % more or less: neighbours change every epoch
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Some documents side by side.
+
+    tokens: [B, N], token numbers, 0 is padding.  gold: [B, G], code numbers ascending, then -1;
+    it stays on the host, where objectives draw from it.  rows: [B], where the documents stand
+    among all.
+    """
+
+    tokens: Int[Tensor, "B N"]
+    gold: Int[Tensor, "B G"]
+    rows: np.ndarray
+
+    @property
+    def is_token(self) -> Bool[Tensor, "B N"]:
+        """False where a shorter document is padded."""
+        return self.tokens != 0
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch, its tokens on another device: copied while a GPU computes."""
+        if torch.device(device).type == "cpu":
+            return self
+        return replace(self, tokens=self.tokens.pin_memory().to(device, non_blocking=True))
+
+
+class Batches:
+    """The batches of a list of rows, made one at a time while one iterates, again and again.
+
+    `cut` and `max_codes` are those of `collate`; a random cut draws from (seed, epoch).
+    """
+
+    def __init__(
+        self,
+        documents: Documents,
+        rows: Sequence[np.ndarray],
+        max_tokens: int,
+        *,
+        cut: str = "head",
+        max_codes: int | None = None,
+        draw: tuple[int, int] = (0, 0),
+    ) -> None:
+        self.documents = documents
+        self.rows = rows
+        self.max_tokens = max_tokens
+        self.cut = cut
+        self.max_codes = max_codes
+        self.draw = draw
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Batch]:
+        generator = np.random.default_rng(self.draw)
+        for rows in self.rows:
+            yield collate(
+                self.documents,
+                rows,
+                self.max_tokens,
+                cut=self.cut,
+                max_codes=self.max_codes,
+                generator=generator,
+            )
+
+
+def training_batches(
+    documents: Documents,
+    batch_size: int,
+    max_tokens: int,
+    *,
+    seed: int,
+    epoch: int,
+    cut: str = "head",
+    max_codes: int | None = None,
+) -> Batches:
+    """One epoch: every document once, in an order that (seed, epoch) gives."""
+    lengths = np.minimum(documents.lengths, max_tokens)
+    rows = epoch_batches(lengths, batch_size, seed=seed, epoch=epoch)
+    draw = (seed, epoch)
+    return Batches(documents, rows, max_tokens, cut=cut, max_codes=max_codes, draw=draw)
+
+
+def epoch_batches(
+    lengths: np.ndarray, batch_size: int, *, seed: int, epoch: int
+) -> list[np.ndarray]:
+    """Shuffled batches of documents of similar length, as rows; every row once.
+
+    The documents are shuffled and taken in pools of some 50 batches. A pool is sorted by length,
+    with noise, and cut into batches; then the batches of all pools are shuffled.
+    """
+    generator = np.random.default_rng((seed, epoch))
+    order = generator.permutation(len(lengths))
+    noise = generator.uniform(1 - LENGTH_NOISE, 1 + LENGTH_NOISE, len(lengths))
+    batches = []
+    for pool in _parts(order, batch_size * BATCHES_IN_A_POOL):
+        by_length = pool[np.argsort(lengths[pool] * noise[pool], kind="stable")]
+        batches += _parts(by_length, batch_size)
+    return [batches[i] for i in generator.permutation(len(batches))]
+
+
+def ordered_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """Batches in order of length, longest first: what does not fit in memory fails at once."""
+    return _parts(np.argsort(-lengths, kind="stable"), batch_size)
+
+
+def collate(
+    documents: Documents,
+    rows: np.ndarray,
+    max_tokens: int,
+    *,
+    cut: str = "head",
+    max_codes: int | None = None,
+    generator: np.random.Generator | None = None,
+) -> Batch:
+    """Pad some documents to the longest of them.
+
+    Args:
+        documents: where the rows stand.
+        rows: which documents, [B].
+        max_tokens: a longer document loses what is beyond.
+        cut: "head" keeps the first `max_tokens`; "random", for training, keeps them half of the
+            time, the last ones a quarter of the time, and else removes one contiguous span.
+        max_codes: keep only so many gold codes, the first in the order of the codes.
+        generator: draws the random cut.
+    """
+    starts = documents.token_starts[rows]
+    lengths = documents.token_starts[rows + 1] - starts
+    kept = np.minimum(lengths, max_tokens)
+    breaks = _breaks(kept, cut, generator)
+    tokens = np.zeros((len(rows), max(kept, default=0)), dtype=np.int64)
+    ends = starts + lengths
+    for i, (start, end, keep, head) in enumerate(zip(starts, ends, kept, breaks, strict=True)):
+        tokens[i, :head] = documents.tokens[start : start + head]
+        tokens[i, head:keep] = documents.tokens[end - (keep - head) : end]
+    gold = _gold(documents, rows, max_codes)
+    return Batch(torch.from_numpy(tokens), torch.from_numpy(gold), rows)
+
+
+def padding_share(lengths: np.ndarray, batches: Sequence[np.ndarray]) -> float:
+    """How much of all batches together is padding, from 0 to 1."""
+    cells = sum(len(rows) * int(lengths[rows].max()) for rows in batches)
+    return 1 - sum(int(lengths[rows].sum()) for rows in batches) / cells
+
+
+def _breaks(kept: np.ndarray, cut: str, generator: np.random.Generator | None) -> np.ndarray:
+    """How many of the kept tokens come from the front; the others are the document's last."""
+    if cut == "head":
+        return kept
+    if cut != "random" or generator is None:
+        raise ValueError(f"cut={cut!r} must be one of {CUTS}, 'random' with a generator")
+    kind = generator.random(len(kept))  # drawn for every document: its length moves no other's
+    inside = np.floor(generator.random(len(kept)) * (kept + 1)).astype(np.int64)
+    return np.where(kind < 0.5, kept, np.where(kind < 0.75, 0, inside))
+
+
+def _gold(documents: Documents, rows: np.ndarray, max_codes: int | None) -> np.ndarray:
+    labels = [documents.labels_of(int(row))[:max_codes] for row in rows]
+    gold = np.full((len(rows), max([1, *map(len, labels)])), -1, dtype=np.int64)
+    for i, codes in enumerate(labels):
+        gold[i, : len(codes)] = codes
+    return gold
+
+
+def _parts(rows: np.ndarray, size: int) -> list[np.ndarray]:
+    return [rows[start : start + size] for start in range(0, len(rows), size)]

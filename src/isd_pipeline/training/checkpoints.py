@@ -1,0 +1,295 @@
+"""Checkpoints: tensors as safetensors, everything else as JSON, and no pickle anywhere.
+
+A checkpoint is two files. The tensors go first, under a name of their own; the JSON that names
+them, with their SHA-256 and its own, goes last and makes the checkpoint exist. A process killed
+at any moment leaves the earlier checkpoint whole.
+
+    model.json  model-3fa9c1d2e0b4.safetensors          the weights that are to be used
+    epoch-0012.json  epoch-0012-8c01….safetensors       all that training goes on from
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from isd_pipeline.data.files import replacing, write_json
+from isd_pipeline.training.loop import Best, State
+
+KEPT_STATES = 2
+MODEL = "model"
+TEMPORARY = re.compile(r"\..+\.(\d+)\.(tmp|old)")  # the names of data.files.replacing
+OWN_TENSORS = re.compile(rf"({MODEL}|epoch-\d+)-[0-9a-f]{{12}}\.safetensors")
+DAMAGED = "?"  # what a damaged JSON names: nothing is removed for its sake
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights and what they belong to: settings (the experiment's row) and fingerprints."""
+
+    weights: Mapping[str, Tensor] = field(repr=False)
+    settings: Mapping[str, Any]
+    fingerprints: Mapping[str, str]
+
+
+def write_model(
+    folder: Path,
+    weights: Mapping[str, Tensor],
+    *,
+    settings: Mapping[str, Any],
+    fingerprints: Mapping[str, str],
+) -> None:
+    """Write weights, replacing those that stood in the folder.
+
+    `settings` is what the model is built from (JSON values); `fingerprints` names what it fits:
+    vocabulary, codes, data.
+    """
+    record = {"settings": dict(settings), "fingerprints": dict(fingerprints)}
+    _write(Path(folder), MODEL, record, dict(weights))
+    _drop_unnamed(Path(folder))
+
+
+def read_model(folder: Path, fingerprints: Mapping[str, str] | None = None) -> Checkpoint:
+    """Read weights, refusing damaged ones and, if they are given, those of other fingerprints.
+
+    Raises:
+        FileNotFoundError: there is no checkpoint.
+        ValueError: it is damaged, or made with another vocabulary, other codes or other data.
+    """
+    path = Path(folder) / f"{MODEL}.json"
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such checkpoint; train the model first")
+    record, weights = _read(path)
+    _refuse_fingerprints(path, record["fingerprints"], fingerprints or {})
+    return Checkpoint(weights, record["settings"], record["fingerprints"])
+
+
+def fill(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Put weights into a model; if one does not fit, the model is left as it was.
+
+    Raises:
+        ValueError: a weight is missing, unknown or of another shape.
+    """
+    wanted = model.state_dict()
+    for name in sorted(wanted.keys() | weights.keys()):
+        if name not in weights or name not in wanted:
+            where = "the checkpoint" if name not in weights else "the model"
+            raise ValueError(f"weight '{name}' is not in {where}: they are of different settings")
+        found, expected = list(weights[name].shape), list(wanted[name].shape)
+        if found != expected:
+            raise ValueError(
+                f"weight '{name}' is {found} in the checkpoint, {expected} in the model: they are "
+                "of different settings or data"
+            )
+    model.load_state_dict(dict(weights))
+
+
+def write_state(
+    folder: Path,
+    state: State,
+    *,
+    settings: Mapping[str, Any],
+    fingerprints: Mapping[str, str],
+) -> None:
+    """Write all that training goes on from; the two latest are kept."""
+    folder = Path(folder)
+    optimizer, tensors = _parted(state.optimizer)
+    tensors |= {f"weights/{name}": value for name, value in state.weights.items()}
+    tensors |= {f"best/{name}": value for name, value in state.best.weights.items()}
+    record = {
+        "settings": dict(settings),
+        "fingerprints": dict(fingerprints),
+        "epoch": state.epoch,
+        "best": {"score": state.best.score, "epoch": state.best.epoch},
+        "history": list(state.history),
+        "optimizer": optimizer,
+    }
+    _write(folder, f"epoch-{state.epoch:04d}", record, tensors)
+    for old in _states(folder)[:-KEPT_STATES]:
+        old.unlink()
+    _drop_unnamed(folder)
+
+
+def read_state(
+    folder: Path,
+    *,
+    settings: Mapping[str, Any],
+    fingerprints: Mapping[str, str],
+    previous: bool = False,
+) -> State | None:
+    """Read the latest state, or the one before it; None where there is none.
+
+    Raises:
+        ValueError: it is damaged, or belongs to other settings, another vocabulary or other data.
+    """
+    states = _states(Path(folder))
+    if len(states) < 1 + previous:
+        return None
+    path = states[-1 - previous]
+    record, tensors = _read(path)
+    _refuse_fingerprints(path, record["fingerprints"], fingerprints)
+    _refuse_settings(path, record["settings"], settings)
+    best = Best(record["best"]["score"], record["best"]["epoch"], _under("best/", tensors))
+    return State(
+        epoch=record["epoch"],
+        weights=_under("weights/", tensors),
+        optimizer=_joined(record["optimizer"], tensors),
+        best=best,
+        history=tuple(record["history"]),
+    )
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left: their temporary files, and tensors that no JSON names.
+
+    To be called when a training starts. What a living process is writing stays.
+    """
+    folder = Path(folder)
+    for path in folder.glob(".*"):
+        owner = TEMPORARY.fullmatch(path.name)
+        if owner and path.is_file() and not _lives(int(owner[1])):
+            path.unlink(missing_ok=True)
+    _drop_unnamed(folder)
+
+
+def drop_states(folder: Path) -> None:
+    """Remove every state: training has ended and its model is written."""
+    for path in _states(Path(folder)):
+        path.unlink()
+    _drop_unnamed(Path(folder))
+
+
+def _write(folder: Path, name: str, record: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    from safetensors.torch import save
+
+    content = save({key: value.detach().cpu().contiguous() for key, value in tensors.items()})
+    digest = hashlib.sha256(content).hexdigest()
+    weights = f"{name}-{digest[:12]}.safetensors"
+    with replacing(folder / weights) as temporary:
+        temporary.write_bytes(content)
+    record = {**record, "weights": weights, "sha256": digest}
+    write_json(folder / f"{name}.json", record | {"record_sha256": _digest(record)})
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The two files of a checkpoint, both whole, or one line about which is not."""
+    from safetensors.torch import load
+
+    remedy = "take the previous checkpoint or train again"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        digest = record.pop("record_sha256")
+    except (ValueError, KeyError, AttributeError):
+        raise ValueError(f"{path}: cut off or not a checkpoint; {remedy}") from None
+    if digest != _digest(record):
+        raise ValueError(f"{path}: changed since it was written; {remedy}")
+    tensors = path.with_name(record["weights"])
+    if not tensors.exists():
+        raise FileNotFoundError(f"{tensors}: the tensors of {path.name} are gone; {remedy}")
+    content = tensors.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != record["sha256"]:
+        raise ValueError(
+            f"{tensors}: cut off or changed since it was written (SHA-256 {found[:12]}…, "
+            f"not {record['sha256'][:12]}…); {remedy}"
+        )
+    return record, load(content)
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    """SHA-256 of a JSON value, whatever its layout in the file."""
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+def _refuse_fingerprints(
+    path: Path, found: Mapping[str, str], expected: Mapping[str, str]
+) -> None:
+    for name, fingerprint in expected.items():
+        if found.get(name) != fingerprint:
+            raise ValueError(
+                f"{path}: made with other {name} (fingerprint {found.get(name)}, here "
+                f"{fingerprint}); train again or use the {name} it was made with"
+            )
+
+
+def _refuse_settings(path: Path, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    expected = json.loads(json.dumps(dict(expected)))  # tuples become lists, as in the file
+    for name in sorted(found.keys() | expected.keys()):
+        if found.get(name) != expected.get(name):
+            raise ValueError(
+                f"{path}: made with {name}={found.get(name)}, here {expected.get(name)}; remove "
+                f"{path.parent} to train from the beginning"
+            )
+
+
+def _parted(optimizer: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """An optimizer's state as JSON (settings, plain numbers) and tensors by name."""
+    plain: dict[str, dict[str, Any]] = {}
+    tensors = {}
+    for index, values in optimizer["state"].items():
+        plain[str(index)] = {}
+        for name, value in values.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer/{index}/{name}"] = value
+            else:
+                plain[str(index)][name] = value
+    return {"state": plain, "param_groups": optimizer["param_groups"]}, tensors
+
+
+def _joined(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The opposite of `_parted`."""
+    state = {
+        int(index): {**values, **_under(f"optimizer/{index}/", tensors)}
+        for index, values in plain["state"].items()
+    }
+    return {"state": state, "param_groups": plain["param_groups"]}
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _states(folder: Path) -> list[Path]:
+    """The states in a folder, oldest epoch first."""
+    return sorted(folder.glob("epoch-*.json"), key=lambda path: int(path.stem.split("-")[1]))
+
+
+def _drop_unnamed(folder: Path) -> None:
+    """Remove tensors that no checkpoint names: of an older one, or of one never finished."""
+    for path in folder.glob("*.safetensors"):
+        parts = OWN_TENSORS.fullmatch(path.name)
+        if parts and _named(folder / f"{parts[1]}.json") not in (path.name, DAMAGED):
+            path.unlink()
+
+
+def _named(path: Path) -> str | None:
+    """The tensors that a JSON names; None where there is no JSON."""
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["weights"])
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        return DAMAGED
+
+
+def _lives(process: int) -> bool:
+    """Whether another process of this number runs; our own writes nothing while it sweeps."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()
