@@ -1,0 +1,39 @@
+"""What a user may choose about the hospital that never was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MOST_CODES = 18_000  # of the 18,449 codes of ICD-9-CM
+
+
+@dataclass(frozen=True, kw_only=True)
+class HospitalSettings:
+    """The size and the shape of the hospital; the same settings give the same bytes.
+
+    Raises ValueError, naming the setting, for a value outside its range.
+    """
+
+    admissions: int  # rows of ADMISSIONS; nine in ten of them have a discharge summary
+    seed: int = 0
+    words: int = 1_500  # mean words of an admission's summary text, numbers not counted
+    codes_per_admission: float = 15.9  # mean, diagnoses and procedures together
+    code_pool: int = 12_200  # codes this hospital may ever use; about 8,900 appear at full size
+    other_notes: float = 2.0  # mean notes of other categories per admission; 34.3 in MIMIC-III
+    dev_share: float = 0.10  # of the patients
+    test_share: float = 0.15  # of the patients
+    compressed: bool = False  # NOTEEVENTS.csv.gz instead of NOTEEVENTS.csv
+
+    def __post_init__(self) -> None:
+        self._in_range("admissions", 200, 60_000)
+        self._in_range("words", 150, 5_000)
+        self._in_range("codes_per_admission", 3, 30)
+        self._in_range("code_pool", 200, MOST_CODES)
+        self._in_range("other_notes", 0, 100)
+        self._in_range("dev_share", 0.01, 0.4)
+        self._in_range("test_share", 0.01, 0.4)
+
+    def _in_range(self, name: str, low: float, high: float) -> None:
+        value = getattr(self, name)
+        if not low <= value <= high:
+            raise ValueError(f"HospitalSettings: {name}={value} is not between {low} and {high}")
