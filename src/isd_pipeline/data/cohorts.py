@@ -1,0 +1,227 @@
+"""A cohort: whose notes, with which labels, in which split; and the one fixed order of codes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from isd_pipeline.data import icd
+from isd_pipeline.data.files import write_json
+from isd_pipeline.data.labels import LabelSpace, label_documents
+from isd_pipeline.data.tables import LABELS
+
+LOG = logging.getLogger(__name__)
+
+CAML_TOP_50 = tuple(
+    "401.9 38.93 428.0 427.31 414.01 96.04 96.6 584.9 250.00 96.71 272.4 518.81 99.04 39.61 599.0 "
+    "530.81 96.72 272.0 285.9 88.56 244.9 486 38.91 285.1 36.15 276.2 496 99.15 995.92 V58.61 "
+    "507.0 038.9 88.72 585.9 403.90 311 305.1 37.22 412 33.24 39.95 287.5 410.71 276.1 V45.81 "
+    "424.0 45.13 V15.82 511.9 37.23".split()
+)
+
+
+@dataclass(frozen=True)
+class CodeIndex:
+    """The codes of a cohort in their order everywhere: column n of every matrix is `codes[n]`."""
+
+    codes: tuple[str, ...]
+    systems: tuple[str, ...]
+    titles: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if list(self.codes) != sorted(set(self.codes)):
+            raise ValueError("a code index has each code once, sorted by code point")
+        if not len(self.codes) == len(self.systems) == len(self.titles):
+            raise ValueError("a code index has one system and one title for each code")
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {code: n for n, code in enumerate(self.codes)}
+
+    def position(self, code: str) -> int:
+        """The column of a code; KeyError for one that is not in the cohort."""
+        return self._positions[code]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that differ whenever a code, its place or its title does."""
+        content = json.dumps([self.codes, self.systems, self.titles], ensure_ascii=False)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    def save(self, path: Path) -> None:
+        """Write as JSON, whole or not at all."""
+        rows = [list(row) for row in zip(self.codes, self.systems, self.titles, strict=True)]
+        write_json(path, {"fingerprint": self.fingerprint, "codes": rows})
+
+    @classmethod
+    def open(cls, path: Path) -> CodeIndex:
+        """Read what `save` wrote; refused if a code was changed since."""
+        content = json.loads(Path(path).read_text("utf-8"))
+        columns = list(zip(*content["codes"], strict=True)) or [(), (), ()]
+        index = cls(*(tuple(column) for column in columns))
+        if index.fingerprint != content["fingerprint"]:
+            raise ValueError(f"{path}: the codes do not fit their fingerprint; make the file again")
+        return index
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """`labels`: (document_id, labels), repeats kept; `splits`: (document_id, split).
+
+    A document whose list of labels is empty counts in the vocabulary, as it does for CAML, and is
+    left out of what a model reads.
+    """
+
+    labels: pa.Table
+    splits: pa.Table
+    codes: CodeIndex
+    counts: dict[str, int]
+
+
+def make_cohort(
+    documents: pa.Table, codes: pa.Table, titles: pa.Table, splits: pa.Table,
+    *, label_space: LabelSpace, top: int | Sequence[str] | None = None,
+) -> Cohort:
+    """Label the documents and keep those that the splits name.
+
+    Args:
+        documents: (document_id, patient_id), one row a document, in the order of `notes`.
+        codes, titles: as extracted. splits: (document_id, split); "unlabelled" needs no code.
+        top: how many most frequent codes to keep, or the codes themselves. They are counted
+            over all `documents`, repeats too, ties by first appearance; then documents
+            without any of them are dropped.
+    """
+    if not documents.num_rows:
+        raise ValueError("there are no notes to label: the table of notes has no row")
+    _refuse_other_patients(documents, codes)
+    found = label_documents(codes, documents["document_id"].combine_chunks(), label_space)
+    labels, counts = found.table, dict(found.counts)
+    counts |= _left_out(documents, labels, splits)
+    kept = None if top is None else top_codes(labels, top) if isinstance(top, int) else list(top)
+    if kept is not None:
+        labels = keep_labels(labels, kept)
+    labels, splits = _in_splits(labels, splits)
+    index, titled = index_codes(
+        kept if kept is not None else set(pc.list_flatten(labels["labels"]).to_pylist()),
+        found.sources, titles,
+    )
+    if not len(index):
+        raise ValueError("no document of train, dev or test has a code; do notes and codes match?")
+    return Cohort(labels, splits, index, counts | _sizes(labels, splits, index) | titled)
+
+
+def top_codes(labels: pa.Table, count: int) -> list[str]:
+    """The most frequent labels, repeats counted, first come first where two are as frequent."""
+    counted = Counter(pc.list_flatten(labels["labels"]).to_pylist())
+    return [label for label, _ in counted.most_common(count)]
+
+
+def keep_labels(labels: pa.Table, kept: Iterable[str]) -> pa.Table:
+    """Only some labels, and only the documents that have one of them."""
+    wanted = set(kept)
+    cut = [[x for x in row if x in wanted] for row in labels["labels"].to_pylist()]
+    table = pa.table([labels["document_id"], pa.array(cut, LABELS.field(1).type)], schema=LABELS)
+    return table.filter(pc.greater(pc.list_value_length(table["labels"]), 0))
+
+
+def index_codes(
+    labels: Iterable[str], sources: dict[str, tuple[str, str]], titles: pa.Table
+) -> tuple[CodeIndex, dict[str, int]]:
+    """Sort the codes and give each its title, or the nearest to one that the tables have."""
+    book = {(s, c): t for c, s, t in zip(*(titles[n].to_pylist() for n in titles.column_names),
+                                         strict=True)}
+    codes = sorted(set(labels))
+    systems, names, borrowed, missing = [], [], 0, 0
+    for code in codes:
+        system, clean = sources.get(code, (icd.DIAGNOSIS, code))
+        title, how = _title(system, clean, book)
+        borrowed += how == "borrowed"
+        missing += how == "missing"
+        systems.append(system)
+        names.append(title)
+    if missing:
+        LOG.warning("%d of %d codes have no title; the code stands for it", missing, len(codes))
+    counts = {"titles_borrowed": borrowed, "titles_missing": missing}
+    return CodeIndex(tuple(codes), tuple(systems), tuple(names)), counts
+
+
+def _title(system: str, code: str, book: dict[tuple[str, str], str]) -> tuple[str, str]:
+    """A code's own title; else its parent's; else that of its child that is "unspecified".
+
+    The codes without a title are old ones, since divided: 585 became 585.1 to 585.9.
+    """
+    if (system, code) in book:
+        return book[system, code], "own"
+    for parent in icd.parents(code):
+        if (system, parent) in book:
+            return book[system, parent], "borrowed"
+    stem = code if "." in code else f"{code}."
+    below = sorted((c, t) for (s, c), t in book.items() if s == system and c.startswith(stem))
+    vague = [title for _, title in below if "unspecified" in title.lower()]
+    found = [*vague, *(title for _, title in below)]
+    return (found[0], "borrowed") if found else (code, "missing")
+
+
+def _refuse_other_patients(documents: pa.Table, codes: pa.Table) -> None:
+    place = pc.index_in(codes["document_id"], documents["document_id"].combine_chunks())
+    known = codes.filter(pc.is_valid(place))
+    owner = documents["patient_id"].combine_chunks().take(place.combine_chunks().drop_null())
+    other = pc.sum(pc.not_equal(known["patient_id"], owner)).as_py()
+    if other:
+        raise ValueError(
+            f"{other} code rows give an admission another patient than its notes do (SUBJECT_ID of "
+            "the code tables and of NOTEEVENTS differ); take all tables from one release"
+        )
+
+
+def _left_out(documents: pa.Table, labels: pa.Table, splits: pa.Table) -> dict[str, int]:
+    """Count, and say, who has notes and no code."""
+    unlabelled = splits.filter(pc.equal(splits["split"], "unlabelled")).num_rows
+    without_row = documents.num_rows - labels.num_rows - unlabelled
+    empty = pc.sum(pc.equal(pc.list_value_length(labels["labels"]), 0)).as_py() or 0
+    if without_row:
+        LOG.warning("%d documents have notes and no row of codes: left out", without_row)
+    if empty:
+        LOG.warning("%d documents have only empty codes: in the vocabulary, not trained on", empty)
+    return {
+        "documents": documents.num_rows,
+        "documents_without_code_rows": without_row,
+        "documents_with_empty_codes": empty,
+        "admissions_with_summary_and_code_rows": labels.num_rows,
+    }
+
+
+def _in_splits(labels: pa.Table, splits: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """The documents that have both; an unlabelled one needs no labels."""
+    labels = labels.filter(pc.is_in(labels["document_id"], splits["document_id"].combine_chunks()))
+    free = pc.equal(splits["split"], "unlabelled")
+    has = pc.is_in(splits["document_id"], labels["document_id"].combine_chunks())
+    return labels, splits.filter(pc.or_(free, has))
+
+
+def _sizes(labels: pa.Table, splits: pa.Table, index: CodeIndex) -> dict[str, int]:
+    lengths = pc.list_value_length(labels["labels"]).to_numpy()
+    place = pc.index_in(labels["document_id"], splits["document_id"].combine_chunks())
+    split_of = np.asarray(splits["split"].take(place).to_pylist(), dtype=object)
+    counts = {f"{n}_documents": int((split_of == n).sum()) for n in ("train", "dev", "test")}
+    for name in ("train", "dev", "test"):
+        counts[f"{name}_documents_with_code"] = int(((split_of == name) & (lengths > 0)).sum())
+        if not counts[f"{name}_documents_with_code"]:
+            raise ValueError(f"split {name} has no document with a code of the cohort")
+    counts["labels"] = len(index)
+    for system in (icd.DIAGNOSIS, icd.PROCEDURE):
+        counts[f"{system}_labels"] = sum(s == system for s in index.systems)
+    return counts

@@ -1,0 +1,138 @@
+"""Which documents train, tune and test: by the published id lists, or by patient and seed."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+
+from isd_pipeline.data.files import sha256
+from isd_pipeline.data.tables import SPLITS
+
+LOG = logging.getLogger(__name__)
+
+PUBLISHED = {  # how the SHA-256 of caml-mimic's lists begins
+    "full": {"train": "abc4601d", "dev": "5bc77377", "test": "2861293b"},
+    "50": {"train": "aee261aa", "dev": "bcd69c3b", "test": "cc3d3c22"},
+}
+
+
+def splits_from_lists(
+    documents: pa.Table, lists: Mapping[str, Path], *, published: str | None = None
+) -> tuple[pa.Table, dict[str, int]]:
+    """Splits by files of one id a line, as {"train": path, "dev": path, "test": path}.
+
+    `published="full"` or `"50"` says that these are caml-mimic's own lists, and checks it. An
+    unknown id, an id or a patient in two places is refused with file and line; documents in no
+    list are left out and counted.
+    """
+    patients = _patients(documents)
+    if published is not None:
+        _check_published(lists, published)
+    split_of: dict[str, str] = {}
+    place_of: dict[str, str] = {}
+    patient_in: dict[str, tuple[str, str]] = {}
+    for split, path in lists.items():
+        for line, document in _read_list(Path(path)):
+            place = f"{path}, line {line}"
+            if document in place_of:
+                raise ValueError(f"{place}: the id stands in {place_of[document]} already")
+            if document not in patients:
+                raise ValueError(
+                    f"{place}: unknown id: no note has it; are lists and notes of one source?"
+                )
+            other, where = patient_in.setdefault(patients[document], (split, place))
+            if other != split:
+                raise ValueError(f"{place}: a patient of {split} is in {other} too ({where})")
+            split_of[document], place_of[document] = split, place
+    left = len(patients) - len(split_of)
+    if left:
+        LOG.warning("%d of %d documents are in no list and are left out", left, len(patients))
+    table = _table(documents, split_of)
+    return table, {**_sizes(table, lists), "documents_in_no_list": left}
+
+
+def splits_by_patient(
+    documents: pa.Table, *, seed: int, dev: float = 0.1, test: float = 0.15
+) -> tuple[pa.Table, dict[str, int]]:
+    """Splits drawn by a hash of seed and patient, so a patient's split never depends on others."""
+    if not (dev > 0 and test > 0 and dev + test < 1):
+        raise ValueError(f"dev={dev} and test={test} must be above 0 and below 1 together")
+    patients = _patients(documents)
+    draws = {patient: _draw(seed, patient) for patient in patients.values()}
+    split_of = {
+        document: "test" if draws[patient] < test
+        else "dev" if draws[patient] < test + dev else "train"
+        for document, patient in patients.items()
+    }
+    table = _table(documents, split_of)
+    counts = _sizes(table, ("train", "dev", "test"))
+    LOG.warning(
+        "no id lists given: split by patient with seed %d into %d / %d / %d documents, which is "
+        "not the published split", seed, *counts.values(),
+    )
+    return table, counts
+
+
+def _patients(documents: pa.Table) -> dict[str, str]:
+    """Document id -> patient id."""
+    if not documents.num_rows:
+        raise ValueError("there are no notes to split: the table of notes has no row")
+    ids, patients = documents["document_id"].to_pylist(), documents["patient_id"].to_pylist()
+    return dict(zip(ids, patients, strict=True))
+
+
+def _check_published(lists: Mapping[str, Path], name: str) -> None:
+    if name not in PUBLISHED:
+        raise ValueError(f"published={name!r} is none of {', '.join(PUBLISHED)}")
+    for split, begin in PUBLISHED[name].items():
+        if split not in lists:
+            raise ValueError(f"no {split} list among the {name} id lists")
+        digest = sha256(_existing(Path(lists[split])))
+        if not digest.startswith(begin):
+            raise ValueError(
+                f"{lists[split]}: its SHA-256 begins {digest[:8]}, that of caml-mimic's "
+                f"{split}_{name}_hadm_ids.csv begins {begin}; take the list as published"
+            )
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such id list")
+    return path
+
+
+def _read_list(path: Path) -> list[tuple[int, str]]:
+    """Line number and id; ids are whole numbers written without a header."""
+    rows = []
+    lines = _existing(path).read_text("utf-8-sig").splitlines()
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            if any(letter in line.strip() for letter in " ,;\t"):
+                raise ValueError(f"{path}, line {number}: more than an id; one id a line, no header")
+            rows.append((number, line.strip()))
+    if not rows:
+        raise ValueError(f"{path}: holds no id")
+    return rows
+
+
+def _draw(seed: int, patient: str) -> float:
+    digest = hashlib.sha256(f"{seed} {patient}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def _table(documents: pa.Table, split_of: Mapping[str, str]) -> pa.Table:
+    ids = [i for i in documents["document_id"].to_pylist() if i in split_of]
+    return pa.table([pa.array(ids, pa.string()), [split_of[i] for i in ids]], schema=SPLITS)
+
+
+def _sizes(table: pa.Table, names: Mapping[str, Path] | tuple[str, ...]) -> dict[str, int]:
+    found = Counter(table["split"].to_pylist())
+    for name in names:
+        if not found[name]:
+            raise ValueError(f"split {name} would have no document; give more data or other shares")
+    return {f"{name}_ids": found[name] for name in names}

@@ -1,0 +1,211 @@
+"""Documents as numbers: what training and evaluation read, one folder for each split."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from isd_pipeline.data.cohorts import CodeIndex
+from isd_pipeline.data.files import replacing
+from isd_pipeline.data.tables import RecordStream
+from isd_pipeline.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+LOG = logging.getLogger(__name__)
+_ARRAYS = ("tokens", "token_starts", "labels", "label_starts")
+
+
+@dataclass(frozen=True)
+class Documents:
+    """The documents of a split, by (length, id), whole: batches truncate.
+
+    Shapes, of D documents: ids [D] str; tokens [T] int32, all word numbers one after the other;
+    token_starts [D+1] int64; labels int32, each document's code numbers ascending and distinct;
+    label_starts [D+1] int64.
+    """
+
+    ids: np.ndarray
+    tokens: np.ndarray
+    token_starts: np.ndarray
+    labels: np.ndarray
+    label_starts: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Words of each document, int64 [D]."""
+        return np.diff(self.token_starts)
+
+    def tokens_of(self, i: int) -> np.ndarray:
+        """The word numbers of document i, int32."""
+        return self.tokens[self.token_starts[i] : self.token_starts[i + 1]]
+
+    def labels_of(self, i: int) -> np.ndarray:
+        """The code numbers of document i, ascending."""
+        return self.labels[self.label_starts[i] : self.label_starts[i + 1]]
+
+    def label_matrix(self, n_codes: int) -> csr_matrix:
+        """The labels as a sparse matrix, bool [D, n_codes]."""
+        from scipy.sparse import csr_matrix
+
+        ones = np.ones(len(self.labels), dtype=bool)
+        shape = (len(self), n_codes)
+        return csr_matrix((ones, self.labels, self.label_starts), shape=shape)
+
+    def save(self, folder: Path) -> None:
+        """Write a folder of .npy files, whole or not at all."""
+        with replacing(Path(folder)) as temporary:
+            temporary.mkdir()
+            _write_ids(temporary, self.ids.tolist())
+            for name in _ARRAYS:
+                np.save(temporary / f"{name}.npy", getattr(self, name), allow_pickle=False)
+
+    @classmethod
+    def open(cls, folder: Path) -> Documents:
+        """Read what `save` or `encode_documents` wrote; the tokens stay on disk."""
+        folder = Path(folder)
+        if not (folder / "ids.json").exists():
+            raise FileNotFoundError(f"{folder}: holds no documents; run the stage that makes them")
+        ids = np.array(json.loads((folder / "ids.json").read_text("utf-8")), dtype=str)
+        arrays = {name: _load(folder / f"{name}.npy") for name in _ARRAYS}
+        documents = cls(ids, **arrays)
+        documents._check(folder)
+        return documents
+
+    def _check(self, folder: Path) -> None:
+        for name, values in (("token", self.tokens), ("label", self.labels)):
+            starts = getattr(self, f"{name}_starts")
+            if len(starts) != len(self) + 1 or starts[-1] != len(values):
+                raise ValueError(f"{folder}: {name}s.npy and {name}_starts.npy do not fit")
+
+
+def encode_documents(
+    tokenized_notes: RecordStream,
+    labels: pa.Table,
+    splits: pa.Table,
+    vocabulary: Vocabulary,
+    codes: CodeIndex,
+    folder: Path,
+) -> dict[str, int]:
+    """Write a folder of documents for each of train, dev and test into `folder`.
+
+    Two passes over the words: the first finds lengths and so the order, the second puts each
+    document in its place; memory never holds more than a batch. Documents without a word, or
+    without a code, are left out and counted.
+    """
+    lengths = _lengths(tokenized_notes)
+    coded = {
+        document: np.array(sorted({codes.position(label) for label in row}), dtype=np.int32)
+        for document, row in zip(*(labels[n].to_pylist() for n in labels.column_names), strict=True)
+    }
+    split_of = dict(zip(*(splits[n].to_pylist() for n in splits.column_names), strict=True))
+    missing = len(split_of.keys() - lengths.keys())
+    if missing:
+        raise ValueError(f"{missing} documents of the splits have no notes; make both from one run")
+    counts: dict[str, int] = {}
+    orders = {}
+    for split in ("train", "dev", "test"):
+        members = [document for document, name in split_of.items() if name == split]
+        orders[split] = _order(members, lengths, coded, split, counts)
+    with replacing(Path(folder)) as temporary:
+        stores = {split: _Store(temporary / split, order, lengths, coded)
+                  for split, order in orders.items()}
+        for batch in tokenized_notes.select(["document_id", "tokens"]):
+            _encode_batch(batch, vocabulary, stores, split_of)
+        for store in stores.values():
+            store.close()
+    return counts
+
+
+def _lengths(tokenized_notes: RecordStream) -> dict[str, int]:
+    lengths: dict[str, int] = {}
+    for batch in tokenized_notes.select(["document_id", "tokens"]):
+        sizes = pc.list_value_length(batch["tokens"]).to_pylist()
+        lengths.update(zip(batch["document_id"].to_pylist(), sizes, strict=True))
+    return lengths
+
+
+def _order(
+    members: list[str], lengths: Mapping[str, int], coded: Mapping[str, np.ndarray],
+    split: str, counts: dict[str, int],
+) -> list[str]:
+    """The documents of a split that can be read, by (length, id); ids of digits as numbers."""
+    empty = [document for document in members if not lengths[document]]
+    codeless = [d for d in members if lengths[d] and not len(coded.get(d, ()))]
+    for what, left in (("word", empty), ("code", codeless)):
+        counts[f"{split}_without_{what}"] = len(left)
+        if left:
+            LOG.warning("%s: %d documents without a %s are left out", split, len(left), what)
+    gone = {*empty, *codeless}
+    kept = [document for document in members if document not in gone]
+    counts[f"{split}_encoded"] = len(kept)
+    if not kept:
+        raise ValueError(f"split {split} has no document with words and codes")
+    digits = all(document.isdecimal() for document in kept)
+    return sorted(kept, key=lambda d: (lengths[d], int(d) if digits else 0, d))
+
+
+class _Store:
+    """A folder of documents being written: all but the tokens at once, these by place."""
+
+    def __init__(
+        self, folder: Path, order: list[str], lengths: Mapping[str, int],
+        coded: Mapping[str, np.ndarray],
+    ) -> None:
+        folder.mkdir(parents=True)
+        starts = np.concatenate([[0], np.cumsum([lengths[d] for d in order])]).astype(np.int64)
+        counts = np.concatenate([[0], np.cumsum([len(coded[d]) for d in order])]).astype(np.int64)
+        _write_ids(folder, order)
+        np.save(folder / "token_starts.npy", starts)
+        np.save(folder / "labels.npy", np.concatenate([coded[d] for d in order]).astype(np.int32))
+        np.save(folder / "label_starts.npy", counts)
+        self._starts = dict(zip(order, starts.tolist(), strict=False))
+        self._file = (folder / "tokens.npy").open("wb")
+        shape = {"descr": "<i4", "fortran_order": False, "shape": (int(starts[-1]),)}
+        np.lib.format.write_array_header_1_0(self._file, shape)
+        self._begin = self._file.tell()
+
+    def put(self, document: str, tokens: np.ndarray) -> None:
+        """Write a document's words in their place, if it is of this split."""
+        if document in self._starts:
+            self._file.seek(self._begin + 4 * self._starts[document])
+            self._file.write(tokens.astype("<i4", copy=False).tobytes())
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _encode_batch(
+    batch: pa.RecordBatch, vocabulary: Vocabulary, stores: Mapping[str, _Store],
+    split_of: Mapping[str, str],
+) -> None:
+    numbers = vocabulary.encode(pc.list_flatten(batch["tokens"]))
+    sizes = pc.list_value_length(batch["tokens"]).to_numpy()
+    pieces = np.split(numbers, np.cumsum(sizes)[:-1])
+    for document, piece in zip(batch["document_id"].to_pylist(), pieces, strict=True):
+        split = split_of.get(document)
+        if split in stores:
+            stores[split].put(document, piece)
+
+
+def _write_ids(folder: Path, ids: list[str]) -> None:
+    (folder / "ids.json").write_text(json.dumps(ids), "utf-8")
+
+
+def _load(path: Path) -> np.ndarray:
+    """One array, never a pickle; the tokens are mapped, as far as nothing can be."""
+    large = path.stem == "tokens" and path.stat().st_size > 128  # what numpy's header takes
+    array: np.ndarray = np.load(path, mmap_mode="r" if large else None, allow_pickle=False)
+    return array
