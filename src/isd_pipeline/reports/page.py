@@ -1,0 +1,179 @@
+"""One cohort's results as one HTML file, which needs nothing beside itself and holds no note's text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from isd_pipeline.reports import figures, tables
+from isd_pipeline.reports.results import (
+    CohortStatistics,
+    Experiment,
+    RunResult,
+    best_floor,
+    experiments,
+)
+
+OF_STRATA = ("f1_macro_per_code_present", "f1_macro_caml_present", "f1_micro")
+
+
+def page(
+    runs: Sequence[RunResult],
+    *,
+    cohort: str,
+    statistics: CohortStatistics | None = None,
+    facts: Mapping[str, Any] | None = None,
+    paper: Mapping[str, Mapping[str, Any]] | None = None,
+    paper_cohort: Mapping[str, float] | None = None,
+    synthetic: bool = False,
+    tuned: bool = True,
+    against: str = "logistic_regression",
+) -> str:
+    """The page of one cohort, in whole.
+
+    `facts` is what was run (commit, fingerprints, versions), a dict, dicts within allowed. `paper`
+    and `paper_cohort` are the cohort's rows of parameters_paper.yml, unused where `synthetic`.
+    `tuned`: whether by_frequency and per_code were counted at the dev-tuned threshold. `against`:
+    with which experiment the first neural one is compared code by code.
+    """
+    paper = {} if synthetic else paper or {}
+    paper_cohort = {} if synthetic else paper_cohort or {}
+    beside = tables.paper_table(runs, paper)
+    frequency = [tables.frequency_table(runs, metric, tuned=tuned) for metric in OF_STRATA]
+    parts = {
+        "data": _data(statistics, paper_cohort) if statistics else None,
+        "paper": beside,
+        "frequency": [tables.stamped(table, synthetic) for table in frequency if table],
+        "curves": _curves(experiments(runs)),
+    }
+    codes = tables.codes_tables(runs, against, tuned=tuned)
+    return _template().render(
+        **parts,
+        cohort=cohort,
+        stamp=tables.SYNTHETIC if synthetic else "",
+        summary=summary(runs),
+        sections=_sections(parts),
+        experiments=tables.experiments_table(runs),
+        facts=tables.facts_table(facts or {}),
+        results=[tables.stamped(table, synthetic) for table in _results(runs) if table],
+        frequency_figure=figures.by_frequency(
+            experiments(runs), OF_STRATA[0], "macro-F1 (per code)"
+        ),
+        frequency_caption=_frequency_caption(runs, tuned=tuned),
+        codes=[tables.stamped(table, synthetic) for table in codes or ()],
+        no_codes=f"No table per code of both a neural experiment and {against}: nothing to compare.",
+    )
+
+
+def summary(runs: Sequence[RunResult]) -> list[str]:
+    """The result in two or three sentences, the unwelcome ones too."""
+    found = experiments(runs)
+    if not found:
+        return ["Nothing was run yet."]
+    metric = "f1_micro_tuned" if all(one.measured("f1_micro_tuned") for one in found) else "f1_micro"
+    sentences = [
+        f"Best neural experiment by {tables.label(metric)}: {_scored(one, metric)}."
+        for one in _best([one for one in found if not one.floor], metric)
+    ]
+    floor = best_floor(found, metric)
+    if floor is None:
+        return [*sentences, "No linear floor was run, so these numbers stand beside nothing simple."]
+    sentences.append(f"Best linear floor: {_scored(floor, metric)}.")
+    below = [one.name for one in found if _is_below(one, floor, metric)]
+    if below:
+        sentences.append(f"Below the best floor: {', '.join(below)}.")
+    return sentences
+
+
+def _best(found: Sequence[Experiment], metric: str) -> list[Experiment]:
+    scored = [(measured.mean, one) for one in found if (measured := one.measured(metric))]
+    return [max(scored, key=lambda pair: pair[0])[1]] if scored else []
+
+
+def _is_below(one: Experiment, floor: Experiment, metric: str) -> bool:
+    mine, theirs = one.measured(metric), floor.measured(metric)
+    return not one.floor and bool(mine and theirs and mine.mean < theirs.mean)
+
+
+def _scored(one: Experiment, metric: str) -> str:
+    return f"{one.name}, {tables.cell(one.measured(metric))} ({tables.seeds(one)})"
+
+
+def _results(runs: Sequence[RunResult]) -> list[tables.Table | None]:
+    return [
+        tables.results_table(runs, tuned=False),
+        tables.results_table(runs, tuned=True),
+        tables.ranking_table(runs),
+        tables.further_table(runs),
+    ]
+
+
+def _data(statistics: CohortStatistics, paper_cohort: Mapping[str, float]) -> dict[str, Any]:
+    share = statistics.top_tenth_share
+    return {
+        "splits": tables.splits_table(statistics, paper_cohort),
+        "long_tail": figures.long_tail(statistics.documents_per_code, share),
+        "long_tail_caption": _long_tail_caption(statistics, paper_cohort),
+        "lengths": figures.note_lengths(statistics.lengths, statistics.max_tokens),
+        "codes": figures.codes_per_note(statistics.codes_per_document),
+    }
+
+
+def _long_tail_caption(statistics: CohortStatistics, paper_cohort: Mapping[str, float]) -> str:
+    caption = (
+        f"The long tail, all splits: the most frequent tenth of {len(statistics.documents_per_code):,} "
+        f"codes holds {statistics.top_tenth_share:.0%} of the occurrences; "
+        f"{statistics.under_two_share:.0%} of the codes have fewer than two documents"
+    )
+    if "top_tenth_share" not in paper_cohort:
+        return caption + "."
+    return (
+        f"{caption} (the paper: {paper_cohort['top_tenth_share']:.0%} "
+        f"and {paper_cohort['under_two_share']:.0%})."
+    )
+
+
+def _curves(found: Sequence[Experiment]) -> list[tuple[str, str | None, str | None]]:
+    curves = [(one.name, figures.training_losses(one), figures.training_scores(one)) for one in found]
+    return [(name, losses, scores) for name, losses, scores in curves if losses or scores]
+
+
+def _frequency_caption(runs: Sequence[RunResult], *, tuned: bool) -> str:
+    spread = " Bars: ± one standard deviation over seeds." if len(runs) > 1 else ""
+    return (
+        "Mean F1 of the codes that occur in the test split, by how many training documents have the "
+        f"code, {'at the tuned threshold' if tuned else 'at 0.5'}. Dashed: floors.{spread}"
+    )
+
+
+def _sections(parts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    sections = [
+        ("run", "What was run", True),
+        ("data", "The data", parts["data"]),
+        ("results", "Results", True),
+        ("paper", "Beside the paper", parts["paper"]),
+        ("frequency", "Rare and frequent codes", parts["frequency"]),
+        ("codes", "Code by code", True),
+        ("training", "Training", parts["curves"]),
+    ]
+    return [(anchor, title) for anchor, title, there in sections if there]
+
+
+def _breakable(text: str) -> Any:
+    """Escaped, and a line may end after an underscore: experiments have long names."""
+    from markupsafe import Markup, escape
+
+    return Markup(str(escape(text)).replace("_", "_<wbr>"))
+
+
+def _template() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("isd_pipeline", "reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    environment.filters["breakable"] = _breakable
+    return environment.get_template("page.html.jinja")

@@ -1,0 +1,169 @@
+"""What a report is made of: the runs of one cohort, and the statistics of its documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+LOSSES = ("total", "prediction", "teacher", "missing", "removal", "distillation")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """One training (experiment, seed) and what it scored on the test split.
+
+    `metrics` by the names of `evaluation.metrics`; those at the dev-tuned threshold end in
+    `_tuned`. `history` has one row per epoch: `epoch`, any of the LOSSES, and dev metrics in
+    columns that begin with `dev_`. `by_frequency` and `per_code` are those of
+    `evaluation.strata`. A `floor` is a simple model that the others are held against.
+    """
+
+    experiment: str
+    seed: int
+    metrics: Mapping[str, float]
+    history: pd.DataFrame | None = None
+    by_frequency: Sequence[Mapping[str, Any]] = ()
+    per_code: pd.DataFrame | None = None
+    minutes: float | None = None
+    device: str = ""
+    floor: bool = False
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The mean over seeds of one number, and its standard deviation (None of one seed)."""
+
+    mean: float
+    sd: float | None
+    seeds: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Measured:
+        """Of at least one value; the standard deviation divides by n - 1."""
+        sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
+        return cls(float(np.mean(values)), sd, len(values))
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The runs of one experiment, a seed each."""
+
+    name: str
+    runs: tuple[RunResult, ...]
+
+    @property
+    def floor(self) -> bool:
+        """Whether this is a simple model that the others are held against."""
+        return self.runs[0].floor
+
+    def measured(self, metric: str) -> Measured | None:
+        """A metric over the seeds that have it; None where none has."""
+        values = [run.metrics[metric] for run in self.runs if metric in run.metrics]
+        return Measured.of(values) if values else None
+
+    @property
+    def minutes(self) -> Measured | None:
+        """Minutes of training."""
+        values = [run.minutes for run in self.runs if run.minutes is not None]
+        return Measured.of(values) if values else None
+
+    def in_stratum(self, stratum: str, metric: str) -> Measured | None:
+        """A metric of one stratum of `by_frequency`, over the seeds."""
+        values = [
+            row[metric]
+            for run in self.runs
+            for row in run.by_frequency
+            if row["stratum"] == stratum and row.get(metric) is not None
+        ]
+        return Measured.of(values) if values else None
+
+
+def experiments(runs: Sequence[RunResult]) -> list[Experiment]:
+    """The runs by experiment: floors first, else in the order given; seeds ascending.
+
+    Raises ValueError where a seed of an experiment is there twice.
+    """
+    by_name: dict[str, list[RunResult]] = {}
+    for run in runs:
+        by_name.setdefault(run.experiment, []).append(run)
+    for name, same in by_name.items():
+        seeds = [run.seed for run in same]
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"experiment {name}: a seed is there twice, of seeds {sorted(seeds)}")
+    found = [
+        Experiment(name, tuple(sorted(same, key=lambda run: run.seed)))
+        for name, same in by_name.items()
+    ]
+    return sorted(found, key=lambda experiment: not experiment.floor)
+
+
+def best_floor(found: Sequence[Experiment], metric: str) -> Experiment | None:
+    """The floor with the highest mean of `metric`; None where no floor has it."""
+    floors = [(one.measured(metric), one) for one in found if one.floor]
+    scored = [(measured.mean, one) for measured, one in floors if measured]
+    return max(scored, key=lambda pair: pair[0])[1] if scored else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitStatistics:
+    """One split: tokens per document and codes per document [D], documents per code [L]."""
+
+    lengths: np.ndarray
+    codes_per_document: np.ndarray
+    documents_per_code: np.ndarray
+
+    @classmethod
+    def of(cls, lengths: np.ndarray, gold: sparse.csr_matrix | sparse.csr_array) -> SplitStatistics:
+        """From the documents' lengths [D] and their codes, a boolean matrix [D, L]."""
+        return cls(
+            lengths=np.asarray(lengths),
+            codes_per_document=np.diff(gold.indptr),
+            documents_per_code=np.bincount(gold.indices, minlength=gold.shape[1]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CohortStatistics:
+    """The documents of a cohort by split, before truncation to `max_tokens`."""
+
+    splits: Mapping[str, SplitStatistics] = field(default_factory=dict)
+    max_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        sizes = {len(split.documents_per_code) for split in self.splits.values()}
+        if len(sizes) != 1:
+            raise ValueError(
+                f"splits of {sorted(sizes)} codes: one cohort has one list of codes, and a split"
+            )
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of every document of every split."""
+        return np.concatenate([split.lengths for split in self.splits.values()])
+
+    @property
+    def codes_per_document(self) -> np.ndarray:
+        """Codes of every document of every split."""
+        return np.concatenate([split.codes_per_document for split in self.splits.values()])
+
+    @property
+    def documents_per_code(self) -> np.ndarray:
+        """Documents of all splits that have each code, most frequent first."""
+        total = np.sum([split.documents_per_code for split in self.splits.values()], axis=0)
+        return np.sort(total)[::-1]
+
+    @property
+    def top_tenth_share(self) -> float:
+        """The share of all code occurrences that the most frequent tenth of codes holds."""
+        counts = self.documents_per_code
+        return float(counts[: -(-len(counts) // 10)].sum() / max(counts.sum(), 1))
+
+    @property
+    def under_two_share(self) -> float:
+        """The share of codes that fewer than two documents have."""
+        return float((self.documents_per_code < 2).mean())

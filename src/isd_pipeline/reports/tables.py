@@ -1,0 +1,421 @@
+"""The tables of a report, as words: the same for `page` and for `markdown`.
+
+A cell is `mean ± sd` over seeds, or the value alone where there is one seed. What was measured at
+the dev-tuned threshold says so in its column; the rest that needs a threshold is at probability 0.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from isd_pipeline.evaluation.strata import FREQUENCIES, compare_codes
+from isd_pipeline.reports.results import (
+    CohortStatistics,
+    Experiment,
+    Measured,
+    RunResult,
+    SplitStatistics,
+    best_floor,
+    experiments,
+)
+
+SYNTHETIC = "synthetic: not comparable with the paper"
+NONE = "–"
+
+LABELS = {
+    "f1_micro": "micro-F1",
+    "f1_macro_caml": "macro-F1 (CAML)",
+    "f1_macro_per_code": "macro-F1 (per code)",
+    "auc_macro": "macro-AUC",
+    "auc_micro": "micro-AUC",
+    "p_at_5": "P@5",
+    "p_at_8": "P@8",
+    "r_at_8": "R@8",
+    "map": "MAP",
+    "attention_sd": "attention sd",
+    "precision_micro": "micro-precision",
+    "recall_micro": "micro-recall",
+    "f1_macro_caml_present": "macro-F1 (CAML), present",
+    "f1_macro_per_code_present": "macro-F1 (per code), present",
+    "jaccard_example": "Jaccard a document",
+    "exact_match": "exact match",
+    "predicted_per_document": "codes predicted a document",
+    "threshold": "threshold (log-odds)",
+}
+OF_THRESHOLD = (
+    "f1_micro",
+    "f1_macro_caml",
+    "f1_macro_per_code",
+    "f1_macro_caml_present",
+    "f1_macro_per_code_present",
+)
+AGAINST = "micro-F1 against the best floor"
+OF_RANKING = ("auc_macro", "auc_micro", "p_at_5", "p_at_8", "map")
+FURTHER = (
+    "precision_micro",
+    "recall_micro",
+    "jaccard_example",
+    "exact_match",
+    "predicted_per_document",
+)
+OF_PAPER = ("f1_macro_caml", "f1_micro", "auc_macro", "auc_micro", "p_at_5", "p_at_8", "attention_sd")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of words under a caption; `words` names the columns that are read, not compared.
+
+    `marks` says of each row "", "floor", "below" (below the best floor) or "size".
+    """
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    words: frozenset[str] = frozenset()
+    marks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def mark(self, row: int) -> str:
+        """What row number `row` is marked as."""
+        return self.marks[row] if self.marks else ""
+
+    def has_spread(self, column: int) -> bool:
+        """Whether a cell of this column is `mean ± sd`: the others then leave room for it."""
+        return any(" ± " in row[column] for row in self.rows)
+
+
+def label(metric: str) -> str:
+    """The name of a metric as a reader knows it; a tuned one says so."""
+    if metric.endswith("_tuned"):
+        return f"{label(metric.removesuffix('_tuned'))}, tuned"
+    return LABELS.get(metric, metric.replace("_", " "))
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with a true minus sign and thousands apart; a dash for what is not there."""
+    return NONE if value is None else f"{value:,.{digits}f}".replace("-", "−")
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """A difference, with its sign even where it is positive."""
+    return f"{value:+,.{digits}f}".replace("-", "−")
+
+
+def cell(measured: Measured | None, digits: int = 3) -> str:
+    """`mean ± sd`, or the value of one seed."""
+    if measured is None:
+        return NONE
+    spread = "" if measured.sd is None else f" ± {number(measured.sd, digits)}"
+    return number(measured.mean, digits) + spread
+
+
+def seeds(found: Experiment) -> str:
+    """How many seeds, in words."""
+    return "1 seed" if len(found.runs) == 1 else f"{len(found.runs)} seeds"
+
+
+def stamped(table: Table, synthetic: bool) -> Table:
+    """The table, its caption saying that it is of synthetic data if it is."""
+    return replace(table, caption=f"{table.caption} ({SYNTHETIC})") if synthetic else table
+
+
+def facts_table(facts: Mapping[str, Any]) -> Table:
+    """What was run: commit, fingerprints, versions, whatever the facts are. Dicts within open up."""
+    return Table("Commit, versions, fingerprints", ("what", "value"), tuple(_flat(facts)), frozenset({"what", "value"}))
+
+
+def _flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows = []
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            rows += _flat(value, f"{prefix}{name}: ")
+        elif isinstance(value, list | tuple):
+            rows.append((f"{prefix}{name}", ", ".join(map(str, value))))
+        else:
+            rows.append((f"{prefix}{name}", str(value)))
+    return rows
+
+
+def experiments_table(runs: Sequence[RunResult]) -> Table:
+    """The experiments, their seeds, epochs, minutes and device."""
+    return Table(
+        "Experiments",
+        ("experiment", "kind", "seeds", "epochs", "minutes a seed", "device"),
+        tuple(
+            (
+                one.name,
+                "floor" if one.floor else "neural",
+                ", ".join(str(run.seed) for run in one.runs),
+                _epochs(one),
+                cell(one.minutes, 1),
+                ", ".join(sorted({run.device for run in one.runs if run.device})) or NONE,
+            )
+            for one in experiments(runs)
+        ),
+        frozenset({"experiment", "kind", "seeds", "device"}),
+        tuple("floor" if one.floor else "" for one in experiments(runs)),
+    )
+
+
+def _epochs(one: Experiment) -> str:
+    trained = sorted({len(run.history) for run in one.runs if run.history is not None})
+    return "–".join(str(epochs) for epochs in {trained[0]: 0, trained[-1]: 0}) if trained else NONE
+
+
+def splits_table(statistics: CohortStatistics, paper: Mapping[str, float] | None = None) -> Table:
+    """Documents, tokens and codes of each split; `paper` gives the paper's documents per split."""
+    paper = paper or {}
+    rows = [
+        (name, *_of_split(split), *([number(paper.get(name), 0)] if paper else []))
+        for name, split in statistics.splits.items()
+    ]
+    beside = ("documents in the paper",) if paper else ()
+    columns = (
+        "split",
+        "documents",
+        "tokens",
+        "tokens, median",
+        "tokens, 95th percentile",
+        "codes, distinct",
+        "codes a document, mean",
+        *beside,
+    )
+    return Table("The data, by split", columns, tuple(rows), frozenset({"split"}))
+
+
+def _of_split(split: SplitStatistics) -> tuple[str, ...]:
+    if not len(split.lengths):
+        return ("0", "0", NONE, NONE, "0", NONE)
+    lengths = pd.Series(split.lengths)
+    return (
+        number(len(lengths), 0),
+        number(float(lengths.sum()), 0),
+        number(float(lengths.median()), 0),
+        number(float(lengths.quantile(0.95)), 0),
+        number(int((split.documents_per_code > 0).sum()), 0),
+        number(float(split.codes_per_document.mean()), 1),
+    )
+
+
+def results_table(runs: Sequence[RunResult], *, tuned: bool) -> Table | None:
+    """What depends on the threshold, at 0.5 or tuned on dev; None where nothing was tuned.
+
+    Each experiment stands against the best floor at the same kind of threshold.
+    """
+    ending = "_tuned" if tuned else ""
+    found, measure = experiments(runs), f"f1_micro{ending}"
+    if tuned and not any(one.measured(measure) for one in found):
+        return None
+    metrics = [f"{metric}{ending}" for metric in OF_THRESHOLD]
+    floor = best_floor(found, measure)
+    return Table(
+        f"Test split, {'at the threshold tuned on the dev split' if tuned else 'at 0.5'}",
+        ("experiment", "seeds", *map(label, metrics), "minutes", AGAINST),
+        tuple(
+            (
+                _named(one),
+                seeds(one),
+                *(cell(one.measured(metric)) for metric in metrics),
+                cell(one.minutes, 1),
+                _against(one, floor, measure),
+            )
+            for one in found
+        ),
+        frozenset({"experiment", "seeds", AGAINST}),
+        _marks(found, floor, measure),
+        (*_below_in_words(found, floor, measure), *_ceiling(found)),
+    )
+
+
+def ranking_table(runs: Sequence[RunResult]) -> Table:
+    """What needs no threshold: AUCs, precision at k, mean average precision."""
+    return _plain_table("Test split, rankings (no threshold)", runs, OF_RANKING)
+
+
+def further_table(runs: Sequence[RunResult]) -> Table:
+    """The rest, tuned where that was measured."""
+    tuned = any(f"{metric}_tuned" in run.metrics for run in runs for metric in FURTHER)
+    metrics = [f"{metric}_tuned" if tuned else metric for metric in FURTHER]
+    return _plain_table(
+        "Test split, further metrics", runs, [*metrics, *(["threshold_tuned"] if tuned else [])]
+    )
+
+
+def _plain_table(caption: str, runs: Sequence[RunResult], metrics: Sequence[str]) -> Table:
+    found = experiments(runs)
+    return Table(
+        caption,
+        ("experiment", "seeds", *map(label, metrics)),
+        tuple(
+            (_named(one), seeds(one), *(cell(one.measured(metric)) for metric in metrics))
+            for one in found
+        ),
+        frozenset({"experiment", "seeds"}),
+        tuple("floor" if one.floor else "" for one in found),
+    )
+
+
+def _named(one: Experiment) -> str:
+    return f"{one.name} (floor)" if one.floor else one.name
+
+
+def _distance(one: Experiment, floor: Experiment | None, measure: str) -> float | None:
+    mine, theirs = one.measured(measure), floor.measured(measure) if floor else None
+    return mine.mean - theirs.mean if mine and theirs and not one.floor else None
+
+
+def _against(one: Experiment, floor: Experiment | None, measure: str) -> str:
+    if one.floor:
+        return "the best floor" if one is floor else "floor"
+    distance = _distance(one, floor, measure)
+    if distance is None:
+        return NONE
+    return f"{'below' if distance < 0 else 'not below'}, {signed(distance)}"
+
+
+def _marks(found: Sequence[Experiment], floor: Experiment | None, measure: str) -> tuple[str, ...]:
+    distances = [_distance(one, floor, measure) for one in found]
+    return tuple(
+        "floor" if one.floor else "below" if distance is not None and distance < 0 else ""
+        for one, distance in zip(found, distances, strict=True)
+    )
+
+
+def _ceiling(found: Sequence[Experiment]) -> list[str]:
+    """What a perfect prediction would get in CAML's macro F1; the same for every experiment."""
+    for one in found:
+        present, ceiling = one.measured("codes_present"), one.measured("f1_macro_caml_ceiling")
+        if present and ceiling:
+            return [
+                f"{number(present.mean, 0)} codes occur in the test split, so macro-F1 over all "
+                f"codes, in either form, can reach {number(ceiling.mean)} at most."
+            ]
+    return []
+
+
+def _below_in_words(
+    found: Sequence[Experiment], floor: Experiment | None, measure: str
+) -> list[str]:
+    if floor is None:
+        return ["No linear floor was run, so these numbers stand beside nothing simple."]
+    below = [
+        f"{one.name} by {number(-distance)}"
+        for one in found
+        if (distance := _distance(one, floor, measure)) is not None and distance < 0
+    ]
+    named = f"{floor.name} ({label(measure)} {cell(floor.measured(measure))})"
+    return [f"Below the best floor, {named}: {', '.join(below)}."] if below else []
+
+
+def paper_table(runs: Sequence[RunResult], paper: Mapping[str, Mapping[str, Any]]) -> Table | None:
+    """The paper's number, ours, and the difference; None where the paper has none of these.
+
+    `paper` is one cohort of parameters_paper.yml. At 0.5, as the paper's; never tuned.
+    """
+    found = [one for one in experiments(runs) if one.name in paper]
+    rows = [row for one in found for row in _beside_paper(one, paper[one.name])]
+    if not rows:
+        return None
+    missing = [name for name in paper if name not in {one.name for one in found}]
+    return Table(
+        "The paper's numbers and ours (at 0.5)",
+        ("experiment", "in the paper", "metric", "paper", "ours", "difference", "seeds"),
+        tuple(rows),
+        frozenset({"experiment", "in the paper", "metric", "seeds"}),
+        notes=(f"In the paper, not run here: {', '.join(missing)}.",) if missing else (),
+    )
+
+
+def _beside_paper(one: Experiment, printed: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    rows = []
+    for metric in OF_PAPER:
+        ours = one.measured(metric)
+        if metric not in printed or ours is None:
+            continue
+        digits = 6 if metric == "attention_sd" else 3
+        sd = printed.get("sd", {}).get(metric)
+        theirs = number(printed[metric], digits) + (f" ± {number(sd)}" if sd is not None else "")
+        difference = signed(ours.mean - printed[metric], digits)
+        source = str(printed.get("source", NONE))
+        rows.append(
+            (one.name, source, label(metric), theirs, cell(ours, digits), difference, seeds(one))
+        )
+    return rows
+
+
+def frequency_table(runs: Sequence[RunResult], metric: str, *, tuned: bool) -> Table | None:
+    """One metric by training frequency, a column per stratum; None where no run has strata."""
+    found = [one for one in experiments(runs) if any(run.by_frequency for run in one.runs)]
+    if not found:
+        return None
+    strata = {row["stratum"]: row for row in _strata(found[0])}
+    names = [name for name, *_ in FREQUENCIES if name in strata]
+    sizes = [
+        (words, *(number(strata[name][size], 0) for name in names))
+        for words, size in (("codes", "codes"), ("codes in test", "codes_present"))
+    ]
+    scores = [
+        (_named(one), *(cell(one.in_stratum(name, metric)) for name in names)) for one in found
+    ]
+    said = label(metric).removesuffix(", present")
+    return Table(
+        f"{said} by how many training documents have the code, {'tuned' if tuned else 'at 0.5'}",
+        ("training documents", *names),
+        (*sizes, *scores),
+        frozenset({"training documents"}),
+        ("size", "size", *("floor" if one.floor else "" for one in found)),
+    )
+
+
+def _strata(one: Experiment) -> Sequence[Mapping[str, Any]]:
+    return next(run.by_frequency for run in one.runs if run.by_frequency)
+
+
+def codes_tables(
+    runs: Sequence[RunResult], against: str, *, tuned: bool, n: int = 10
+) -> tuple[Table, Table] | None:
+    """Where the first neural experiment gains and loses most against `against`; code and title only.
+
+    None where either has no table per code.
+    """
+    found = experiments(runs)
+    first = next((one for one in found if not one.floor), None)
+    second = next((one for one in found if one.name == against), None)
+    a = [run.per_code for run in first.runs if run.per_code is not None] if first else []
+    b = [run.per_code for run in second.runs if run.per_code is not None] if second else []
+    if first is None or not a or not b:
+        return None
+    ranked = compare_codes(a, b)
+    gains = ranked[ranked["weight"] > 0].head(n)
+    losses = ranked[ranked["weight"] < 0].iloc[::-1].head(n)
+    at = "tuned" if tuned else "at 0.5"
+    return (
+        _codes_table(f"Where {first.name} gains most against {against}, {at}", gains, first, against),
+        _codes_table(f"Where {first.name} loses most against {against}, {at}", losses, first, against),
+    )
+
+
+def _codes_table(caption: str, rows: pd.DataFrame, first: Experiment, against: str) -> Table:
+    columns = ("code", "title", "in training", "in test", f"F1 {first.name}", f"F1 {against}")
+    return Table(
+        caption,
+        (*columns, "difference"),
+        tuple(
+            (
+                str(row["code"]),
+                str(row["title"]),
+                number(row["train"], 0),
+                number(row["gold"], 0),
+                number(row["f1_a"]),
+                number(row["f1_b"]),
+                signed(row["difference"]),
+            )
+            for row in rows.to_dict("records")
+        ),
+        frozenset({"code", "title"}),
+        notes=() if len(rows) else ("None.",),
+    )
