@@ -5,17 +5,13 @@ Axes: D documents, L codes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from torch import nn
 
+from isd_pipeline.text.documents import Documents
 from isd_pipeline.training.batches import Batches, ordered_batches
 from isd_pipeline.training.loop import autocast
-
-if TYPE_CHECKING:
-    from isd_pipeline.text.documents import Documents
 
 
 def predict(

@@ -38,7 +38,7 @@ class LinearFloorConfig:
     not depend on their number.
     """
 
-    cost: float = 1.0
+    cost: float | int = 1.0
     max_ngram: int = 2
     min_df: int = 2
     max_features: int | None = None

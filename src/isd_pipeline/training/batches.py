@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from isd_pipeline.shapes import Bool, Int
-
-if TYPE_CHECKING:
-    from isd_pipeline.text.documents import Documents
+from isd_pipeline.text.documents import Documents
 
 CUTS = ("head", "random")
 BATCHES_IN_A_POOL = 50

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ Objective = Callable[[nn.Module, Batch], dict[str, Tensor]]
 Figures = dict[str, float]
 
 
+@runtime_checkable
 class SizedBatches(Protocol):
     """The batches of an epoch, and how many they are."""
 
@@ -40,14 +41,14 @@ class TrainingConfig:
     holds on a GPU; a CPU always computes in fp32.
     """
 
-    learning_rate: float = 3e-4
-    epsilon: float = 1e-8
-    weight_decay: float = 0.0
+    learning_rate: float | int = 3e-4
+    epsilon: float | int = 1e-8
+    weight_decay: float | int = 0.0
     batch_size: int = 32
     max_epochs: int = 200
-    warm_up_epochs: float = 5
+    warm_up_epochs: float | int = 5
     schedule: str = "linear"  # to 0 at the end of max_epochs; or constant
-    clip: float = 10.0  # of the norm of all gradients together
+    clip: float | int = 10.0  # of the norm of all gradients together
     patience: int = 10
     metric: str = "micro_f1"
     max_tokens: int = 4000
@@ -113,7 +114,7 @@ def train(
     optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
     *,
-    weights: Mapping[str, float],
+    weights: Mapping[str, float | int],
     validate: Callable[[nn.Module], Mapping[str, float]],
     record: Callable[[int, Figures], None],
     seed: int,
@@ -165,7 +166,7 @@ def train_epoch(
     objective: Objective,
     optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
-    weights: Mapping[str, float],
+    weights: Mapping[str, float | int],
     epoch: int,
 ) -> Figures:
     """One pass over the batches; the mean of every loss term, of their weighted sum, of the norm.
@@ -225,7 +226,7 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Opti
     )
 
 
-def weighted(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
+def weighted(losses: Mapping[str, Tensor], weights: Mapping[str, float | int]) -> Tensor:
     """The weighted sum of the loss terms, Eq. 15 of ISD."""
     for name in losses:
         if name not in weights:

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from isd_pipeline.text.documents import Documents
+from isd_pipeline.training.batches import (
+    Batches,
+    collate,
+    epoch_batches,
+    ordered_batches,
+    padding_share,
+    training_batches,
+)
+
+
+def documents_of(tokens: list[list[int]], labels: list[list[int]]) -> Documents:
+    def flat(lists: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+        starts = np.cumsum([0, *map(len, lists)]).astype(np.int64)
+        return np.array([x for one in lists for x in one], dtype=np.int32), starts
+
+    return Documents(np.array([f"d{i}" for i in range(len(tokens))]), *flat(tokens), *flat(labels))
+
+
+THREE = documents_of([[1, 2, 3, 4], [5, 6], [7]], [[0, 2, 5], [], [1]])
+
+
+def lengths_like_notes(n: int = 3_000) -> np.ndarray:
+    return np.random.default_rng(0).lognormal(7.1, 0.6, n).astype(np.int64).clip(50, 4_000)
+
+
+def test_a_batch_is_padded_to_its_longest_document_and_its_most_codes():
+    batch = collate(THREE, np.array([2, 0]), 4_000)
+    assert batch.tokens.tolist() == [[7, 0, 0, 0], [1, 2, 3, 4]]
+    assert batch.gold.tolist() == [[1, -1, -1], [0, 2, 5]]
+    assert batch.is_token.tolist() == [[True, False, False, False], [True] * 4]
+
+
+def test_documents_without_a_code_still_have_a_column_of_gold():
+    assert collate(THREE, np.array([1]), 4_000).gold.tolist() == [[-1]]
+
+
+def test_a_long_document_loses_its_tail_and_its_last_codes():
+    batch = collate(THREE, np.array([0]), 3, max_codes=2)
+    assert batch.tokens.tolist() == [[1, 2, 3]]
+    assert batch.gold.tolist() == [[0, 2]]
+
+
+def test_a_random_cut_keeps_head_tail_or_all_but_one_span_in_their_shares():
+    long = documents_of([list(range(1, 9))], [[0]])
+    generator = np.random.default_rng(0)
+    seen: dict[tuple[int, ...], int] = {}
+    for _ in range(4_000):
+        batch = collate(long, np.array([0]), 3, cut="random", generator=generator)
+        kept = tuple(batch.tokens[0].tolist())
+        seen[kept] = seen.get(kept, 0) + 1
+    # the span begins at 0, 1, 2 or 3 with 1/16 each; at 0 it leaves the tail, at 3 the head
+    expected = {(1, 2, 3): 9 / 16, (6, 7, 8): 5 / 16, (1, 7, 8): 1 / 16, (1, 2, 8): 1 / 16}
+    assert seen.keys() == expected.keys()
+    assert all(abs(seen[kept] / 4_000 - share) < 0.03 for kept, share in expected.items())
+
+
+def test_a_random_cut_leaves_a_short_document_whole():
+    for seed in range(20):
+        generator = np.random.default_rng(seed)
+        batch = collate(THREE, np.array([0, 2]), 4, cut="random", generator=generator)
+        assert batch.tokens.tolist() == [[1, 2, 3, 4], [7, 0, 0, 0]]
+
+
+def test_every_document_comes_once_an_epoch():
+    batches = epoch_batches(lengths_like_notes(), 32, seed=3, epoch=1)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(3_000))
+    assert max(map(len, batches)) == 32
+
+
+def test_the_order_is_a_function_of_seed_and_epoch():
+    def order(seed: int, epoch: int) -> list[int]:
+        np.random.random()  # what was drawn before does not matter
+        batches = epoch_batches(lengths_like_notes(), 32, seed=seed, epoch=epoch)
+        return np.concatenate(batches).tolist()
+
+    assert order(3, 1) == order(3, 1)
+    assert len({tuple(order(seed, epoch)) for seed in (3, 4) for epoch in (1, 2)}) == 4
+
+
+def test_batches_change_their_company_and_not_only_their_order():
+    first, second = (
+        {frozenset(b.tolist()) for b in epoch_batches(lengths_like_notes(), 32, seed=0, epoch=e)}
+        for e in (1, 2)
+    )
+    assert not first & second
+
+
+def test_little_of_a_batch_is_padding():
+    lengths = lengths_like_notes()
+    bucketed = padding_share(lengths, epoch_batches(lengths, 32, seed=0, epoch=1))
+    shuffled = np.random.default_rng(0).permutation(3_000)
+    plain = padding_share(lengths, [shuffled[i : i + 32] for i in range(0, 3_000, 32)])
+    assert bucketed < 0.08 < 0.4 < plain
+
+
+def test_long_batches_are_spread_over_the_epoch():
+    lengths = lengths_like_notes()
+    means = [lengths[rows].mean() for rows in epoch_batches(lengths, 32, seed=0, epoch=1)]
+    assert abs(np.corrcoef(means, np.arange(len(means)))[0, 1]) < 0.3
+
+
+def test_evaluation_reads_the_longest_documents_first():
+    batches = ordered_batches(np.array([4, 2, 9, 4]), 2)
+    assert [rows.tolist() for rows in batches] == [[2, 0], [3, 1]]
+
+
+def test_an_epoch_can_be_read_again_with_the_same_cuts():
+    long = documents_of([list(range(1, 60 + i)) for i in range(20)], [[0]] * 20)
+    epoch = training_batches(long, 4, 10, seed=5, epoch=2, cut="random")
+    once, twice = ([batch.tokens.tolist() for batch in epoch] for _ in range(2))
+    assert once == twice
+    assert len(epoch) == len(once) == 5
+    other = training_batches(long, 4, 10, seed=5, epoch=3, cut="random")
+    assert once != [batch.tokens.tolist() for batch in other]
+
+
+def test_rows_say_where_the_documents_stand():
+    batches = Batches(THREE, [np.array([2]), np.array([0, 1])], 4_000)
+    assert [batch.rows.tolist() for batch in batches] == [[2], [0, 1]]
+
+
+def test_an_unknown_cut_is_refused():
+    with pytest.raises(ValueError, match="cut='tail' must be one of"):
+        collate(THREE, np.array([0]), 4, cut="tail")
