@@ -105,7 +105,7 @@ def _without_near_duplicates(
     kept = {article: text for article, text in background.items() if article not in close}
     beside = near_duplicates(kept, texts["train"], near)
     if close:
-        LOG.warning("CodiEsp: %d background reports nearly repeat dev or test: left out", len(close))
+        LOG.warning("CodiEsp: %d background reports near dev or test: left out", len(close))
     counts = {
         "background_near_dev": sum(other in texts["dev"] for other in close.values()),
         "background_near_test": sum(other in texts["test"] for other in close.values()),

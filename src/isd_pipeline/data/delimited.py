@@ -87,7 +87,8 @@ def check_sum(path: Path) -> bool:
     if not sums.exists():
         return False
     lines = [line.split(maxsplit=1) for line in sums.read_text("utf-8").splitlines()]
-    known = {name.strip().lstrip("*./"): digest for digest, name in (x for x in lines if len(x) == 2)}
+    pairs = [(line[1].strip().lstrip("*./"), line[0]) for line in lines if len(line) == 2]
+    known = dict(pairs)
     if path.name not in known:
         return False
     with path.open("rb") as file:
@@ -164,7 +165,7 @@ def _refusal(path: Path, error: Exception) -> Exception:
     elif "UTF8" in message:
         what = "bytes that are not UTF-8; convert the file first, e.g. `iconv -f latin1 -t utf8`"
     elif "straddl" in message:
-        what = f"a row longer than {BLOCK >> 20} MiB: a quotation mark is missing, or the file is cut"
+        what = f"a row longer than {BLOCK >> 20} MiB: a quotation mark is missing"
     elif "Truncated" in message:
         what = "the compressed file is cut off; download it again"
     elif "inflate" in message or "CRC" in message:

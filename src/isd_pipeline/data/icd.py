@@ -75,7 +75,7 @@ def category(
     ('p:39', 'p:397')
     """
     if reading not in ("before_dot", "three_characters"):
-        raise ValueError(f"category: reading={reading!r} is neither before_dot nor three_characters")
+        raise ValueError(f"reading={reading!r} is neither before_dot nor three_characters")
     group = code.split(".")[0] if reading == "before_dot" else undot(code)[:3]
     return f"{system[0]}:{group}"
 
@@ -91,7 +91,7 @@ def parents(code: str) -> list[str]:
 
 
 def icd9_chapter(code: str, system: System) -> str:
-    """The chapter of a dotted ICD-9-CM code, as "390-459 circulatory"; "unknown" where none fits."""
+    """The chapter of a dotted ICD-9-CM code, as "390-459 circulatory", or "unknown"."""
     if system == PROCEDURE:
         head = code.split(".")[0]
         return _chapter(int(head), _ICD9_PROCEDURES) if head.isdigit() else "unknown"

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,9 +49,10 @@ def label_documents(codes: pa.Table, documents: pa.Array, space: LabelSpace) -> 
     rows = codes.filter(pc.is_valid(place))
     document = place.drop_null().to_numpy().astype(np.int64)
     names, number = _distinct_codes(rows)
-    labels = np.array([_label(*name, space) for name in names], dtype=object)[number]
+    by_name = [_label(system, code, space) for system, code in names]
+    labels = [by_name[n] for n in number.tolist()]
     if space == "caml":
-        labels = np.array(reread_by_pandas(list(labels)), dtype=object)
+        labels = reread_by_pandas(labels)
     kept = np.array([label is not None for label in labels], dtype=bool)
     if space != "caml":
         kept &= _first_of_its_kind(document, number, len(names))
@@ -58,7 +60,7 @@ def label_documents(codes: pa.Table, documents: pa.Array, space: LabelSpace) -> 
     counts = {"code_rows_of_documents": len(labels),
               "empty_or_repeated_code_rows": int(len(labels) - kept.sum())}
     if space == "caml":
-        every = {_label(*name, space) for name in _distinct_codes(codes)[0]}
+        every = {_label(system, code, space) for system, code in _distinct_codes(codes)[0]}
         counts["caml_labels_before_filtering"] = len(every)
     return Labels(table, _sources(names, number, labels, space), counts)
 
@@ -74,7 +76,11 @@ def reread_by_pandas(labels: list[str | None]) -> list[str | None]:
     kinds = [_kind(block) for block in blocks]
     if "text" not in kinds and "decimal" in kinds:
         kinds = ["decimal"] * len(kinds)
-    rewrite = {"text": str, "whole": lambda x: str(int(x)), "decimal": lambda x: str(float(x))}
+    rewrite: dict[str, Callable[[str], str]] = {
+        "text": str,
+        "whole": lambda label: str(int(label)),
+        "decimal": lambda label: str(float(label)),
+    }
     result: list[str | None] = []
     for block, kind in zip(blocks, kinds, strict=True):
         new = {label: rewrite[kind](label) for label in set(block) if label is not None}
@@ -91,7 +97,7 @@ def _kind(block: list[str | None]) -> str:
     return "whole" if whole else "decimal"
 
 
-def _distinct_codes(rows: pa.Table) -> tuple[list[tuple[str, str | None]], np.ndarray]:
+def _distinct_codes(rows: pa.Table) -> tuple[list[tuple[icd.System, str | None]], np.ndarray]:
     """The distinct (system, code), and for each row which of them it holds."""
     codes = pc.fill_null(rows["code"], "")
     keys = pc.binary_join_element_wise(rows["system"], codes, " ").combine_chunks()
@@ -116,7 +122,7 @@ def _first_of_its_kind(document: np.ndarray, number: np.ndarray, kinds: int) -> 
 
 
 def _lists(
-    documents: pa.Array, document: np.ndarray, labels: np.ndarray, kept: np.ndarray
+    documents: pa.Array, document: np.ndarray, labels: list[str | None], kept: np.ndarray
 ) -> pa.Table:
     """One list for each document that has a row, even if no row of it is kept."""
     present = np.unique(document)
@@ -124,13 +130,14 @@ def _lists(
     order = order[kept[order]]
     lengths = np.bincount(document[order], minlength=len(documents))[present]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    values = pa.array(labels[order].tolist(), pa.string())
+    values = pa.array([labels[n] for n in order.tolist()], pa.string())
     lists = pa.ListArray.from_arrays(pa.array(offsets), values)
     return pa.table([documents.take(pa.array(present)), lists.cast(LABELS.field(1).type)], LABELS)
 
 
 def _sources(
-    names: list[tuple[str, str | None]], number: np.ndarray, labels: np.ndarray, space: LabelSpace
+    names: list[tuple[icd.System, str | None]], number: np.ndarray,
+    labels: list[str | None], space: LabelSpace,
 ) -> dict[str, tuple[str, str]]:
     """For each label its most frequent code, the first met where two are as frequent."""
     distinct, where = np.unique([label or "" for label in labels], return_inverse=True)

@@ -42,7 +42,7 @@ def extract(folder: Path, *, scratch: Path | None = None) -> Extraction:
     Raises ValueError or FileNotFoundError with one line: file, row, column, what, remedy.
     """
     titles, counts = read_titles(folder)
-    known = dict.fromkeys(zip(titles["system"].to_pylist(), titles["code"].to_pylist(), strict=True))
+    known = zip(titles["system"].to_pylist(), titles["code"].to_pylist(), strict=True)
     codes, counted = read_codes(folder, set(known))
     counts |= counted
     notes, counted = read_summaries(find_csv(folder, "NOTEEVENTS"), scratch)
@@ -182,7 +182,7 @@ def _refuse_other_codes(
     if _lost_zeros(distinct, filled, system, known):
         raise ValueError(
             f"{path}, column ICD9_CODE: none of {filled} codes begins with 0, so they were once "
-            "read as numbers and 0389 has become 389; take the original file, or read the column as text"
+            "read as numbers (0389 became 389); take the original file or read the column as text"
         )
 
 
@@ -192,7 +192,7 @@ def _fault(code: str) -> str:
     if "." in code:
         return "a dotted code, where MIMIC writes 0389 for 038.9; remove the dots"
     if icd.is_undotted_icd9(code.upper(), "diagnosis"):
-        return "a code that is not an ICD-9 code of this table; is it lower case or another table's?"
+        return "a code that is not an ICD-9 code of this table; lower case, or another table's?"
     return "not an ICD-9 code; is it ICD-10, or a word for a missing code?"
 
 
@@ -236,8 +236,8 @@ class _Seen:
         if len(twice):
             first = rows[twice + 1].min()
             raise ValueError(
-                f"{self._path}, row {first}, column SUBJECT_ID: the admission has another patient in "
-                f"another row (so in {len(twice)} admissions); an admission belongs to one patient"
+                f"{self._path}, row {first}, column SUBJECT_ID: an admission has another patient "
+                f"in another row (so in {len(twice)} admissions); an admission belongs to one patient"
             )
         return int(len(documents) and 1 + np.count_nonzero(~same))
 

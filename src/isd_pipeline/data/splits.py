@@ -113,7 +113,7 @@ def _read_list(path: Path) -> list[tuple[int, str]]:
     for number, line in enumerate(lines, start=1):
         if line.strip():
             if any(letter in line.strip() for letter in " ,;\t"):
-                raise ValueError(f"{path}, line {number}: more than an id; one id a line, no header")
+                raise ValueError(f"{path}, line {number}: not one id; one a line, no header")
             rows.append((number, line.strip()))
     if not rows:
         raise ValueError(f"{path}: holds no id")

@@ -16,10 +16,15 @@ import pyarrow.parquet as pq
 
 from isd_pipeline.data.files import replacing
 
-NOTES = pa.schema([(name, pa.string()) for name in ("document_id", "patient_id", "note_id", "text")])
-CODES = pa.schema([(name, pa.string()) for name in ("document_id", "patient_id", "system", "code")])
-TITLES = pa.schema([(name, pa.string()) for name in ("code", "system", "title")])
-SPLITS = pa.schema([("document_id", pa.string()), ("split", pa.string())])
+
+def _texts(*names: str) -> pa.Schema:
+    return pa.schema([(name, pa.string()) for name in names])
+
+
+NOTES = _texts("document_id", "patient_id", "note_id", "text")
+CODES = _texts("document_id", "patient_id", "system", "code")
+TITLES = _texts("code", "system", "title")
+SPLITS = _texts("document_id", "split")
 LABELS = pa.schema([("document_id", pa.string()), ("labels", pa.list_(pa.string()))])
 ROWS = 1_024  # rows of notes or token lists that are held at once: some ten megabytes
 

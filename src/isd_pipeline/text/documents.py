@@ -151,6 +151,8 @@ def _order(
     gone = {*empty, *codeless}
     kept = [document for document in members if document not in gone]
     counts[f"{split}_encoded"] = len(kept)
+    counts[f"{split}_tokens"] = sum(lengths[document] for document in kept)
+    counts[f"{split}_labels"] = sum(len(coded[document]) for document in kept)
     if not kept:
         raise ValueError(f"split {split} has no document with words and codes")
     digits = all(document.isdecimal() for document in kept)
@@ -195,9 +197,9 @@ def _encode_batch(
     sizes = pc.list_value_length(batch["tokens"]).to_numpy()
     pieces = np.split(numbers, np.cumsum(sizes)[:-1])
     for document, piece in zip(batch["document_id"].to_pylist(), pieces, strict=True):
-        split = split_of.get(document)
-        if split in stores:
-            stores[split].put(document, piece)
+        store = stores.get(split_of.get(document, ""))
+        if store is not None:
+            store.put(document, piece)
 
 
 def _write_ids(folder: Path, ids: list[str]) -> None:

@@ -143,7 +143,7 @@ class _Waiting:
     def _begin(self, document: str, patient: str) -> None:
         if document in self._finished:
             raise ValueError(
-                f"document {document} appears twice: its notes do not stand together; sort the notes"
+                f"document {document}: its notes do not stand together; sort the notes first"
             )
         self._finished.add(document)
         self.documents.append(document)
