@@ -113,7 +113,11 @@ class ReferenceISD(nn.Module):
         return memory, torch.stack([torch.arange(length) < len(note) for note in notes])
 
     def complete(
-        self, slots: list[list[int]], asked: list[int], answer: list[int], hidden: Tensor,
+        self,
+        slots: list[list[int]],
+        asked: list[int],
+        answer: list[int],
+        hidden: Tensor,
         is_token: Tensor,
     ) -> Tensor:
         """Cross entropy of one completion task; the code number L is l_mask."""

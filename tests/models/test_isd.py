@@ -105,7 +105,10 @@ def test_the_temperature_sharpens_the_shared_attention():
     tokens = notes(12)
     spread = [
         small_isd(attention_temperature=t)(tokens, tokens != 0, want_attention=True)
-        .attention.square().sum(-1).mean().item()
+        .attention.square()
+        .sum(-1)
+        .mean()
+        .item()
         for t in (0.0, 1.0, 5.0, 50.0)
     ]
     assert spread[0] == pytest.approx(1 / 12)

@@ -81,9 +81,7 @@ def test_decoder_layer_equals_torchs_with_its_weights(n_heads: int):
     ours.load_state_dict(theirs.state_dict())
     slots, memory = torch.randn(2, 4, 8), torch.randn(2, 5, 8)
     is_slot, is_key = mask([4, 3], 4), mask([5, 1], 5)
-    want = theirs(
-        slots, memory, tgt_key_padding_mask=~is_slot, memory_key_padding_mask=~is_key
-    )
+    want = theirs(slots, memory, tgt_key_padding_mask=~is_slot, memory_key_padding_mask=~is_key)
     got = ours(slots, is_slot, [4], memory, is_key)
     close(got, want, atol=2e-6, rtol=1e-5)
 

@@ -194,8 +194,7 @@ class LabelAttention(nn.Module):
             scores, weights = zip(*found, strict=True)
             return torch.cat(scores, dim=1), torch.cat(weights, dim=1)
         each = [
-            checkpoint(self._scores, hidden, is_token, u, e, use_reentrant=False)
-            for u, e in shares
+            checkpoint(self._scores, hidden, is_token, u, e, use_reentrant=False) for u, e in shares
         ]
         return torch.cat(each, dim=1), None
 
@@ -276,9 +275,7 @@ class ISD(nn.Module):
         """Score every code for every note; a note has at least one token."""
         hidden = self.read(tokens, is_token)
         if self.config.representation == "per_label":
-            scores, weights = self.each_label(
-                hidden, is_token, self.code_vectors(), want_attention
-            )
+            scores, weights = self.each_label(hidden, is_token, self.code_vectors(), want_attention)
             logits = self.logit_scale * scores + self.label_bias
             return ISDOutput(logits, (logits,), None, weights)
         shared, attention = self.attend(hidden, is_token)
@@ -330,9 +327,7 @@ def mean_logits(heads: tuple[Tensor, ...]) -> Tensor:
     return F.logsigmoid(both).logsumexp(dim=0) - F.logsigmoid(-both).logsumexp(dim=0)
 
 
-def group_means(
-    vectors: Float[Tensor, "L D"], groups: Int[Tensor, " L"]
-) -> Float[Tensor, "G D"]:
+def group_means(vectors: Float[Tensor, "L D"], groups: Int[Tensor, " L"]) -> Float[Tensor, "G D"]:
     """Mean vector of each group, in the order of the groups' numbers."""
     sizes = torch.bincount(groups)
     if not sizes.all():

@@ -191,9 +191,7 @@ class DecoderLayer(nn.Module):
 class InteractiveDecoder(nn.Module):
     """Layers in which slots meet each other and the note; with 0 layers, slots pass unchanged."""
 
-    def __init__(
-        self, n_layers: int, width: int, n_heads: int, inner: int, dropout: float
-    ) -> None:
+    def __init__(self, n_layers: int, width: int, n_heads: int, inner: int, dropout: float) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
             DecoderLayer(width, n_heads, inner, dropout) for _ in range(n_layers)
@@ -247,9 +245,7 @@ class _BestMatch(torch.autograd.Function):
         return for_shared.view_as(shared).to(shared.dtype), for_codes.to(codes.dtype)
 
 
-def best_match(
-    shared: Float[Tensor, "B Q D"], codes: Float[Tensor, "L D"]
-) -> Float[Tensor, "B L"]:
+def best_match(shared: Float[Tensor, "B Q D"], codes: Float[Tensor, "L D"]) -> Float[Tensor, "B L"]:
     """Score each code by the shared representation that matches it best: Eqs. 6 and 11 of ISD.
 
     The gradient reaches only the winner (the first of equals), so nothing of size B L Q is kept.
@@ -257,8 +253,6 @@ def best_match(
     return _BestMatch.apply(shared, codes)
 
 
-def soft_match(
-    shared: Float[Tensor, "B Q D"], codes: Float[Tensor, "L D"]
-) -> Float[Tensor, "B L"]:
+def soft_match(shared: Float[Tensor, "B Q D"], codes: Float[Tensor, "L D"]) -> Float[Tensor, "B L"]:
     """log sum_q exp <shared_q, code_i>: the smooth form of `best_match`."""
     return (codes @ shared.mT).float().logsumexp(dim=-1)

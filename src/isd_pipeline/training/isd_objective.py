@@ -217,6 +217,14 @@ def teacher_text(gold: Int[Tensor, "B G"], descriptions: Int[Tensor, "L M"]) -> 
     return TeacherText(tokens, place, torch.arange(place.shape[1]) < totals[:, None])
 
 
+class Taught(NamedTuple):
+    """What the teacher made of a batch's descriptions, before and after the decoder."""
+
+    found: Tensor  # [B, Q, D]
+    shared: Tensor  # [B, Q, D]
+    counts: Tensor  # bool [B], False where a note has no description
+
+
 class ISDObjective:
     """Losses of a batch, called as `objective(model, batch)`.
 
@@ -245,43 +253,38 @@ class ISDObjective:
             return {"prediction": self._predicted(model(tokens, is_token).heads, gold)}
 
         tasks = self._tasks(host_gold, len(self.descriptions), device)
+        table = model.codes_and_mask()
         hidden = model.read(tokens, is_token)
         found, _ = model.attend(hidden, is_token)
-        table = model.codes_and_mask()
         groups = [found, *(F.embedding(task.codes, table) for task in tasks.values())]
         masks = [all_slots(found), *(task.is_slot for task in tasks.values())]
         shared, *slots = model.interact(groups, masks, hidden, is_token)
 
-        losses = {}
+        losses, distillation = {}, None
         if self._wanted & {"teacher", "distillation"}:
-            teacher_found, teacher_shared, taught = self._teacher(model, host_gold, device)
-        if "distillation" in self._wanted:
-            sides = (found, teacher_found) if self.config.distil_on == "pre" else (
-                shared, teacher_shared
-            )
-            distillation = Distillation(self.config, *sides, taught)
-        losses["prediction"] = self._predicted(model.score(shared), gold)
-        if "teacher" in self._wanted:
-            losses["teacher"] = self._predicted(model.score(teacher_shared), gold, taught)
+            teacher = self._teacher(model, host_gold, device)
+            if "distillation" in self._wanted:
+                distillation = Distillation(self.config, found, shared, teacher)
+            if "teacher" in self._wanted:
+                heads = model.score(teacher.shared)
+                losses["teacher"] = self._predicted(heads, gold, teacher.counts)
+        if "prediction" in self._wanted:
+            losses["prediction"] = self._predicted(model.score(shared), gold)
         for (name, task), decoded in zip(tasks.items(), slots, strict=True):
             asked = decoded[torch.arange(len(decoded), device=device), task.asked]
             losses[name] = cross_entropy(model.complete(asked, table), task.answer, task.counts)
-        if "distillation" in self._wanted:
+        if distillation is not None:
             losses["distillation"] = distillation.loss()
-        return losses
+        return {name: losses[name] for name in self.weights if name in losses}
 
     def _predicted(
         self, heads: tuple[Tensor, ...], gold: Tensor, counts: Tensor | None = None
     ) -> Tensor:
         """Binary cross entropy, Eqs. 8 and 12, averaged over the heads."""
-        losses = [
-            binary_cross_entropy(head, gold, self.config.reduction, counts) for head in heads
-        ]
+        losses = [binary_cross_entropy(head, gold, self.config.reduction, counts) for head in heads]
         return torch.stack(losses).mean()
 
-    def _tasks(
-        self, gold: Tensor, n_codes: int, device: torch.device
-    ) -> dict[str, Completion]:
+    def _tasks(self, gold: Tensor, n_codes: int, device: torch.device) -> dict[str, Completion]:
         """Draw the completion tasks that are wanted."""
         samplers = SAMPLERS[self.config.completion]
         return {
@@ -290,9 +293,7 @@ class ISDObjective:
             if name in self._wanted
         }
 
-    def _teacher(
-        self, model: ISD, gold: Tensor, device: torch.device
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _teacher(self, model: ISD, gold: Tensor, device: torch.device) -> Taught:
         """Read the gold codes' descriptions instead of the note: section 3.5.
 
         Each description is encoded alone, each distinct one once; a note's codes come in any
@@ -309,7 +310,7 @@ class ISDObjective:
             hidden = F.embedding(text.place, states.flatten(0, 1))
         found, _ = model.attend(hidden, text.is_token)
         (shared,) = model.interact([found], [all_slots(found)], hidden, text.is_token)
-        return found, shared, text.is_token.any(dim=1)
+        return Taught(found, shared, text.is_token.any(dim=1))
 
     def _refuse(self, model: ISD) -> None:
         """Some losses need parts that a model may lack."""
@@ -334,12 +335,14 @@ class Distillation:
     """
 
     def __init__(
-        self, config: ISDObjectiveConfig, student: Tensor, teacher: Tensor, counts: Tensor
+        self, config: ISDObjectiveConfig, found: Tensor, shared: Tensor, taught: Taught
     ) -> None:
-        self.config = config
-        first = 1 if config.match_notes == "first" else None
-        self.counts = counts[:first]
+        before = config.distil_on == "pre"
+        student, teacher = (found, taught.found) if before else (shared, taught.shared)
         teacher = teacher.detach() if config.teacher_detach else teacher
+        first = 1 if config.match_notes == "first" else None
+        self.config = config
+        self.counts = taught.counts[:first]
         self.cosines = cosine(student[:first], teacher[:first])
         self.copied = _HostCopy(self.cosines) if config.match == "hungarian" else None
 

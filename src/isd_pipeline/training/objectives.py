@@ -45,9 +45,7 @@ def cross_entropy(
     return mean_where(F.cross_entropy(logits.float(), target, reduction="none"), counts)
 
 
-def cosine(
-    left: Float[Tensor, "B Q D"], right: Float[Tensor, "B P D"]
-) -> Float[Tensor, "B Q P"]:
+def cosine(left: Float[Tensor, "B Q D"], right: Float[Tensor, "B P D"]) -> Float[Tensor, "B Q P"]:
     """Cosine of every pair of rows of the same note, by one matrix product."""
     with torch.autocast(left.device.type, enabled=False):
         return F.normalize(left.float(), dim=-1) @ F.normalize(right.float(), dim=-1).mT
