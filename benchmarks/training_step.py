@@ -134,7 +134,7 @@ def our_step(data: dict, dropout: float) -> tuple:
 def reference_step(data: dict, dropout: float) -> tuple:
     from reference_isd import ReferenceISD
 
-    from isd_pipeline.training.isd_objective import missing_code, wrong_code
+    from isd_pipeline.training.completion import missing_code, wrong_code
 
     model = ReferenceISD(
         data["words"],

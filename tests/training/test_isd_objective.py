@@ -14,21 +14,23 @@ import torch
 
 from isd_pipeline.models.isd import ISD, ISDConfig
 from isd_pipeline.training.batches import Batch
-from isd_pipeline.training.isd_objective import (
+from isd_pipeline.training.completion import (
     OFFICIAL_SLOTS,
     Completion,
+    missing_code,
+    official_missing_code,
+    official_wrong_code,
+    outside,
+    wrong_code,
+)
+from isd_pipeline.training.isd_objective import (
     Distillation,
     ISDObjective,
     ISDObjectiveConfig,
     LossWeights,
     Taught,
     assign,
-    missing_code,
-    official_missing_code,
-    official_wrong_code,
-    outside,
     teacher_text,
-    wrong_code,
 )
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "models"))
