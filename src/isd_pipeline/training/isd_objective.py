@@ -1,7 +1,8 @@
 """What ISD is trained for: prediction, teacher, two completion tasks, distillation (Eq. 15).
 
 Zhou et al., ACL 2021, sections 3.3-3.5; the readings are in `docs/readings.md`. Axes: B notes,
-G gold codes of the note that has most (shorter rows end in -1), L codes, Q shared queries, S words of all descriptions of a note's codes, C distinct codes of the batch.
+G gold codes of the note that has most (shorter rows end in -1), L codes, Q shared queries, C
+distinct codes of the batch, M words of the longest title, S words of all titles of a note.
 
 What depends on the gold codes alone (the draws, the teacher's layout) is made on the host from
 the host's random numbers, so a step draws the same on any device and a GPU waits only once, for
