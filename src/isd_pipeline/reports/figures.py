@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isd_pipeline.evaluation.strata import FREQUENCIES
-from isd_pipeline.reports.results import LOSSES, Experiment
-from isd_pipeline.reports.tables import label
+from isd_pipeline.reports.cells import label
+from isd_pipeline.reports.results import BESIDE_LOSSES, Experiment
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +34,8 @@ _CSS = {
     },
 }
 _MARKERS = "osD^vP*X"
-_STYLE = {
+_STYLE: dict[Any, Any] = {
+    "text.parse_math": False,
     "svg.fonttype": "none",
     "svg.hashsalt": "isd_pipeline",
     "font.size": 10,
@@ -97,7 +98,7 @@ def note_lengths(lengths: np.ndarray, max_tokens: int | None) -> str:
         axes.hist(lengths, bins=min(40, top), range=(0, top), color=SERIES[0], rwidth=0.9)
         axes.set(xlabel="tokens", ylabel="documents", xlim=(0, top * 1.02))
         axes.xaxis.set_major_formatter("{x:,.0f}")
-        _whole_numbers(axes)
+        _whole_numbers(axes.yaxis)
         if max_tokens is not None and max_tokens < top:
             cut = np.mean(lengths > max_tokens)
             axes.axvline(max_tokens, color=SERIES[1], lw=1.5, ls=(0, (4, 2)))
@@ -119,10 +120,10 @@ def codes_per_note(codes_per_document: np.ndarray) -> str:
         top = max(int(codes_per_document.max(initial=1)), 1)
         step = -(-(top + 1) // 40)
         edges = np.arange(0, top + step + 1, step) - 0.5
-        axes.hist(codes_per_document, bins=edges, color=SERIES[2], rwidth=0.9)
+        axes.hist(codes_per_document, bins=edges.tolist(), color=SERIES[2], rwidth=0.9)
         axes.set(xlabel="codes", ylabel="documents", xlim=(-0.7, edges[-1] + 0.2))
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        _whole_numbers(axes)
+        _whole_numbers(axes.xaxis)
+        _whole_numbers(axes.yaxis)
 
     return _drawn("codes-per-note", draw)
 
@@ -130,10 +131,10 @@ def codes_per_note(codes_per_document: np.ndarray) -> str:
 def training_losses(one: Experiment) -> str | None:
     """Each loss term by epoch on a log scale, each seed a line; None without a history."""
 
-    def known(column: str) -> bool:
-        return column.removeprefix("loss_") in LOSSES
+    def is_loss(column: str) -> bool:
+        return column not in BESIDE_LOSSES and not column.startswith("dev_")
 
-    return _curves(one, "losses", known, "loss (training)", log=True)
+    return _curves(one, "losses", is_loss, "loss (training)", log=True)
 
 
 def training_scores(one: Experiment) -> str | None:
@@ -152,7 +153,7 @@ def _curves(
 
     def draw(axes: Axes) -> None:
         for number, column in enumerate(columns):
-            name = label(column.removeprefix("dev_").removeprefix("loss_"))
+            name = label(column.removeprefix("dev_"))
             for seed, history in enumerate(h for h in histories if column in h):
                 marker = "o" if len(history) == 1 else None
                 axes.plot(
@@ -166,7 +167,7 @@ def _curves(
                     label=None if seed else name,
                 )
         axes.set(xlabel="epoch", ylabel=ylabel, yscale="log" if log else "linear")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        _whole_numbers(axes.xaxis)
         if log:
             _plain_numbers(axes.yaxis)
         else:
@@ -201,9 +202,7 @@ def by_frequency(found: Sequence[Experiment], metric: str, ylabel: str) -> str |
                 mfc="none" if one.floor else None,
                 label=one.name + (" (floor)" if one.floor else ""),
             )
-        axes.set_xticks(
-            range(len(strata)), [f"{s}" for s in strata]
-        )
+        axes.set_xticks(range(len(strata)), [f"{s}" for s in strata])
         axes.set(xlabel="training documents that have the code", ylabel=ylabel)
         axes.set_xlim(-0.4, len(strata) - 0.6)
         axes.set_ylim(bottom=0)
@@ -225,9 +224,11 @@ def _plain_numbers(*axis: Any) -> None:
         each.set_minor_formatter(NullFormatter())
 
 
-def _whole_numbers(axes: Axes) -> None:
-    axes.yaxis.set_major_formatter("{x:,.0f}")
-    axes.yaxis.get_major_locator().set_params(integer=True)
+def _whole_numbers(axis: Any) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
+    axis.set_major_formatter("{x:,.0f}")
 
 
 def _drawn(name: str, draw: Callable[[Axes], None], size: tuple[float, float] = (4.0, 2.9)) -> str:
@@ -236,7 +237,9 @@ def _drawn(name: str, draw: Callable[[Axes], None], size: tuple[float, float] = 
     from matplotlib.figure import Figure
 
     written = io.StringIO()
-    with mpl.rc_context({**mpl.rcParamsDefault, **_STYLE, "backend": mpl.rcParams["backend"]}):
+    with mpl.rc_context():
+        mpl.rcdefaults()  # whatever the reader's own matplotlibrc says
+        mpl.rcParams.update(_STYLE)
         figure = Figure(figsize=size, layout="constrained")
         draw(figure.add_subplot())
         figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
@@ -253,7 +256,9 @@ def _for_page(svg: str, name: str) -> str:
     svg = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", svg)
     svg = re.sub(r"font-family: [^;\"]*;?", "", svg)
     width = float(re.search(r'width="([\d.]+)pt"', svg)[1])  # type: ignore[index]
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', rf'\1 style="max-width:{width * 4 / 3:.0f}px"', svg, count=1)
+    svg = re.sub(
+        r'(<svg[^>]*?) width="[^"]*"', rf'\1 style="max-width:{width * 4 / 3:.0f}px"', svg, count=1
+    )
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
     for sign, variable in _CSS.items():
         svg = svg.replace(sign, variable)

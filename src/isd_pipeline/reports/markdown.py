@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from isd_pipeline.reports.cells import SYNTHETIC, Table, stamped
 from isd_pipeline.reports.results import RunResult
 from isd_pipeline.reports.tables import (
-    SYNTHETIC,
-    Table,
     frequency_table,
     further_table,
     paper_table,
     ranking_table,
     results_table,
-    stamped,
 )
 
 

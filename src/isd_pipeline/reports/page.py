@@ -1,4 +1,4 @@
-"""One cohort's results as one HTML file, which needs nothing beside itself and holds no note's text."""
+"""One cohort's results as one HTML file, which needs nothing else and holds no note's text."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from isd_pipeline.reports import figures, tables
+from isd_pipeline.reports.cells import SYNTHETIC, Table, cell, label, seeds, stamped
 from isd_pipeline.reports.results import (
     CohortStatistics,
     Experiment,
@@ -43,25 +44,25 @@ def page(
     parts = {
         "data": _data(statistics, paper_cohort) if statistics else None,
         "paper": beside,
-        "frequency": [tables.stamped(table, synthetic) for table in frequency if table],
+        "frequency": [stamped(table, synthetic) for table in frequency if table],
         "curves": _curves(experiments(runs)),
     }
     codes = tables.codes_tables(runs, against, tuned=tuned)
     return _template().render(
         **parts,
         cohort=cohort,
-        stamp=tables.SYNTHETIC if synthetic else "",
+        stamp=SYNTHETIC if synthetic else "",
         summary=summary(runs),
         sections=_sections(parts),
         experiments=tables.experiments_table(runs),
         facts=tables.facts_table(facts or {}),
-        results=[tables.stamped(table, synthetic) for table in _results(runs) if table],
+        results=[stamped(table, synthetic) for table in _results(runs) if table],
         frequency_figure=figures.by_frequency(
             experiments(runs), OF_STRATA[0], "macro-F1 (per code)"
         ),
         frequency_caption=_frequency_caption(runs, tuned=tuned),
-        codes=[tables.stamped(table, synthetic) for table in codes or ()],
-        no_codes=f"No table per code of both a neural experiment and {against}: nothing to compare.",
+        codes=[stamped(table, synthetic) for table in codes or ()],
+        no_codes=f"No neural experiment and {against} with tables per code: nothing to compare.",
     )
 
 
@@ -70,14 +71,19 @@ def summary(runs: Sequence[RunResult]) -> list[str]:
     found = experiments(runs)
     if not found:
         return ["Nothing was run yet."]
-    metric = "f1_micro_tuned" if all(one.measured("f1_micro_tuned") for one in found) else "f1_micro"
+    metric = (
+        "f1_micro_tuned" if all(one.measured("f1_micro_tuned") for one in found) else "f1_micro"
+    )
     sentences = [
-        f"Best neural experiment by {tables.label(metric)}: {_scored(one, metric)}."
+        f"Best neural experiment by {label(metric)}: {_scored(one, metric)}."
         for one in _best([one for one in found if not one.floor], metric)
     ]
     floor = best_floor(found, metric)
     if floor is None:
-        return [*sentences, "No linear floor was run, so these numbers stand beside nothing simple."]
+        return [
+            *sentences,
+            "No linear floor was run, so these numbers stand beside nothing simple.",
+        ]
     sentences.append(f"Best linear floor: {_scored(floor, metric)}.")
     below = [one.name for one in found if _is_below(one, floor, metric)]
     if below:
@@ -96,10 +102,10 @@ def _is_below(one: Experiment, floor: Experiment, metric: str) -> bool:
 
 
 def _scored(one: Experiment, metric: str) -> str:
-    return f"{one.name}, {tables.cell(one.measured(metric))} ({tables.seeds(one)})"
+    return f"{one.name}, {cell(one.measured(metric))} ({seeds(one)})"
 
 
-def _results(runs: Sequence[RunResult]) -> list[tables.Table | None]:
+def _results(runs: Sequence[RunResult]) -> list[Table | None]:
     return [
         tables.results_table(runs, tuned=False),
         tables.results_table(runs, tuned=True),
@@ -120,9 +126,10 @@ def _data(statistics: CohortStatistics, paper_cohort: Mapping[str, float]) -> di
 
 
 def _long_tail_caption(statistics: CohortStatistics, paper_cohort: Mapping[str, float]) -> str:
+    n_codes = len(statistics.documents_per_code)
     caption = (
-        f"The long tail, all splits: the most frequent tenth of {len(statistics.documents_per_code):,} "
-        f"codes holds {statistics.top_tenth_share:.0%} of the occurrences; "
+        f"The long tail, all splits: the most frequent tenth of {n_codes:,} codes holds "
+        f"{statistics.top_tenth_share:.0%} of the occurrences; "
         f"{statistics.under_two_share:.0%} of the codes have fewer than two documents"
     )
     if "top_tenth_share" not in paper_cohort:
@@ -134,15 +141,17 @@ def _long_tail_caption(statistics: CohortStatistics, paper_cohort: Mapping[str, 
 
 
 def _curves(found: Sequence[Experiment]) -> list[tuple[str, str | None, str | None]]:
-    curves = [(one.name, figures.training_losses(one), figures.training_scores(one)) for one in found]
+    curves = [
+        (one.name, figures.training_losses(one), figures.training_scores(one)) for one in found
+    ]
     return [(name, losses, scores) for name, losses, scores in curves if losses or scores]
 
 
 def _frequency_caption(runs: Sequence[RunResult], *, tuned: bool) -> str:
     spread = " Bars: ± one standard deviation over seeds." if len(runs) > 1 else ""
     return (
-        "Mean F1 of the codes that occur in the test split, by how many training documents have the "
-        f"code, {'at the tuned threshold' if tuned else 'at 0.5'}. Dashed: floors.{spread}"
+        "Mean F1 of the codes that occur in the test split, by how many training documents have "
+        f"the code, {'at the tuned threshold' if tuned else 'at 0.5'}. Dashed: floors.{spread}"
     )
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-LOSSES = ("total", "prediction", "teacher", "missing", "removal", "distillation")
+# Columns of a history that are neither a loss nor, beginning with `dev_`, a dev metric.
+BESIDE_LOSSES = ("epoch", "learning_rate", "gradient_norm", "seconds")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,8 +19,8 @@ class RunResult:
     """One training (experiment, seed) and what it scored on the test split.
 
     `metrics` by the names of `evaluation.metrics`; those at the dev-tuned threshold end in
-    `_tuned`. `history` has one row per epoch: `epoch`, any of the LOSSES, and dev metrics in
-    columns that begin with `dev_`. `by_frequency` and `per_code` are those of
+    `_tuned`. `history` has one row per epoch: `epoch`, the loss terms and their weighted `total`,
+    dev metrics in columns that begin with `dev_`, and BESIDE_LOSSES. `by_frequency` and `per_code` are those of
     `evaluation.strata`. A `floor` is a simple model that the others are held against.
     """
 

@@ -1,51 +1,27 @@
-"""The tables of a report, as words: the same for `page` and for `markdown`.
+"""The tables of a report, as words.
 
-A cell is `mean ± sd` over seeds, or the value alone where there is one seed. What was measured at
-the dev-tuned threshold says so in its column; the rest that needs a threshold is at probability 0.5.
+What was measured at the dev-tuned threshold says so in its column; what else needs a threshold
+is at probability 0.5.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
 from isd_pipeline.evaluation.strata import FREQUENCIES, compare_codes
+from isd_pipeline.reports.cells import NONE, Table, cell, label, number, seeds, signed
 from isd_pipeline.reports.results import (
     CohortStatistics,
     Experiment,
-    Measured,
     RunResult,
     SplitStatistics,
     best_floor,
     experiments,
 )
 
-SYNTHETIC = "synthetic: not comparable with the paper"
-NONE = "–"
-
-LABELS = {
-    "f1_micro": "micro-F1",
-    "f1_macro_caml": "macro-F1 (CAML)",
-    "f1_macro_per_code": "macro-F1 (per code)",
-    "auc_macro": "macro-AUC",
-    "auc_micro": "micro-AUC",
-    "p_at_5": "P@5",
-    "p_at_8": "P@8",
-    "r_at_8": "R@8",
-    "map": "MAP",
-    "attention_sd": "attention sd",
-    "precision_micro": "micro-precision",
-    "recall_micro": "micro-recall",
-    "f1_macro_caml_present": "macro-F1 (CAML), present",
-    "f1_macro_per_code_present": "macro-F1 (per code), present",
-    "jaccard_example": "Jaccard a document",
-    "exact_match": "exact match",
-    "predicted_per_document": "codes predicted a document",
-    "threshold": "threshold (log-odds)",
-}
 OF_THRESHOLD = (
     "f1_micro",
     "f1_macro_caml",
@@ -62,70 +38,25 @@ FURTHER = (
     "exact_match",
     "predicted_per_document",
 )
-OF_PAPER = ("f1_macro_caml", "f1_micro", "auc_macro", "auc_micro", "p_at_5", "p_at_8", "attention_sd")
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of words under a caption; `words` names the columns that are read, not compared.
-
-    `marks` says of each row "", "floor", "below" (below the best floor) or "size".
-    """
-
-    caption: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    words: frozenset[str] = frozenset()
-    marks: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    def mark(self, row: int) -> str:
-        """What row number `row` is marked as."""
-        return self.marks[row] if self.marks else ""
-
-    def has_spread(self, column: int) -> bool:
-        """Whether a cell of this column is `mean ± sd`: the others then leave room for it."""
-        return any(" ± " in row[column] for row in self.rows)
-
-
-def label(metric: str) -> str:
-    """The name of a metric as a reader knows it; a tuned one says so."""
-    if metric.endswith("_tuned"):
-        return f"{label(metric.removesuffix('_tuned'))}, tuned"
-    return LABELS.get(metric, metric.replace("_", " "))
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """A number with a true minus sign and thousands apart; a dash for what is not there."""
-    return NONE if value is None else f"{value:,.{digits}f}".replace("-", "−")
-
-
-def signed(value: float, digits: int = 3) -> str:
-    """A difference, with its sign even where it is positive."""
-    return f"{value:+,.{digits}f}".replace("-", "−")
-
-
-def cell(measured: Measured | None, digits: int = 3) -> str:
-    """`mean ± sd`, or the value of one seed."""
-    if measured is None:
-        return NONE
-    spread = "" if measured.sd is None else f" ± {number(measured.sd, digits)}"
-    return number(measured.mean, digits) + spread
-
-
-def seeds(found: Experiment) -> str:
-    """How many seeds, in words."""
-    return "1 seed" if len(found.runs) == 1 else f"{len(found.runs)} seeds"
-
-
-def stamped(table: Table, synthetic: bool) -> Table:
-    """The table, its caption saying that it is of synthetic data if it is."""
-    return replace(table, caption=f"{table.caption} ({SYNTHETIC})") if synthetic else table
+OF_PAPER = (
+    "f1_macro_caml",
+    "f1_micro",
+    "auc_macro",
+    "auc_micro",
+    "p_at_5",
+    "p_at_8",
+    "attention_sd",
+)
 
 
 def facts_table(facts: Mapping[str, Any]) -> Table:
-    """What was run: commit, fingerprints, versions, whatever the facts are. Dicts within open up."""
-    return Table("Commit, versions, fingerprints", ("what", "value"), tuple(_flat(facts)), frozenset({"what", "value"}))
+    """What was run: commit, versions, fingerprints, whatever the facts are. Dicts open up."""
+    return Table(
+        "Commit, versions, fingerprints",
+        ("what", "value"),
+        tuple(_flat(facts)),
+        frozenset({"what", "value"}),
+    )
 
 
 def _flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
@@ -331,7 +262,7 @@ def paper_table(runs: Sequence[RunResult], paper: Mapping[str, Mapping[str, Any]
 
 
 def _beside_paper(one: Experiment, printed: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for metric in OF_PAPER:
         ours = one.measured(metric)
         if metric not in printed or ours is None:
@@ -378,9 +309,9 @@ def _strata(one: Experiment) -> Sequence[Mapping[str, Any]]:
 def codes_tables(
     runs: Sequence[RunResult], against: str, *, tuned: bool, n: int = 10
 ) -> tuple[Table, Table] | None:
-    """Where the first neural experiment gains and loses most against `against`; code and title only.
+    """Where the first neural experiment gains and loses most against the experiment `against`.
 
-    None where either has no table per code.
+    By code and title; never a word of a note. None where either has no table per code.
     """
     found = experiments(runs)
     first = next((one for one in found if not one.floor), None)
@@ -394,8 +325,12 @@ def codes_tables(
     losses = ranked[ranked["weight"] < 0].iloc[::-1].head(n)
     at = "tuned" if tuned else "at 0.5"
     return (
-        _codes_table(f"Where {first.name} gains most against {against}, {at}", gains, first, against),
-        _codes_table(f"Where {first.name} loses most against {against}, {at}", losses, first, against),
+        _codes_table(
+            f"Where {first.name} gains most against {against}, {at}", gains, first, against
+        ),
+        _codes_table(
+            f"Where {first.name} loses most against {against}, {at}", losses, first, against
+        ),
     )
 
 

@@ -1,0 +1,105 @@
+"""Claim: every metric of MIMIC-III's test split takes seconds, and little beside the scores.
+
+    python benchmarks/metrics.py              # 3,372 documents x 8,921 codes, as MIMIC-III full
+    python benchmarks/metrics.py 1000 2000    # any other size
+
+Against it stands the plain way: scikit-learn, code after code. Each runs in a process of its own,
+on one core; the metrics both give must agree. Prints seconds, peak memory and their ratio.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import numpy as np
+from scipy import sparse
+
+SAME = ("auc_macro", "auc_micro", "f1_micro", "f1_macro_per_code", "precision_macro_caml")
+
+
+def cohort(documents: int, codes: int) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """About 15 codes a document, with a long tail; scores that know something of them."""
+    random = np.random.default_rng(0)
+    rates = 1 / np.arange(1, codes + 1) ** 1.1
+    rates = np.minimum(rates / rates.sum() * 18, 0.5)
+    prior = np.log(rates / (1 - rates)).astype(np.float32)
+    scores = np.empty((documents, codes), dtype=np.float32)
+    rows = []
+    for document in range(documents):
+        true = np.flatnonzero(random.random(codes) < rates)
+        scores[document] = prior + random.standard_normal(codes, dtype=np.float32)
+        scores[document, true] += 4
+        rows.append(true)
+    starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
+    cells = np.concatenate(rows)
+    shape = (documents, codes)
+    return sparse.csr_matrix((np.ones(len(cells), bool), cells, starts), shape=shape), scores
+
+
+def ours(gold: sparse.csr_matrix, scores: np.ndarray) -> dict[str, float]:
+    from isd_pipeline.evaluation.metrics import all_metrics
+
+    return all_metrics(gold, scores)
+
+
+def plain(gold: sparse.csr_matrix, scores: np.ndarray) -> dict[str, float]:
+    """scikit-learn, a code at a time, on dense arrays: only the metrics in SAME."""
+    from sklearn.metrics import f1_score, precision_score, roc_auc_score
+
+    true, predicted = gold.toarray(), scores > 0
+    areas, f1, precision = [], [], []
+    for code in range(true.shape[1]):
+        if 0 < true[:, code].sum() < len(true):
+            areas.append(roc_auc_score(true[:, code], scores[:, code]))
+        f1.append(f1_score(true[:, code], predicted[:, code], zero_division=0))
+        precision.append(precision_score(true[:, code], predicted[:, code], zero_division=0))
+    return {
+        "auc_macro": float(np.mean(areas)),
+        "auc_micro": float(roc_auc_score(true.ravel(), scores.ravel())),
+        "f1_micro": float(f1_score(true.ravel(), predicted.ravel(), zero_division=0)),
+        "f1_macro_per_code": float(np.mean(f1)),
+        "precision_macro_caml": float(np.mean(precision)),
+    }
+
+
+def measure(way: str, documents: int, codes: int) -> None:
+    gold, scores = cohort(documents, codes)
+    before, start = _peak_gb(), time.perf_counter()
+    metrics = {"ours": ours, "plain": plain}[way](gold, scores)
+    seconds = time.perf_counter() - start
+    print(json.dumps({"seconds": seconds, "before": before, "peak": _peak_gb(), **metrics}))
+
+
+def _peak_gb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def main(documents: int = 3372, codes: int = 8921) -> None:
+    found = {}
+    for way in ("ours", "plain"):
+        command = [sys.executable, __file__, way, str(documents), str(codes)]
+        found[way] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    for name in SAME:
+        np.testing.assert_allclose(found["ours"][name], found["plain"][name], rtol=1e-9)
+    print(f"{documents:,} documents x {codes:,} codes; {len(SAME)} metrics compared, all equal")
+    for way, label in (("ours", "all_metrics"), ("plain", "scikit-learn by code")):
+        numbers = found[way]
+        print(
+            f"{label:>21}: {numbers['seconds']:7.2f} s, peak {numbers['peak']:.2f} GB "
+            f"({numbers['before']:.2f} GB before: the scores, the libraries)"
+        )
+    print(f"ratio: {found['plain']['seconds'] / found['ours']['seconds']:.1f} x the speed")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 4:
+        measure(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    else:
+        main(*map(int, sys.argv[1:]))

@@ -1,0 +1,92 @@
+"""How a report writes numbers, names and tables: the same for the page and for Markdown.
+
+A cell is `mean ± sd` over seeds, or the value alone where there is one seed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from isd_pipeline.reports.results import Experiment, Measured
+
+SYNTHETIC = "synthetic: not comparable with the paper"
+NONE = "–"
+
+LABELS = {
+    "f1_micro": "micro-F1",
+    "f1_macro_caml": "macro-F1 (CAML)",
+    "f1_macro_per_code": "macro-F1 (per code)",
+    "auc_macro": "macro-AUC",
+    "auc_micro": "micro-AUC",
+    "p_at_5": "P@5",
+    "p_at_8": "P@8",
+    "r_at_8": "R@8",
+    "map": "MAP",
+    "attention_sd": "attention sd",
+    "precision_micro": "micro-precision",
+    "recall_micro": "micro-recall",
+    "f1_macro_caml_present": "macro-F1 (CAML), present",
+    "f1_macro_per_code_present": "macro-F1 (per code), present",
+    "jaccard_example": "Jaccard a document",
+    "exact_match": "exact match",
+    "predicted_per_document": "codes predicted a document",
+    "threshold": "threshold (log-odds)",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of words under a caption; `words` names the columns that are read, not compared.
+
+    `marks` says of each row "", "floor", "below" (below the best floor) or "size".
+    """
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    words: frozenset[str] = frozenset()
+    marks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def mark(self, row: int) -> str:
+        """What row number `row` is marked as."""
+        return self.marks[row] if self.marks else ""
+
+    def has_spread(self, column: int) -> bool:
+        """Whether a cell of this column is `mean ± sd`: the others then leave room for it."""
+        return any(" ± " in row[column] for row in self.rows)
+
+
+def label(metric: str) -> str:
+    """The name of a metric as a reader knows it; a tuned one says so."""
+    if metric.endswith("_tuned"):
+        return f"{label(metric.removesuffix('_tuned'))}, tuned"
+    return LABELS.get(metric, metric.replace("_", " "))
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with a true minus sign and thousands apart; a dash for what is not there."""
+    return NONE if value is None else f"{value:,.{digits}f}".replace("-", "−")
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """A difference, with its sign even where it is positive."""
+    return f"{value:+,.{digits}f}".replace("-", "−")
+
+
+def cell(measured: Measured | None, digits: int = 3) -> str:
+    """`mean ± sd`, or the value of one seed."""
+    if measured is None:
+        return NONE
+    spread = "" if measured.sd is None else f" ± {number(measured.sd, digits)}"
+    return number(measured.mean, digits) + spread
+
+
+def seeds(found: Experiment) -> str:
+    """How many seeds, in words."""
+    return "1 seed" if len(found.runs) == 1 else f"{len(found.runs)} seeds"
+
+
+def stamped(table: Table, synthetic: bool) -> Table:
+    """The table, its caption saying that it is of synthetic data if it is."""
+    return replace(table, caption=f"{table.caption} ({SYNTHETIC})") if synthetic else table

@@ -1,0 +1,66 @@
+"""A small cohort and its runs: two floors, a neural experiment of two seeds, one of one seed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from isd_pipeline.evaluation.metrics import all_metrics, per_code
+from isd_pipeline.evaluation.strata import by_frequency, code_table
+from isd_pipeline.evaluation.thresholds import tune_threshold, tuned_metrics
+from isd_pipeline.reports.results import CohortStatistics, RunResult, SplitStatistics
+
+CODES, DOCUMENTS = 60, 80
+EVIL = "<script>alert('x')</script> & | *"
+
+
+@pytest.fixture(scope="session")
+def gold() -> sparse.csr_matrix:
+    rates = np.minimum(0.5, 3 / np.arange(1, CODES + 1))
+    return sparse.csr_matrix(np.random.default_rng(0).random((DOCUMENTS, CODES)) < rates)
+
+
+@pytest.fixture(scope="session")
+def runs(gold) -> list[RunResult]:
+    return [
+        run(gold, "isd", seed=1, skill=2.0),
+        run(gold, "isd", seed=2, skill=2.1),
+        run(gold, "isd_aligned", seed=1, skill=6.0),
+        run(gold, "logistic_regression", seed=1, skill=4.0, floor=True),
+        run(gold, "linear_svm", seed=1, skill=3.0, floor=True),
+    ]
+
+
+def run(
+    gold: sparse.csr_matrix, name: str, *, seed: int, skill: float, floor: bool = False
+) -> RunResult:
+    random = np.random.default_rng(seed)
+    scores = (random.normal(size=gold.shape) + skill * gold.toarray() - 2).astype(np.float32)
+    threshold = tune_threshold(gold, scores)
+    counts, frequency = per_code(gold, scores, threshold), 3 * np.diff(gold.tocsc().indptr)
+    epochs = np.arange(1, 6)
+    history = pd.DataFrame(
+        {"epoch": epochs, "total": 1 / epochs, "teacher": 0.0, "dev_f1_micro": 1 - 1 / epochs}
+    )
+    return RunResult(
+        experiment=name,
+        seed=seed,
+        metrics={**all_metrics(gold, scores), **tuned_metrics(gold, scores, threshold)},
+        history=None if floor else history,
+        by_frequency=by_frequency(counts, frequency),
+        per_code=code_table(
+            [f"{code:03}.1" for code in range(CODES)], [EVIL] * CODES, counts, frequency
+        ),
+        minutes=1.25 * seed,
+        device="cpu",
+        floor=floor,
+    )
+
+
+@pytest.fixture(scope="session")
+def statistics(gold) -> CohortStatistics:
+    lengths = np.arange(100, 100 + DOCUMENTS)
+    split = SplitStatistics.of(lengths, gold)
+    return CohortStatistics(splits={"train": split, "dev": split, "test": split}, max_tokens=150)

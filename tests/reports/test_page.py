@@ -1,0 +1,119 @@
+"""The page is one file that needs nothing else, hides nothing unwelcome, and escapes everything."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from isd_pipeline.reports.cells import SYNTHETIC
+from isd_pipeline.reports.page import page, summary
+from isd_pipeline.reports.results import RunResult
+
+VOID = {"meta", "br", "wbr", "link", "img", "input", "hr"}
+
+
+class Outline(HTMLParser):
+    """Checks that every element closes, and keeps links, ids and captions."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.tags: set[str] = set()
+        self.captions: list[str] = []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "figcaption":
+            self.captions.append(data)
+
+    def values(self, name: str) -> list[str]:
+        return [value or "" for key, value in self.attributes if key == name]
+
+
+@pytest.fixture(scope="module")
+def whole(runs, statistics) -> str:
+    return page(
+        runs,
+        cohort="synthetic & <b>",
+        statistics=statistics,
+        facts={"commit": "abc", "fingerprints": {"codes": "12"}},
+        paper={"isd": {"f1_micro": 0.559}},
+        synthetic=True,
+    )
+
+
+def test_the_page_is_whole_and_needs_nothing_beside_itself(whole):
+    outline = Outline(whole)
+    assert not outline.tags & {"script", "link", "img", "iframe", "object"}
+    assert not outline.values("src")
+    assert all(link.startswith("#") for link in outline.values("href"))
+    assert not re.search(r"https?:|@import|url\((?!#)", whole)
+
+
+def test_every_link_leads_to_a_section(whole):
+    outline = Outline(whole)
+    ids = outline.values("id")
+    assert len(ids) == len(set(ids))
+    assert {link.removeprefix("#") for link in outline.values("href")} <= set(ids)
+
+
+def test_titles_and_names_are_escaped(whole):
+    assert "<script" not in whole
+    assert "&lt;script&gt;" in whole
+    assert "synthetic &amp; &lt;b&gt;" in whole
+
+
+def test_a_synthetic_page_is_stamped_above_and_in_every_table_of_results(whole):
+    assert SYNTHETIC in whole[: whole.index("</title>")]
+    assert SYNTHETIC.capitalize() in whole[: whole.index("<main")]
+    results = [
+        caption
+        for caption in Outline(whole).captions
+        if caption.startswith(("Test split", "macro-F1", "micro-F1", "Where"))
+    ]
+    assert len(results) == 4 + 3 + 2
+    assert all(SYNTHETIC in caption for caption in results)
+    assert "Beside the paper" not in whole
+
+
+def test_a_real_cohort_is_not_stamped_and_stands_beside_the_paper(runs, statistics):
+    text = page(
+        runs, cohort="mimic3_full", statistics=statistics, paper={"isd": {"f1_micro": 0.559}}
+    )
+    assert "synthetic" not in text
+    assert 'id="paper"' in text
+
+
+def test_what_is_below_the_best_floor_stands_in_the_summary(runs, whole):
+    assert "Below the best floor: isd." in summary(runs)
+    assert "Best neural experiment by micro-F1, tuned: isd_aligned" in summary(runs)[0]
+    assert "Below the best floor: isd." in whole
+
+
+def test_the_same_runs_give_the_same_page(runs, statistics):
+    pages = {page(runs, cohort="c", statistics=statistics) for _ in range(2)}
+    assert len(pages) == 1
+
+
+def test_a_page_of_nothing_yet_and_of_one_bare_run_is_whole():
+    Outline(page([], cohort="c"))
+    text = page([RunResult(experiment="isd", seed=1, metrics={"f1_micro": 0.0})], cohort="c")
+    Outline(text)
+    assert "No linear floor was run" in text
+    assert "nan" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
