@@ -20,8 +20,9 @@ class RunResult:
 
     `metrics` by the names of `evaluation.metrics`; those at the dev-tuned threshold end in
     `_tuned`. `history` has one row per epoch: `epoch`, the loss terms and their weighted `total`,
-    dev metrics in columns that begin with `dev_`, and BESIDE_LOSSES. `by_frequency` and `per_code` are those of
-    `evaluation.strata`. A `floor` is a simple model that the others are held against.
+    dev metrics in columns that begin with `dev_`, and BESIDE_LOSSES. `by_frequency` and
+    `per_code` are those of `evaluation.strata`. A `floor` is a simple model that
+    the others are held against.
     """
 
     experiment: str
