@@ -30,7 +30,7 @@ LABELS = {
     "jaccard_example": "Jaccard a document",
     "exact_match": "exact match",
     "predicted_per_document": "codes predicted a document",
-    "threshold": "threshold (log-odds)",
+    "threshold": "threshold (score)",
 }
 
 

@@ -227,7 +227,7 @@ def _plain_numbers(*axis: Any) -> None:
 def _whole_numbers(axis: Any) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
+    axis.set_major_locator(MaxNLocator(nbins=7, integer=True, steps=[1, 2, 5, 10]))
     axis.set_major_formatter("{x:,.0f}")
 
 
