@@ -45,7 +45,7 @@ class Code:
     long_title: str
     is_listed: bool = True  # has a row in D_ICD_*
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Unique over both systems, which share codes such as 311."""
         return self.code if self.system == "diagnosis" else f"p{self.code}"
@@ -59,12 +59,12 @@ class Code:
         number = int(self.code[:digits])
         return next(name for bound, name in bounds if number < bound)
 
-    @property
+    @cached_property
     def category(self) -> str:
         """The code without its finer digits: 250.60 -> 250, p36.15 -> p36."""
         return self.key[: 4 if self.code[0] == "E" else 3]
 
-    @property
+    @cached_property
     def is_chronic(self) -> bool:
         """Stays with the patient from one admission to the next."""
         return self.category in _CHRONIC

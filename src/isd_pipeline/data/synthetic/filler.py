@@ -16,6 +16,7 @@ SIZES = {"STORY": 2_000, "COURSE": 2_500, "EXAM": 600, "LABS": 3_000, "MEDICATIO
          "INSTRUCTIONS": 1_200, "SOCIAL": 300, "NURSING": 2_500, "REPORTS": 2_500}  # fmt: skip
 
 
+@lru_cache(maxsize=65_536)  # the same phrases come again and again
 def count_words(text: str) -> int:
     """Runs of letters, digits and underscores that are not all digits, as CAML counts tokens."""
     return sum(not word.isnumeric() for word in _WORD.findall(text))
@@ -48,7 +49,7 @@ def _lines(kind: str, size: int) -> Lines:
     dice = Random(f"filler {kind}")
     templates = getattr(vocabulary, kind).strip().splitlines()
     texts = [_filled(templates[n % len(templates)], dice.random) for n in range(size)]
-    return Lines(texts, [count_words(text) for text in texts])
+    return Lines(texts, [count_words.__wrapped__(text) for text in texts])
 
 
 def _filled(template: str, random: Callable[[], float]) -> str:

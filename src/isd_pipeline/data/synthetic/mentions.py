@@ -17,13 +17,14 @@ from isd_pipeline.data.synthetic.paraphrase import misspelt, paraphrases, signs
 from isd_pipeline.data.synthetic.patients import Admission, Registry
 from isd_pipeline.data.synthetic.settings import HospitalSettings
 
-SILENT, HIDDEN = 0.10, 0.16  # shares of the assigned codes
-SIGN = 0.25  # of the mentions of a named code that has signs
+SILENT, HIDDEN = 0.05, 0.10  # shares of the assigned codes
+SIGN = 0.15  # of the mentions of a named code that has signs
 SAME_WORDS = 0.7  # a later mention repeats the paraphrase of the first
 MISSPELT = 0.04
-DECOYS = 0.8  # mentions of other codes, for each code assigned
+LISTS = ("past", "operations", "final")  # sections that name a code once
+DECOYS = 0.5  # mentions of other codes, for each code assigned
 EVIDENCE_SHARE = 0.10  # of a note's words, as the paper counts
-WORDS_PER_MENTION = 2.55  # measured over a full-size hospital
+WORDS_PER_MENTION = 3.3  # measured over a full-size hospital
 
 
 class Mention(NamedTuple):
@@ -60,6 +61,10 @@ _NAMED: dict[str, tuple[tuple[float, str, tuple[tuple[str, str], ...]], ...]] = 
         )),
     ),
 }  # fmt: skip
+_COURSE = {
+    system: ((1.0, "course", places[-1 - (system == "diagnosis")][2]),)
+    for system, places in _NAMED.items()
+}
 _SIGNS = ("course", (("", "."), ("Also ", "."), ("Overnight: ", "."), ("Of note, ", "."), ("", ", per team.")))
 _DECOYS: dict[str, tuple[tuple[float, str, tuple[tuple[str, str], ...]], ...]] = {
     "diagnosis": (
@@ -114,6 +119,7 @@ def _told(n: int, code: Code, mean: float, random: Callable[[], float]) -> Itera
     only_signs = bool(hints) and chance < SILENT + HIDDEN
     names = paraphrases(code)
     usual = _skewed(names, random)
+    listed: set[str] = set()
     for _ in range(1 + poisson(mean - 1, random)):
         if only_signs or (hints and random() < SIGN):
             section, frames = _SIGNS
@@ -121,7 +127,12 @@ def _told(n: int, code: Code, mean: float, random: Callable[[], float]) -> Itera
             yield Mention(section, before, hints[int(random() * len(hints))], after, n)
         else:
             name = usual if random() < SAME_WORDS else _skewed(names, random)
-            yield _framed(_NAMED[code.system], _typed(name, random), n, random)
+            mention = _framed(_NAMED[code.system], _typed(name, random), n, random)
+            if mention.section in listed:
+                mention = _framed(_COURSE[code.system], mention.phrase, n, random)
+            elif mention.section in LISTS:
+                listed.add(mention.section)
+            yield mention
 
 
 def _decoys(admission: Admission, registry: Registry, random: Callable[[], float]) -> Iterator[Mention]:
@@ -151,8 +162,8 @@ def _typed(phrase: str, random: Callable[[], float]) -> str:
 
 
 def _skewed(choices: tuple[str, ...], random: Callable[[], float]) -> str:
-    """The first choices more often: the square of a uniform draw."""
-    return choices[int(random() ** 2 * len(choices))]
+    """The first choices more often: the cube of a uniform draw."""
+    return choices[int(random() ** 3 * len(choices))]
 
 
 def poisson(mean: float, random: Callable[[], float]) -> int:

@@ -77,9 +77,10 @@ def paraphrases(code: Code) -> tuple[str, ...]:
         _without_a_word(_with_synonyms(turned, dice.random), dice),
         _without_a_word(_abbreviated(core), dice),
         _short(code.short_title),
-        turned,
     ]
-    return tuple(dict.fromkeys(phrase for phrase in found if phrase))
+    # The title as it stands is what clinicians write least; it stays where nothing else does.
+    different = [phrase for phrase in found if phrase and phrase not in (core, turned)]
+    return tuple(dict.fromkeys(different or [turned]))
 
 
 @lru_cache(maxsize=None)  # likewise

@@ -23,7 +23,7 @@ from isd_pipeline.data.synthetic.patients import Admission, Patient, Registry
 
 ADDENDA, SECOND_REPORTS = 0.085, 0.046  # per admission with a summary, as in MIMIC-III
 LINE = 78  # columns
-HEADING_WORDS = 60  # of the section titles, which fill a part of the note
+FIXED_WORDS = 105  # of a report: titles, first lines, and what the last lines of sections overshoot
 SHORTEST = 0.3  # of the mean length
 # Each section's share of the filler words.
 SHARES = {"story": 0.14, "exam": 0.10, "labs": 0.24, "course": 0.18, "before": 0.08, "after": 0.14,
@@ -61,15 +61,16 @@ class _Draft:
         """A titled section; `empty` stands where there is no item."""
         self.add(title)
         start = self.length
+        lines: list[str] = []  # waiting to be added at once
         for item in items:
-            if self.length > start:
-                self.add(glue)
             if isinstance(item, str):
-                self.add(item)
-            else:
-                self.mention(item)
-        if self.length == start:
-            self.add(empty)
+                lines.append(item)
+                continue
+            self.add("".join(line + glue for line in lines))
+            lines = []
+            self.mention(item)
+            self.add(glue)
+        self.add(glue.join(lines) or ("" if self.length > start else empty))
         self.add("\n\n")
 
     def note(self, description: str) -> Note:
@@ -127,17 +128,19 @@ class Summarist:
 
     def _later(self, description: str, mentions: list[Mention], dice: Random) -> Note:
         """A note that goes on where the report stopped, without repeating it."""
-        wanted = max(40, self._filler_words(mentions, dice, shortest=0))
+        wanted = max(40, self._filler_words(mentions, dice, shortest=0, fixed=15))
         draft = _Draft()
         draft.add("Name:  [**Known lastname **],[**Known firstname **]       Unit No:   [**Numeric Identifier 1**]\n\n")
         draft.block(f"{description}:\n", _mixed(self._fill("course", wanted, dice.random), mentions, dice.random), " ")
         draft.add("Completed by:[**Name6 (MD) 1102**]")
         return draft.note(description)
 
-    def _filler_words(self, mentions: list[Mention], dice: Random, shortest: float = SHORTEST) -> int:
+    def _filler_words(
+        self, mentions: list[Mention], dice: Random, shortest: float = SHORTEST, fixed: int = FIXED_WORDS
+    ) -> int:
         """As many as make the evidence its share of the words, give or take a sixth."""
         evidence = sum(count_words(m.phrase) for m in mentions if m.code is not None)
-        used = sum(count_words(m.before + m.phrase + m.after) for m in mentions) + HEADING_WORDS
+        used = sum(sum(map(count_words, (m.before, m.phrase, m.after))) for m in mentions) + fixed
         whole = evidence * self.words_per_evidence * dice.lognormvariate(0, 0.15)
         return int(max(whole, shortest * self.registry.settings.words) - used)
 
@@ -204,5 +207,5 @@ _ALLERGIES = ("Patient recorded as having No Known Allergies to Drugs", "Penicil
               "Codeine / Morphine", "Iodine; Shellfish Derived", "Lisinopril", "Latex")  # fmt: skip
 _COMPLAINTS = ("weakness", "feeling unwell", "transfer from outside hospital", "found down", "elective admission",
                "abnormal laboratory values", "pain", "fatigue", "change in mental status")  # fmt: skip
-_DISPOSITIONS = ("Home", "Home With Service", "Extended Care", "Expired")
+_DISPOSITIONS = ("Home", "Home With Service", "Extended Care", "Rehabilitation")
 _CONDITIONS = ("Stable", "Good", "Fair", "Mental Status: clear and coherent. Activity: ambulatory.", "Guarded")

@@ -38,9 +38,22 @@ SLOTS: dict[str, list[str]] = {
     "n": [str(n) for n in range(2, 60)],
     "n2": [f"{n / 10:.1f}" for n in range(8, 150)],
     "n3": [str(n) for n in range(60, 420)],
+    "hr": [str(n) for n in range(56, 128)],
+    "rr": [str(n) for n in range(12, 30)],
+    "sat": [str(n) for n in range(88, 101)],
+    "few": [str(n) for n in range(2, 9)],
+    "t": [f"{n / 10:.1f}" for n in range(964, 1012)],
+    "na": [str(n) for n in range(128, 149)],
+    "cl": [str(n) for n in range(94, 115)],
+    "k": [f"{n / 10:.1f}" for n in range(31, 56)],
+    "cr": [f"{n / 10:.1f}" for n in range(5, 34)],
+    "wbc": [f"{n / 10:.1f}" for n in range(38, 190)],
+    "hgb": [f"{n / 10:.1f}" for n in range(78, 150)],
+    "hct": [f"{n / 10:.1f}" for n in range(240, 450)],
+    "inr": [f"{n / 10:.1f}" for n in range(9, 34)],
     "bp": [f"{a}/{b}" for a in range(92, 176, 4) for b in range(48, 92, 6)],
-    "who": ["Patient", "Pt", "He", "She", "The patient", "Pt."],
-    "day": ["[**Doctor First Name **] day 2", "hospital day 3", "HD 4", "the day of discharge", "POD 2", "POD #1", "the following morning", "the first night"],
+    "who": ["Patient", "Pt", "He", "She", "The patient"],
+    "day": ["hospital day 3", "HD 4", "the day of discharge", "POD 2", "POD #1", "the following morning", "the first night"],
     "service": ["cardiology", "surgery", "nephrology", "infectious disease", "neurology", "physical therapy", "social work", "nutrition", "pulmonary", "gastroenterology", "palliative care", "wound care"],
     "place": ["the floor", "the MICU", "the SICU", "the CCU", "the ED", "the step-down unit", "rehab", "home with services"],
     "part": ["chest", "abdomen", "head", "pelvis", "neck", "left leg", "right arm"],
@@ -50,20 +63,20 @@ SLOTS: dict[str, list[str]] = {
 }  # fmt: skip
 
 STORY = """
-{who} was in the usual state of health until {n} days prior to admission.
+{who} was in the usual state of health until {few} days prior to admission.
 {who} was seen at {hospital} and transferred here for further care.
-In the ED, initial vitals were T 98.{n} HR {n3} BP {bp} RR 18 {n}% on room air.
-{who} reports feeling tired over the last {n} days with poor appetite.
+In the ED, initial vitals were T {t} HR {hr} BP {bp} RR {rr} {sat}% on room air.
+{who} reports feeling tired over the last {few} days with poor appetite.
 {who} called the primary care doctor, who advised coming to the ED.
 The {kin} states that {who} was more sleepy than usual at home.
-{who} was given {n} L of IV fluids, {drug} and {drug} in the ED.
+{who} was given {few} L of IV fluids, {drug} and {drug} in the ED.
 An EKG was done and compared with the prior from {date}.
 On arrival to {place}, {who} was comfortable and able to speak in full sentences.
 Per the {kin}, there were no recent changes in medications except for {drug}.
 {who} last saw {doctor} on {date} for a routine visit.
 Review of systems was otherwise unremarkable on detailed questioning.
 Outside records were requested from {hospital} and were reviewed by the team.
-{who} had been taking {drug} {dose} mg {short} but ran out {n} days ago.
+{who} had been taking {drug} {dose} mg {short} but ran out {few} days ago.
 Symptoms began gradually, were worse at night, and did not improve with rest.
 {who} lives with {kin} and ambulates with a walker at baseline.
 {who} was then admitted to {place} for further management.
@@ -83,7 +96,7 @@ Pain was controlled with {drug} and {drug}.
 Physical therapy saw the patient and recommended {place}.
 The foley was removed on {day} and the patient voided {way}.
 A family meeting was held with the {kin} on {day}.
-{who} ambulated in the hall {n} times with assistance.
+{who} ambulated in the hall {few} times with assistance.
 The dressing was changed daily; the site was clean, dry and intact.
 Vital signs remained stable and the patient was afebrile for {n} hours.
 On {day} {who} was alert, oriented and following commands.
@@ -98,10 +111,10 @@ Repeat imaging of the {part} on {day} was unchanged.
 """
 
 EXAM = """
-VS: T 97.{n} HR {n3} BP {bp} RR {n} O2 sat {n}% on {n}L NC
+VS: T {t} HR {hr} BP {bp} RR {rr} O2 sat {sat}% on {few}L NC
 Gen: well appearing, in no acute distress, lying in bed
 HEENT: NC/AT, PERRL, EOMI, oropharynx clear, moist mucous membranes
-Neck: supple, JVP {n} cm, no lymph nodes felt
+Neck: supple, JVP {few} cm, no lymph nodes felt
 CV: RRR, nl S1 S2, no rubs or gallops
 Lungs: clear to auscultation bilaterally, good air movement
 Abd: soft, NT, ND, normoactive bowel sounds
@@ -115,22 +128,22 @@ Pulses: R DP 2+ PT 1+ L DP 2+ PT 2+
 """
 
 LABS = """
-{date} {clock} BLOOD WBC-{n2} RBC-{n2}* Hgb-{n2}* Hct-{n}* MCV-{n3} MCH-{n2} MCHC-{n2} RDW-{n2} Plt Ct-{n3}
-{date} {clock} BLOOD Glucose-{n3}* UreaN-{n} Creat-{n2} Na-{n3} K-{n2} Cl-{n3} HCO3-{n} AnGap-{n}
-{date} {clock} BLOOD PT-{n2} PTT-{n2} INR(PT)-{n2}
+{date} {clock} BLOOD WBC-{wbc} RBC-{k}* Hgb-{hgb}* Hct-{hct}* MCV-{hr} MCH-{rr}.4 MCHC-33.{few} RDW-{hgb} Plt Ct-{n3}
+{date} {clock} BLOOD Glucose-{n3}* UreaN-{n} Creat-{cr} Na-{na} K-{k} Cl-{cl} HCO3-{rr} AnGap-{rr}
+{date} {clock} BLOOD PT-{hgb} PTT-{hct} INR(PT)-{inr}
 {date} {clock} BLOOD ALT-{n} AST-{n} LD(LDH)-{n3} AlkPhos-{n3} Amylase-{n} TotBili-{n2}
-{date} {clock} BLOOD Calcium-{n2} Phos-{n2} Mg-{n2}
-{date} {clock} BLOOD CK(CPK)-{n3} CK-MB-{n} cTropnT-{n2}
-{date} {clock} BLOOD Type-ART pO2-{n3} pCO2-{n} pH-7.{n} calTCO2-{n} Base XS-{n}
+{date} {clock} BLOOD Calcium-{few}.{few} Phos-{k} Mg-{inr}
+{date} {clock} BLOOD CK(CPK)-{n3} CK-MB-{n} cTropnT-0.{n}
+{date} {clock} BLOOD Type-ART pO2-{n3} pCO2-{n} pH-7.3{few} calTCO2-{rr} Base XS-{few}
 {date} {clock} BLOOD Neuts-{n} Bands-{n} Lymphs-{n} Monos-{n} Eos-{n} Baso-{n}
-{date} {clock} URINE Color-Yellow Appear-Clear Sp [**Last Name (un) {n3}**]-1.0{n}
+{date} {clock} URINE Color-Yellow Appear-Clear Sp [**Last Name (un) {n3}**]-1.0{rr}
 {date} {clock} URINE Blood-NEG Nitrite-NEG Protein-TR Glucose-NEG Ketone-NEG Bilirub-NEG pH-6.0 Leuks-NEG
 {date} {clock} URINE RBC-{n} WBC-{n} Bacteri-FEW Yeast-NONE Epi-{n}
-{date} {clock} BLOOD Lactate-{n2} freeCa-{n2}
-{date} {clock} BLOOD TSH-{n2} Albumin-{n2} Iron-{n} Ferritn-{n3}
+{date} {clock} BLOOD Lactate-{inr} freeCa-1.{rr}
+{date} {clock} BLOOD TSH-{cr} Albumin-{k} Iron-{n} Ferritn-{n3}
 CT {part} {date}: comparison with {date}. Multiplanar images were obtained {way}.
 Portable AP view of the {part}: lines and tubes in standard position, little interval change.
-ECG {date}: sinus rhythm at {n3}, axis and intervals as before, compared to tracing of {date}.
+ECG {date}: sinus rhythm at {hr}, axis and intervals as before, compared to tracing of {date}.
 Microbiology {date}: BLOOD CULTURE pending at the time of discharge.
 """
 
@@ -150,9 +163,9 @@ Please call your doctor or return to the emergency room if you feel worse in any
 Do not drive or operate heavy machinery while taking {drug}.
 Weigh yourself every morning and call {doctor} if your weight rises by more than 3 lbs.
 Please eat a low salt, heart healthy diet and drink plenty of fluids unless told otherwise.
-No lifting greater than 10 pounds for {n} weeks; shower, do not bathe.
+No lifting greater than 10 pounds for {few} weeks; shower, do not bathe.
 We stopped your {drug} and started you on {drug} {dose} mg {short}.
-Followup with {doctor} in {n} days. Phone: [**Telephone/Fax (1) {n3}**]
+Followup with {doctor} in {few} days. Phone: [**Telephone/Fax (1) {n3}**]
 Provider: {doctor} Date/Time: {date} {clock}
 Your sutures will be removed by {service} at your next visit.
 Have your blood drawn at {hospital} on {date} and faxed to {doctor}.
@@ -163,13 +176,13 @@ SOCIAL = """
 Lives with {kin}, {work}.
 {work}, lives alone, has a {kin} nearby.
 Moved here {n} years ago, {work}, independent in daily activities.
-Married, {n} grandchildren, worked as a {work}.
+Married, {few} grandchildren, worked as a {work}.
 """
 
 NURSING = """
 NEURO: pt alert and oriented, follows commands, mae, pupils 3mm brisk.
-RESP: lungs coarse, suctioned for thick white secretions, sats {n}-{n}%.
-CV: hr {n3}s nsr, bp {bp}, no ectopy noted, pulses palpable.
+RESP: lungs coarse, suctioned for thick white secretions, sats {sat}%.
+CV: hr {hr}s nsr, bp {bp}, no ectopy noted, pulses palpable.
 GI: abd soft, bs present, tol {n} cc feeds, no stool this shift.
 GU: foley draining clear yellow urine {n}-{n} cc/hr.
 SKIN: intact, dressing changed at {clock}, no drainage.
@@ -189,8 +202,8 @@ There has been little interval change since {date}.
 The osseous structures of the {part} are unremarkable.
 IMPRESSION: no significant change from {date}. Findings were discussed with {doctor} at {clock}.
 Clip # [**Clip Number (Radiology) {n3}**]
-Sinus rhythm, rate {n3}. Compared to the previous tracing of {date} no change.
+Sinus rhythm, rate {hr}. Compared to the previous tracing of {date} no change.
 Left ventricular wall thickness and cavity size are normal.
-Assessment: {who} seen with {kin}; goals reviewed, will follow {n} times a week.
+Assessment: {who} seen with {kin}; goals reviewed, will follow {few} times a week.
 Recommendations: advance to {n} kcal per kg, recheck weight on {date}.
 """
