@@ -37,7 +37,9 @@ def message(path, columns=("ID", "TEXT")):
 
 
 @settings(max_examples=60, deadline=None)
-@given(rows=st.lists(st.tuples(cells, cells, cells), max_size=8), end=st.sampled_from(["\n", "\r\n"]))
+@given(
+    rows=st.lists(st.tuples(cells, cells, cells), max_size=8), end=st.sampled_from(["\n", "\r\n"])
+)
 def test_it_reads_what_the_csv_module_reads(tmp_path_factory, rows, end):
     path = write(tmp_path_factory.mktemp("csv") / "t.csv", [("A", "B", "C"), *rows], end=end)
 
@@ -79,7 +81,7 @@ def test_odd_text_comes_through_unchanged(tmp_path, text):
     assert read(write(tmp_path / "a.csv", [("TEXT",), (text,)]), ["TEXT"])[0]["TEXT"] == text
 
 
-def test_a_file_is_found_plain_or_gzipped_in_either_case_and_otherwise_both_names_are_said(tmp_path):
+def test_a_file_is_found_plain_or_gzipped_in_either_case_or_both_names_are_said(tmp_path):
     (tmp_path / "noteevents.csv.gz").touch()
     assert find_csv(tmp_path, "NOTEEVENTS").name == "noteevents.csv.gz"
 

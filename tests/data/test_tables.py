@@ -23,7 +23,8 @@ SCHEMA = pa.schema([("a", pa.int64()), ("b", pa.int64()), ("n", pa.int64()), ("t
 def table(rows=5_000, seed=0):
     draw = np.random.default_rng(seed)
     a, b = draw.integers(0, 40, rows), draw.integers(0, 3, rows)
-    return pa.table([a, b, np.arange(rows), [f"é{n} " * (n % 7) for n in range(rows)]], schema=SCHEMA)
+    texts = [f"é{n} " * (n % 7) for n in range(rows)]
+    return pa.table([a, b, np.arange(rows), texts], schema=SCHEMA)
 
 
 def cut(whole, rows):

@@ -27,6 +27,7 @@ TITLES = _texts("code", "system", "title")
 SPLITS = _texts("document_id", "split")
 LABELS = pa.schema([("document_id", pa.string()), ("labels", pa.list_(pa.string()))])
 ROWS = 1_024  # rows of notes or token lists that are held at once: some ten megabytes
+RUN_BYTES = 64 << 20  # of rows that are sorted at once
 
 
 @dataclass(frozen=True)
@@ -138,11 +139,11 @@ class SortedSpill:
 
     def __init__(
         self, schema: pa.Schema, keys: Sequence[str], folder: Path | None = None,
-        *, run_bytes: int = 64 << 20,
+        *, run_bytes: int | None = None,
     ) -> None:
         self.schema = schema
         self._keys = list(keys)
-        self._run_bytes = run_bytes
+        self._run_bytes = run_bytes or RUN_BYTES
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (lives as long as the rows)
         self._runs: list[list[tuple[int, int]]] = []
         self._waiting: list[pa.RecordBatch] = []
