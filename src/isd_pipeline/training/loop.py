@@ -50,7 +50,7 @@ class TrainingConfig:
     schedule: str = "linear"  # to 0 at the end of max_epochs; or constant
     clip: float | int = 10.0  # of the norm of all gradients together
     patience: int = 10
-    metric: str = "micro_f1"
+    metric: str = "dev_f1_micro"
     max_tokens: int = 4000
     cut: str = "head"
     max_codes: int | None = None
