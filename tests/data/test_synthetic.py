@@ -63,7 +63,9 @@ def test_strings_are_quoted_numbers_are_bare_and_nulls_are_empty(hospital: Path)
     assert all(re.fullmatch(r'\d+,\d+,\d+,(\d+,"[EV]?\d+"|,)', line) for line in diagnoses)
     titles = (hospital / "D_ICD_PROCEDURES.csv").read_text().splitlines()[1:]
     assert all(re.fullmatch(r'\d+,"\d+","[^"]+","[^"]+"', line) for line in titles)
-    summary = re.compile(r'^\d+,\d+,\d+,\d{4}-\d\d-\d\d,,,"Discharge summary","(Report|Addendum)",,,"')
+    summary = re.compile(
+        r'^\d+,\d+,\d+,\d{4}-\d\d-\d\d,,,"Discharge summary","(Report|Addendum)",,,"'
+    )
     events = (hospital / "NOTEEVENTS.csv").read_text().splitlines()
     assert sum(bool(summary.match(line)) for line in events) == len(summaries(hospital))
 
@@ -102,7 +104,9 @@ def test_one_admission_with_a_summary_has_a_null_for_its_only_code(hospital: Pat
     assert set(codes) == {row["HADM_ID"] for row in rows(hospital, "ADMISSIONS")}
 
 
-def test_other_categories_stand_among_the_summaries_and_may_lack_an_admission(hospital: Path) -> None:
+def test_other_categories_stand_among_the_summaries_and_may_lack_an_admission(
+    hospital: Path,
+) -> None:
     events = rows(hospital, "NOTEEVENTS")
     categories = {row["CATEGORY"] for row in events}
     assert {"Nursing/other", "Radiology", "ECG", "Physician ", "Respiratory "} <= categories
@@ -127,12 +131,16 @@ def test_notes_hold_line_feeds_quotes_and_bracketed_names(hospital: Path) -> Non
     assert all(text.isascii() for text in texts)
 
 
-def test_lists_are_disjoint_by_patient_and_cover_every_admission_with_a_summary(hospital: Path) -> None:
+def test_lists_are_disjoint_by_patient_and_cover_every_admission_with_a_summary(
+    hospital: Path,
+) -> None:
     patient = {row["HADM_ID"]: row["SUBJECT_ID"] for row in rows(hospital, "ADMISSIONS")}
     found = {split: listed(hospital, split) for split in ("train", "dev", "test")}
     people = [{patient[admission] for admission in ids} for ids in found.values()]
     assert sum(map(len, people)) == len(set.union(*people))
-    assert sorted(sum(found.values(), [])) == sorted({row["HADM_ID"] for row in summaries(hospital)})
+    assert sorted(one for ids in found.values() for one in ids) == sorted(
+        {row["HADM_ID"] for row in summaries(hospital)}
+    )
     for split, ids in found.items():
         assert 0 < len(listed(hospital, split, "50")) <= len(ids)
         assert set(listed(hospital, split, "50")) <= set(ids)
@@ -141,7 +149,9 @@ def test_lists_are_disjoint_by_patient_and_cover_every_admission_with_a_summary(
 # Files
 
 
-def test_the_same_settings_give_the_same_bytes_and_another_seed_others(hospital: Path, tmp_path: Path) -> None:
+def test_the_same_settings_give_the_same_bytes_and_another_seed_others(
+    hospital: Path, tmp_path: Path
+) -> None:
     write_hospital(tmp_path / "again", SMALL)
     names = sorted(path.name for path in hospital.iterdir())
     assert names == sorted(path.name for path in (tmp_path / "again").iterdir())
@@ -154,7 +164,9 @@ def test_the_same_settings_give_the_same_bytes_and_another_seed_others(hospital:
 
 def test_a_compressed_table_holds_the_same_notes(tmp_path: Path) -> None:
     for name, compressed in (("plain", False), ("packed", True), ("again", True)):
-        write_hospital(tmp_path / name, HospitalSettings(admissions=200, words=150, compressed=compressed))
+        write_hospital(
+            tmp_path / name, HospitalSettings(admissions=200, words=150, compressed=compressed)
+        )
     packed = (tmp_path / "packed" / "NOTEEVENTS.csv.gz").read_bytes()
     assert gzip.decompress(packed) == (tmp_path / "plain" / "NOTEEVENTS.csv").read_bytes()
     assert packed == (tmp_path / "again" / "NOTEEVENTS.csv.gz").read_bytes()
@@ -176,7 +188,13 @@ def test_a_run_that_breaks_off_leaves_no_part_of_a_file(
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("admissions", 199), ("admissions", 60_001), ("words", 10), ("code_pool", 50), ("test_share", 0)],
+    [
+        ("admissions", 199),
+        ("admissions", 60_001),
+        ("words", 10),
+        ("code_pool", 50),
+        ("test_share", 0),
+    ],
 )
 def test_a_setting_out_of_range_is_refused_by_name(name: str, value: int) -> None:
     with pytest.raises(ValueError, match=f"{name}={value} is not between"):
@@ -191,7 +209,9 @@ def full_size() -> list[tuple[int, ...]]:
     return [a.codes for p in Registry(FULL) for a in p.admissions if a.has_summary]
 
 
-def test_at_full_size_the_codes_have_the_long_tail_of_mimic(full_size: list[tuple[int, ...]]) -> None:
+def test_at_full_size_the_codes_have_the_long_tail_of_mimic(
+    full_size: list[tuple[int, ...]],
+) -> None:
     counts = sorted(Counter(code for codes in full_size for code in codes).values(), reverse=True)
     assert sum(counts[: len(counts) // 10]) / sum(counts) == pytest.approx(0.85, abs=0.01)
     assert sum(count < 2 for count in counts) / len(counts) == pytest.approx(0.22, abs=0.02)
@@ -200,7 +220,9 @@ def test_at_full_size_the_codes_have_the_long_tail_of_mimic(full_size: list[tupl
     assert len(full_size) / 60_000 == pytest.approx(52_726 / 58_976, abs=0.01)
 
 
-def test_a_disease_brings_its_complications_and_its_procedures(full_size: list[tuple[int, ...]]) -> None:
+def test_a_disease_brings_its_complications_and_its_procedures(
+    full_size: list[tuple[int, ...]],
+) -> None:
     position = {code.key: n for n, code in enumerate(population(FULL.code_pool).codes)}
     alone = Counter(code for codes in full_size for code in codes)
     pairs = {(position[a], position[b]) for a, bs in chains().items() for b in bs}
@@ -326,7 +348,12 @@ def test_who_knows_the_title_can_recognise_a_rare_code() -> None:
 
 
 def test_paraphrases_drop_reorder_and_abbreviate() -> None:
-    code = Code("diagnosis", "82000", "Fx femur intrcaps NOS-cl", "Closed fracture of neck of femur, unspecified")
+    code = Code(
+        "diagnosis",
+        "82000",
+        "Fx femur intrcaps NOS-cl",
+        "Closed fracture of neck of femur, unspecified",
+    )
     found = paraphrases(code)
     assert "closed fx of neck of femur" in found
     assert "fx femur intrcaps-cl" in found

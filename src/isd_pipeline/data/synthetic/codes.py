@@ -17,6 +17,7 @@ from random import Random
 
 from isd_pipeline.data.synthetic.clinic import (
     CHAINS,
+    CHRONIC,
     COMMON,
     DIAGNOSIS_CHAPTERS,
     PROCEDURE_CHAPTERS,
@@ -55,7 +56,9 @@ class Code:
         """The chapter of the classification, by which a service prefers it."""
         if self.code[0] in "EV":
             return "external" if self.code[0] == "E" else "factors"
-        digits, bounds = (3, DIAGNOSIS_CHAPTERS) if self.key == self.code else (2, PROCEDURE_CHAPTERS)
+        digits, bounds = (
+            (3, DIAGNOSIS_CHAPTERS) if self.key == self.code else (2, PROCEDURE_CHAPTERS)
+        )
         number = int(self.code[:digits])
         return next(name for bound, name in bounds if number < bound)
 
@@ -70,9 +73,7 @@ class Code:
         return self.category in _CHRONIC
 
 
-_CHRONIC = frozenset(
-    "250 401 403 272 414 427 428 496 585 244 530 571 412 V45 V58 V10 278 042 340 345 332 424 416 274".split()
-)
+_CHRONIC = frozenset(CHRONIC.split())
 
 
 def catalogue() -> tuple[Code, ...]:
@@ -116,7 +117,9 @@ class Population:
         sums = self.cumulative[service]
         return bisect_right(sums, random() * sums[-1])
 
-    def codes_of_an_admission(self, service: str, wanted: int, known: Sequence[int], dice: Random) -> list[int]:
+    def codes_of_an_admission(
+        self, service: str, wanted: int, known: Sequence[int], dice: Random
+    ) -> list[int]:
         """At least `wanted` distinct codes, the chains of each behind it; `known` come first."""
         random = dice.random
         found = dict.fromkeys(known)
@@ -144,7 +147,9 @@ def population(pool: int) -> Population:
         (rank + 6) ** -HEAD * (1 + rank / BEND) ** -(TAIL - HEAD) for rank in range(len(codes))
     ]
     cumulative = {
-        service: list(accumulate(w * _liking(service, c) for w, c in zip(weights, codes, strict=True)))
+        service: list(
+            accumulate(w * _liking(service, c) for w, c in zip(weights, codes, strict=True))
+        )
         for service in SERVICES
     }
     return Population(codes, _followers(codes), cumulative)
@@ -169,7 +174,9 @@ def chains() -> dict[str, dict[str, float]]:
     found = {}
     for line in CHAINS.strip().splitlines():
         anchor, followers = line.split(": ")
-        found[anchor] = {key: float(p) for key, p in (pair.split() for pair in followers.split(", "))}
+        found[anchor] = {
+            key: float(p) for key, p in (pair.split() for pair in followers.split(", "))
+        }
     return found
 
 

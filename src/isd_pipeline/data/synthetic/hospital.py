@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from random import Random
-from typing import TextIO
+from typing import BinaryIO, TextIO, cast
 
 from isd_pipeline.data.files import replacing
 from isd_pipeline.data.synthetic.codes import Code, catalogue
@@ -61,9 +61,9 @@ def _table(folder: Path, name: str, compressed: bool = False) -> Iterator[TextIO
     """A table to write rows to, its header written; it appears when the block has ended."""
     with ExitStack() as stack:
         path = stack.enter_context(replacing(folder / f"{name}.csv{'.gz' if compressed else ''}"))
-        raw = stack.enter_context(path.open("wb"))
+        raw: BinaryIO = stack.enter_context(path.open("wb"))
         if compressed:  # no name and no time inside: the bytes depend on the content alone
-            raw = stack.enter_context(gzip.GzipFile("", "wb", 6, raw, mtime=0))  # type: ignore[assignment]
+            raw = cast(BinaryIO, stack.enter_context(gzip.GzipFile("", "wb", 6, raw, mtime=0)))
         text = stack.enter_context(io.TextIOWrapper(raw, encoding="utf-8", newline="\n"))
         text.write(",".join(f'"{column}"' for column in COLUMNS[name].split()) + "\n")
         yield text
@@ -97,8 +97,12 @@ def _write_codes_and_people(folder: Path, registry: Registry) -> Counter[int]:
             for admission in patient.admissions:
                 codes = _coded(registry, admission)
                 admissions.write(_admission_row(patient, admission, codes))
-                diagnosis_rows.write(patient, admission, [c for _, c in codes if c.system == "diagnosis"])
-                procedure_rows.write(patient, admission, [c for _, c in codes if c.system == "procedure"])
+                diagnosis_rows.write(
+                    patient, admission, [c for _, c in codes if c.system == "diagnosis"]
+                )
+                procedure_rows.write(
+                    patient, admission, [c for _, c in codes if c.system == "procedure"]
+                )
                 if admission.has_null_code:
                     diagnosis_rows.write_null(patient, admission)
                 if admission.has_summary:
@@ -138,8 +142,7 @@ class _Rows:
 
 def _patient_row(patient: Patient) -> str:
     return (
-        f'{patient.number + 1},{patient.subject_id},"{patient.sex}",'
-        f"{patient.born} 00:00:00,,,,0\n"
+        f'{patient.number + 1},{patient.subject_id},"{patient.sex}",{patient.born} 00:00:00,,,,0\n'
     )
 
 
@@ -215,7 +218,9 @@ def _evidence_rows(row: int, admission: Admission, note: Note, registry: Registr
 
 def _write_splits(folder: Path, registry: Registry, counts: Counter[int]) -> None:
     """The lists of the full splits, and of their admissions with one of the 50 commonest codes."""
-    frequent = {n for n, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:FREQUENT]}
+    frequent = {
+        n for n, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:FREQUENT]
+    }
     with ExitStack() as stack:
         lists = {
             (split, size): stack.enter_context(_list(folder / f"{split}_{size}_hadm_ids.csv"))

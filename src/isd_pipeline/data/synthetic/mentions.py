@@ -13,6 +13,7 @@ from random import Random
 from typing import NamedTuple
 
 from isd_pipeline.data.synthetic.codes import Code
+from isd_pipeline.data.synthetic.frames import COURSE, DENIED, NAMED, SIGNS, Places
 from isd_pipeline.data.synthetic.paraphrase import misspelt, paraphrases, signs
 from isd_pipeline.data.synthetic.patients import Admission, Registry
 from isd_pipeline.data.synthetic.settings import HospitalSettings
@@ -37,73 +38,15 @@ class Mention(NamedTuple):
     code: int | None  # position in the population
 
 
-_NAMED: dict[str, tuple[tuple[float, str, tuple[tuple[str, str], ...]], ...]] = {
-    "diagnosis": (
-        (0.26, "story", (
-            ("The patient presented with ", "."), ("Was found to have ", " on evaluation."),
-            ("This is a patient with known ", "."), ("Recently treated for ", " elsewhere."),
-            ("History is notable for ", "."), ("Transferred here because of ", "."),
-        )),
-        (0.56, "past", (("- ", ""), ("", ""), ("# ", ""), ("* ", ", followed as outpatient"), ("", ", stable"))),
-        (0.92, "course", (
-            ("# ", ":"), ("# ", ": as above."), ("The stay was notable for ", "."),
-            ("", " was managed by the team."), ("Treatment of ", " was continued."),
-            ("This was attributed to ", "."), ("The course was complicated by ", "."),
-        )),
-        (1.0, "final", (("", ""), ("", ""), ("s/p treatment of ", ""))),
-    ),
-    "procedure": (
-        (0.35, "operations", (("", ""), ("", " on [**2150-3-2**]"), ("s/p ", ""))),
-        (0.50, "story", (("Had ", " before transfer."), ("Now s/p ", "."), ("Admitted for ", "."))),
-        (1.0, "course", (
-            ("Underwent ", "."), ("", " was done at the bedside."), ("Taken for ", " the next day."),
-            ("Required ", "."), ("", " went well."), ("The team decided on ", "."),
-        )),
-    ),
-}  # fmt: skip
-_COURSE = {
-    system: ((1.0, "course", places[-1 - (system == "diagnosis")][2]),)
-    for system, places in _NAMED.items()
-}
-_SIGNS = ("course", (("", "."), ("Also ", "."), ("Overnight: ", "."), ("Of note, ", "."), ("", ", per team.")))
-_DECOYS: dict[str, tuple[tuple[float, str, tuple[tuple[str, str], ...]], ...]] = {
-    "diagnosis": (
-        (0.28, "story", (
-            ("Denies ", "."), ("No history of ", "."), ("Has not had ", "."), ("Negative for ", "."),
-            ("Denies any recent fevers, chills or ", "."), ("No known ", "."),
-        )),
-        (0.52, "family", (
-            ("Mother with ", ""), ("Father died of ", ""), ("Brother: ", ""), ("Sister has ", ""),
-            ("No family history of ", ""), ("Several aunts with ", ""), ("Grandmother had ", " late in life"),
-        )),
-        (0.70, "results", (
-            ("No evidence of ", "."), ("No radiographic signs of ", "."), ("", " is not seen."),
-            ("Findings are not suggestive of ", "."), ("IMPRESSION: no ", "."),
-        )),
-        (0.92, "course", (
-            ("There was initial concern for ", ", which was ruled out."), ("Without ", " at any point."),
-            ("", " was thought unlikely."), ("Work-up for ", " was negative."),
-            ("Monitored closely for ", ", which did not develop."), ("No signs of ", "."),
-        )),
-        (1.0, "instructions", (("Return at once if you have signs of ", "."), ("Ask about your risk of ", "."))),
-    ),
-    "procedure": (
-        (0.7, "course", (
-            ("", " was considered and deferred."), ("The family declined ", "."), ("No need for ", "."),
-            ("Did not require ", "."), ("", " was cancelled."),
-        )),
-        (1.0, "instructions", (("You may need ", " one day."), ("We decided against ", " for now."))),
-    ),
-}  # fmt: skip
-
-
 def mean_mentions(settings: HospitalSettings) -> float:
     """Mentions per code that is not silent, so that a tenth of the words bear on codes; >= 1."""
     told = settings.codes_per_admission * (1 - SILENT)
     return max(1.0, settings.words * EVIDENCE_SHARE / (told * WORDS_PER_MENTION))
 
 
-def mentions_of(admission: Admission, registry: Registry, mean: float, dice: Random) -> list[Mention]:
+def mentions_of(
+    admission: Admission, registry: Registry, mean: float, dice: Random
+) -> list[Mention]:
     """Everything the summary will say of codes, assigned ones first."""
     codes, random = registry.population.codes, dice.random
     found: list[Mention] = []
@@ -122,20 +65,22 @@ def _told(n: int, code: Code, mean: float, random: Callable[[], float]) -> Itera
     listed: set[str] = set()
     for _ in range(1 + poisson(mean - 1, random)):
         if only_signs or (hints and random() < SIGN):
-            section, frames = _SIGNS
+            section, frames = SIGNS
             before, after = frames[int(random() * len(frames))]
             yield Mention(section, before, hints[int(random() * len(hints))], after, n)
         else:
             name = usual if random() < SAME_WORDS else _skewed(names, random)
-            mention = _framed(_NAMED[code.system], _typed(name, random), n, random)
+            mention = _framed(NAMED[code.system], _typed(name, random), n, random)
             if mention.section in listed:
-                mention = _framed(_COURSE[code.system], mention.phrase, n, random)
+                mention = _framed(COURSE[code.system], mention.phrase, n, random)
             elif mention.section in LISTS:
                 listed.add(mention.section)
             yield mention
 
 
-def _decoys(admission: Admission, registry: Registry, random: Callable[[], float]) -> Iterator[Mention]:
+def _decoys(
+    admission: Admission, registry: Registry, random: Callable[[], float]
+) -> Iterator[Mention]:
     """Other codes, common ones above all; never a sibling of an assigned one."""
     codes = registry.population.codes
     assigned = {codes[n].category for n in admission.codes}
@@ -143,13 +88,10 @@ def _decoys(admission: Admission, registry: Registry, random: Callable[[], float
         code = codes[registry.population.draw(admission.service, random)]
         if code.category not in assigned:
             phrase = _typed(_skewed(paraphrases(code), random), random)
-            yield _framed(_DECOYS[code.system], phrase, None, random)
+            yield _framed(DENIED[code.system], phrase, None, random)
 
 
-def _framed(
-    places: tuple[tuple[float, str, tuple[tuple[str, str], ...]], ...],
-    phrase: str, code: int | None, random: Callable[[], float],
-) -> Mention:  # fmt: skip
+def _framed(places: Places, phrase: str, code: int | None, random: Callable[[], float]) -> Mention:
     """The phrase in a sentence of a section; `places` hold the sections' chances, summed up."""
     chance = random()
     section, frames = next((section, frames) for top, section, frames in places if chance < top)

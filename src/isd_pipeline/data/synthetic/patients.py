@@ -81,18 +81,23 @@ class Registry:
 
     def _patient(self, number: int, first_admission: int) -> Patient:
         dice = Random(f"{self.settings.seed}/patient/{number}")
-        service = self._services[bisect_right(self._service_sums, dice.random() * self._service_sums[-1])]
+        service = self._services[
+            bisect_right(self._service_sums, dice.random() * self._service_sums[-1])
+        ]
         stays = 1
         while dice.random() < READMITTED and service != "NEONATOLOGY":
             stays += 1
         stays = min(stays, self.settings.admissions - first_admission)
-        admissions = tuple(self._admissions(dice, service, range(first_admission, first_admission + stays)))
+        admissions = tuple(
+            self._admissions(dice, service, range(first_admission, first_admission + stays))
+        )
         age = 0 if service == "NEONATOLOGY" else int(min(95, max(18, dice.gauss(64, 16))))
         return Patient(
             number=number,
             subject_id=self._subject_ids[number],
             sex=self._sex(dice, admissions),
-            born=admissions[0].admitted - timedelta(days=age * 365 + (dice.randrange(365) if age else 0)),
+            born=admissions[0].admitted
+            - timedelta(days=age * 365 + (dice.randrange(365) if age else 0)),
             split=self._split(dice),
             admissions=admissions,
         )
@@ -101,7 +106,11 @@ class Registry:
         day = date(2100, 1, 1) + timedelta(days=dice.randrange(36_500))
         codes: list[int] = []
         for number in numbers:
-            known = [c for c in codes if self.population.codes[c].is_chronic and dice.random() < STAYS_KNOWN]
+            known = [
+                c
+                for c in codes
+                if self.population.codes[c].is_chronic and dice.random() < STAYS_KNOWN
+            ]
             wanted = max(1, round(dice.lognormvariate(self._log_mean, SPREAD_OF_CODE_COUNTS)))
             codes = self.population.codes_of_an_admission(service, wanted, known, dice)
             end = day + timedelta(days=1 + int(dice.expovariate(1 / 8)))

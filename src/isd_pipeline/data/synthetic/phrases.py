@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """How clinicians write the common codes, and what betrays a code that nobody names.
 
 SPOKEN: paraphrases, most of which share no word with the title. CLUES: a treatment, a result or

@@ -6,10 +6,12 @@ up the rest. Where each mention stands is kept while the text grows.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from isd_pipeline.data.synthetic import vocabulary
 from isd_pipeline.data.synthetic.filler import Lines, count_words, lines
 from isd_pipeline.data.synthetic.mentions import (
     EVIDENCE_SHARE,
@@ -93,36 +95,59 @@ class Summarist:
         dice = Random(f"{self.registry.settings.seed}/summary/{admission.number}")
         mentions = mentions_of(admission, self.registry, self.mean_mentions, dice)
         later: list[Note] = []
-        for chance, description, share in ((SECOND_REPORTS, "Report", 0.35), (ADDENDA, "Addendum", 0.15)):
+        for chance, description, share in (
+            (SECOND_REPORTS, "Report", 0.35),
+            (ADDENDA, "Addendum", 0.15),
+        ):
             if dice.random() < chance:
-                moved = [m for m in mentions if m.section in ("story", "course") and dice.random() < share]
+                moved = [
+                    m
+                    for m in mentions
+                    if m.section in ("story", "course") and dice.random() < share
+                ]
                 kept = set(map(id, moved))
                 mentions = [m for m in mentions if id(m) not in kept]
                 later.append(self._later(description, moved, dice))
         return [self._report(patient, admission, mentions, dice), *later]
 
-    def _report(self, patient: Patient, admission: Admission, mentions: list[Mention], dice: Random) -> Note:
+    def _report(
+        self, patient: Patient, admission: Admission, mentions: list[Mention], dice: Random
+    ) -> Note:
         random = dice.random
-        placed = {section: [m for m in mentions if m.section == section] for section in
-                  ("story", "past", "family", "results", "course", "operations", "final", "instructions")}  # fmt: skip
+        placed: dict[str, list[Mention]] = defaultdict(list)
+        for mention in mentions:
+            placed[mention.section].append(mention)
         wanted = self._filler_words(mentions, dice)
-        fill = {section: self._fill(section, int(wanted * share), random) for section, share in SHARES.items()}
+        fill = {
+            section: self._fill(section, int(wanted * share), random)
+            for section, share in SHARES.items()
+        }
         draft = _Draft()
         draft.add(_head(patient, admission, random))
         draft.block("Major Surgical or Invasive Procedure:\n", placed["operations"], "\n", "None")
-        draft.block("History of Present Illness:\n", _mixed([_age(patient, admission), *fill["story"]], placed["story"], random), " ")
+        draft.block(
+            "History of Present Illness:\n",
+            _mixed([_age(patient, admission), *fill["story"]], placed["story"], random),
+            " ",
+        )
         draft.block("Past Medical History:\n", placed["past"], "\n", "As per the history above.")
         draft.block("Social History:\n", self.lines["SOCIAL"].pick(1, random)[0], "\n")
         draft.block("Family History:\n", placed["family"], "\n", "Noncontributory")
         draft.block("Physical Exam:\n", fill["exam"], "\n")
         draft.block("Pertinent Results:\n", _mixed(fill["labs"], placed["results"], random), "\n")
-        draft.block("Brief Hospital Course:\n", _mixed(fill["course"], placed["course"], random), " ")
+        draft.block(
+            "Brief Hospital Course:\n", _mixed(fill["course"], placed["course"], random), " "
+        )
         draft.block("Medications on Admission:\n", fill["before"], "\n", "None")
         draft.block("Discharge Medications:\n", _numbered(fill["after"]), "\n", "None")
-        draft.block("Discharge Disposition:\n", [_one(_DISPOSITIONS, random)], "\n")
+        draft.block("Discharge Disposition:\n", [_one(vocabulary.DISPOSITIONS, random)], "\n")
         draft.block("Discharge Diagnosis:\n", placed["final"], "\n", "See hospital course")
-        draft.block("Discharge Condition:\n", [_one(_CONDITIONS, random)], "\n")
-        draft.block("Discharge Instructions:\n", _mixed(fill["instructions"], placed["instructions"], random), "\n")
+        draft.block("Discharge Condition:\n", [_one(vocabulary.CONDITIONS, random)], "\n")
+        draft.block(
+            "Discharge Instructions:\n",
+            _mixed(fill["instructions"], placed["instructions"], random),
+            "\n",
+        )
         draft.add(f"Completed by:[**{admission.discharged.isoformat()}**]")
         return draft.note("Report")
 
@@ -130,13 +155,24 @@ class Summarist:
         """A note that goes on where the report stopped, without repeating it."""
         wanted = max(40, self._filler_words(mentions, dice, shortest=0, fixed=15))
         draft = _Draft()
-        draft.add("Name:  [**Known lastname **],[**Known firstname **]       Unit No:   [**Numeric Identifier 1**]\n\n")
-        draft.block(f"{description}:\n", _mixed(self._fill("course", wanted, dice.random), mentions, dice.random), " ")
+        draft.add(
+            "Name:  [**Known lastname **],[**Known firstname **]       "
+            "Unit No:   [**Numeric Identifier 1**]\n\n"
+        )
+        draft.block(
+            f"{description}:\n",
+            _mixed(self._fill("course", wanted, dice.random), mentions, dice.random),
+            " ",
+        )
         draft.add("Completed by:[**Name6 (MD) 1102**]")
         return draft.note(description)
 
     def _filler_words(
-        self, mentions: list[Mention], dice: Random, shortest: float = SHORTEST, fixed: int = FIXED_WORDS
+        self,
+        mentions: list[Mention],
+        dice: Random,
+        shortest: float = SHORTEST,
+        fixed: int = FIXED_WORDS,
     ) -> int:
         """As many as make the evidence its share of the words, give or take a sixth."""
         evidence = sum(count_words(m.phrase) for m in mentions if m.code is not None)
@@ -152,7 +188,9 @@ def _kind(known: dict[str, Lines], section: str) -> Lines:
     return known["MEDICATIONS" if section in ("before", "after") else section.upper()]
 
 
-def _mixed(fill: Sequence[str], mentions: Sequence[Mention], random: Callable[[], float]) -> list[Mention | str]:
+def _mixed(
+    fill: Sequence[str], mentions: Sequence[Mention], random: Callable[[], float]
+) -> list[Mention | str]:
     """The mentions anywhere among the filler; the first line of filler stays first."""
     found: list[Mention | str] = list(fill)
     for mention in mentions:
@@ -165,12 +203,15 @@ def _numbered(items: list[str]) -> list[str]:
 
 
 def _head(patient: Patient, admission: Admission, random: Callable[[], float]) -> str:
-    dates = f"[**{admission.admitted}**]              Discharge Date:   [**{admission.discharged}**]"
+    dates = (
+        f"[**{admission.admitted}**]              Discharge Date:   [**{admission.discharged}**]"
+    )
     return (
         f"Admission Date:  {dates}\n\nDate of Birth:  [**{patient.born}**]             "
-        f"Sex:   {patient.sex}\n\nService: {admission.service}\n\nAllergies:\n{_one(_ALLERGIES, random)}\n\n"
+        f"Sex:   {patient.sex}\n\nService: {admission.service}\n\n"
+        f"Allergies:\n{_one(vocabulary.ALLERGIES, random)}\n\n"
         f"Attending:[**First Name3 (LF) {int(random() * 900) + 100}**]\n"
-        f"Chief Complaint:\n{_one(_COMPLAINTS, random)}\n\n"
+        f"Chief Complaint:\n{_one(vocabulary.COMPLAINTS, random)}\n\n"
     )
 
 
@@ -201,11 +242,3 @@ def wrapped(text: str) -> str:
 
 def _one(choices: Sequence[str], random: Callable[[], float]) -> str:
     return choices[int(random() * len(choices))]
-
-
-_ALLERGIES = ("Patient recorded as having No Known Allergies to Drugs", "Penicillins", "Sulfonamides",
-              "Codeine / Morphine", "Iodine; Shellfish Derived", "Lisinopril", "Latex")  # fmt: skip
-_COMPLAINTS = ("weakness", "feeling unwell", "transfer from outside hospital", "found down", "elective admission",
-               "abnormal laboratory values", "pain", "fatigue", "change in mental status")  # fmt: skip
-_DISPOSITIONS = ("Home", "Home With Service", "Extended Care", "Rehabilitation")
-_CONDITIONS = ("Stable", "Good", "Fair", "Mental Status: clear and coherent. Activity: ambulatory.", "Guarded")

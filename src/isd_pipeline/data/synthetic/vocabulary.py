@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """The words of the filler: templates whose `{slots}` are filled from the tables below.
 
 None of it says anything about the codes of an admission; medicines come as they come. All text
@@ -6,24 +7,124 @@ is made up. Names and dates are the bracketed placeholders of de-identified note
 
 from __future__ import annotations
 
-_DRUGS = """Lisinopril Metoprolol Atenolol Amlodipine Furosemide Simvastatin Atorvastatin Aspirin
-Clopidogrel Warfarin Omeprazole Pantoprazole Famotidine Docusate Senna Bisacodyl Acetaminophen
-Oxycodone Hydromorphone Morphine Tramadol Ibuprofen Gabapentin Sertraline Citalopram Trazodone
-Lorazepam Zolpidem Quetiapine Haloperidol Olanzapine Levothyroxine Prednisone Albuterol Ipratropium
-Fluticasone Tiotropium Montelukast Guaifenesin Metformin Glyburide Glipizide Insulin Heparin
-Enoxaparin Digoxin Diltiazem Amiodarone Hydralazine Isosorbide Nitroglycerin Spironolactone
-Torsemide Hydrochlorothiazide Losartan Valsartan Captopril Labetalol Carvedilol Clonidine
-Levofloxacin Ciprofloxacin Vancomycin Cefazolin Cefepime Ceftriaxone Metronidazole Azithromycin
-Ampicillin Nafcillin Meropenem Fluconazole Acyclovir Levetiracetam Phenytoin Lamotrigine
-Allopurinol Colchicine Tamsulosin Finasteride Calcium Magnesium Potassium Folate Thiamine
-Multivitamin Cyanocobalamin Ferrous Epoetin Sevelamer Cinacalcet Lactulose Ursodiol Ondansetron
-Metoclopramide Prochlorperazine Loperamide Simethicone Latanoprost Timolol Miconazole Nystatin
-Lidocaine Bupropion Mirtazapine Donepezil Memantine Ropinirole Carbidopa Baclofen Cyclobenzaprine""".split()
+_DRUGS = [
+    "Lisinopril",
+    "Metoprolol",
+    "Atenolol",
+    "Amlodipine",
+    "Furosemide",
+    "Simvastatin",
+    "Atorvastatin",
+    "Aspirin",
+    "Clopidogrel",
+    "Warfarin",
+    "Omeprazole",
+    "Pantoprazole",
+    "Famotidine",
+    "Docusate",
+    "Senna",
+    "Bisacodyl",
+    "Acetaminophen",
+    "Oxycodone",
+    "Hydromorphone",
+    "Morphine",
+    "Tramadol",
+    "Ibuprofen",
+    "Gabapentin",
+    "Sertraline",
+    "Citalopram",
+    "Trazodone",
+    "Lorazepam",
+    "Zolpidem",
+    "Quetiapine",
+    "Haloperidol",
+    "Olanzapine",
+    "Levothyroxine",
+    "Prednisone",
+    "Albuterol",
+    "Ipratropium",
+    "Fluticasone",
+    "Tiotropium",
+    "Montelukast",
+    "Guaifenesin",
+    "Metformin",
+    "Glyburide",
+    "Glipizide",
+    "Insulin",
+    "Heparin",
+    "Enoxaparin",
+    "Digoxin",
+    "Diltiazem",
+    "Amiodarone",
+    "Hydralazine",
+    "Isosorbide",
+    "Nitroglycerin",
+    "Spironolactone",
+    "Torsemide",
+    "Hydrochlorothiazide",
+    "Losartan",
+    "Valsartan",
+    "Captopril",
+    "Labetalol",
+    "Carvedilol",
+    "Clonidine",
+    "Levofloxacin",
+    "Ciprofloxacin",
+    "Vancomycin",
+    "Cefazolin",
+    "Cefepime",
+    "Ceftriaxone",
+    "Metronidazole",
+    "Azithromycin",
+    "Ampicillin",
+    "Nafcillin",
+    "Meropenem",
+    "Fluconazole",
+    "Acyclovir",
+    "Levetiracetam",
+    "Phenytoin",
+    "Lamotrigine",
+    "Allopurinol",
+    "Colchicine",
+    "Tamsulosin",
+    "Finasteride",
+    "Calcium",
+    "Magnesium",
+    "Potassium",
+    "Folate",
+    "Thiamine",
+    "Multivitamin",
+    "Cyanocobalamin",
+    "Ferrous",
+    "Epoetin",
+    "Sevelamer",
+    "Cinacalcet",
+    "Lactulose",
+    "Ursodiol",
+    "Ondansetron",
+    "Metoclopramide",
+    "Prochlorperazine",
+    "Loperamide",
+    "Simethicone",
+    "Latanoprost",
+    "Timolol",
+    "Miconazole",
+    "Nystatin",
+    "Lidocaine",
+    "Bupropion",
+    "Mirtazapine",
+    "Donepezil",
+    "Memantine",
+    "Ropinirole",
+    "Carbidopa",
+    "Baclofen",
+    "Cyclobenzaprine",
+]
 
 SLOTS: dict[str, list[str]] = {
     "drug": _DRUGS,
     "form": ["Tablet", "Capsule", "Tablet, Chewable", "Tablet Sustained Release", "Capsule, Delayed Release(E.C.)"],
-    "dose": "5 10 20 25 40 50 75 81 100 200 250 300 325 500 650 1000".split(),
+    "dose": ["5", "10", "20", "25", "40", "50", "75", "81", "100", "200", "250", "300", "325", "500", "650", "1000"],
     "count": ["One (1)", "Two (2)", "0.5", "One (1)"],
     "often": [
         "DAILY (Daily)", "BID (2 times a day)", "TID (3 times a day)", "HS (at bedtime)",
@@ -207,3 +308,16 @@ Left ventricular wall thickness and cavity size are normal.
 Assessment: {who} seen with {kin}; goals reviewed, will follow {few} times a week.
 Recommendations: advance to {n} kcal per kg, recheck weight on {date}.
 """
+
+ALLERGIES = ("Patient recorded as having No Known Allergies to Drugs", "Penicillins", "Sulfonamides",
+              "Codeine / Morphine", "Iodine; Shellfish Derived", "Lisinopril", "Latex")  # fmt: skip
+COMPLAINTS = ("weakness", "feeling unwell", "transfer from outside hospital", "found down", "elective admission",
+               "abnormal laboratory values", "pain", "fatigue", "change in mental status")  # fmt: skip
+DISPOSITIONS = ("Home", "Home With Service", "Extended Care", "Rehabilitation")
+CONDITIONS = (
+    "Stable",
+    "Good",
+    "Fair",
+    "Mental Status: clear and coherent. Activity: ambulatory.",
+    "Guarded",
+)
