@@ -254,6 +254,8 @@ def test_what_a_setting_needs_must_be_given():
         ISD(ISDConfig(width=8, label_bias="log_odds"), words, codes)
     with pytest.raises(ValueError, match="code_groups"):
         ISD(ISDConfig(width=8, n_queries=0, query_init="hierarchy"), words, codes)
+    with pytest.raises(ValueError, match="8 queries for 3 codes"):
+        ISD(ISDConfig(width=8, n_queries=8, query_init="codes"), words, codes)
     with pytest.raises(ValueError, match="group 1"):
         group_means(torch.zeros(2, 3), torch.tensor([0, 2]))
 

@@ -342,6 +342,11 @@ def _initial_queries(config: ISDConfig, codes: Tensor, code_groups: Tensor | Non
     if config.query_init == "normal":
         return torch.randn(config.n_queries, config.width) * config.query_scale
     if config.query_init == "codes":
+        if len(codes) < config.n_queries:
+            raise ValueError(
+                f"query_init: codes has {config.n_queries} queries for {len(codes)} codes; "
+                "lower n_queries or let them start at random"
+            )
         code_groups = torch.arange(len(codes)) * config.n_queries // len(codes)
     if code_groups is None:
         raise ValueError("query_init: hierarchy needs code_groups, the category of each code")
