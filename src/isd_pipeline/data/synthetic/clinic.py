@@ -107,7 +107,9 @@ V3000: V290 .55, V053 .62, p9955 .60, 7742 .34, p640 .28
 """
 
 # Categories that stay with a patient from one admission to the next.
-CHRONIC = "042 244 250 272 274 278 332 340 345 401 403 412 414 416 424 427 428 496 530 571 585 V10 V45 V58"
+CHRONIC = """
+042 244 250 272 274 278 332 340 345 401 403 412 414 416 424 427 428 496 530 571 585 V10 V45 V58
+"""
 
 # A service: its share of the admissions, and how much more than elsewhere it sees of a chapter.
 SERVICES = {

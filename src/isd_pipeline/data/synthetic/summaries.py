@@ -63,16 +63,17 @@ class _Draft:
         """A titled section; `empty` stands where there is no item."""
         self.add(title)
         start = self.length
-        lines: list[str] = []  # waiting to be added at once
+        waiting: list[str] = []  # filler, to be added at once; "" stands for a mention just added
         for item in items:
             if isinstance(item, str):
-                lines.append(item)
-                continue
-            self.add("".join(line + glue for line in lines))
-            lines = []
-            self.mention(item)
-            self.add(glue)
-        self.add(glue.join(lines) or ("" if self.length > start else empty))
+                waiting.append(item)
+            else:
+                self.add(glue.join([*waiting, ""]))
+                self.mention(item)
+                waiting = [""]
+        self.add(glue.join(waiting))
+        if self.length == start:
+            self.add(empty)
         self.add("\n\n")
 
     def note(self, description: str) -> Note:

@@ -153,7 +153,8 @@ SLOTS: dict[str, list[str]] = {
     "hct": [f"{n / 10:.1f}" for n in range(240, 450)],
     "inr": [f"{n / 10:.1f}" for n in range(9, 34)],
     "bp": [f"{a}/{b}" for a in range(92, 176, 4) for b in range(48, 92, 6)],
-    "who": ["Patient", "Pt", "He", "She", "The patient"],
+    "who": ["Patient", "Pt", "The patient"],
+    "them": ["the patient", "pt", "patient"],
     "day": ["hospital day 3", "HD 4", "the day of discharge", "POD 2", "POD #1", "the following morning", "the first night"],
     "service": ["cardiology", "surgery", "nephrology", "infectious disease", "neurology", "physical therapy", "social work", "nutrition", "pulmonary", "gastroenterology", "palliative care", "wound care"],
     "place": ["the floor", "the MICU", "the SICU", "the CCU", "the ED", "the step-down unit", "rehab", "home with services"],
@@ -169,10 +170,10 @@ STORY = """
 In the ED, initial vitals were T {t} HR {hr} BP {bp} RR {rr} {sat}% on room air.
 {who} reports feeling tired over the last {few} days with poor appetite.
 {who} called the primary care doctor, who advised coming to the ED.
-The {kin} states that {who} was more sleepy than usual at home.
+The {kin} states that {them} was more sleepy than usual at home.
 {who} was given {few} L of IV fluids, {drug} and {drug} in the ED.
 An EKG was done and compared with the prior from {date}.
-On arrival to {place}, {who} was comfortable and able to speak in full sentences.
+On arrival to {place}, {them} was comfortable and able to speak in full sentences.
 Per the {kin}, there were no recent changes in medications except for {drug}.
 {who} last saw {doctor} on {date} for a routine visit.
 Review of systems was otherwise unremarkable on detailed questioning.
@@ -200,9 +201,9 @@ A family meeting was held with the {kin} on {day}.
 {who} ambulated in the hall {few} times with assistance.
 The dressing was changed daily; the site was clean, dry and intact.
 Vital signs remained stable and the patient was afebrile for {n} hours.
-On {day} {who} was alert, oriented and following commands.
+On {day} {them} was alert, oriented and following commands.
 Electrolytes were checked twice daily and replaced as needed.
-By {day} {who} was eating a regular diet and ready for {place}.
+By {day} {them} was eating a regular diet and ready for {place}.
 FEN: regular diet, IV fluids stopped, electrolytes repleted.
 Prophylaxis: subcutaneous {drug}, bowel regimen with {drug}.
 Code status was discussed with the {kin} and documented in the chart.
@@ -305,7 +306,7 @@ IMPRESSION: no significant change from {date}. Findings were discussed with {doc
 Clip # [**Clip Number (Radiology) {n3}**]
 Sinus rhythm, rate {hr}. Compared to the previous tracing of {date} no change.
 Left ventricular wall thickness and cavity size are normal.
-Assessment: {who} seen with {kin}; goals reviewed, will follow {few} times a week.
+Assessment: {them} seen with {kin}; goals reviewed, will follow {few} times a week.
 Recommendations: advance to {n} kcal per kg, recheck weight on {date}.
 """
 
