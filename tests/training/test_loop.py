@@ -54,7 +54,7 @@ def run(model: nn.Module, scores: list[float], **changes: object) -> Trained:
     given = iter(scores)
     kept: dict[str, object] = {
         "weights": {"square": 0.5, "size": 0.1},
-        "validate": lambda _: {"micro_f1": next(given)},
+        "validate": lambda _: {"dev_f1_micro": next(given)},
         "record": lambda epoch, figures: None,
         "seed": 1,
     }
@@ -146,7 +146,7 @@ def test_the_figures_of_an_epoch_are_means_over_its_batches():
     assert figures["square"] == 0.5  # of 0 and 1
     assert figures["size"] == 4.0
     assert figures["loss"] == pytest.approx(0.5 * 0.5 + 0.1 * 4.0)
-    assert figures["micro_f1"] == 0.5
+    assert figures["dev_f1_micro"] == 0.5
     assert figures["learning_rate"] == 0.1
 
 
@@ -157,7 +157,7 @@ def test_an_epoch_depends_on_no_random_number_drawn_before():
         def validate(_: nn.Module) -> dict[str, float]:
             if disturb:
                 torch.rand(7)
-            return {"micro_f1": 0.5}
+            return {"dev_f1_micro": 0.5}
 
         torch.manual_seed(disturb)
         run(model, [], validate=validate)
@@ -187,12 +187,12 @@ def test_going_on_from_any_epoch_ends_where_an_unbroken_training_does():
 
 
 def test_a_metric_that_is_not_computed_is_refused():
-    with pytest.raises(ValueError, match="metric='micro_f1' is not among the figures"):
+    with pytest.raises(ValueError, match="metric='dev_f1_micro' is not among the figures"):
         run(OneNumber(), [], validate=lambda _: {"macro_f1": 1.0})
 
 
 def test_a_metric_that_is_nan_is_refused():
-    with pytest.raises(ValueError, match="epoch 1: micro_f1 is nan"):
+    with pytest.raises(ValueError, match="epoch 1: dev_f1_micro is nan"):
         run(OneNumber(), [math.nan])
 
 
