@@ -237,7 +237,7 @@ class _Seen:
             first = rows[twice + 1].min()
             raise ValueError(
                 f"{self._path}, row {first}, column SUBJECT_ID: an admission has another patient "
-                f"in another row (so in {len(twice)} admissions); an admission belongs to one patient"
+                f"in another row (as have {len(twice)} admissions); correct the tables"
             )
         return int(len(documents) and 1 + np.count_nonzero(~same))
 
