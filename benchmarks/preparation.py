@@ -5,7 +5,7 @@
 Runs extraction and preprocessing in a process of their own and prints, for each step, seconds
 and the greatest resident memory so far. Files of the run go to a temporary folder in --scratch.
 
-Measured on a synthetic hospital of 60,000 admissions (NOTEEVENTS 4.1 GB, 2.1 million records, 60,579
+On a synthetic hospital of 60,000 admissions (NOTEEVENTS 4.1 GB, 2.1 million records, 60,579
 summaries, 82 million words, 958,637 code rows), 2 shared cores: 132 s (extract 27, tokenize 33,
 labels and splits 4, vocabulary 50, encode 17), greatest resident memory 611 MiB.
 """
