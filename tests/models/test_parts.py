@@ -110,6 +110,16 @@ def test_a_decoder_without_layers_gives_its_slots_back():
     assert torch.equal(got, slots)
 
 
+def test_a_decoder_started_at_0_leaves_directions_and_learns_all_the_same():
+    decoder = InteractiveDecoder(2, 8, 1, 16, 0.0, start=0.0)
+    slots = torch.randn(1, 3, 8)
+    inputs = [slots], [mask([3], 3)], torch.randn(1, 5, 8), mask([5], 5)
+    (got,) = decoder(*inputs)
+    close(got, nn.functional.layer_norm(slots, (8,)), atol=1e-4, rtol=1e-4)
+    got.sin().sum().backward()
+    assert decoder.layers[0].multihead_attn.out_proj.weight.grad.abs().sum() > 0
+
+
 def test_dropped_attention_weights_drop_the_values_bias_too():
     """With every weight dropped, nothing of the values comes through, their bias included."""
     attention = Attention(4, 1, dropout=0.999999)

@@ -51,6 +51,7 @@ class ISDConfig:
     n_layers: int = 2  # 0: without the co-occurrence decoder, Table 3
     n_heads: int = 1  # not in the paper
     feedforward_factor: int = 4  # not in the paper
+    decoder_start: float = 1.0  # multiplies what decoder layers add at first; 0: nothing
     dropout: float = 0.1  # not in the paper
 
     train_codes: bool = True
@@ -260,6 +261,7 @@ class ISD(nn.Module):
             config.n_heads,
             config.feedforward_factor * config.width,
             config.dropout,
+            config.decoder_start,
         )
         self.label_head = LabelHead(config) if config.label_head else None
         deviation = vectors.std(correction=0).item()

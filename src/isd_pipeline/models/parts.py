@@ -170,6 +170,12 @@ class DecoderLayer(nn.Module):
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width) for _ in range(3))
         self.dropout = nn.Dropout(dropout)
 
+    def scale_additions(self, factor: float) -> None:
+        """Multiply the weights of what the layer adds to its slots."""
+        for last in (self.self_attn.out_proj, self.multihead_attn.out_proj, self.linear2):
+            last.weight.data.mul_(factor)
+            last.bias.data.mul_(factor)
+
     def forward(
         self,
         slots: Float[Tensor, "B T D"],
@@ -189,13 +195,28 @@ class DecoderLayer(nn.Module):
 
 
 class InteractiveDecoder(nn.Module):
-    """Layers in which slots meet each other and the note; with 0 layers, slots pass unchanged."""
+    """Layers in which slots meet each other and the note; with 0 layers, slots pass unchanged.
 
-    def __init__(self, n_layers: int, width: int, n_heads: int, inner: int, dropout: float) -> None:
+    `start` multiplies the initial weights of what a layer adds to its slots: at 0, a layer starts
+    as its norms alone and leaves the slots' directions as they are.
+    """
+
+    def __init__(
+        self,
+        n_layers: int,
+        width: int,
+        n_heads: int,
+        inner: int,
+        dropout: float,
+        start: float = 1.0,
+    ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
             DecoderLayer(width, n_heads, inner, dropout) for _ in range(n_layers)
         )
+        for layer in self.layers:
+            assert isinstance(layer, DecoderLayer)
+            layer.scale_additions(start)
 
     def forward(
         self,
