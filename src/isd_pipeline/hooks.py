@@ -9,11 +9,12 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 
 from isd_pipeline.pipelines import tracking
-from isd_pipeline.pipelines.configuration import choose, flatten, read_config, refuse_unknown
+from isd_pipeline.pipelines.configuration import choose, read_config, refuse_unknown
+from isd_pipeline.pipelines.plans import shown_parameters
 from isd_pipeline.pipelines.tracking import RunKey, Tracker, TrackingSettings
 
-RUN_PARAMETERS = ["cohort", "experiment", "seed", "device", "jobs", "smoke"]
-SECTIONS = ["repro", "cohorts", "experiments", "paper"]
+RUN_PARAMETERS = ["cohort", "experiment", "seed", "device", "jobs"]
+SECTIONS = ["repro", "cohorts", "experiments", "paper", "paper_cohorts"]
 
 
 class ParametersHook:
@@ -54,13 +55,14 @@ class TrackingHook:
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
         """Open the run that the nodes log into: a new one to train, the newest to evaluate."""
         names = set(run_params.get("pipeline_names") or ["train"])
-        if not self._settings.uri or not names & {"train", "floor", "evaluate"}:
+        if not self._settings.uri or not names & {"train", "floor", "evaluate", "publish"}:
             return
         tracker = Tracker(self._settings)
         key = RunKey(*(self._parameters[name] for name in ("cohort", "experiment", "seed")))
         if names & {"train", "floor"}:
-            tracker.start(key, self._shown_parameters(), {"resume_key": self._resume_key()})
-        else:
+            shown = shown_parameters(self._parameters)
+            tracker.start(key, shown, {"resume_key": _resume_key(shown)})
+        elif "evaluate" in names:
             tracker.reopen(key)
         tracking.use(tracker)
 
@@ -75,12 +77,8 @@ class TrackingHook:
         tracking.tag({"failed_with": type(error).__name__})
         tracking.close("FAILED")
 
-    def _shown_parameters(self) -> dict[str, Any]:
-        row = self._parameters["experiments"][self._parameters["experiment"]]
-        cohort = self._parameters["cohorts"][self._parameters["cohort"]]
-        shown = {name: self._parameters[name] for name in ("cohort", "experiment", "seed")}
-        return shown | flatten(cohort.get("train") or {}, "cohort.") | flatten(row or {})
 
-    def _resume_key(self) -> str:
-        text = json.dumps(self._shown_parameters(), sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _resume_key(shown: dict[str, Any]) -> str:
+    """What a training that was killed must have in common with the one that goes on."""
+    text = json.dumps(shown, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -139,7 +139,10 @@ def _one_versus_rest(
         by_code[:, start : start + CODES_AT_ONCE]
         for start in range(0, by_code.shape[1], CODES_AT_ONCE)
     ]
-    scores = Parallel(n_jobs=config.jobs)(fit(known, block, unknown) for block in blocks)
+    # Not memory-mapped: liblinear wants arrays that it may write to.
+    scores = Parallel(n_jobs=config.jobs, max_nbytes=None)(
+        fit(known, block, unknown) for block in blocks
+    )
     return [np.hstack([block[i] for block in scores]) for i in range(len(unknown))]
 
 

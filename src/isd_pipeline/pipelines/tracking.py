@@ -72,6 +72,7 @@ class Tracker:
 
     def start(self, key: RunKey, parameters: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         """Open the child run of `key`, or take up the one that a killed process left."""
+        _ = self.client  # made under the same lock, so before it is taken here
         with _one_at_a_time():
             self._sweep_killed()
             parent = self._parent(key.cohort)
@@ -172,6 +173,13 @@ def use(tracker: Tracker) -> None:
     """Let `log` and `tag` speak to this tracker's open run."""
     global _open
     _open = tracker
+
+
+def current() -> Tracker:
+    """The tracker in use; an error where tracking is switched off."""
+    if _open is None:
+        raise ValueError("conf/base/tracking.yml: uri is empty, so there is no MLflow to publish to")
+    return _open
 
 
 def log(metrics: Mapping[str, float], step: int = 0) -> None:

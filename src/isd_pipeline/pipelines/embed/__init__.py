@@ -1,0 +1,5 @@
+"""Vectors for words and codes."""
+
+from isd_pipeline.pipelines.embed.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

@@ -1,0 +1,5 @@
+"""Scores and metrics of one trained model."""
+
+from isd_pipeline.pipelines.evaluate.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

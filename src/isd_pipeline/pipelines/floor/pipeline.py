@@ -1,0 +1,16 @@
+"""Stage `floor`."""
+
+from kedro.pipeline import Node, Pipeline
+
+from isd_pipeline.pipelines.evaluate.pipeline import measuring
+from isd_pipeline.pipelines.floor.nodes import fit_floor
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """Words and labels > scores > metrics."""
+    fitting = Node(
+        fit_floor,
+        ["tokenized_notes", "documents", "code_index", "parameters"],
+        ["scores", "training"],
+    )
+    return Pipeline([fitting, measuring()])

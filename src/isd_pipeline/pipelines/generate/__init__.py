@@ -1,0 +1,5 @@
+"""Make the synthetic hospital."""
+
+from isd_pipeline.pipelines.generate.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

@@ -1,0 +1,36 @@
+"""Stage `preprocess`."""
+
+from kedro.pipeline import Node, Pipeline
+
+from isd_pipeline.pipelines.preprocess.nodes import count_words, encode, label, tokenize
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """Tables > words, labels, vocabulary, encoded documents."""
+    return Pipeline(
+        [
+            Node(tokenize, "notes", "tokenized_notes"),
+            Node(
+                label,
+                [
+                    "tokenized_notes",
+                    "codes",
+                    "titles",
+                    "cohort_splits",
+                    "params:cohorts",
+                    "params:cohort",
+                ],
+                ["labels", "kept_splits", "code_index", "cohort_counts"],
+            ),
+            Node(
+                count_words,
+                ["tokenized_notes", "splits", "params:cohorts", "params:cohort"],
+                "vocabulary",
+            ),
+            Node(
+                encode,
+                ["tokenized_notes", "labels", "kept_splits", "vocabulary", "code_index"],
+                "documents",
+            ),
+        ]
+    )

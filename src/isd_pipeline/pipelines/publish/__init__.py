@@ -1,0 +1,5 @@
+"""MLflow, made again from the files that DVC keeps."""
+
+from isd_pipeline.pipelines.publish.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

@@ -1,0 +1,46 @@
+"""MLflow, made again from files: after a clone, `dvc pull` or a cached stage it would be empty."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from isd_pipeline.pipelines import tracking
+from isd_pipeline.pipelines.evaluate.nodes import content_of, shown_metrics
+from isd_pipeline.pipelines.plans import shown_parameters
+from isd_pipeline.pipelines.train.nodes import shown_figure
+
+if TYPE_CHECKING:
+    from isd_pipeline.pipelines.report.nodes import RunRecord
+
+logger = logging.getLogger(__name__)
+
+
+def publish_runs(runs: list[RunRecord], parameters: Mapping[str, Any]) -> dict[str, int]:
+    """Log every run of the cohort that MLflow does not have with these very numbers."""
+    tracker = tracking.current()
+    counts = {"published": 0, "there_already": 0}
+    for run in runs:
+        key = tracking.RunKey(parameters["cohort"], run.experiment, run.seed)
+        if tracker.has(key, content_of(run.metrics)):
+            counts["there_already"] += 1
+            continue
+        _publish(run, key, parameters)
+        counts["published"] += 1
+    logger.info("MLflow: %(published)d runs published, %(there_already)d there already", counts)
+    return counts
+
+
+def _publish(run: RunRecord, key: tracking.RunKey, parameters: Mapping[str, Any]) -> None:
+    tracker = tracking.current()
+    these = {**parameters, "experiment": run.experiment, "seed": run.seed}
+    known = run.experiment in parameters["experiments"]
+    tracker.start(key, shown_parameters(these) if known else {}, {})
+    tracker.tag({"content": content_of(run.metrics), "published": "from files"})
+    if run.history is not None:
+        for figures in run.history.to_dict("records"):
+            step = int(figures.pop("epoch"))
+            tracker.log({shown_figure(str(name)): v for name, v in figures.items()}, step)
+    tracker.log(shown_metrics(run.metrics) | dict(run.training))
+    tracker.finish("FINISHED")

@@ -1,0 +1,5 @@
+"""The page of one cohort."""
+
+from isd_pipeline.pipelines.report.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

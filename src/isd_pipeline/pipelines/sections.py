@@ -1,0 +1,100 @@
+"""What each stage may be told, and the one way to find it among the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from isd_pipeline.embeddings.words import WordVectorConfig
+from isd_pipeline.pipelines.configuration import choose, read_config
+from isd_pipeline.text.vocabulary import VocabularyConfig
+
+T = TypeVar("T")
+COHORTS = "conf/base/parameters_cohorts.yml: cohorts"
+EXPERIMENTS = "conf/base/parameters_experiments.yml: experiments"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractSettings:
+    """Where a cohort comes from and which of its documents and codes it keeps.
+
+    `real: true` says that the files are MIMIC-III v1.4 itself: its published counts and split
+    lists are then checked, and a difference stops the run.
+    """
+
+    source: str  # mimic3 or codiesp: the file layout
+    raw: str  # folder, or CodiEsp's zip
+    codes: str = "full"  # or top50
+    label_space: str = "clean"  # caml: with the faults of the published preprocessing
+    real: bool = False
+    language: str = "en"  # CodiEsp: en or es
+    split_seed: int = 1  # of our own patient-wise split, where there are no id lists
+
+    def __post_init__(self) -> None:
+        for name, known in {
+            "source": ("mimic3", "codiesp"),
+            "codes": ("full", "top50"),
+            "label_space": ("clean", "caml"),
+            "language": ("en", "es"),
+        }.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name}={getattr(self, name)!r} is none of {', '.join(known)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreprocessSettings:
+    """How notes become numbers."""
+
+    vocabulary: VocabularyConfig = field(default_factory=lambda: VocabularyConfig(min_docs=3))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbedSettings:
+    """Two sets of word vectors: the paper's 100 dimensions, and one as wide as the code vectors.
+
+    Section 4.2 gives 100-dimensional words and 256-dimensional codes "according to their
+    descriptions": the second set is what descriptions are averaged from (docs/readings.md).
+    """
+
+    words: WordVectorConfig = field(default_factory=WordVectorConfig)
+    codes: WordVectorConfig = field(
+        default_factory=lambda: WordVectorConfig(width=256, normalised=False)
+    )
+    seed: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportSettings:
+    """How a cohort's page is headed."""
+
+    k: int = 8  # the P@k of the paper's table
+    stamp: str = ""  # shown over every table, where the numbers compare with nothing
+
+
+def cohort_section(
+    cohorts: Mapping[str, Any], cohort: str, section: str, cls: type[T]
+) -> T:
+    """One section of a cohort as the dataclass that reads it."""
+    row = choose(cohort, cohorts, COHORTS)
+    return read_config(cls, row.get(section), f"{COHORTS}.{cohort}.{section}")
+
+
+def experiment_row(
+    cohorts: Mapping[str, Any], cohort: str, experiments: Mapping[str, Any], experiment: str
+) -> dict[str, dict[str, Any]]:
+    """An experiment's row over what the cohort sets for every experiment, section by section."""
+    base = choose(cohort, cohorts, COHORTS).get("train") or {}
+    row = choose(experiment, experiments, EXPERIMENTS) or {}
+    sections = {*base, *row} - {"system"}
+    merged = {name: _merged(base.get(name) or {}, row.get(name) or {}) for name in sections}
+    return {**merged, "system": row.get("system", "isd")}
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(under)
+    for key, value in over.items():
+        old = merged.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = _merged(old, value) if both else value  # type: ignore[arg-type]
+    return merged

@@ -1,0 +1,5 @@
+"""One training: a cohort, an experiment, a seed."""
+
+from isd_pipeline.pipelines.train.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

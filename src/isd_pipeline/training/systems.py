@@ -1,0 +1,94 @@
+"""The systems that can be trained: for each its settings, its model and its objective.
+
+A new baseline is a line of `SYSTEMS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor, nn
+
+from isd_pipeline.models.isd import ISD, ISDConfig
+from isd_pipeline.training.checkpoints import fill
+from isd_pipeline.training.isd_objective import ISDObjective, ISDObjectiveConfig
+
+
+@dataclass(frozen=True)
+class Start:
+    """What the training data give a model before its first step.
+
+    Axes: V words, E word width, D code width, L codes, M words of the longest title.
+    """
+
+    words: Tensor  # [V + 2, E] word vectors
+    words_of_codes: Tensor  # [V + 2, D] the second set, of which the code vectors are means
+    codes: Tensor  # [L, D] mean vector of each code's title
+    titles: Tensor  # [L, M] word numbers of each code's title, 0-padded
+    label_log_odds: Tensor  # [L]
+    code_groups: Tensor  # [L] number of each code's three-character category
+
+
+@dataclass(frozen=True)
+class System:
+    """A model and what it is trained for."""
+
+    model_config: type[Any]
+    objective_config: type[Any]
+    make_model: Callable[[Any, Start], nn.Module]
+    make_objective: Callable[[Any, Start], Any]
+
+
+def log_odds(gold: sparse.csr_matrix) -> Tensor:
+    """Log-odds of each code among the documents [D, L], half a document added on either side."""
+    documents, counts = gold.shape[0], np.asarray(gold.sum(axis=0)).ravel()
+    return torch.from_numpy(np.log((counts + 0.5) / (documents - counts + 0.5))).float()
+
+
+def number_groups(names: list[str]) -> Tensor:
+    """Number of each code's group, counted from 0 in the order of the names."""
+    order = {name: number for number, name in enumerate(sorted(set(names)))}
+    return torch.tensor([order[name] for name in names])
+
+
+def _isd(config: ISDConfig, start: Start) -> nn.Module:
+    words = start.words_of_codes if config.shared_space else start.words
+    return ISD(config, words, start.codes, start.label_log_odds, start.code_groups)
+
+
+def _isd_objective(config: ISDObjectiveConfig, start: Start) -> ISDObjective:
+    return ISDObjective(config, start.titles)
+
+
+SYSTEMS = {"isd": System(ISDConfig, ISDObjectiveConfig, _isd, _isd_objective)}
+
+
+def rebuild(settings: Mapping[str, Any], weights: Mapping[str, Tensor]) -> nn.Module:
+    """The trained model of a checkpoint: made by its settings, filled with its weights.
+
+    Raises ValueError where they do not fit each other.
+    """
+    system = SYSTEMS[settings["system"]]
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in settings["model"].items()}
+    model = system.make_model(system.model_config(**values), _blank(weights))
+    fill(model, weights)
+    return model
+
+
+def _blank(weights: Mapping[str, Tensor]) -> Start:
+    """Data of the sizes that the weights have: they are overwritten at once."""
+    words, codes = weights["words"], weights["codes"]
+    n_groups = len(weights.get("attend.queries", codes))
+    return Start(
+        words=torch.zeros(words.shape),
+        words_of_codes=torch.zeros(words.shape),
+        codes=torch.zeros(codes.shape),
+        titles=torch.zeros(len(codes), 1, dtype=torch.long),
+        label_log_odds=torch.zeros(len(codes)),
+        code_groups=torch.arange(len(codes)) % n_groups,
+    )
