@@ -65,6 +65,18 @@ def test_scores_do_not_depend_on_the_number_of_jobs(floor: Floor):
 
 
 @FLOORS
+def test_processes_share_a_matrix_of_megabytes(floor: Floor):
+    """Which joblib would map from disk, read-only, if it were let."""
+    generator = np.random.default_rng(0)
+    train = [[f"w{n}" for n in generator.integers(0, 400, 900)] for _ in range(300)]
+    gold = np.zeros((300, 40), dtype=bool)
+    gold[:, [0, 39]] = generator.random((300, 2)) < 0.5
+    config = LinearFloorConfig(jobs=2, max_iterations=2)
+    (scores,) = floor(train, sparse.csr_matrix(gold), [train[:3]], config)
+    assert scores.shape == (3, 40)
+
+
+@FLOORS
 def test_every_set_gets_its_scores(floor: Floor):
     (train, gold), (dev, _), (test, _) = notes(80, 0), notes(7, 1), notes(9, 2)
     config = LinearFloorConfig()
@@ -93,8 +105,9 @@ def test_words_and_pairs_count_once_however_often_they_occur():
 
 def test_documents_and_codes_of_different_number_are_refused():
     with pytest.raises(ValueError, match="2 training documents, but codes for 3"):
-        logistic_regression([["a", "b"]] * 2, sparse.csr_matrix((3, 1), dtype=bool), [],
-                            LinearFloorConfig())
+        logistic_regression(
+            [["a", "b"]] * 2, sparse.csr_matrix((3, 1), dtype=bool), [], LinearFloorConfig()
+        )
 
 
 @pytest.mark.parametrize("wrong", [{"cost": 0}, {"max_ngram": 0}, {"jobs": 0}, {"max_features": 0}])
