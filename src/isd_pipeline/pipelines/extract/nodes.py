@@ -19,12 +19,15 @@ def extract_tables(
 ) -> tuple[RecordStream, RecordStream, RecordStream, Extraction]:
     """Read the source's files; the notes are a stream that is written as it is read."""
     from isd_pipeline.data import codiesp, mimic3
+    from isd_pipeline.data.counts import MIMIC3, check_counts
 
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
     if settings.source == "codiesp":
         found = codiesp.extract(Path(settings.raw), language=settings.language)
     else:
         found = mimic3.extract(Path(settings.raw))
+    if settings.real:
+        check_counts(found.counts, MIMIC3)
     return found.notes, found.codes, found.titles, found
 
 

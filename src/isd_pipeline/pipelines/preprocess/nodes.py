@@ -36,16 +36,24 @@ def label(
     from isd_pipeline.data.cohorts import make_cohort
 
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
-    space = "dotted" if settings.source == "codiesp" else settings.label_space
     made = make_cohort(
         tokenized_notes.select(["document_id", "patient_id"]).read(),
         codes.read(),
         titles.read(),
         cohort_splits.read(),
-        label_space=space,
-        top=50 if settings.codes == "top50" else None,
+        label_space="dotted" if settings.source == "codiesp" else settings.label_space,
+        top=_top(settings),
     )
     return made.labels, made.splits, made.codes, made.counts
+
+
+def _top(settings: ExtractSettings) -> int | tuple[str, ...] | None:
+    """Which codes a cohort keeps. Clean codes would give another top 50 than CAML's: it is pinned."""
+    from isd_pipeline.data.cohorts import CAML_TOP_50
+
+    if settings.codes == "full":
+        return None
+    return CAML_TOP_50 if settings.real and settings.label_space == "clean" else 50
 
 
 def count_words(
@@ -53,13 +61,41 @@ def count_words(
     splits: RecordStream,
     cohorts: Mapping[str, Any],
     cohort: str,
-) -> Vocabulary:
+) -> tuple[Vocabulary, dict[str, int]]:
     """The words a model knows. Documents without a code count, as they do for CAML."""
-    from isd_pipeline.text.vocabulary import make_vocabulary
+    from isd_pipeline.text import vocabulary
 
     settings = cohort_section(cohorts, cohort, "preprocess", PreprocessSettings)
-    vocabulary, _ = make_vocabulary(tokenized_notes, splits.read(), settings.vocabulary)
-    return vocabulary
+    made, counts = vocabulary.make_vocabulary(
+        tokenized_notes, splits.read(), settings.vocabulary
+    )
+    if cohort_section(cohorts, cohort, "extract", ExtractSettings).real:
+        _, occurrences = vocabulary.count_words(tokenized_notes)
+        counts |= {"types": len(occurrences), "tokens": occurrences.total()}
+    return made, counts
+
+
+def check_cohort(
+    extraction_counts: Mapping[str, int],
+    labelling_counts: Mapping[str, int],
+    vocabulary_counts: Mapping[str, int],
+    code_index: CodeIndex,
+    cohorts: Mapping[str, Any],
+    cohort: str,
+) -> dict[str, int]:
+    """All that was counted, held against the published counts where the data are said to be real."""
+    from isd_pipeline.data import counts as published
+    from isd_pipeline.data.cohorts import CAML_TOP_50
+
+    found = {**extraction_counts, **labelling_counts, **vocabulary_counts}
+    settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
+    if settings.real:
+        name = "50" if settings.codes == "top50" else "full"
+        expected = published.MIMIC3_COHORTS.get((name, settings.label_space), {})
+        published.check_counts(found, published.MIMIC3 | expected)
+        if name == "50":
+            published.refuse_other_top_50(code_index.codes, CAML_TOP_50)
+    return found
 
 
 def encode(

@@ -2,7 +2,13 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from isd_pipeline.pipelines.preprocess.nodes import count_words, encode, label, tokenize
+from isd_pipeline.pipelines.preprocess.nodes import (
+    check_cohort,
+    count_words,
+    encode,
+    label,
+    tokenize,
+)
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -20,12 +26,24 @@ def create_pipeline(**_: object) -> Pipeline:
                     "params:cohorts",
                     "params:cohort",
                 ],
-                ["labels", "kept_splits", "code_index", "cohort_counts"],
+                ["labels", "kept_splits", "code_index", "labelling_counts"],
             ),
             Node(
                 count_words,
                 ["tokenized_notes", "splits", "params:cohorts", "params:cohort"],
-                "vocabulary",
+                ["vocabulary", "vocabulary_counts"],
+            ),
+            Node(
+                check_cohort,
+                [
+                    "extraction_counts",
+                    "labelling_counts",
+                    "vocabulary_counts",
+                    "code_index",
+                    "params:cohorts",
+                    "params:cohort",
+                ],
+                "cohort_counts",
             ),
             Node(
                 encode,

@@ -1,0 +1,34 @@
+"""Refuses files that must not be in a repository: large ones, and what looks like a hospital's.
+
+    python tests/guard.py FILE...      run by pre-commit on what is committed, by pytest on all
+"""
+
+import re
+import sys
+from pathlib import Path
+
+LARGEST = 1 << 20
+MARKS = (
+    (re.compile(rb'"?ROW_ID"?,"?SUBJECT_ID"?,"?HADM_ID"?,.*\n"?\d+', re.I), "rows of a MIMIC table"),
+    (re.compile(rb"(?:^\d{6}\r?\n){50}", re.M), "a list of admission ids"),
+    (re.compile(rb"\[\*\*(?:Hospital|Name|Known|Last|First|Doctor)[^\]]{0,40}\d{3,}[^\]]*\*\*\]"),
+     "marks of de-identified text"),
+)
+
+
+def faults(path: Path) -> list[str]:
+    """What is wrong with a file, one line each."""
+    if path.name.endswith((".csv.gz", ".zip")):
+        return [f"{path}: compressed data does not belong in the repository"]
+    if path.stat().st_size > LARGEST:
+        return [f"{path}: over 1 MiB; data belongs under DVC"]
+    if path.suffix == ".py":  # the generator of synthetic notes writes such marks itself
+        return []
+    content = path.read_bytes()
+    return [f"{path}: looks like {what}" for mark, what in MARKS if mark.search(content)]
+
+
+if __name__ == "__main__":
+    found = [fault for name in sys.argv[1:] if Path(name).is_file() for fault in faults(Path(name))]
+    print("\n".join(found))
+    sys.exit(bool(found))

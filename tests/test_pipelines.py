@@ -1,0 +1,197 @@
+"""The whole path on a tiny hospital, by `dvc repro`, and what users do wrong on the way.
+
+One project is made for the module; tests that break something work on files of their own.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+RUNS = "data/08_reporting/synthetic/runs"
+TINY = {
+    "generate": {
+        "admissions": 200,
+        "seed": 1,
+        "words": 150,
+        "codes_per_admission": 5,
+        "code_pool": 200,
+        "other_notes": 1,
+    },
+    "extract": {"source": "mimic3", "raw": "data/01_raw/synthetic"},
+    "preprocess": {"vocabulary": {"min_docs": 3, "source": "train"}},
+    "embed": {"words": {"epochs": 1}, "codes": {"epochs": 1, "width": 16, "normalised": False}},
+    "train": {
+        "model": {"width": 16, "n_queries": 4},
+        "training": {"max_epochs": 2, "warm_up_epochs": 1, "batch_size": 8, "max_tokens": 200},
+    },
+    "report": {"stamp": "synthetic: not comparable with the paper"},
+}
+SPANNED = {
+    "cohorts": ["synthetic"],
+    "experiments": ["isd", "isd_without_cooccurrence_decoder"],
+    "floors": ["linear_svm"],
+    "seeds": [1],
+}
+
+
+def change(path: Path, key: str, value: object) -> None:
+    """Set one top-level key of a YAML file, or a key below it, as in `cohorts.synthetic`."""
+    content = yaml.safe_load(path.read_text())
+    *above, last = key.split(".")
+    section = content
+    for name in above:
+        section = section[name]
+    section[last] = value
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: v for name, v in os.environ.items() if not name.startswith("MLFLOW_TRA")}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    return subprocess.run(
+        command, cwd=project, env=environment, capture_output=True, text=True, timeout=500
+    )
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout after `dvc repro`."""
+    project = tmp_path_factory.mktemp("project")
+    for name in ("conf", "src"):
+        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dvc.yaml", ".dvcignore", "pyproject.toml"):
+        shutil.copy(ROOT / name, project / name)
+    change(project / "conf/base/parameters_cohorts.yml", "cohorts.synthetic", TINY)
+    change(project / "conf/base/parameters.yml", "repro", SPANNED)
+    assert run(project, "dvc", "init", "--no-scm", "-q").returncode == 0
+    made = run(project, "dvc", "repro")
+    assert made.returncode == 0, made.stdout[-3000:] + made.stderr[-3000:]
+    return project
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_the_report_shows_every_run_and_its_stamp(project: Path) -> None:
+    page = (project / "data/08_reporting/synthetic/report.html").read_text()
+    assert "not comparable with the paper" in page
+    for experiment in (*SPANNED["experiments"], *SPANNED["floors"]):
+        assert experiment in page.replace("<wbr>", "")
+        metrics = json.loads((project / RUNS / experiment / "seed_1/metrics.json").read_text())
+        assert 0 < metrics["test"]["auc_micro"] <= 1
+        assert {"f1_macro_caml", "f1_micro_tuned", "p_at_8", "map"} <= metrics["test"].keys()
+
+
+def test_a_second_repro_runs_nothing_and_one_edited_experiment_trains_one(project: Path) -> None:
+    again = run(project, "dvc", "repro")
+    assert "Running stage" not in again.stdout
+    assert "up to date" in again.stdout
+
+    change(
+        project / "conf/base/parameters_experiments.yml",
+        "experiments.isd_without_cooccurrence_decoder.training",
+        {"learning_rate": 0.002},
+    )
+    edited = run(project, "dvc", "repro")
+    ran = {line.split("'")[1] for line in edited.stdout.splitlines() if "Running stage" in line}
+    assert ran == {
+        f"{stage}@synthetic-isd_without_cooccurrence_decoder-1" for stage in ("train", "evaluate")
+    } | {"report@synthetic"}
+
+
+def test_the_same_lock_file_gives_the_same_bytes(project: Path) -> None:
+    model = project / "data/06_models/synthetic/isd/seed_1"
+    vectors = project / "data/04_feature/synthetic"
+    before = digests(model) | digests(vectors)
+    shutil.rmtree(model)
+    shutil.rmtree(vectors)
+    for stage in ("embed", "train"):
+        made = run(project, "kedro", "run", f"--pipelines={stage}")
+        assert made.returncode == 0, made.stderr
+    assert digests(model) | digests(vectors) == before
+
+
+def test_publish_gives_an_empty_mlflow_the_same_numbers(project: Path, tmp_path: Path) -> None:
+    from mlflow import MlflowClient
+
+    change(project / "conf/base/tracking.yml", "uri", f"sqlite:///{tmp_path}/again.db")
+    for published, there in ((3, 0), (0, 3)):
+        made = run(project, "kedro", "run", "--pipelines=publish")
+        assert f"{published} runs published, {there} there already" in made.stderr
+    client = MlflowClient(f"sqlite:///{tmp_path}/again.db")
+    experiment = client.get_experiment_by_name("isd_pipeline")
+    runs = client.search_runs([experiment.experiment_id], "tags.seed = '1'")
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    for found in runs:
+        folder = project / RUNS / found.data.tags["experiment"] / "seed_1"
+        metrics = json.loads((folder / "metrics.json").read_text())["test"]
+        shown = {name.removeprefix("test/"): value for name, value in found.data.metrics.items()}
+        assert {name: shown[name] for name in metrics} == pytest.approx(metrics)
+    change(project / "conf/base/tracking.yml", "uri", "sqlite:///mlflow.db")
+
+
+def test_mlflow_and_the_report_hold_no_note_and_no_admission(project: Path) -> None:
+    import pyarrow.parquet as pq
+
+    notes = pq.read_table(project / "data/02_intermediate/synthetic/notes.parquet").to_pydict()
+    told = (project / "mlflow.db").read_bytes()
+    for path in (project / "data/08_reporting").rglob("*"):
+        told += path.read_bytes() if path.is_file() else b""
+    for text in notes["text"]:
+        middle = len(text) // 2
+        assert text[middle : middle + 40].encode() not in told
+    assert not [name for name in set(notes["document_id"]) if f">{name}<".encode() in told]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--params=seeed=2"], "--params has no 'seeed'; did you mean 'seed'?"),
+        (["--params=seed=two"], "--params seed=two: a seed is a whole number"),
+        (["--params=cohort=syntetic"], "cohorts has no 'syntetic'; did you mean 'synthetic'?"),
+        (["--params=experiment=isd_aligne"], "has no 'isd_aligne'; did you mean 'isd_aligned'?"),
+        (["--params=device=gpu"], "--params device=gpu: choose auto, cpu or cuda"),
+        (["--params=experiment=linear_svm"], "is a linear floor: run it with `kedro run --pipelines="),
+        (
+            ["--params=cohort=codiesp_50"],
+            "Make it with `kedro run --pipelines=preprocess` and the same --params",
+        ),
+    ],
+)
+def test_a_wrong_run_parameter_is_one_clear_line(
+    project: Path, arguments: list[str], line: str
+) -> None:
+    refused = run(project, "kedro", "run", "--pipeline=train", *arguments)
+    assert refused.returncode != 0
+    told = [text for text in refused.stderr.splitlines() if text.startswith("Error")]
+    assert len(told) == 1
+    assert line in told[0]
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_missing_raw_file_names_what_was_looked_for(project: Path) -> None:
+    refused = run(project, "kedro", "run", "--pipelines=extract", "--params=cohort=mimic3_full")
+    assert refused.returncode != 0
+    assert "data/01_raw/mimic3_full" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not (project / "data/02_intermediate/mimic3_full/notes.parquet").exists()
+
+
+def test_weights_of_another_vocabulary_are_refused(project: Path) -> None:
+    path = project / "data/06_models/synthetic/isd/seed_1/model.json"
+    kept = path.read_text()
+    path.write_text(kept.replace('"vocabulary": "', '"vocabulary": "x'))
+    refused = run(project, "kedro", "run", "--pipelines=evaluate")
+    path.write_text(kept)
+    assert refused.returncode != 0
+    assert "model.json: changed since it was written" in refused.stderr

@@ -1,0 +1,50 @@
+"""What must hold for every file of the repository."""
+
+import ast
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.guard import faults
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+
+
+def tracked() -> list[Path]:
+    found = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    return [ROOT / name for name in found.stdout.decode().split("\0") if name]
+
+
+def test_no_tracked_file_is_large_or_a_hospitals() -> None:
+    files = [path for path in tracked() if path.is_file()]
+    if not files:
+        pytest.skip("not a git checkout: no list of tracked files")
+    assert [fault for path in files if not path.is_symlink() for fault in faults(path)] == []
+
+
+def test_the_guard_refuses_what_it_should(tmp_path: Path) -> None:
+    table = tmp_path / "a.csv"
+    table.write_text('"ROW_ID","SUBJECT_ID","HADM_ID","TEXT"\n1,2,3,""\n')
+    ids = tmp_path / "ids.csv"
+    ids.write_text("".join(f"{100_000 + i}\n" for i in range(60)))
+    large = tmp_path / "large.bin"
+    large.write_bytes(b"0" * (1 << 20 | 1))
+    assert all(len(faults(path)) == 1 for path in (table, ids, large))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_nothing_is_unpickled(path: Path) -> None:
+    """No pickle, no joblib file, no gensim file, no torch.load without weights_only."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [alias.name for alias in node.names] + [getattr(node, "module", "") or ""]
+            assert not {"pickle", "dill", "cloudpickle"} & {name.split(".")[0] for name in names}
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            called = ast.unparse(node.func)
+            options = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+            assert called not in ("joblib.load", "Word2Vec.load", "KeyedVectors.load")
+            assert options.get("allow_pickle") != "True"
+            if called == "torch.load":
+                assert options.get("weights_only") == "True"
