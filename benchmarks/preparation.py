@@ -64,9 +64,7 @@ def prepare(arguments: argparse.Namespace, out: Path) -> None:
         documents = tokenized.select(["document_id", "patient_id"]).read()
         splits, drawn = split(arguments.lists, documents)
         codes = open_parquet(out / "codes.parquet").read()
-        cohort = make_cohort(
-            documents, codes, titles, splits, label_space=arguments.label_space
-        )
+        cohort = make_cohort(documents, codes, titles, splits, label_space=arguments.label_space)
         del codes
     with step("vocabulary"):
         config = VocabularyConfig(min_docs=3, source="train")

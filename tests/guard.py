@@ -1,6 +1,6 @@
 """Refuses files that must not be in a repository: large ones, and what looks like a hospital's.
 
-    python tests/guard.py FILE...      run by pre-commit on what is committed, by pytest on all
+python tests/guard.py FILE...      run by pre-commit on what is committed, by pytest on all
 """
 
 import re
@@ -9,10 +9,17 @@ from pathlib import Path
 
 LARGEST = 1 << 20
 MARKS = (
-    (re.compile(rb'"?ROW_ID"?,"?SUBJECT_ID"?,"?HADM_ID"?,.*\n"?\d+', re.I), "rows of a MIMIC table"),
+    (
+        re.compile(rb'"?ROW_ID"?,"?SUBJECT_ID"?,"?HADM_ID"?,.*\n"?\d+', re.I),
+        "rows of a MIMIC table",
+    ),
     (re.compile(rb"(?:^\d{6}\r?\n){50}", re.M), "a list of admission ids"),
-    (re.compile(rb"\[\*\*(?:Hospital|Name|Known|Last|First|Doctor)[^\]]{0,40}\d{3,}[^\]]*\*\*\]"),
-     "marks of de-identified text"),
+    (
+        re.compile(
+            rb"\[\*\*(?:Hospital|Name|Known|Last|First|Doctor)[^\]]{0,40}\d{3,}[^\]]*\*\*\]"
+        ),
+        "marks of de-identified text",
+    ),
 )
 
 

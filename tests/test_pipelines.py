@@ -161,7 +161,10 @@ def test_mlflow_and_the_report_hold_no_note_and_no_admission(project: Path) -> N
         (["--params=cohort=syntetic"], "cohorts has no 'syntetic'; did you mean 'synthetic'?"),
         (["--params=experiment=isd_aligne"], "has no 'isd_aligne'; did you mean 'isd_aligned'?"),
         (["--params=device=gpu"], "--params device=gpu: choose auto, cpu or cuda"),
-        (["--params=experiment=linear_svm"], "is a linear floor: run it with `kedro run --pipelines="),
+        (
+            ["--params=experiment=linear_svm"],
+            "is a linear floor: run it with `kedro run --pipelines=",
+        ),
         (
             ["--params=cohort=codiesp_50"],
             "Make it with `kedro run --pipelines=preprocess` and the same --params",

@@ -35,15 +35,21 @@ def corpus(folder, **changed):
 def test_a_small_corpus_gives_notes_codes_titles_and_splits(tmp_path):
     found = extract(corpus(tmp_path))
     assert found.splits.to_pylist() == [
-        {"document_id": "A1", "split": "train"}, {"document_id": "B1", "split": "dev"},
-        {"document_id": "C1", "split": "test"}, {"document_id": "X1", "split": "unlabelled"},
+        {"document_id": "A1", "split": "train"},
+        {"document_id": "B1", "split": "dev"},
+        {"document_id": "C1", "split": "test"},
+        {"document_id": "X1", "split": "unlabelled"},
     ]
     assert found.notes.read()["text"].to_pylist()[0].startswith("report A1")
     assert found.codes.read().to_pylist()[0] == {
-        "document_id": "A1", "patient_id": "A1", "system": "diagnosis", "code": "N44.8",
+        "document_id": "A1",
+        "patient_id": "A1",
+        "system": "diagnosis",
+        "code": "N44.8",
     }
     assert [(row["code"], row["title"]) for row in found.titles.read().to_pylist()] == [
-        ("N44.8", "Other noninflammatory disorders of the testis"), ("R69", "Illness, unspecified"),
+        ("N44.8", "Other noninflammatory disorders of the testis"),
+        ("R69", "Illness, unspecified"),
     ]
 
 
@@ -64,11 +70,14 @@ def test_procedures_come_when_asked_for(tmp_path):
 
 def test_a_background_report_that_repeats_a_test_report_is_left_out(tmp_path, caplog):
     words = " ".join(f"word{n}" for n in range(100))
-    path = corpus(tmp_path, **{
-        "test/text_files_en/C1.txt": words,
-        "background/text_files_en/X1.txt": f"note: {words[:400]}",
-        "background/text_files_en/X2.txt": "another report altogether of five words and more",
-    })
+    path = corpus(
+        tmp_path,
+        **{
+            "test/text_files_en/C1.txt": words,
+            "background/text_files_en/X1.txt": f"note: {words[:400]}",
+            "background/text_files_en/X2.txt": "another report altogether of five words and more",
+        },
+    )
     found = extract(path)
     assert found.splits["document_id"].to_pylist() == ["A1", "B1", "C1", "X2"]
     assert found.notes.read()["document_id"].to_pylist() == ["A1", "B1", "C1", "X2"]
@@ -101,11 +110,15 @@ def test_what_is_no_corpus_is_refused_in_a_line(tmp_path):
     assert "holds no dev/devD.tsv" in refused(corpus(tmp_path, dev__devD_tsv=None))
 
 
-@pytest.mark.parametrize(("line", "said"), [
-    ("A1\n", "row 1: 1 cells instead of 2"), ("A1\tn44.8\nZ9\tr69\n", "row 2: no train text"),
-    ("A1\t4019\n", "row 1, column 2: not an ICD-10 diagnosis"),
-    ("B1\tr69\n", "row 1: no train text"),
-])
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("A1\n", "row 1: 1 cells instead of 2"),
+        ("A1\tn44.8\nZ9\tr69\n", "row 2: no train text"),
+        ("A1\t4019\n", "row 1, column 2: not an ICD-10 diagnosis"),
+        ("B1\tr69\n", "row 1: no train text"),
+    ],
+)
 def test_a_bad_row_of_codes_is_refused_with_its_place(tmp_path, line, said):
     message = refused(corpus(tmp_path, train__trainD_tsv=line))
     assert said in message

@@ -24,11 +24,23 @@ def table(schema, *rows):
 
 DOCUMENTS = pa.table({"document_id": list("abcdef"), "patient_id": list("uvwxyz")})
 OWNER = dict(zip("abcdef", "uvwxyz", strict=True))
-SPLIT = table(SPLITS, ("a", "train"), ("b", "train"), ("c", "dev"), ("d", "test"), ("e", "train"),
-              ("f", "train"))
-TITLE = table(TITLES, ("038.9", "diagnosis", "Septicemia"), ("585.1", "diagnosis", "Stage I"),
-              ("585.9", "diagnosis", "Kidney, unspecified"), ("401", "diagnosis", "Hypertension"),
-              ("03.31", "procedure", "Spinal tap"))
+SPLIT = table(
+    SPLITS,
+    ("a", "train"),
+    ("b", "train"),
+    ("c", "dev"),
+    ("d", "test"),
+    ("e", "train"),
+    ("f", "train"),
+)
+TITLE = table(
+    TITLES,
+    ("038.9", "diagnosis", "Septicemia"),
+    ("585.1", "diagnosis", "Stage I"),
+    ("585.9", "diagnosis", "Kidney, unspecified"),
+    ("401", "diagnosis", "Hypertension"),
+    ("03.31", "procedure", "Spinal tap"),
+)
 
 
 def codes(*rows):
@@ -36,19 +48,25 @@ def codes(*rows):
 
 
 ROWS = codes(  # f has no row, e only an empty one
-    ("a", "diagnosis", "0389"), ("a", "diagnosis", "0389"), ("b", "diagnosis", "4019"),
-    ("c", "diagnosis", "585"), ("d", "diagnosis", "E8788"), ("e", "diagnosis", None),
-    ("a", "procedure", "0331"), ("d", "procedure", "0331"),
+    ("a", "diagnosis", "0389"),
+    ("a", "diagnosis", "0389"),
+    ("b", "diagnosis", "4019"),
+    ("c", "diagnosis", "585"),
+    ("d", "diagnosis", "E8788"),
+    ("e", "diagnosis", None),
+    ("a", "procedure", "0331"),
+    ("d", "procedure", "0331"),
 )
 
 
 def test_the_index_has_every_code_of_every_split_by_code_point_with_a_title():
     cohort = make_cohort(DOCUMENTS, ROWS, TITLE, SPLIT, label_space="clean")
     assert dict(zip(cohort.codes.codes, cohort.codes.titles, strict=True)) == {
-        "03.31": "Spinal tap", "038.9": "Septicemia",
-        "401.9": "Hypertension",        # its parent's
-        "585": "Kidney, unspecified",   # its unspecified child's
-        "E878.8": "E878.8",             # none at all
+        "03.31": "Spinal tap",
+        "038.9": "Septicemia",
+        "401.9": "Hypertension",  # its parent's
+        "585": "Kidney, unspecified",  # its unspecified child's
+        "E878.8": "E878.8",  # none at all
     }
     assert cohort.codes.systems[0] == "procedure"
     assert list(cohort.codes.codes) == sorted(cohort.codes.codes)
@@ -77,8 +95,10 @@ def test_a_top_cohort_keeps_only_those_codes_and_who_has_one():
     assert cohort.codes.codes == ("33.1", "401.9", "585")
     assert cohort.codes.titles[0] == "Spinal tap"
     assert cohort.labels.to_pylist() == [
-        {"document_id": "a", "labels": ["33.1"]}, {"document_id": "b", "labels": ["401.9"]},
-        {"document_id": "c", "labels": ["585"]}, {"document_id": "d", "labels": ["33.1"]},
+        {"document_id": "a", "labels": ["33.1"]},
+        {"document_id": "b", "labels": ["401.9"]},
+        {"document_id": "c", "labels": ["585"]},
+        {"document_id": "d", "labels": ["33.1"]},
     ]
 
 
@@ -142,7 +162,9 @@ def test_firm_counts_stop_and_others_warn(caplog):
     expected = {"a": Expected(10, "N"), "b": Expected(5, "R"), "c": Expected(7, "S")}
     expected["d"] = Expected(1, "E")
     assert check_counts({"a": 10, "b": 4, "c": 7}, expected) == [
-        "a: 10, expected 10 (N)", "b: 4, expected 5 (R), difference -1", "c: 7, expected 7 (S)",
+        "a: 10, expected 10 (N)",
+        "b: 4, expected 5 (R), difference -1",
+        "c: 7, expected 7 (S)",
     ]
     assert "difference -1" in caplog.text
     with pytest.raises(ValueError, match=r"a: 9, expected 10 \(N\), difference -1; d: 2, .*\+1"):
@@ -179,8 +201,11 @@ def test_the_demo_is_read_as_it_is():
 def test_the_demos_codes_make_a_cohort(space):
     found = extract(DEMO)
     codes = found.codes.read()
-    documents = codes.select(["document_id", "patient_id"]).group_by(
-        ["document_id", "patient_id"], use_threads=False).aggregate([])
+    documents = (
+        codes.select(["document_id", "patient_id"])
+        .group_by(["document_id", "patient_id"], use_threads=False)
+        .aggregate([])
+    )
     splits, _ = splits_by_patient(documents, seed=1)
     cohort = make_cohort(documents, codes, found.titles.read(), splits, label_space=space, top=50)
     assert cohort.counts["labels"] == 50

@@ -13,12 +13,21 @@ coded = st.one_of(
 )
 
 
-@pytest.mark.parametrize(("code", "system", "dotted"), [
-    ("0389", "diagnosis", "038.9"), ("4019", "diagnosis", "401.9"), ("486", "diagnosis", "486"),
-    ("V3001", "diagnosis", "V30.01"), ("V30", "diagnosis", "V30"), ("E8788", "diagnosis", "E878.8"),
-    ("E912", "diagnosis", "E912"), ("0331", "procedure", "03.31"), ("966", "procedure", "96.6"),
-    ("66", "procedure", "66"),
-])
+@pytest.mark.parametrize(
+    ("code", "system", "dotted"),
+    [
+        ("0389", "diagnosis", "038.9"),
+        ("4019", "diagnosis", "401.9"),
+        ("486", "diagnosis", "486"),
+        ("V3001", "diagnosis", "V30.01"),
+        ("V30", "diagnosis", "V30"),
+        ("E8788", "diagnosis", "E878.8"),
+        ("E912", "diagnosis", "E912"),
+        ("0331", "procedure", "03.31"),
+        ("966", "procedure", "96.6"),
+        ("66", "procedure", "66"),
+    ],
+)
 def test_the_dot_stands_where_the_book_has_it(code, system, dotted):
     assert icd.dot(code, system) == dotted
 
@@ -31,10 +40,17 @@ def test_a_dot_can_be_taken_out_again_and_no_two_codes_get_one_label(code_and_sy
     assert not icd.dot(code, system).endswith(".")
 
 
-@pytest.mark.parametrize(("code", "label"), [
-    ("0331", "33.1"), ("0066", "66."), ("0040", "40."), ("0159", "15.9"), ("9960", "99.60"),
-    ("0001", "1."),
-])
+@pytest.mark.parametrize(
+    ("code", "label"),
+    [
+        ("0331", "33.1"),
+        ("0066", "66."),
+        ("0040", "40."),
+        ("0159", "15.9"),
+        ("9960", "99.60"),
+        ("0001", "1."),
+    ],
+)
 def test_caml_reads_a_procedure_as_an_integer(code, label):
     assert icd.caml_procedure(code) == label
 
@@ -50,11 +66,17 @@ def test_every_procedure_has_a_dot_in_camls_space(code):
     assert "." in icd.caml_procedure(code)
 
 
-@pytest.mark.parametrize(("code", "system", "before_dot", "three"), [
-    ("038.9", "diagnosis", "d:038", "d:038"), ("V30.01", "diagnosis", "d:V30", "d:V30"),
-    ("E878.8", "diagnosis", "d:E878", "d:E87"), ("39.72", "procedure", "p:39", "p:397"),
-    ("397.1", "diagnosis", "d:397", "d:397"), ("N44.8", "diagnosis", "d:N44", "d:N44"),
-])
+@pytest.mark.parametrize(
+    ("code", "system", "before_dot", "three"),
+    [
+        ("038.9", "diagnosis", "d:038", "d:038"),
+        ("V30.01", "diagnosis", "d:V30", "d:V30"),
+        ("E878.8", "diagnosis", "d:E878", "d:E87"),
+        ("39.72", "procedure", "p:39", "p:397"),
+        ("397.1", "diagnosis", "d:397", "d:397"),
+        ("N44.8", "diagnosis", "d:N44", "d:N44"),
+    ],
+)
 def test_both_readings_of_the_category(code, system, before_dot, three):
     assert icd.category(code, system) == before_dot
     assert icd.category(code, system, "three_characters") == three
@@ -70,24 +92,41 @@ def test_parents_lead_to_the_category():
     assert icd.parents("486") == []
 
 
-@pytest.mark.parametrize(("code", "system", "chapter"), [
-    ("001.0", "diagnosis", "001-139 infectious"), ("139.8", "diagnosis", "001-139 infectious"),
-    ("140.0", "diagnosis", "140-239 neoplasms"), ("401.9", "diagnosis", "390-459 circulatory"),
-    ("999.9", "diagnosis", "800-999 injury"), ("V30.01", "diagnosis", "V01-V91 supplementary"),
-    ("E878.8", "diagnosis", "E000-E999 external causes"), ("03.31", "procedure", "01-05 nervous"),
-    ("00.66", "procedure", "00 procedures not elsewhere classified"),
-    ("99.60", "procedure", "87-99 miscellaneous"), ("36.15", "procedure", "35-39 cardiovascular"),
-    ("x", "diagnosis", "unknown"),
-])
+@pytest.mark.parametrize(
+    ("code", "system", "chapter"),
+    [
+        ("001.0", "diagnosis", "001-139 infectious"),
+        ("139.8", "diagnosis", "001-139 infectious"),
+        ("140.0", "diagnosis", "140-239 neoplasms"),
+        ("401.9", "diagnosis", "390-459 circulatory"),
+        ("999.9", "diagnosis", "800-999 injury"),
+        ("V30.01", "diagnosis", "V01-V91 supplementary"),
+        ("E878.8", "diagnosis", "E000-E999 external causes"),
+        ("03.31", "procedure", "01-05 nervous"),
+        ("00.66", "procedure", "00 procedures not elsewhere classified"),
+        ("99.60", "procedure", "87-99 miscellaneous"),
+        ("36.15", "procedure", "35-39 cardiovascular"),
+        ("x", "diagnosis", "unknown"),
+    ],
+)
 def test_icd9_chapters(code, system, chapter):
     assert icd.icd9_chapter(code, system) == chapter
 
 
-@pytest.mark.parametrize(("code", "chapter"), [
-    ("D49.9", "C00-D49 neoplasms"), ("D50.0", "D50-D89 blood"), ("H59.0", "H00-H59 eye"),
-    ("H60.0", "H60-H95 ear"), ("I10", "I00-I99 circulatory"), ("O9A.1", "O00-O9A pregnancy"),
-    ("C7A.0", "C00-D49 neoplasms"), ("Z20.818", "Z00-Z99 factors"), ("401.9", "unknown"),
-    ("W19.XXX", "V00-Y99 external causes"),
-])
+@pytest.mark.parametrize(
+    ("code", "chapter"),
+    [
+        ("D49.9", "C00-D49 neoplasms"),
+        ("D50.0", "D50-D89 blood"),
+        ("H59.0", "H00-H59 eye"),
+        ("H60.0", "H60-H95 ear"),
+        ("I10", "I00-I99 circulatory"),
+        ("O9A.1", "O00-O9A pregnancy"),
+        ("C7A.0", "C00-D49 neoplasms"),
+        ("Z20.818", "Z00-Z99 factors"),
+        ("401.9", "unknown"),
+        ("W19.XXX", "V00-Y99 external causes"),
+    ],
+)
 def test_icd10_chapters(code, chapter):
     assert icd.icd10_chapter(code) == chapter

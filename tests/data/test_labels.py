@@ -83,11 +83,14 @@ def read_by_the_old_tools(folder, documents):
     return found
 
 
-@pytest.mark.parametrize(("seed", "diagnoses", "procedures"), [
-    (1, 300_000, 330_000),  # text, text, mixed, decimal, decimal, ...
-    (2, 2_000, 1_500),      # one block
-    (3, 145_000, 2_000),    # text, mixed
-])
+@pytest.mark.parametrize(
+    ("seed", "diagnoses", "procedures"),
+    [
+        (1, 300_000, 330_000),  # text, text, mixed, decimal, decimal, ...
+        (2, 2_000, 1_500),  # one block
+        (3, 145_000, 2_000),  # text, mixed
+    ],
+)
 def test_the_caml_space_is_what_pandas_makes_of_camls_steps(tmp_path, seed, diagnoses, procedures):
     documents = write_codes(tmp_path, seed, 9_000, diagnoses, procedures)
     codes, _ = read_codes(tmp_path)
@@ -105,10 +108,12 @@ def test_the_caml_space_is_what_pandas_makes_of_camls_steps(tmp_path, seed, diag
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(
-    st.sampled_from(["66.", "99.60", "486", "042", "1.", "038.9", "V30.01", "E912", None]),
-    max_size=14,
-))
+@given(
+    st.lists(
+        st.sampled_from(["66.", "99.60", "486", "042", "1.", "038.9", "V30.01", "E912", None]),
+        max_size=14,
+    )
+)
 def test_each_block_is_reread_as_pandas_rereads_it(column):
     """With blocks of four rows, here and, by its own low_memory reader, in pandas."""
     size = 4
@@ -134,8 +139,12 @@ def pandas_in_blocks(column, size):
 
 def test_the_caml_space_by_hand():
     codes = code_table(
-        ("1", "diagnosis", "0389"), ("2", "diagnosis", None), ("1", "diagnosis", "0389"),
-        ("3", "diagnosis", "4019"), ("1", "procedure", "0331"), ("1", "procedure", "0066"),
+        ("1", "diagnosis", "0389"),
+        ("2", "diagnosis", None),
+        ("1", "diagnosis", "0389"),
+        ("3", "diagnosis", "4019"),
+        ("1", "procedure", "0331"),
+        ("1", "procedure", "0066"),
     )
     assert lists(codes, ["2", "1", "4"], "caml") == {
         "2": [],
@@ -147,8 +156,12 @@ def test_the_caml_space_by_hand():
 
 def test_the_clean_space_keeps_zeros_and_each_code_once_in_a_system():
     codes = code_table(
-        ("1", "diagnosis", "0389"), ("1", "diagnosis", "V3001"), ("1", "diagnosis", "0389"),
-        ("2", "diagnosis", None), ("1", "procedure", "0331"), ("1", "procedure", "0331"),
+        ("1", "diagnosis", "0389"),
+        ("1", "diagnosis", "V3001"),
+        ("1", "diagnosis", "0389"),
+        ("2", "diagnosis", None),
+        ("1", "procedure", "0331"),
+        ("1", "procedure", "0331"),
     )
     assert lists(codes, ["1", "2"], "clean") == {"1": ["038.9", "V30.01", "03.31"], "2": []}
 
@@ -159,17 +172,18 @@ def test_a_document_without_a_row_of_codes_has_no_row_of_labels():
 
 def test_a_label_knows_the_code_it_most_often_stands_for():
     rows = [("1", "procedure", c) for c in ("331", "0331", "0331", "0066")]
-    found = label_documents(
-        code_table(*rows, ("1", "diagnosis", "V3001")), pa.array(["1"]), "caml"
-    )
+    found = label_documents(code_table(*rows, ("1", "diagnosis", "V3001")), pa.array(["1"]), "caml")
     assert found.sources["33.1"] == ("procedure", "03.31")
     assert found.sources["66."] == ("procedure", "00.66")
 
 
 def test_labels_before_filtering_count_all_admissions_and_the_empty_label():
     codes = code_table(
-        ("1", "diagnosis", "0389"), ("2", "diagnosis", None), ("3", "diagnosis", "4019"),
-        ("3", "procedure", "331"), ("3", "procedure", "0331"),
+        ("1", "diagnosis", "0389"),
+        ("2", "diagnosis", None),
+        ("3", "diagnosis", "4019"),
+        ("3", "procedure", "331"),
+        ("3", "procedure", "0331"),
     )
     found = label_documents(codes, pa.array(["1"]), "caml")
     assert found.counts["caml_labels_before_filtering"] == 4

@@ -14,8 +14,19 @@ from isd_pipeline.data.mimic3 import extract
 from isd_pipeline.data.tables import write_parquet
 
 SECRET = "ZZCANARY"
-NOTE_HEADER = ["ROW_ID", "SUBJECT_ID", "HADM_ID", "CHARTDATE", "CHARTTIME", "STORETIME",
-               "CATEGORY", "DESCRIPTION", "CGID", "ISERROR", "TEXT"]
+NOTE_HEADER = [
+    "ROW_ID",
+    "SUBJECT_ID",
+    "HADM_ID",
+    "CHARTDATE",
+    "CHARTTIME",
+    "STORETIME",
+    "CATEGORY",
+    "DESCRIPTION",
+    "CGID",
+    "ISERROR",
+    "TEXT",
+]
 CODE_HEADER = ["ROW_ID", "SUBJECT_ID", "HADM_ID", "SEQ_NUM", "ICD9_CODE"]
 TITLE_HEADER = ["ROW_ID", "ICD9_CODE", "SHORT_TITLE", "LONG_TITLE"]
 NOTES = [  # ROW_ID, SUBJECT_ID, HADM_ID, CATEGORY, DESCRIPTION, TEXT
@@ -26,11 +37,18 @@ NOTES = [  # ROW_ID, SUBJECT_ID, HADM_ID, CATEGORY, DESCRIPTION, TEXT
     (5, 20, 100, "Discharge summary", "Report", "earlier admission"),
     (6, 9, 300, "Discharge summary ", "Report", "a trailing space is another category"),
 ]
-DIAGNOSES = [(1, 20, 200, 1, "0389"), (2, 9, 300, 1, "V3001"), (3, 20, 200, 2, ""),
-             (4, 9, 300, 2, "E8788")]
+DIAGNOSES = [
+    (1, 20, 200, 1, "0389"),
+    (2, 9, 300, 1, "V3001"),
+    (3, 20, 200, 2, ""),
+    (4, 9, 300, 2, "E8788"),
+]
 PROCEDURES = [(1, 20, 200, 1, "0331"), (2, 20, 200, 2, "0066"), (3, 9, 300, 1, "966")]
-D_DIAGNOSES = [(1, "0389", "short", "Septicemia"), (2, "V3001", "short", ""),
-               (3, "0389", "s", "Other")]
+D_DIAGNOSES = [
+    (1, "0389", "short", "Septicemia"),
+    (2, "V3001", "short", ""),
+    (3, "0389", "s", "Other"),
+]
 D_PROCEDURES = [(1, "0331", "tap", "Spinal tap"), (2, "0066", "ptca", "Angioplasty")]
 
 
@@ -70,7 +88,10 @@ def test_summaries_come_by_patient_and_admission_as_numbers_and_then_as_in_the_f
     notes = extract(hospital).notes.read().to_pylist()
 
     assert [(n["patient_id"], n["document_id"], n["note_id"]) for n in notes] == [
-        ("9", "300", "2"), ("20", "100", "5"), ("20", "200", "1"), ("20", "200", "4"),
+        ("9", "300", "2"),
+        ("20", "100", "5"),
+        ("20", "200", "1"),
+        ("20", "200", "4"),
     ]
     assert notes[2]["text"] == 'He said ""no"".\nTwo lines.'
     assert notes[3]["text"] == ""
@@ -79,8 +100,12 @@ def test_summaries_come_by_patient_and_admission_as_numbers_and_then_as_in_the_f
 def test_codes_are_all_rows_of_diagnoses_then_of_procedures_with_their_zeros(hospital):
     codes = extract(hospital).codes.read().to_pylist()
     assert [(c["document_id"], c["system"], c["code"]) for c in codes] == [
-        ("200", "diagnosis", "0389"), ("300", "diagnosis", "V3001"), ("200", "diagnosis", None),
-        ("300", "diagnosis", "E8788"), ("200", "procedure", "0331"), ("200", "procedure", "0066"),
+        ("200", "diagnosis", "0389"),
+        ("300", "diagnosis", "V3001"),
+        ("200", "diagnosis", None),
+        ("300", "diagnosis", "E8788"),
+        ("200", "procedure", "0331"),
+        ("200", "procedure", "0066"),
         ("300", "procedure", "966"),
     ]
 
@@ -122,8 +147,10 @@ def test_gzip_lower_case_names_and_crlf_make_no_difference(hospital, tmp_path):
 
 def test_any_order_of_the_file_gives_the_same_order_of_notes(hospital):
     draw = np.random.default_rng(0)
-    rows = [(n, int(draw.integers(1, 150)), 0, "Discharge summary", "Report", f"note {n}")
-            for n in range(3_000)]
+    rows = [
+        (n, int(draw.integers(1, 150)), 0, "Discharge summary", "Report", f"note {n}")
+        for n in range(3_000)
+    ]
     rows = [(n, p, p * 10 + n % 2, *rest) for n, p, _, *rest in rows]
     write(hospital, "NOTEEVENTS", NOTE_HEADER, [note(*row) for row in rows])
     expected = [str(row[0]) for row in sorted(rows, key=lambda row: (row[1], row[2]))]
@@ -152,11 +179,14 @@ def test_repeated_row_ids_are_kept_and_counted(hospital, caplog):
     assert SECRET not in caplog.text
 
 
-@pytest.mark.parametrize(("column", "value", "said"), [
-    (2, "", "row 3, column HADM_ID: empty"),
-    (2, "300.0", "row 3, column HADM_ID: not a whole number"),
-    (1, "x", "row 3, column SUBJECT_ID: not a whole number"),
-])
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        (2, "", "row 3, column HADM_ID: empty"),
+        (2, "300.0", "row 3, column HADM_ID: not a whole number"),
+        (1, "x", "row 3, column SUBJECT_ID: not a whole number"),
+    ],
+)
 def test_a_summary_of_no_admission_is_refused(hospital, column, value, said):
     rows = [note(*row) for row in NOTES]
     rows[1][column] = value
@@ -174,15 +204,18 @@ def test_an_admission_of_two_patients_is_refused_in_each_table(hospital):
     assert "PROCEDURES_ICD" in refused(hospital)
 
 
-@pytest.mark.parametrize(("code", "said"), [
-    ("66.0", "a decimal number such as 66.0"),
-    ("4019.0", "a decimal number such as 66.0"),
-    ("038.9", "a dotted code"),
-    ("v3001", "lower case"),
-    ("I10", "is it ICD-10"),
-    ("NA", "a word for a missing code"),
-    ("nan", "a word for a missing code"),
-])
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("66.0", "a decimal number such as 66.0"),
+        ("4019.0", "a decimal number such as 66.0"),
+        ("038.9", "a dotted code"),
+        ("v3001", "lower case"),
+        ("I10", "is it ICD-10"),
+        ("NA", "a word for a missing code"),
+        ("nan", "a word for a missing code"),
+    ],
+)
 def test_what_is_no_undotted_icd9_code_is_refused_with_row_and_count(hospital, code, said):
     write(hospital, "DIAGNOSES_ICD", CODE_HEADER, [*DIAGNOSES, (5, 9, 300, 3, code)])
     message = refused(hospital)

@@ -33,15 +33,18 @@ def test_lists_are_followed_and_the_rest_left_out_and_counted(tmp_path, caplog):
     assert "7 of 12 documents are in no list" in caplog.text
 
 
-@pytest.mark.parametrize(("changed", "said"), [
-    ({"dev": "100003\n999999\n"}, "dev_full_hadm_ids.csv, line 2: unknown id"),
-    ({"dev": "100003\n100001\n"}, "dev_full_hadm_ids.csv, line 2: the id stands in"),
-    ({"dev": "100003\n100003\n"}, "line 2: the id stands in"),
-    ({"test": "100006\n100004\n"}, "line 2: a patient of test is in dev too"),
-    ({"dev": "HADM_ID\n100003\n"}, "dev_full_hadm_ids.csv, line 1: unknown id"),
-    ({"dev": "100003,dev\n"}, "line 1: not one id"),
-    ({"dev": "\n"}, "holds no id"),
-])
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"dev": "100003\n999999\n"}, "dev_full_hadm_ids.csv, line 2: unknown id"),
+        ({"dev": "100003\n100001\n"}, "dev_full_hadm_ids.csv, line 2: the id stands in"),
+        ({"dev": "100003\n100003\n"}, "line 2: the id stands in"),
+        ({"test": "100006\n100004\n"}, "line 2: a patient of test is in dev too"),
+        ({"dev": "HADM_ID\n100003\n"}, "dev_full_hadm_ids.csv, line 1: unknown id"),
+        ({"dev": "100003,dev\n"}, "line 1: not one id"),
+        ({"dev": "\n"}, "holds no id"),
+    ],
+)
 def test_a_list_that_cannot_be_right_is_refused_with_file_and_line(tmp_path, changed, said):
     with pytest.raises(ValueError, match=r"hadm_ids\.csv") as caught:
         splits_from_lists(documents(12), lists(tmp_path, **changed))

@@ -35,8 +35,10 @@ def tokenized(documents: dict[str, list[list[str]]]) -> RecordStream:
         ids = [str(n) for n in range(len(notes))]
         places = list(range(len(words)))
         rows.append([document, document, words, places, places, ids, starts])
-    columns = [pa.array(column, field.type)
-               for column, field in zip(zip(*rows, strict=True), TOKENIZED_NOTES, strict=True)]
+    columns = [
+        pa.array(column, field.type)
+        for column, field in zip(zip(*rows, strict=True), TOKENIZED_NOTES, strict=True)
+    ]
     return stream_table(pa.table(columns, schema=TOKENIZED_NOTES), rows=2)
 
 
@@ -71,8 +73,10 @@ def test_a_note_longer_than_gensim_reads_is_parted_not_cut():
 
 def test_the_source_says_whose_notes_are_read():
     splits = splits_of(a="train", b="dev", c="test", d="unlabelled")
-    read = {source: "".join(sorted(documents_read(splits, source)))
-            for source in ("all", "train_and_unlabelled", "train")}
+    read = {
+        source: "".join(sorted(documents_read(splits, source)))
+        for source in ("all", "train_and_unlabelled", "train")
+    }
     assert read == {"all": "abcd", "train_and_unlabelled": "ad", "train": "a"}
 
 
@@ -98,8 +102,12 @@ def test_words_with_the_same_neighbours_come_to_lie_together():
     vectors = learn_word_vectors(*hospital(), vocabulary, config, seed=0)
     chest, fever, thorax = vectors.matrix[1:4]
     assert chest @ thorax > chest @ fever + 0.3
-    assert vectors.counts == {"sentences": 60, "tokens": 18_000, "learned_words": 6,
-                              "vocabulary_words_unseen": 0}
+    assert vectors.counts == {
+        "sentences": 60,
+        "tokens": 18_000,
+        "learned_words": 6,
+        "vocabulary_words_unseen": 0,
+    }
 
 
 LEARN = """
@@ -116,8 +124,9 @@ def test_two_processes_learn_the_same_bytes_whatever_pythons_hash_seed():
     def learned(hash_seed: str) -> str:
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-c", LEARN, str(Path(__file__).parent)]
-        return subprocess.run(command, env=environment, capture_output=True, text=True,
-                              check=True).stdout
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True
+        ).stdout
 
     assert learned("1") == learned("2") != ""
 
@@ -156,8 +165,9 @@ def test_vectors_that_were_not_made_yet_are_named(tmp_path: Path):
 def test_notes_without_a_word_are_refused():
     notes, _ = hospital()
     with pytest.raises(ValueError, match="source='train': no word occurs 1 times"):
-        learn_word_vectors(notes, splits_of(d0="dev"), Vocabulary(WORDS),
-                           WordVectorConfig(source="train"), seed=0)
+        learn_word_vectors(
+            notes, splits_of(d0="dev"), Vocabulary(WORDS), WordVectorConfig(source="train"), seed=0
+        )
 
 
 def test_an_unknown_source_is_refused():

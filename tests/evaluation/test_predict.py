@@ -66,8 +66,13 @@ def test_scores_do_not_depend_on_the_batch_size(batch_size: int):
 def test_only_the_first_tokens_are_read():
     model = MeanOfWords()
     short = documents_of([5])
-    long = Documents(short.ids, np.concatenate([short.tokens, np.array([7, 8], np.int32)]),
-                     np.array([0, 7]), short.labels, short.label_starts)
+    long = Documents(
+        short.ids,
+        np.concatenate([short.tokens, np.array([7, 8], np.int32)]),
+        np.array([0, 7]),
+        short.labels,
+        short.label_starts,
+    )
     cut, whole = (predict(model, d, batch_size=1, max_tokens=5) for d in (long, short))
     assert cut.tolist() == whole.tolist()
 

@@ -35,8 +35,14 @@ from isd_pipeline.training.checkpoints import (
 from isd_pipeline.training.loop import TrainingConfig, make_optimizer, train
 
 CONFIG = TrainingConfig(
-    max_epochs=5, warm_up_epochs=1, patience=3, batch_size=4, max_tokens=8, cut="random",
-    learning_rate=0.05, metric="score",
+    max_epochs=5,
+    warm_up_epochs=1,
+    patience=3,
+    batch_size=4,
+    max_tokens=8,
+    cut="random",
+    learning_rate=0.05,
+    metric="score",
 )
 BELONGS = {"settings": {"seed": 1}, "fingerprints": {"vocabulary": "a", "codes": "b"}}
 BATCHES, WRITES = 5, 2 * CONFIG.max_epochs + 2  # an epoch's batches; files a training writes
@@ -161,8 +167,14 @@ def trial(folder: Path, run: Callable[[Path], None]) -> dict[str, object]:
     state = read_state(folder, **BELONGS)  # must not fail, whatever the moment
     stale = len(list(folder.glob(".*")))
     ended = in_child(train_or_go_on, folder)
-    return {"killed": killed, "epoch": state.epoch if state else 0, "stale": stale, "ended": ended,
-            "digest": digest(folder), "stale_after": len(list(folder.glob(".*")))}
+    return {
+        "killed": killed,
+        "epoch": state.epoch if state else 0,
+        "stale": stale,
+        "ended": ended,
+        "digest": digest(folder),
+        "stale_after": len(list(folder.glob(".*"))),
+    }
 
 
 def chain(folder: Path, draw: random.Random) -> dict[str, object]:
@@ -181,11 +193,15 @@ def main(root: Path) -> None:
     trials = {f"batch {n}": at_batch(n) for n in range(1, BATCHES * CONFIG.max_epochs + 1, 4)}
     for step in ("half", "_sync", "_move"):
         trials |= {f"{step} {n}": at_write(n, step) for n in range(1, WRITES + 1)}
-    print(json.dumps({
-        "unbroken": digest(unbroken),
-        "trials": {name: trial(root / name, run) for name, run in trials.items()},
-        "chains": [chain(root / f"chain {n}", random.Random(n)) for n in range(3)],
-    }))
+    print(
+        json.dumps(
+            {
+                "unbroken": digest(unbroken),
+                "trials": {name: trial(root / name, run) for name, run in trials.items()},
+                "chains": [chain(root / f"chain {n}", random.Random(n)) for n in range(3)],
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -28,8 +28,9 @@ def test_every_trial_was_killed_and_then_came_to_its_end(outcome: dict[str, Any]
 
 
 def test_a_training_that_goes_on_gives_bitwise_what_an_unbroken_one_does(outcome: dict[str, Any]):
-    other = [name for name, one in outcome["trials"].items()
-             if one["digest"] != outcome["unbroken"]]
+    other = [
+        name for name, one in outcome["trials"].items() if one["digest"] != outcome["unbroken"]
+    ]
     assert other == []
 
 

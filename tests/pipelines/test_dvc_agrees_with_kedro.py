@@ -34,7 +34,9 @@ def kedro_paths(stage: str) -> tuple[set[str], set[str]]:
 
     def paths(names: set[str]) -> set[str]:
         entries = [catalog[name]["filepath"] for name in names if name in catalog]
-        return {re.sub(r"\$\{runtime_params:(\w+),\w+\}", lambda m: str(RUN[m[1]]), e) for e in entries}
+        return {
+            re.sub(r"\$\{runtime_params:(\w+),\w+\}", lambda m: str(RUN[m[1]]), e) for e in entries
+        }
 
     return paths(pipeline.inputs()), paths(pipeline.all_outputs())
 
@@ -108,7 +110,8 @@ def test_listing_pipelines_imports_nothing_heavy() -> None:
     code = (
         "import sys; from isd_pipeline.pipelines import train, evaluate, floor, preprocess, report;"
         "[p.create_pipeline() for p in (train, evaluate, floor, preprocess, report)];"
-        "print([m for m in ('torch', 'mlflow', 'gensim', 'sklearn', 'matplotlib') if m in sys.modules])"
+        "heavy = {'torch', 'mlflow', 'gensim', 'sklearn', 'matplotlib'};"
+        "print(sorted(heavy & set(sys.modules)))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

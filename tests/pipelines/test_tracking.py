@@ -18,7 +18,7 @@ def tracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tracker:
     return Tracker(TrackingSettings(uri=f"sqlite:///{tmp_path}/mlflow.db"))
 
 
-def run_of(tracker: Tracker, run_id: str):  # noqa: ANN201
+def run_of(tracker: Tracker, run_id: str):
     return tracker.client.get_run(run_id)
 
 
@@ -41,7 +41,9 @@ def test_runs_of_one_cohort_share_a_parent_and_have_the_same_parameter_names(tra
 def test_a_run_whose_process_died_is_marked_killed_and_taken_up_again(tracker) -> None:
     tracker.start(KEY, {}, {"resume_key": "abc"})
     first = tracker.run_id
-    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True)
+    dead = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True
+    )
     tracker.tag({"process": dead.stdout.decode().strip()})
 
     other = Tracker(tracker.settings)

@@ -11,11 +11,40 @@ from isd_pipeline.data.mimic3 import extract
 from isd_pipeline.text.tokens import tokenize_notes
 from isd_pipeline.text.vocabulary import VocabularyConfig, count_words, make_vocabulary
 
-HEADER = ["ROW_ID", "SUBJECT_ID", "HADM_ID", "CHARTDATE", "CHARTTIME", "STORETIME", "CATEGORY",
-          "DESCRIPTION", "CGID", "ISERROR", "TEXT"]
-PIECES = ["Admission Date:  [**2151-7-16**]", "[**Hospital1 18**]", "don't", "7.5 mg", "250mg",
-          "___", "x3", "10a", "café", "²", "½ tab", '"quoted"', "a,b;c", "\n\n", "Łódź", "İ",
-          "1_2", "q6h", "K+"]
+HEADER = [
+    "ROW_ID",
+    "SUBJECT_ID",
+    "HADM_ID",
+    "CHARTDATE",
+    "CHARTTIME",
+    "STORETIME",
+    "CATEGORY",
+    "DESCRIPTION",
+    "CGID",
+    "ISERROR",
+    "TEXT",
+]
+PIECES = [
+    "Admission Date:  [**2151-7-16**]",
+    "[**Hospital1 18**]",
+    "don't",
+    "7.5 mg",
+    "250mg",
+    "___",
+    "x3",
+    "10a",
+    "café",
+    "²",
+    "½ tab",
+    '"quoted"',
+    "a,b;c",
+    "\n\n",
+    "Łódź",
+    "İ",
+    "1_2",
+    "q6h",
+    "K+",
+]
 
 
 @pytest.fixture(scope="module")

@@ -15,24 +15,58 @@ from isd_pipeline.text.vocabulary import Vocabulary
 WORDS = Vocabulary(("fever", "tap", "x"))
 SYSTEMS = ("procedure", "diagnosis", "diagnosis")
 CODES = CodeIndex(("03.31", "038.9", "401.9"), SYSTEMS, ("", "", ""))
-TEXTS = {"10": "fever other tap", "9": "x x x", "8": "x", "7": "", "6": "tap", "5": "fever x",
-         "4": "tap", "3": "x fever", "u": "x"}
-LABEL = {"10": ["401.9", "03.31", "401.9"], "9": ["038.9"], "8": [], "7": ["038.9"], "6": ["03.31"],
-         "5": ["038.9"], "4": ["401.9"], "3": ["038.9", "03.31"]}
-SPLIT = {**dict.fromkeys(["10", "9", "8", "7", "6"], "train"), "5": "dev", "4": "test", "3": "test",
-         "u": "unlabelled"}
+TEXTS = {
+    "10": "fever other tap",
+    "9": "x x x",
+    "8": "x",
+    "7": "",
+    "6": "tap",
+    "5": "fever x",
+    "4": "tap",
+    "3": "x fever",
+    "u": "x",
+}
+LABEL = {
+    "10": ["401.9", "03.31", "401.9"],
+    "9": ["038.9"],
+    "8": [],
+    "7": ["038.9"],
+    "6": ["03.31"],
+    "5": ["038.9"],
+    "4": ["401.9"],
+    "3": ["038.9", "03.31"],
+}
+SPLIT = {
+    **dict.fromkeys(["10", "9", "8", "7", "6"], "train"),
+    "5": "dev",
+    "4": "test",
+    "3": "test",
+    "u": "unlabelled",
+}
 
 
 def tokenized(cut=4):
-    rows = [{"document_id": d, "patient_id": d, "tokens": t.split(), "begins": [], "ends": [],
-             "note_ids": [], "note_starts": []} for d, t in TEXTS.items()]
+    rows = [
+        {
+            "document_id": d,
+            "patient_id": d,
+            "tokens": t.split(),
+            "begins": [],
+            "ends": [],
+            "note_ids": [],
+            "note_starts": [],
+        }
+        for d, t in TEXTS.items()
+    ]
     table = pa.Table.from_pylist(rows, schema=TOKENIZED_NOTES)
     return RecordStream(TOKENIZED_NOTES, lambda: iter(table.to_batches(max_chunksize=cut)))
 
 
 def tables(labels=LABEL, splits=SPLIT):
-    return (pa.table([list(labels), list(labels.values())], schema=LABELS),
-            pa.table([list(splits), list(splits.values())], schema=SPLITS))
+    return (
+        pa.table([list(labels), list(labels.values())], schema=LABELS),
+        pa.table([list(splits), list(splits.values())], schema=SPLITS),
+    )
 
 
 def encode(folder, cut=4):

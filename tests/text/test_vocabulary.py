@@ -19,8 +19,15 @@ WHERE = {"a": "train", "b": "train", "c": "train", "d": "test", "u": "unlabelled
 
 def tokenized(texts, cut=2):
     rows = [
-        {"document_id": d, "patient_id": d, "tokens": t.split(), "begins": [], "ends": [],
-         "note_ids": [d], "note_starts": [0]}
+        {
+            "document_id": d,
+            "patient_id": d,
+            "tokens": t.split(),
+            "begins": [],
+            "ends": [],
+            "note_ids": [d],
+            "note_starts": [0],
+        }
         for d, t in texts.items()
     ]
     table = pa.Table.from_pylist(rows, schema=TOKENIZED_NOTES)

@@ -183,7 +183,10 @@ def test_a_state_comes_back_to_the_bit(tmp_path: Path):
     for index, values in written.optimizer["state"].items():
         assert all(torch.equal(values[n], found.optimizer["state"][index][n]) for n in values)
     assert (found.epoch, found.history, found.best.epoch, found.best.score) == (
-        3, written.history, 1, 0.1 + 0.2,
+        3,
+        written.history,
+        1,
+        0.1 + 0.2,
     )
     model = nn.Linear(2, 2)
     optimizer = torch.optim.AdamW(model.parameters())

@@ -171,8 +171,10 @@ def test_going_on_from_any_epoch_ends_where_an_unbroken_training_does():
     states: list[State] = []
 
     def save(state: State) -> None:
-        optimizer = {"state": {0: {k: v.clone() for k, v in state.optimizer["state"][0].items()}},
-                     "param_groups": [dict(group) for group in state.optimizer["param_groups"]]}
+        optimizer = {
+            "state": {0: {k: v.clone() for k, v in state.optimizer["state"][0].items()}},
+            "param_groups": [dict(group) for group in state.optimizer["param_groups"]],
+        }
         weights = {name: value.clone() for name, value in state.weights.items()}
         states.append(State(state.epoch, weights, optimizer, state.best, state.history))
 

@@ -23,11 +23,56 @@ from isd_pipeline.data.tables import LABELS
 LOG = logging.getLogger(__name__)
 
 CAML_TOP_50 = (  # as counted on the real data, most frequent first
-    "401.9", "38.93", "428.0", "427.31", "414.01", "96.04", "96.6", "584.9", "250.00", "96.71",
-    "272.4", "518.81", "99.04", "39.61", "599.0", "530.81", "96.72", "272.0", "285.9", "88.56",
-    "244.9", "486", "38.91", "285.1", "36.15", "276.2", "496", "99.15", "995.92", "V58.61",
-    "507.0", "038.9", "88.72", "585.9", "403.90", "311", "305.1", "37.22", "412", "33.24",
-    "39.95", "287.5", "410.71", "276.1", "V45.81", "424.0", "45.13", "V15.82", "511.9", "37.23",
+    "401.9",
+    "38.93",
+    "428.0",
+    "427.31",
+    "414.01",
+    "96.04",
+    "96.6",
+    "584.9",
+    "250.00",
+    "96.71",
+    "272.4",
+    "518.81",
+    "99.04",
+    "39.61",
+    "599.0",
+    "530.81",
+    "96.72",
+    "272.0",
+    "285.9",
+    "88.56",
+    "244.9",
+    "486",
+    "38.91",
+    "285.1",
+    "36.15",
+    "276.2",
+    "496",
+    "99.15",
+    "995.92",
+    "V58.61",
+    "507.0",
+    "038.9",
+    "88.72",
+    "585.9",
+    "403.90",
+    "311",
+    "305.1",
+    "37.22",
+    "412",
+    "33.24",
+    "39.95",
+    "287.5",
+    "410.71",
+    "276.1",
+    "V45.81",
+    "424.0",
+    "45.13",
+    "V15.82",
+    "511.9",
+    "37.23",
 )
 
 
@@ -93,8 +138,13 @@ class Cohort:
 
 
 def make_cohort(
-    documents: pa.Table, codes: pa.Table, titles: pa.Table, splits: pa.Table,
-    *, label_space: LabelSpace, top: int | Sequence[str] | None = None,
+    documents: pa.Table,
+    codes: pa.Table,
+    titles: pa.Table,
+    splits: pa.Table,
+    *,
+    label_space: LabelSpace,
+    top: int | Sequence[str] | None = None,
 ) -> Cohort:
     """Label the documents and keep those that the splits name.
 
@@ -117,7 +167,8 @@ def make_cohort(
     labels, splits = _in_splits(labels, splits)
     index, titled = index_codes(
         kept if kept is not None else set(pc.list_flatten(labels["labels"]).to_pylist()),
-        found.sources, titles,
+        found.sources,
+        titles,
     )
     if not len(index):
         raise ValueError("no document of train, dev or test has a code; do notes and codes match?")
@@ -142,8 +193,10 @@ def index_codes(
     labels: Iterable[str], sources: dict[str, tuple[str, str]], titles: pa.Table
 ) -> tuple[CodeIndex, dict[str, int]]:
     """Sort the codes and give each its title, or the nearest to one that the tables have."""
-    book = {(s, c): t for c, s, t in zip(*(titles[n].to_pylist() for n in titles.column_names),
-                                         strict=True)}
+    book = {
+        (s, c): t
+        for c, s, t in zip(*(titles[n].to_pylist() for n in titles.column_names), strict=True)
+    }
     codes = sorted(set(labels))
     systems, names, borrowed, missing = [], [], 0, 0
     for code in codes:

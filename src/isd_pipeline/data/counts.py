@@ -92,7 +92,8 @@ def check_counts(counts: Mapping[str, float], expected: Mapping[str, Expected]) 
         lines.append(line)
     if wrong:
         raise ValueError(
-            "these are not the counts of the real data: " + "; ".join(wrong)
+            "these are not the counts of the real data: "
+            + "; ".join(wrong)
             + ". Is a file cut off, or of another release?"
         )
     return lines

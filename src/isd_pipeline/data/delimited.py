@@ -112,9 +112,7 @@ def _match_columns(path: Path, header: list[str], wanted: Sequence[str]) -> dict
         if name.lower() not in spelled:
             near = get_close_matches(name.lower(), list(spelled), n=1)
             hint = f"; is it '{spelled[near[0]]}'?" if near else ""
-            raise ValueError(
-                f"{path}, row 1: no column {name} among {', '.join(header)}{hint}"
-            )
+            raise ValueError(f"{path}, row 1: no column {name} among {', '.join(header)}{hint}")
     return {name: spelled[name.lower()] for name in wanted}
 
 
@@ -126,13 +124,12 @@ def _open(path: Path, header: list[str], names: list[str]) -> pa.csv.CSVStreamin
         return pa.csv.open_csv(
             _WithEndRow(path, len(header)),
             read_options=pa.csv.ReadOptions(block_size=BLOCK, use_threads=False),
-            parse_options=pa.csv.ParseOptions(
-                newlines_in_values=True, invalid_row_handler=refuse
-            ),
+            parse_options=pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=refuse),
             convert_options=pa.csv.ConvertOptions(
                 include_columns=names,
                 column_types={name: pa.string() for name in names},
-                null_values=[""], strings_can_be_null=True,
+                null_values=[""],
+                strings_can_be_null=True,
             ),
         )
     except (pa.ArrowInvalid, OSError, EOFError) as error:

@@ -57,8 +57,10 @@ def label_documents(codes: pa.Table, documents: pa.Array, space: LabelSpace) -> 
     if space != "caml":
         kept &= _first_of_its_kind(document, number, len(names))
     table = _lists(documents, document, labels, kept)
-    counts = {"code_rows_of_documents": len(labels),
-              "empty_or_repeated_code_rows": int(len(labels) - kept.sum())}
+    counts = {
+        "code_rows_of_documents": len(labels),
+        "empty_or_repeated_code_rows": int(len(labels) - kept.sum()),
+    }
     if space == "caml":
         every = {_label(system, code, space) for system, code in _distinct_codes(codes)[0]}
         counts["caml_labels_before_filtering"] = len(every)
@@ -136,8 +138,10 @@ def _lists(
 
 
 def _sources(
-    names: list[tuple[icd.System, str | None]], number: np.ndarray,
-    labels: list[str | None], space: LabelSpace,
+    names: list[tuple[icd.System, str | None]],
+    number: np.ndarray,
+    labels: list[str | None],
+    space: LabelSpace,
 ) -> dict[str, tuple[str, str]]:
     """For each label its most frequent code, the first met where two are as frequent."""
     distinct, where = np.unique([label or "" for label in labels], return_inverse=True)

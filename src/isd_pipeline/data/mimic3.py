@@ -112,12 +112,17 @@ def read_titles(folder: Path) -> tuple[pa.Table, dict[str, int]]:
         parts = list(read_csv(path, ["ICD9_CODE", "SHORT_TITLE", "LONG_TITLE"]))
         codes = [_stripped(batch["ICD9_CODE"]) for batch in parts]
         rows = [batch["row"] for batch in parts]
-        table = pa.table({"code": pa.chunked_array(codes, pa.string()),
-                          "row": pa.chunked_array(rows, pa.int64())})
+        table = pa.table(
+            {
+                "code": pa.chunked_array(codes, pa.string()),
+                "row": pa.chunked_array(rows, pa.int64()),
+            }
+        )
         _refuse_other_codes(table, path, system, set())
         longs = [pc.coalesce(batch["LONG_TITLE"], batch["SHORT_TITLE"]) for batch in parts]
-        pairs = zip(table["code"].to_pylist(), pa.chunked_array(longs, pa.string()).to_pylist(),
-                    strict=True)
+        pairs = zip(
+            table["code"].to_pylist(), pa.chunked_array(longs, pa.string()).to_pylist(), strict=True
+        )
         for code, title in pairs:
             if code is None or title is None:
                 continue

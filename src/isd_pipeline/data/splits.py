@@ -65,15 +65,20 @@ def splits_by_patient(
     patients = _patients(documents)
     draws = {patient: _draw(seed, patient) for patient in patients.values()}
     split_of = {
-        document: "test" if draws[patient] < test
-        else "dev" if draws[patient] < test + dev else "train"
+        document: "test"
+        if draws[patient] < test
+        else "dev"
+        if draws[patient] < test + dev
+        else "train"
         for document, patient in patients.items()
     }
     table = _table(documents, split_of)
     counts = _sizes(table, ("train", "dev", "test"))
     LOG.warning(
         "no id lists given: split by patient with seed %d into %d / %d / %d documents, which is "
-        "not the published split", seed, *counts.values(),
+        "not the published split",
+        seed,
+        *counts.values(),
     )
     return table, counts
 

@@ -84,9 +84,12 @@ def write_parquet(stream: RecordStream, path: Path) -> int:
     The bytes depend on the rows alone, not on how the stream cut them into batches.
     """
     written = 0
-    with replacing(path) as temporary, pq.ParquetWriter(
-        temporary, stream.schema, compression="zstd", **_encodings(stream.schema)
-    ) as writer:
+    with (
+        replacing(path) as temporary,
+        pq.ParquetWriter(
+            temporary, stream.schema, compression="zstd", **_encodings(stream.schema)
+        ) as writer,
+    ):
         for table in rebatch(stream, stream.rows):
             writer.write_table(table.combine_chunks(), row_group_size=stream.rows)
             written += table.num_rows
@@ -138,8 +141,12 @@ class SortedSpill:
     """
 
     def __init__(
-        self, schema: pa.Schema, keys: Sequence[str], folder: Path | None = None,
-        *, run_bytes: int | None = None,
+        self,
+        schema: pa.Schema,
+        keys: Sequence[str],
+        folder: Path | None = None,
+        *,
+        run_bytes: int | None = None,
     ) -> None:
         self.schema = schema
         self._keys = list(keys)

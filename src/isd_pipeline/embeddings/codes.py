@@ -42,7 +42,8 @@ def code_vectors(ids: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, int]:
         raise ValueError(f"word number {ids.max()} in the titles, but vectors for {unknown}")
     known = (ids != 0) & (ids != unknown)
     counts = known.sum(axis=1)
-    sums = np.stack([matrix[row[of]].sum(axis=0, dtype=np.float64)
-                     for row, of in zip(ids, known, strict=True)])
+    sums = np.stack(
+        [matrix[row[of]].sum(axis=0, dtype=np.float64) for row, of in zip(ids, known, strict=True)]
+    )
     vectors = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], matrix[unknown])
     return vectors.astype(np.float32), int((counts == 0).sum())

@@ -28,7 +28,9 @@ class Plan:
     @property
     def settings(self) -> dict[str, Any]:
         """As JSON, for the checkpoint."""
-        sections = {name: asdict(getattr(self, name)) for name in ("model", "objective", "training")}
+        sections = {
+            name: asdict(getattr(self, name)) for name in ("model", "objective", "training")
+        }
         return {"system": self.name, **sections}
 
 

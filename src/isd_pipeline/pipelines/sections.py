@@ -72,9 +72,7 @@ class ReportSettings:
     stamp: str = ""  # shown over every table, where the numbers compare with nothing
 
 
-def cohort_section(
-    cohorts: Mapping[str, Any], cohort: str, section: str, cls: type[T]
-) -> T:
+def cohort_section(cohorts: Mapping[str, Any], cohort: str, section: str, cls: type[T]) -> T:
     """One section of a cohort as the dataclass that reads it."""
     row = choose(cohort, cohorts, COHORTS)
     return read_config(cls, row.get(section), f"{COHORTS}.{cohort}.{section}")

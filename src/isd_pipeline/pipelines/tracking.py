@@ -58,7 +58,9 @@ class Tracker:
             from mlflow import MlflowClient
 
             with _one_at_a_time():  # two processes must not create the database at once
-                self._client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI", self.settings.uri))
+                self._client = MlflowClient(
+                    os.environ.get("MLFLOW_TRACKING_URI", self.settings.uri)
+                )
                 self._client.search_experiments(max_results=1)
         return self._client
 
@@ -127,7 +129,9 @@ class Tracker:
             tags = run.data.tags
             newest.setdefault((tags["experiment"], tags["seed"]), run.info.run_id)
         runs = ",".join(f'"{run}"' for _, run in sorted(newest.items()))
-        return f'{self.settings.ui}/#/compare-runs?runs=[{runs}]&experiments=["{self.experiment_id}"]'
+        return (
+            f'{self.settings.ui}/#/compare-runs?runs=[{runs}]&experiments=["{self.experiment_id}"]'
+        )
 
     def _parent(self, cohort: str) -> str:
         found = self._search(f"tags.parent_of = '{cohort}'")
@@ -178,7 +182,9 @@ def use(tracker: Tracker) -> None:
 def current() -> Tracker:
     """The tracker in use; an error where tracking is switched off."""
     if _open is None:
-        raise ValueError("conf/base/tracking.yml: uri is empty, so there is no MLflow to publish to")
+        raise ValueError(
+            "conf/base/tracking.yml: uri is empty, so there is no MLflow to publish to"
+        )
     return _open
 
 

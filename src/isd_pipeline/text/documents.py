@@ -120,8 +120,10 @@ def encode_documents(
         members = [document for document, name in split_of.items() if name == split]
         orders[split] = _order(members, lengths, coded, split, counts)
     with replacing(Path(folder)) as temporary:
-        stores = {split: _Store(temporary / split, order, lengths, coded)
-                  for split, order in orders.items()}
+        stores = {
+            split: _Store(temporary / split, order, lengths, coded)
+            for split, order in orders.items()
+        }
         for batch in tokenized_notes.select(["document_id", "tokens"]):
             _encode_batch(batch, vocabulary, stores, split_of)
         for store in stores.values():
@@ -138,8 +140,11 @@ def _lengths(tokenized_notes: RecordStream) -> dict[str, int]:
 
 
 def _order(
-    members: list[str], lengths: Mapping[str, int], coded: Mapping[str, np.ndarray],
-    split: str, counts: dict[str, int],
+    members: list[str],
+    lengths: Mapping[str, int],
+    coded: Mapping[str, np.ndarray],
+    split: str,
+    counts: dict[str, int],
 ) -> list[str]:
     """The documents of a split that can be read, by (length, id); ids of digits as numbers."""
     empty = [document for document in members if not lengths[document]]
@@ -163,7 +168,10 @@ class _Store:
     """A folder of documents being written: all but the tokens at once, these by place."""
 
     def __init__(
-        self, folder: Path, order: list[str], lengths: Mapping[str, int],
+        self,
+        folder: Path,
+        order: list[str],
+        lengths: Mapping[str, int],
         coded: Mapping[str, np.ndarray],
     ) -> None:
         folder.mkdir(parents=True)
@@ -190,7 +198,9 @@ class _Store:
 
 
 def _encode_batch(
-    batch: pa.RecordBatch, vocabulary: Vocabulary, stores: Mapping[str, _Store],
+    batch: pa.RecordBatch,
+    vocabulary: Vocabulary,
+    stores: Mapping[str, _Store],
     split_of: Mapping[str, str],
 ) -> None:
     numbers = vocabulary.encode(pc.list_flatten(batch["tokens"]))

@@ -16,15 +16,17 @@ import pyarrow as pa
 
 from isd_pipeline.data.tables import ROWS, RecordStream
 
-TOKENIZED_NOTES = pa.schema([
-    ("document_id", pa.string()),
-    ("patient_id", pa.string()),
-    ("tokens", pa.list_(pa.string())),
-    ("begins", pa.list_(pa.int32())),
-    ("ends", pa.list_(pa.int32())),
-    ("note_ids", pa.list_(pa.string())),
-    ("note_starts", pa.list_(pa.int32())),
-])
+TOKENIZED_NOTES = pa.schema(
+    [
+        ("document_id", pa.string()),
+        ("patient_id", pa.string()),
+        ("tokens", pa.list_(pa.string())),
+        ("begins", pa.list_(pa.int32())),
+        ("ends", pa.list_(pa.int32())),
+        ("note_ids", pa.list_(pa.string())),
+        ("note_starts", pa.list_(pa.int32())),
+    ]
+)
 _RUN = re.compile(r"\w+")
 _IS_WORD = np.array([_RUN.match(chr(code)) is not None for code in range(128)])
 _IS_DIGIT = np.array([chr(code).isnumeric() for code in range(128)])

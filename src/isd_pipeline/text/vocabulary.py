@@ -34,7 +34,7 @@ class VocabularyConfig:
     the paper names, though which words ISD's authors kept cannot be known.
     """
 
-    min_docs: int = 1            # documents of the source that hold the word
+    min_docs: int = 1  # documents of the source that hold the word
     max_words: int | None = None  # the most frequent, then in alphabetical order
     source: Source = "train"
 

@@ -209,9 +209,7 @@ def _digest(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
-def _refuse_fingerprints(
-    path: Path, found: Mapping[str, str], expected: Mapping[str, str]
-) -> None:
+def _refuse_fingerprints(path: Path, found: Mapping[str, str], expected: Mapping[str, str]) -> None:
     for name, fingerprint in expected.items():
         if found.get(name) != fingerprint:
             raise ValueError(

@@ -56,7 +56,9 @@ def list_documents(notes: RecordStream) -> pa.Table:
     rows = {
         row: None
         for batch in notes.select(["document_id", "patient_id"])
-        for row in zip(batch["document_id"].to_pylist(), batch["patient_id"].to_pylist(), strict=True)
+        for row in zip(
+            batch["document_id"].to_pylist(), batch["patient_id"].to_pylist(), strict=True
+        )
     }
     columns = list(zip(*rows, strict=True)) or [(), ()]
     names = ["document_id", "patient_id"]

@@ -48,7 +48,7 @@ def label(
 
 
 def _top(settings: ExtractSettings) -> int | tuple[str, ...] | None:
-    """Which codes a cohort keeps. Clean codes would give another top 50 than CAML's: it is pinned."""
+    """Which codes a cohort keeps. Counted clean, the top 50 would not be CAML's: it is pinned."""
     from isd_pipeline.data.cohorts import CAML_TOP_50
 
     if settings.codes == "full":
@@ -66,9 +66,7 @@ def count_words(
     from isd_pipeline.text import vocabulary
 
     settings = cohort_section(cohorts, cohort, "preprocess", PreprocessSettings)
-    made, counts = vocabulary.make_vocabulary(
-        tokenized_notes, splits.read(), settings.vocabulary
-    )
+    made, counts = vocabulary.make_vocabulary(tokenized_notes, splits.read(), settings.vocabulary)
     if cohort_section(cohorts, cohort, "extract", ExtractSettings).real:
         _, occurrences = vocabulary.count_words(tokenized_notes)
         counts |= {"types": len(occurrences), "tokens": occurrences.total()}
@@ -83,7 +81,7 @@ def check_cohort(
     cohorts: Mapping[str, Any],
     cohort: str,
 ) -> dict[str, int]:
-    """All that was counted, held against the published counts where the data are said to be real."""
+    """All that was counted, held against the published counts where data are said to be real."""
     from isd_pipeline.data import counts as published
     from isd_pipeline.data.cohorts import CAML_TOP_50
 
