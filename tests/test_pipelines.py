@@ -3,6 +3,7 @@
 One project is made for the module; tests that break something work on files of their own.
 """
 
+import gzip
 import hashlib
 import json
 import os
@@ -188,6 +189,23 @@ def test_a_missing_raw_file_names_what_was_looked_for(project: Path) -> None:
     assert "data/01_raw/mimic3_full" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert not (project / "data/02_intermediate/mimic3_full/notes.parquet").exists()
+
+
+def test_a_cut_off_file_is_refused_and_leaves_nothing_half_written(project: Path) -> None:
+    broken = project / "data/01_raw/broken"
+    shutil.copytree(project / "data/01_raw/synthetic", broken)
+    notes = (broken / "NOTEEVENTS.csv").read_bytes()
+    (broken / "NOTEEVENTS.csv").unlink()
+    (broken / "NOTEEVENTS.csv.gz").write_bytes(gzip.compress(notes)[: len(notes) // 20])
+    cohorts = project / "conf/base/parameters_cohorts.yml"
+    change(cohorts, "cohorts.broken", {"extract": TINY["extract"] | {"raw": "data/01_raw/broken"}})
+    refused = run(project, "kedro", "run", "--pipelines=extract", "--params=cohort=broken")
+    assert refused.returncode != 0
+    told = [text for text in refused.stderr.splitlines() if text.startswith("Error")]
+    assert len(told) == 1
+    assert "NOTEEVENTS.csv.gz" in told[0]
+    left = project / "data/02_intermediate/broken"
+    assert not left.exists() or list(left.rglob("*")) == []
 
 
 def test_weights_of_another_vocabulary_are_refused(project: Path) -> None:

@@ -79,7 +79,8 @@ def _serve(settings: TrackingSettings) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", port]
     command += ["--workers", "1", "--backend-store-uri", settings.uri]
     environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet)
 
 
 def _wait_for(address: str, server: subprocess.Popen[bytes], seconds: int = 60) -> None:
