@@ -144,7 +144,7 @@ def test_saved_vectors_come_back(tmp_path: Path):
 def test_vectors_of_another_vocabulary_are_refused(tmp_path: Path):
     vocabulary = Vocabulary(WORDS)
     WordVectors(np.zeros((5, 2), np.float32), vocabulary.fingerprint).save(tmp_path / "words")
-    with pytest.raises(ValueError, match=r"words: vectors of another vocabulary .*learn them"):
+    with pytest.raises(ValueError, match=r"words: vectors of other vocabulary .*learn them"):
         WordVectors.open(tmp_path / "words", Vocabulary(("chest", "pain")))
 
 
@@ -158,7 +158,7 @@ def test_damaged_vectors_are_refused(tmp_path: Path):
 
 
 def test_vectors_that_were_not_made_yet_are_named(tmp_path: Path):
-    with pytest.raises(FileNotFoundError, match="no word vectors; run the stage"):
+    with pytest.raises(FileNotFoundError, match="no vectors; run the stage"):
         WordVectors.open(tmp_path / "words", Vocabulary(WORDS))
 
 

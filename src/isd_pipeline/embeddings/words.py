@@ -23,13 +23,8 @@ import pyarrow as pa
 
 from isd_pipeline.data.files import replacing
 from isd_pipeline.data.tables import RecordStream
-from isd_pipeline.text.vocabulary import Vocabulary
+from isd_pipeline.text.vocabulary import SPLITS_READ, Vocabulary
 
-SPLITS_READ = {
-    "all": ("train", "dev", "test", "unlabelled"),
-    "train_and_unlabelled": ("train", "unlabelled"),
-    "train": ("train",),
-}
 LONGEST_SENTENCE = 10_000  # gensim reads no further
 TENSOR, RECORD = "vectors.safetensors", "vectors.json"
 
@@ -75,40 +70,52 @@ class WordVectors:
 
     def save(self, folder: Path) -> None:
         """Write a folder with the matrix and its record, whole or not at all."""
-        from safetensors.numpy import save
-
-        content = save({"vectors": np.ascontiguousarray(self.matrix)})
-        record = {
-            "vocabulary": self.vocabulary,
-            "settings": self.settings,
-            "counts": self.counts,
-            "sha256": hashlib.sha256(content).hexdigest(),
-        }
-        with replacing(Path(folder)) as temporary:
-            temporary.mkdir()
-            (temporary / TENSOR).write_bytes(content)
-            text = json.dumps(record, indent=1, sort_keys=True) + "\n"
-            (temporary / RECORD).write_text(text, encoding="utf-8")
+        record = {"vocabulary": self.vocabulary, "settings": self.settings, "counts": self.counts}
+        write_vectors(folder, self.matrix, record)
 
     @classmethod
     def open(cls, folder: Path, vocabulary: Vocabulary) -> WordVectors:
         """Read what `save` wrote, refusing a damaged file and another vocabulary's vectors."""
-        from safetensors.numpy import load
-
-        folder = Path(folder)
-        if not (folder / RECORD).exists():
-            raise FileNotFoundError(f"{folder}: no word vectors; run the stage that makes them")
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        content = (folder / TENSOR).read_bytes()
-        if hashlib.sha256(content).hexdigest() != record["sha256"]:
-            raise ValueError(f"{folder / TENSOR}: changed since it was written; learn it again")
-        if record["vocabulary"] != vocabulary.fingerprint:
-            raise ValueError(
-                f"{folder}: vectors of another vocabulary (fingerprint {record['vocabulary']}, "
-                f"here {vocabulary.fingerprint}); learn them again"
-            )
-        matrix = load(content)["vectors"]
+        matrix, record = read_vectors(folder, vocabulary=vocabulary.fingerprint)
         return cls(matrix, record["vocabulary"], record["settings"], record["counts"])
+
+
+def write_vectors(folder: Path, matrix: np.ndarray, record: dict[str, Any]) -> None:
+    """Write a matrix as safetensors and its record as JSON, both or neither."""
+    from safetensors.numpy import save
+
+    content = save({"vectors": np.ascontiguousarray(matrix)})
+    record = {**record, "sha256": hashlib.sha256(content).hexdigest()}
+    with replacing(Path(folder)) as temporary:
+        temporary.mkdir()
+        (temporary / TENSOR).write_bytes(content)
+        text = json.dumps(record, indent=1, sort_keys=True) + "\n"
+        (temporary / RECORD).write_text(text, encoding="utf-8")
+
+
+def read_vectors(folder: Path, **fingerprints: str) -> tuple[np.ndarray, dict[str, Any]]:
+    """Read what `write_vectors` wrote.
+
+    Raises:
+        FileNotFoundError: there are no vectors.
+        ValueError: they are damaged, or of another vocabulary or other codes.
+    """
+    from safetensors.numpy import load
+
+    folder = Path(folder)
+    if not (folder / RECORD).exists():
+        raise FileNotFoundError(f"{folder}: no vectors; run the stage that makes them")
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    content = (folder / TENSOR).read_bytes()
+    if hashlib.sha256(content).hexdigest() != record["sha256"]:
+        raise ValueError(f"{folder / TENSOR}: changed since it was written; learn it again")
+    for name, fingerprint in fingerprints.items():
+        if record[name] != fingerprint:
+            raise ValueError(
+                f"{folder}: vectors of other {name} (fingerprint {record[name]}, here "
+                f"{fingerprint}); learn them again"
+            )
+    return load(content)["vectors"], record
 
 
 def learn_word_vectors(

@@ -19,7 +19,7 @@ from isd_pipeline.data.files import write_json
 from isd_pipeline.data.tables import RecordStream
 
 Source = Literal["train", "all", "train_and_unlabelled"]
-_SPLITS = {
+SPLITS_READ = {
     "train": ("train",),
     "all": ("train", "dev", "test", "unlabelled"),
     "train_and_unlabelled": ("train", "unlabelled"),
@@ -39,8 +39,8 @@ class VocabularyConfig:
     source: Source = "train"
 
     def __post_init__(self) -> None:
-        if self.source not in _SPLITS:
-            raise ValueError(f"source={self.source!r} is none of {', '.join(_SPLITS)}")
+        if self.source not in SPLITS_READ:
+            raise ValueError(f"source={self.source!r} is none of {', '.join(SPLITS_READ)}")
         if self.min_docs < 1:
             raise ValueError(f"min_docs={self.min_docs}: a word is in one document at least")
         if self.max_words is not None and self.max_words < 1:
@@ -104,7 +104,7 @@ def make_vocabulary(
     tokenized_notes: RecordStream, splits: pa.Table, config: VocabularyConfig
 ) -> tuple[Vocabulary, dict[str, int]]:
     """Count words over whole documents, labelled or not, and keep those that qualify."""
-    ids = splits.filter(pc.is_in(splits["split"], pa.array(_SPLITS[config.source])))["document_id"]
+    ids = splits.filter(pc.is_in(splits["split"], pa.array(SPLITS_READ[config.source])))["document_id"]
     counted, occurrences = count_words(tokenized_notes, ids.combine_chunks())
     words = [word for word, documents in counted.items() if documents >= config.min_docs]
     if config.max_words is not None and len(words) > config.max_words:

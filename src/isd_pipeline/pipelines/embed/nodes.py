@@ -7,10 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isd_pipeline.embeddings.codes import CodeVectors, average_titles
 from isd_pipeline.embeddings.words import WordVectors, learn_word_vectors
 from isd_pipeline.pipelines.sections import EmbedSettings, cohort_section
 
 if TYPE_CHECKING:
+    from isd_pipeline.data.cohorts import CodeIndex
     from isd_pipeline.data.tables import RecordStream
     from isd_pipeline.text.vocabulary import Vocabulary
 
@@ -19,17 +21,24 @@ def learn_vectors(
     tokenized_notes: RecordStream,
     splits: RecordStream,
     vocabulary: Vocabulary,
+    code_index: CodeIndex,
     cohorts: Mapping[str, Any],
     cohort: str,
-) -> tuple[WordVectors, WordVectors]:
-    """The words' own vectors, and those that the code vectors are means of."""
+) -> tuple[WordVectors, WordVectors, CodeVectors]:
+    """The words' own vectors, a set as wide as the code vectors, and these: means over titles."""
     settings = cohort_section(cohorts, cohort, "embed", EmbedSettings)
     learn = partial(
         learn_word_vectors, tokenized_notes, splits.read(), vocabulary, seed=settings.seed
     )
-    return learn(settings.words), learn(settings.codes)
+    words, words_of_codes = learn(settings.words), learn(settings.codes)
+    return words, words_of_codes, average_titles(code_index, vocabulary, words_of_codes)
 
 
 def open_vectors(folder: Path) -> Callable[[Vocabulary], WordVectors]:
     """What reads the vectors, given the vocabulary that they must belong to."""
     return partial(WordVectors.open, folder)
+
+
+def open_code_vectors(folder: Path) -> Callable[[CodeIndex, Vocabulary], CodeVectors]:
+    """The same for the codes' vectors."""
+    return partial(CodeVectors.open, folder)

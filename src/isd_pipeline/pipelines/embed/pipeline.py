@@ -11,8 +11,15 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             Node(
                 learn_vectors,
-                ["tokenized_notes", "splits", "vocabulary", "params:cohorts", "params:cohort"],
-                ["word_vectors", "code_word_vectors"],
+                [
+                    "tokenized_notes",
+                    "splits",
+                    "vocabulary",
+                    "code_index",
+                    "params:cohorts",
+                    "params:cohort",
+                ],
+                ["word_vectors", "code_word_vectors", "code_vectors"],
             )
         ]
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from isd_pipeline.data.cohorts import CodeIndex
+    from isd_pipeline.embeddings.codes import CodeVectors
     from isd_pipeline.embeddings.words import WordVectors
     from isd_pipeline.text.documents import Documents
     from isd_pipeline.text.vocabulary import Vocabulary
@@ -35,26 +36,24 @@ def make_start(
     vocabulary: Vocabulary,
     word_vectors: Callable[[Vocabulary], WordVectors],
     code_word_vectors: Callable[[Vocabulary], WordVectors],
+    code_vectors: Callable[[CodeIndex, Vocabulary], CodeVectors],
 ) -> Start:
     """Everything a model may begin with, from the training documents and the codes' titles."""
     import torch
 
     from isd_pipeline.data.icd import category
-    from isd_pipeline.embeddings.codes import code_vectors, description_ids
+    from isd_pipeline.embeddings.codes import description_ids
     from isd_pipeline.training.systems import Start, log_odds, number_groups
 
-    titles = description_ids(code_index, vocabulary)
     groups = [
         category(code, system)
         for code, system in zip(code_index.codes, code_index.systems, strict=True)
     ]
-    words_of_codes = code_word_vectors(vocabulary).matrix
-    codes, _ = code_vectors(titles, words_of_codes)
     return Start(
         words=torch.from_numpy(word_vectors(vocabulary).matrix),
-        words_of_codes=torch.from_numpy(words_of_codes),
-        codes=torch.from_numpy(codes),
-        titles=torch.from_numpy(titles),
+        words_of_codes=torch.from_numpy(code_word_vectors(vocabulary).matrix),
+        codes=torch.from_numpy(code_vectors(code_index, vocabulary).matrix),
+        titles=torch.from_numpy(description_ids(code_index, vocabulary)),
         label_log_odds=log_odds(documents["train"].label_matrix(len(code_index))),
         code_groups=number_groups(groups),
     )
@@ -66,6 +65,7 @@ def train_model(
     vocabulary: Vocabulary,
     word_vectors: Callable[[Vocabulary], WordVectors],
     code_word_vectors: Callable[[Vocabulary], WordVectors],
+    code_vectors: Callable[[CodeIndex, Vocabulary], CodeVectors],
     parameters: Mapping[str, Any],
 ) -> tuple[Checkpoint, pd.DataFrame, dict[str, float]]:
     """Train until the development set says stop; go on where a killed training stood."""
@@ -77,7 +77,9 @@ def train_model(
     plan, seed = read_plan(parameters), parameters["seed"]
     torch.set_num_threads(parameters["jobs"])
     torch.manual_seed(seed)
-    start = make_start(documents, code_index, vocabulary, word_vectors, code_word_vectors)
+    start = make_start(
+        documents, code_index, vocabulary, word_vectors, code_word_vectors, code_vectors
+    )
     model = plan.system.make_model(plan.model, start).to(choose_device(parameters["device"]))
     objective = plan.system.make_objective(plan.objective, start)
     identity: dict[str, Any] = {

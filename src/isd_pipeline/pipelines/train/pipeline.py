@@ -17,6 +17,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "vocabulary",
                     "word_vectors",
                     "code_word_vectors",
+                    "code_vectors",
                     "parameters",
                 ],
                 ["model", "history", "training"],
