@@ -104,7 +104,8 @@ def make_vocabulary(
     tokenized_notes: RecordStream, splits: pa.Table, config: VocabularyConfig
 ) -> tuple[Vocabulary, dict[str, int]]:
     """Count words over whole documents, labelled or not, and keep those that qualify."""
-    ids = splits.filter(pc.is_in(splits["split"], pa.array(SPLITS_READ[config.source])))["document_id"]
+    read = pc.is_in(splits["split"], pa.array(SPLITS_READ[config.source]))
+    ids = splits.filter(read)["document_id"]
     counted, occurrences = count_words(tokenized_notes, ids.combine_chunks())
     words = [word for word, documents in counted.items() if documents >= config.min_docs]
     if config.max_words is not None and len(words) > config.max_words:
