@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,19 @@ def test_codes_gained_and_lost_are_no_more_than_asked_and_never_overlap(runs):
     assert all(value.startswith("−") for value in column(losses, "difference"))
     assert not set(column(gains, "code")) & set(column(losses, "code"))
     assert tables.codes_tables(runs, "absent", tuned=True) is None
+
+
+def test_it_is_the_best_neural_experiment_that_is_compared_code_by_code(runs):
+    neural = [run for run in runs if not run.floor]
+    names = {run.experiment for run in neural}
+    assert len(names) > 1
+    for best in sorted(names):
+        lifted = [
+            replace(run, metrics={**run.metrics, "f1_micro_tuned": float(run.experiment == best)})
+            for run in runs
+        ]
+        gains, _ = tables.codes_tables(lifted, "logistic_regression", tuned=True)
+        assert best in gains.caption
 
 
 def test_facts_within_facts_open_up():

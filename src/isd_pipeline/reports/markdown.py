@@ -31,10 +31,12 @@ def results_markdown(
     paper: Mapping[str, Mapping[str, Any]] | None = None,
     synthetic: bool = False,
     tuned: bool = True,
+    against: str = "logistic_regression",
 ) -> str:
     """The tables of one cohort for docs/results.md, under a heading of the second level.
 
-    `tuned`: whether by_frequency and per_code were counted at the dev-tuned threshold.
+    `tuned`: whether by_frequency and per_code were counted at the dev-tuned threshold. `against`:
+    with which experiment the best neural one is compared code by code.
     """
     tables = [
         results_table(runs, tuned=False),
@@ -43,6 +45,7 @@ def results_markdown(
         further_table(runs),
         None if synthetic else paper_table(runs, paper or {}),
         frequency_table(runs, "f1_macro_per_code_present", tuned=tuned),
+        *(codes_tables(runs, against, tuned=tuned) or ()),
     ]
     parts = [markdown(stamped(table, synthetic)) for table in tables if table]
     warning = [f"**{SYNTHETIC}**\n"] if synthetic else []

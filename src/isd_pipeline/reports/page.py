@@ -35,7 +35,7 @@ def page(
     `facts` is what was run (commit, fingerprints, versions), a dict, dicts within allowed. `paper`
     and `paper_cohort` are the cohort's rows of parameters_paper.yml, unused where `synthetic`.
     `tuned`: whether by_frequency and per_code were counted at the dev-tuned threshold. `against`:
-    with which experiment the first neural one is compared code by code.
+    with which experiment the best neural one is compared code by code.
     """
     paper = {} if synthetic else paper or {}
     paper_cohort = {} if synthetic else paper_cohort or {}

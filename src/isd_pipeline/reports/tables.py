@@ -309,12 +309,13 @@ def _strata(one: Experiment) -> Sequence[Mapping[str, Any]]:
 def codes_tables(
     runs: Sequence[RunResult], against: str, *, tuned: bool, n: int = 10
 ) -> tuple[Table, Table] | None:
-    """Where the first neural experiment gains and loses most against the experiment `against`.
+    """Where the best neural experiment gains and loses most against the experiment `against`.
 
-    By code and title; never a word of a note. None where either has no table per code.
+    The best by micro-F1. By code and title; never a word of a note. None where either has no
+    table per code.
     """
     found = experiments(runs)
-    first = next((one for one in found if not one.floor), None)
+    first = _best_neural(found, "f1_micro_tuned" if tuned else "f1_micro")
     second = next((one for one in found if one.name == against), None)
     a = [run.per_code for run in first.runs if run.per_code is not None] if first else []
     b = [run.per_code for run in second.runs if run.per_code is not None] if second else []
@@ -332,6 +333,12 @@ def codes_tables(
             f"Where {first.name} loses most against {against}, {at}", losses, first, against
         ),
     )
+
+
+def _best_neural(found: Sequence[Experiment], metric: str) -> Experiment | None:
+    scored = [(one.measured(metric), one) for one in found if not one.floor]
+    best = max(scored, key=lambda pair: pair[0].mean if pair[0] else -1.0, default=None)
+    return best[1] if best else None
 
 
 def _codes_table(caption: str, rows: pd.DataFrame, first: Experiment, against: str) -> Table:
