@@ -115,7 +115,8 @@ def test_every_metric_of_the_paper_stands_beside_one_of_ours(runs):
 
 
 def test_codes_gained_and_lost_are_no_more_than_asked_and_never_overlap(runs):
-    gains, losses = tables.codes_tables(runs, "logistic_regression", tuned=True, n=4)
+    weaker = [run for run in runs if run.experiment != "isd_aligned"]
+    gains, losses = tables.codes_tables(weaker, "logistic_regression", tuned=True, n=4)
     assert len(gains.rows) <= 4
     assert len(losses.rows) == 4
     assert all(value.startswith("−") for value in column(losses, "difference"))

@@ -8,6 +8,7 @@ from typing import Any
 from isd_pipeline.reports.cells import SYNTHETIC, Table, stamped
 from isd_pipeline.reports.results import RunResult
 from isd_pipeline.reports.tables import (
+    codes_tables,
     frequency_table,
     further_table,
     paper_table,
