@@ -54,12 +54,17 @@ def change(path: Path, key: str, value: object) -> None:
     path.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
-def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
+def start(project: Path, *command: str) -> subprocess.Popen[str]:
     environment = {name: v for name, v in os.environ.items() if not name.startswith("MLFLOW_TRA")}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    return subprocess.run(
-        command, cwd=project, env=environment, capture_output=True, text=True, timeout=500
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=project, env=environment, text=True, **pipes)
+
+
+def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    with start(project, *command) as process:
+        told, warned = process.communicate(timeout=500)
+        return subprocess.CompletedProcess(command, process.returncode, told, warned)
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +157,34 @@ def test_mlflow_and_the_report_hold_no_note_and_no_admission(project: Path) -> N
         middle = len(text) // 2
         assert text[middle : middle + 40].encode() not in told
     assert not [name for name in set(notes["document_id"]) if f">{name}<".encode() in told]
+
+
+def test_a_killed_training_goes_on_in_the_same_run_to_the_same_bytes(project: Path) -> None:
+    from mlflow import MlflowClient
+
+    experiments = project / "conf/base/parameters_experiments.yml"
+    change(experiments, "experiments.isd_long", {"training": {"max_epochs": 6}})
+    command = ["kedro", "run", "--pipelines=train", "--params=experiment=isd_long"]
+    assert run(project, *command).returncode == 0
+    model = project / "data/06_models/synthetic/isd_long/seed_1"
+    unbroken = digests(model)
+    shutil.rmtree(model)
+
+    with start(project, *command) as training:
+        assert training.stderr is not None
+        while "epoch 3:" not in training.stderr.readline():
+            assert training.poll() is None
+        training.kill()
+    resumed = run(project, *command)
+    assert "going on after epoch 3" in resumed.stderr
+    assert digests(model) == unbroken
+
+    client = MlflowClient(f"sqlite:///{project}/mlflow.db")
+    experiment = client.get_experiment_by_name("isd_pipeline").experiment_id
+    runs = client.search_runs([experiment], "tags.experiment = 'isd_long'")
+    assert [found.info.status for found in runs] == ["FINISHED", "FINISHED"]
+    history = client.get_metric_history(runs[0].info.run_id, "loss/loss")
+    assert {point.step for point in history} == {1, 2, 3, 4, 5, 6}
 
 
 @pytest.mark.parametrize(

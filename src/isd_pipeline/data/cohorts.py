@@ -81,7 +81,7 @@ class CodeIndex:
     """The codes of a cohort in their order everywhere: column n of every matrix is `codes[n]`."""
 
     codes: tuple[str, ...]
-    systems: tuple[str, ...]
+    systems: tuple[icd.System, ...]
     titles: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -190,7 +190,7 @@ def keep_labels(labels: pa.Table, kept: Iterable[str]) -> pa.Table:
 
 
 def index_codes(
-    labels: Iterable[str], sources: dict[str, tuple[str, str]], titles: pa.Table
+    labels: Iterable[str], sources: dict[str, tuple[icd.System, str]], titles: pa.Table
 ) -> tuple[CodeIndex, dict[str, int]]:
     """Sort the codes and give each its title, or the nearest to one that the tables have."""
     book = {

@@ -37,7 +37,7 @@ class Labels:
     """
 
     table: pa.Table
-    sources: dict[str, tuple[str, str]]
+    sources: dict[str, tuple[icd.System, str]]
     counts: dict[str, int]
 
 
@@ -142,13 +142,13 @@ def _sources(
     number: np.ndarray,
     labels: list[str | None],
     space: LabelSpace,
-) -> dict[str, tuple[str, str]]:
+) -> dict[str, tuple[icd.System, str]]:
     """For each label its most frequent code, the first met where two are as frequent."""
     distinct, where = np.unique([label or "" for label in labels], return_inverse=True)
     pairs, first, count = np.unique(
         where.astype(np.int64) * max(len(names), 1) + number, return_index=True, return_counts=True
     )
-    best: dict[str, tuple[str, str]] = {}
+    best: dict[str, tuple[icd.System, str]] = {}
     for n in np.lexsort((first, -count)):
         label = str(distinct[pairs[n] // len(names)])
         system, code = names[pairs[n] % len(names)]

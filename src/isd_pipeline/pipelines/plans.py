@@ -53,7 +53,7 @@ def read_plan(parameters: Mapping[str, Any]) -> Plan:
         "objective": system.objective_config,
         "training": TrainingConfig,
     }
-    read = {
+    read: dict[str, Any] = {
         name: read_config(cls, row.get(name), f"{source}.{name}") for name, cls in classes.items()
     }
     return Plan(row["system"], system, **read)

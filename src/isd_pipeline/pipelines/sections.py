@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from isd_pipeline.embeddings.words import WordVectorConfig
 from isd_pipeline.pipelines.configuration import choose, read_config
@@ -23,23 +23,13 @@ class ExtractSettings:
     lists are then checked, and a difference stops the run.
     """
 
-    source: str  # mimic3 or codiesp: the file layout
+    source: Literal["mimic3", "codiesp"]  # the file layout
     raw: str  # folder, or CodiEsp's zip
-    codes: str = "full"  # or top50
-    label_space: str = "clean"  # caml: with the faults of the published preprocessing
+    codes: Literal["full", "top50"] = "full"
+    label_space: Literal["clean", "caml"] = "clean"  # caml: with the published faults
     real: bool = False
-    language: str = "en"  # CodiEsp: en or es
+    language: Literal["en", "es"] = "en"  # CodiEsp's
     split_seed: int = 1  # of our own patient-wise split, where there are no id lists
-
-    def __post_init__(self) -> None:
-        for name, known in {
-            "source": ("mimic3", "codiesp"),
-            "codes": ("full", "top50"),
-            "label_space": ("clean", "caml"),
-            "language": ("en", "es"),
-        }.items():
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name}={getattr(self, name)!r} is none of {', '.join(known)}")
 
 
 @dataclass(frozen=True, kw_only=True)

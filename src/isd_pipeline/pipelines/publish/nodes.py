@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from isd_pipeline.pipelines import tracking
 from isd_pipeline.pipelines.evaluate.nodes import content_of, shown_metrics
 from isd_pipeline.pipelines.plans import shown_parameters
-from isd_pipeline.pipelines.train.nodes import shown_figure
+from isd_pipeline.pipelines.train.watching import shown_figure
 
 if TYPE_CHECKING:
     from isd_pipeline.pipelines.report.nodes import RunRecord

@@ -5,15 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import resource
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isd_pipeline.pipelines import tracking
 from isd_pipeline.pipelines.device import choose_device
-from isd_pipeline.pipelines.plans import read_plan
+from isd_pipeline.pipelines.plans import Plan, read_plan
+from isd_pipeline.pipelines.train.watching import Progress, Stopwatch, validation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from isd_pipeline.text.documents import Documents
     from isd_pipeline.text.vocabulary import Vocabulary
     from isd_pipeline.training.checkpoints import Checkpoint
+    from isd_pipeline.training.loop import Trained
     from isd_pipeline.training.systems import Start
 
 logger = logging.getLogger(__name__)
@@ -71,8 +71,7 @@ def train_model(
     """Train until the development set says stop; go on where a killed training stood."""
     import torch
 
-    from isd_pipeline.training import checkpoints
-    from isd_pipeline.training.loop import make_optimizer, train
+    from isd_pipeline.training.checkpoints import Checkpoint
 
     plan, seed = read_plan(parameters), parameters["seed"]
     torch.set_num_threads(parameters["jobs"])
@@ -81,38 +80,53 @@ def train_model(
         documents, code_index, vocabulary, word_vectors, code_word_vectors, code_vectors
     )
     model = plan.system.make_model(plan.model, start).to(choose_device(parameters["device"]))
-    objective = plan.system.make_objective(plan.objective, start)
-    identity: dict[str, Any] = {
+    identity = {
         "settings": {**plan.settings, "seed": seed},
         "fingerprints": fingerprints(documents, code_index, vocabulary),
     }
-    scratch = _scratch_folder(identity)
-    checkpoints.sweep(scratch)
-    resume = checkpoints.read_state(scratch, **identity)
-    if resume is not None:
-        logger.info("going on after epoch %d of an interrupted training", resume.epoch)
-    watch = _Stopwatch(plan.training.max_epochs)
-    trained = train(
-        model,
-        _batches_of(documents["train"], plan.training, seed),
-        objective,
-        make_optimizer(model, plan.training),
-        plan.training,
-        weights=plan.objective.weights,
-        validate=_validation(documents["dev"], len(code_index), plan.training),
-        record=watch.record,
-        seed=seed,
-        resume=resume,
-        save_state=lambda state: checkpoints.write_state(scratch, state, **identity),
-    )
-    tracking.tag({f"fingerprint_{name}": value for name, value in identity["fingerprints"].items()})
+    watch = Stopwatch(plan.training.max_epochs)
+    trained = _train(plan, model, start, documents, identity, watch)
     figures = watch.figures(len(trained.history)) | {
         "best_epoch": trained.best.epoch,
         "best_dev_score": trained.best.score,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
     }
-    checkpoint = checkpoints.Checkpoint(trained.best.weights, **identity)
-    return checkpoint, history_table(trained.history), figures
+    return Checkpoint(trained.best.weights, **identity), history_table(trained.history), figures
+
+
+def _train(
+    plan: Plan,
+    model: nn.Module,
+    start: Start,
+    documents: Mapping[str, Documents],
+    identity: Mapping[str, Any],
+    watch: Stopwatch,
+) -> Trained:
+    """Give the loop all that it owns nothing of: bars, clock, files, tracker."""
+    from isd_pipeline.training import checkpoints
+    from isd_pipeline.training.loop import make_optimizer, train
+
+    seed, scratch = identity["settings"]["seed"], _scratch_folder(identity)
+    checkpoints.sweep(scratch)
+    resume = checkpoints.read_state(scratch, **identity)
+    if resume is not None:
+        logger.info("going on after epoch %d of an interrupted training", resume.epoch)
+    tracking.tag({f"fingerprint_{name}": value for name, value in identity["fingerprints"].items()})
+    objective = plan.system.make_objective(plan.objective, start)
+    progress = Progress(documents["train"], plan, objective, seed)
+    return train(
+        model,
+        progress.batches_of,
+        progress.objective,
+        make_optimizer(model, plan.training),
+        plan.training,
+        weights=plan.objective.weights,
+        validate=validation(documents["dev"], len(start.codes), plan.training),
+        record=watch.record,
+        seed=seed,
+        resume=resume,
+        save_state=lambda state: checkpoints.write_state(scratch, state, **identity),
+    )
 
 
 def fingerprints(
@@ -140,111 +154,15 @@ def history_table(history: tuple[Mapping[str, float], ...]) -> pd.DataFrame:
 
 
 def _scratch_folder(identity: Mapping[str, Any]) -> Path:
-    """Where an interrupted training waits: outside DVC's outputs, which it empties at a start."""
-    text = json.dumps(identity, sort_keys=True, default=str)
-    return Path("scratch/training", hashlib.sha256(text.encode()).hexdigest()[:16])
+    """Where an interrupted training waits: outside DVC's outputs, which it empties at a start.
 
-
-def _batches_of(documents: Documents, training: Any, seed: int) -> Callable[[int], Any]:
-    """An epoch's batches behind a progress bar, which shows only on a terminal."""
-    from tqdm.auto import tqdm
-
-    from isd_pipeline.training.batches import training_batches
-
-    def batches_of(epoch: int) -> Any:
-        batches = training_batches(
-            documents,
-            training.batch_size,
-            training.max_tokens,
-            seed=seed,
-            epoch=epoch,
-            cut=training.cut,
-            max_codes=training.max_codes,
-        )
-        return tqdm(batches, desc=f"epoch {epoch}", unit="batch", leave=False, disable=None)
-
-    return batches_of
-
-
-def _validation(
-    documents: Documents, n_codes: int, training: Any
-) -> Callable[[nn.Module], dict[str, float]]:
-    """Scores the model on the development set; every name begins with `dev_`."""
-    from isd_pipeline.evaluation.metrics import ranking_metrics, threshold_metrics
-    from isd_pipeline.evaluation.predict import predict
-    from isd_pipeline.evaluation.thresholds import tune_threshold
-
-    gold = documents.label_matrix(n_codes)
-
-    def validate(model: nn.Module) -> dict[str, float]:
-        scores = predict(
-            model,
-            documents,
-            batch_size=2 * training.batch_size,
-            max_tokens=training.max_tokens,
-            device=next(model.parameters()).device,
-            precision=training.precision,
-        )
-        tuned = threshold_metrics(gold, scores, threshold=tune_threshold(gold, scores))
-        found = {
-            **threshold_metrics(gold, scores),
-            **ranking_metrics(gold, scores, ks=(5, 8)),
-            "f1_micro_tuned": tuned["f1_micro"],
-            "f1_macro_caml_tuned": tuned["f1_macro_caml"],
-        }
-        return {f"dev_{name}": found[name] for name in WATCHED}
-
-    return validate
-
-
-WATCHED = (
-    "f1_micro",
-    "f1_macro_caml",
-    "f1_micro_tuned",
-    "f1_macro_caml_tuned",
-    "p_at_5",
-    "p_at_8",
-    "map",
-)
-
-
-class _Stopwatch:
-    """Takes each epoch's figures: a line for people, numbers for MLflow, and the clock."""
-
-    def __init__(self, epochs: int) -> None:
-        self._epochs = epochs
-        self._began = time.monotonic()
-        self._seen = 0
-
-    def record(self, epoch: int, figures: Mapping[str, float]) -> None:
-        self._seen += 1
-        each = (time.monotonic() - self._began) / self._seen
-        logger.info(
-            "epoch %d: loss %.5f, dev micro-F1 %.3f (tuned %.3f), MAP %.3f; %.1f s an epoch, "
-            "at most %.0f min left",
-            epoch,
-            figures["loss"],
-            figures["dev_f1_micro"],
-            figures["dev_f1_micro_tuned"],
-            figures["dev_map"],
-            each,
-            each * (self._epochs - epoch) / 60,
-        )
-        tracking.log({shown_figure(name): value for name, value in figures.items()}, step=epoch)
-
-    def figures(self, epochs: int) -> dict[str, float]:
-        """Minutes of the whole training, also of epochs that an earlier process made."""
-        seconds = time.monotonic() - self._began
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        each = seconds / max(self._seen, 1)
-        return {"minutes": each * epochs / 60, "epochs": epochs, "peak_memory_gb": memory}
-
-
-def shown_figure(name: str) -> str:
-    """MLflow groups its charts by what stands before the slash."""
-    if name.startswith("dev_"):
-        return f"dev/{name.removeprefix('dev_')}"
-    return name if name in ("learning_rate", "gradient_norm") else f"loss/{name}"
+    Only a training of the same settings, data and code finds it again.
+    """
+    key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode())
+    library = Path(__file__).parents[2]
+    for path in sorted([*library.glob("models/*.py"), *library.glob("training/*.py")]):
+        key.update(path.read_bytes())
+    return Path("scratch/training", key.hexdigest()[:16])
 
 
 def write_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
