@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -77,6 +78,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / name, project / name)
     change(project / "conf/base/parameters_cohorts.yml", "cohorts.synthetic", TINY)
     change(project / "conf/base/parameters.yml", "repro", SPANNED)
+    change(project / "conf/base/parameters.yml", "jobs", 1)  # threads only wait on so small a model
     assert run(project, "dvc", "init", "--no-scm", "-q").returncode == 0
     made = run(project, "dvc", "repro")
     assert made.returncode == 0, made.stdout[-3000:] + made.stderr[-3000:]
@@ -176,7 +178,7 @@ def test_a_killed_training_goes_on_in_the_same_run_to_the_same_bytes(project: Pa
             assert training.poll() is None
         training.kill()
     resumed = run(project, *command)
-    assert "going on after epoch 3" in resumed.stderr
+    assert re.search("going on after epoch [23] of an interrupted training", resumed.stderr)
     assert digests(model) == unbroken
 
     client = MlflowClient(f"sqlite:///{project}/mlflow.db")
