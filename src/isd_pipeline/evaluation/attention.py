@@ -1,0 +1,187 @@
+"""What a model read: the attention of ISD as places in the note, and how concentrated it is.
+
+Axes: L codes, Q shared representations, N words of a note, D width, S spans of text.
+
+A word stands for its window: the convolution lets the state of a word see its neighbours. What
+the winner attends to is not the whole reason for a score: decoder layers mix the representations
+with each other and read the note once more.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from isd_pipeline.models.isd import ISD
+from isd_pipeline.shapes import Bool, Float, Int
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One note as a model read it.
+
+    scores: [L], logits.  winners: [L], which row of `attention` scored each code.
+    attention: [Q, N], one distribution over the note's words a shared representation.
+    """
+
+    scores: Float[np.ndarray, " L"]
+    winners: Int[np.ndarray, " L"]
+    attention: Float[np.ndarray, "Q N"]
+
+    def attention_of(self, code: int) -> Float[np.ndarray, " N"]:
+        """The weights over the words behind the score of one code."""
+        return self.attention[self.winners[code]]
+
+
+@torch.inference_mode()
+def read_note(model: ISD, tokens: Int[np.ndarray, " N"]) -> Reading:
+    """Read one note, given as word numbers; the model is left in the mode it was in.
+
+    Without shared representations (`per_label`) every code is its own winner. With
+    `pooling: logsumexp` the winner is the largest of several contributions; a second head
+    (`label_head`) has no winner and is not told of.
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        words = torch.from_numpy(tokens.astype(np.int64))[None].to(model.words.device)
+        output = model(words, words != 0, want_attention=True)
+        if output.shared is None:
+            winners = torch.arange(output.logits.shape[1])
+        else:
+            winners = winning_query(output.shared, model.code_vectors())[0]
+    finally:
+        model.train(was_training)
+    logits, attention = output.logits[0].float(), output.attention[0].float()
+    return Reading(logits.cpu().numpy(), winners.cpu().numpy(), attention.cpu().numpy())
+
+
+def winning_query(
+    shared: Float[Tensor, "B Q D"], codes: Float[Tensor, "L D"]
+) -> Int[Tensor, "B L"]:
+    """Which shared representation matches each code best, the first of equals: Eqs. 6 and 11."""
+    return torch.stack([(codes @ note.mT).argmax(dim=1) for note in shared])
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The stretch of text around each word of a document, in the order of the words.
+
+    note: [N], which of the document's notes it lies in.  begins, ends: [N], code points there.
+    """
+
+    note: Int[np.ndarray, " N"]
+    begins: Int[np.ndarray, " N"]
+    ends: Int[np.ndarray, " N"]
+
+    def touch(
+        self,
+        note: Int[np.ndarray, " S"],
+        begins: Int[np.ndarray, " S"],
+        ends: Int[np.ndarray, " S"],
+    ) -> Bool[np.ndarray, " N"]:
+        """Which windows share a character with any of some spans; its mean is what chance hits."""
+        same = self.note[:, None] == np.asarray(note)[None, :]
+        after, before = self.begins[:, None] < ends, self.ends[:, None] > begins
+        touched: np.ndarray = (same & after & before).any(axis=1)
+        return touched
+
+
+def windows_around(
+    begins: Int[np.ndarray, " N"],
+    ends: Int[np.ndarray, " N"],
+    reach: int,
+    note_starts: Sequence[int] = (0,),
+) -> Windows:
+    """Each word with `reach` words on either side, not beyond its own note.
+
+    Args:
+        begins, ends: of the words, within their own note, as `text/tokens.py` gives them.
+        reach: half of the longest kernel, `max(kernel_sizes) // 2`, is what the encoder sees.
+        note_starts: the number of each note's first word.
+    """
+    begins, ends, starts = np.asarray(begins), np.asarray(ends), np.asarray(note_starts)
+    word = np.arange(len(begins))
+    note = np.searchsorted(starts, word, side="right") - 1
+    last = np.append(starts[1:], len(begins)) - 1
+    first_seen = np.maximum(word - reach, starts[note])
+    last_seen = np.minimum(word + reach, last[note])
+    return Windows(note, begins[first_seen], ends[last_seen])
+
+
+def top_words(weights: Float[np.ndarray, " N"], count: int, apart: int = 1) -> list[int]:
+    """The heaviest words, heaviest first, each at least `apart` words from those before it.
+
+    With `apart = 2 * reach + 1` no two windows share a word. Of equals the earlier word is taken.
+    """
+    chosen: list[int] = []
+    for word in np.argsort(-weights, kind="stable").tolist():
+        if len(chosen) == count:
+            break
+        if all(abs(word - other) >= apart for other in chosen):
+            chosen.append(word)
+    return chosen
+
+
+def attention_sd(weights: Float[np.ndarray, "... N"], length: int = 4_000) -> np.ndarray:
+    """Standard deviation of each distribution over a note padded to `length`, [...].
+
+    Table 6 of Zhou et al. (2021) is its mean over queries and notes at 4,000 words. Padding has
+    weight 0 and counts, so the same attention gives another number at another length.
+    """
+    if weights.shape[-1] > length:
+        raise ValueError(f"a note of {weights.shape[-1]} words does not fit length={length}")
+    squares = np.square(weights, dtype=np.float64).sum(axis=-1)
+    deviation: np.ndarray = np.sqrt(np.maximum(squares / length - 1 / length**2, 0.0))
+    return deviation
+
+
+def attention_entropy(weights: Float[np.ndarray, "... N"]) -> np.ndarray:
+    """Entropy of each distribution in nats, [...], whatever the padding.
+
+    Its exponential is how many words are read, if all of them were read alike.
+    """
+    exact = weights.astype(np.float64)
+    logs = np.log(exact, where=exact > 0, out=np.zeros_like(exact))
+    entropy: np.ndarray = 0.0 - (exact * logs).sum(axis=-1)
+    return entropy
+
+
+def note_as_html(
+    text: str,
+    begins: Int[np.ndarray, " N"],
+    ends: Int[np.ndarray, " N"],
+    weights: Float[np.ndarray, " N"],
+    spans: Sequence[tuple[int, int]] = (),
+) -> str:
+    """The note with each word the darker the heavier it is, and some spans underlined.
+
+    The text is escaped and otherwise unchanged: what is made of a real note is a real note, and
+    stays in the folder where that must stay.
+    """
+    heat, underlined = np.zeros(len(text)), np.zeros(len(text), dtype=bool)
+    top = max(weights.max(initial=0.0), np.finfo(np.float32).tiny)
+    for begin, end, weight in zip(begins, ends, weights, strict=True):
+        heat[begin:end] = round(float(weight / top), 1)  # ten shades
+    for begin, end in spans:
+        underlined[begin:end] = True
+    changes = (heat[1:] != heat[:-1]) | (underlined[1:] != underlined[:-1])
+    edges = [0, *(np.flatnonzero(changes) + 1).tolist(), len(text)]
+    pieces = [
+        _piece(text[begin:end], heat[begin], bool(underlined[begin]))
+        for begin, end in pairwise(edges)
+        if begin < end
+    ]
+    return f'<div style="white-space: pre-wrap; line-height: 1.6">{"".join(pieces)}</div>'
+
+
+def _piece(text: str, heat: float, underlined: bool) -> str:
+    style = f"background: rgba(240, 120, 20, {heat:.1f}); " if heat else ""
+    style += "border-bottom: 3px solid #2f6fce" if underlined else ""
+    return f'<span style="{style}">{html.escape(text)}</span>' if style else html.escape(text)
