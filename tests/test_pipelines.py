@@ -218,6 +218,12 @@ def test_a_wrong_run_parameter_is_one_clear_line(
     assert "Traceback" not in refused.stderr
 
 
+def test_a_misspelt_pipeline_gets_the_near_match(project: Path) -> None:
+    refused = run(project, "kedro", "run", "--pipelines=traain")
+    assert refused.returncode != 0
+    assert "--pipelines has no 'traain'; did you mean 'train'?" in refused.stderr
+
+
 def test_a_missing_raw_file_names_what_was_looked_for(project: Path) -> None:
     refused = run(project, "kedro", "run", "--pipelines=extract", "--params=cohort=mimic3_full")
     assert refused.returncode != 0

@@ -70,6 +70,8 @@ def study(name: str) -> None:
 
 def _tracking_settings() -> TrackingSettings:
     path = Path("conf/base/tracking.yml")
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: not here; run this in the project's folder")
     return read_config(TrackingSettings, yaml.safe_load(path.read_text()), str(path))
 
 

@@ -8,6 +8,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -16,6 +17,7 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.io import DatasetError
 
 from isd_pipeline.pipelines import tracking
+from isd_pipeline.pipelines.configuration import refuse_unknown
 
 FOR_USERS = (ValueError, OSError, FloatingPointError, DatasetError)
 
@@ -52,6 +54,15 @@ def cause(error: BaseException) -> str:
     return f"{type(error).__name__}: {text} (ISD_DEBUG=1 shows where)"
 
 
+def run_known(**options: Any) -> Any:
+    """Kedro's `run`, which would meet a misspelt pipeline with an import error."""
+    folders = [path.parent.name for path in Path(__file__).parent.glob("pipelines/*/pipeline.py")]
+    for name in [options["pipeline"], *(options["pipelines"] or [])]:
+        if name and name != "__default__":
+            refuse_unknown(name, sorted(folders), "--pipelines")
+    return kedro_run.callback(**options)
+
+
 def _terminated(*_: object) -> NoReturn:
     sys.exit(143)
 
@@ -67,7 +78,7 @@ warnings.filterwarnings("ignore", category=KedroDeprecationWarning)
 cli.add_command(
     click.Command(
         "run",
-        callback=one_line(kedro_run.callback),
+        callback=one_line(run_known),
         params=kedro_run.params,
         help=kedro_run.help,
         short_help="Run a pipeline, e.g. --pipelines=train --params cohort=synthetic,seed=2",
