@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,9 +26,7 @@ from isd_pipeline.training.isd_objective import (
     assign,
     teacher_text,
 )
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "models"))
-from reference_isd import ReferenceISD, best_by_trying
+from tests.models.reference_isd import ReferenceISD, best_by_trying
 
 close = torch.testing.assert_close
 N_WORDS, N_CODES, WIDTH = 40, 20, 16
