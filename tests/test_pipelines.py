@@ -194,7 +194,10 @@ def test_a_killed_training_goes_on_in_the_same_run_to_the_same_bytes(project: Pa
     [
         (["--params=seeed=2"], "--params has no 'seeed'; did you mean 'seed'?"),
         (["--params=seed=two"], "--params seed=two: a seed is a whole number"),
-        (["--params=cohort=syntetic"], "cohorts has no 'syntetic'; did you mean 'synthetic'?"),
+        (
+            ["--params=cohort=syntetic"],
+            "parameters_cohorts.yml has no 'syntetic'; did you mean 'synthetic'?",
+        ),
         (["--params=experiment=isd_aligne"], "has no 'isd_aligne'; did you mean 'isd_aligned'?"),
         (["--params=device=gpu"], "--params device=gpu: choose auto, cpu or cuda"),
         (
