@@ -235,6 +235,17 @@ def test_a_missing_raw_file_names_what_was_looked_for(project: Path) -> None:
     assert not (project / "data/02_intermediate/mimic3_full/notes.parquet").exists()
 
 
+def test_conf_local_changes_the_key_it_names_and_no_other(project: Path) -> None:
+    local = project / "conf/local/parameters_cohorts.yml"
+    local.write_text("cohorts: {mimic3_full: {extract: {raw: /elsewhere/mimic}}}\n")
+    refused = run(project, "kedro", "run", "--pipelines=extract", "--params=cohort=mimic3_full")
+    assert "/elsewhere/mimic" in refused.stderr
+    assert "no 'synthetic'" not in refused.stderr
+    kept = run(project, "kedro", "run", "--pipelines=report")
+    local.unlink()
+    assert kept.returncode == 0, kept.stderr
+
+
 def test_a_cut_off_file_is_refused_and_leaves_nothing_half_written(project: Path) -> None:
     broken = project / "data/01_raw/broken"
     shutil.copytree(project / "data/01_raw/synthetic", broken)

@@ -15,4 +15,6 @@ CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
     "config_patterns": {"tracking": ["tracking*"]},
+    # conf/local changes the keys it names, and only them.
+    "merge_strategy": {"parameters": "soft", "tracking": "soft"},
 }
