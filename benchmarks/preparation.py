@@ -7,7 +7,9 @@ and the greatest resident memory so far. Files of the run go to a temporary fold
 
 On a synthetic hospital of 60,000 admissions (NOTEEVENTS 4.1 GB, 2.1 million records, 60,579
 summaries, 82 million words, 958,637 code rows), 2 shared cores: 132 s (extract 27, tokenize 33,
-labels and splits 4, vocabulary 50, encode 17), greatest resident memory 611 MiB.
+labels and splits 4, vocabulary 50, encode 17), greatest resident memory 611 MiB. On an idle
+machine the stages themselves, `kedro run --pipelines=extract` and `preprocess`, take 12.6 s and
+35.4 s and 0.60 GiB.
 """
 
 from __future__ import annotations
