@@ -259,6 +259,7 @@ def test_a_cut_off_file_is_refused_and_leaves_nothing_half_written(project: Path
     told = [text for text in refused.stderr.splitlines() if text.startswith("Error")]
     assert len(told) == 1
     assert "NOTEEVENTS.csv.gz" in told[0]
+    assert refused.stderr.count("NOTEEVENTS.csv.gz") == 1
     left = project / "data/02_intermediate/broken"
     assert not left.exists() or list(left.rglob("*")) == []
 
