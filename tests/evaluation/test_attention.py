@@ -17,7 +17,7 @@ from isd_pipeline.evaluation.attention import (
     winning_query,
 )
 from isd_pipeline.models.isd import ISD, ISDConfig
-from isd_pipeline.models.parts import best_match
+from isd_pipeline.models.kernels import best_match
 from isd_pipeline.text.tokens import tokenize
 
 NOTE = "Pt. <b>denies</b> chest pain & 2 fevers; insulin 250mg daily"

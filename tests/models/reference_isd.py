@@ -139,7 +139,7 @@ class ReferenceISD(nn.Module):
         removal: tuple[list[list[int]], list[int], list[int]],
     ) -> dict[str, Tensor]:
         """All five losses; the two tasks are given as (slots, slot asked for, answer)."""
-        target = torch.zeros(len(gold), len(self.codes))
+        target = torch.zeros(len(gold), len(self.codes), dtype=self.codes.dtype)
         for note, codes in enumerate(gold):
             target[note, codes] = 1.0
         is_token = tokens != 0

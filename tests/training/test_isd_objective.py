@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
@@ -26,6 +27,8 @@ from isd_pipeline.training.isd_objective import (
     assign,
     teacher_text,
 )
+from isd_pipeline.training.loop import TrainingConfig, train_step
+from isd_pipeline.training.transfer import HostCopy
 from tests.models.reference_isd import ReferenceISD, best_by_trying
 
 close = torch.testing.assert_close
@@ -75,16 +78,18 @@ def plainly(task: Completion) -> tuple[list[list[int]], list[int], list[int]]:
     return slots, task.asked.tolist(), task.answer.tolist()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("n_heads", [1, 2])
-def test_losses_and_gradients_equal_the_plain_reference(n_heads: int):
-    model, batch = small_isd(n_heads=n_heads), small_batch()
+def test_losses_and_gradients_equal_the_plain_reference(n_heads: int, dtype: torch.dtype):
+    model, batch = small_isd(n_heads=n_heads).to(dtype), small_batch()
+    tolerance = 1e-5 if dtype == torch.float32 else 1e-12
     reference = ReferenceISD(
         model.words.detach(),
         model.codes.detach(),
         kernel_sizes=(3, 5),
         n_queries=5,
         n_heads=n_heads,
-    )
+    ).to(dtype)
     reference.load_state_dict(model.state_dict())
     torch.manual_seed(11)
     got = objective()(model, batch)
@@ -94,14 +99,14 @@ def test_losses_and_gradients_equal_the_plain_reference(n_heads: int):
 
     assert list(got) == list(want) == list(LossWeights())
     for name in want:
-        close(got[name], want[name], atol=1e-5, rtol=1e-5)
+        close(got[name], want[name], atol=tolerance, rtol=tolerance, check_dtype=False)
         mine = gradients(model, got[name])
         for parameter, other in gradients(reference, want[name]).items():
             close(
                 mine[parameter],
                 other,
-                atol=1e-5,
-                rtol=1e-5,
+                atol=tolerance,
+                rtol=tolerance,
                 msg=lambda text, n=name, p=parameter: f"{n} by {p}: {text}",
             )
 
@@ -125,12 +130,12 @@ def test_every_part_is_trained_by_the_sum_of_losses():
 
 @pytest.mark.parametrize("name", list(LossWeights()))
 def test_a_loss_of_weight_0_is_left_out_and_changes_no_other(name: str):
-    model = small_isd()
+    model = small_isd().double()
     every = losses(model)
     rest = losses(model, weights={name: 0})
     assert rest.keys() == every.keys() - {name}
     unmoved = rest.keys() - ({"removal"} if name == "missing" else set())  # drawn after it
-    assert {k: rest[k] for k in unmoved} == pytest.approx({k: every[k] for k in unmoved}, abs=1e-6)
+    assert {k: rest[k] for k in unmoved} == pytest.approx({k: every[k] for k in unmoved}, abs=1e-12)
 
 
 def test_what_is_left_out_is_not_computed(monkeypatch: pytest.MonkeyPatch):
@@ -408,3 +413,23 @@ def test_a_few_notes_are_learnt_by_heart():
     assert all(late < early for early, late in pairwise(history[::50]))
     predicted = model.eval()(batch.tokens, batch.is_token).logits > 0
     assert [row.nonzero()[:, 0].tolist() for row in predicted] == gold
+
+
+def test_a_step_asks_the_device_for_nothing_but_the_cosines(monkeypatch: pytest.MonkeyPatch):
+    """On `meta` no value can be read: whatever would make a GPU wait raises an error there."""
+    model = small_isd(dropout=0.1).to("meta").train()
+    with pytest.raises((NotImplementedError, RuntimeError)):
+        model.codes[0, 0].item()
+    waited = []
+
+    def wait(copy: HostCopy) -> np.ndarray:
+        waited.append(tuple(copy.values.shape))
+        return np.zeros(copy.values.shape)
+
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # meta has none
+    monkeypatch.setattr(HostCopy, "__init__", lambda self, tensor: setattr(self, "values", tensor))
+    monkeypatch.setattr(HostCopy, "wait", wait)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    monkeypatch.setattr(optimizer, "step", lambda: None)  # there is no fused one for meta
+    train_step(model, small_batch(), objective(), optimizer, TrainingConfig(), LossWeights())
+    assert waited == [(4, 5, 5)]

@@ -113,7 +113,9 @@ def test_a_loss_that_is_not_finite_stops_before_the_update(bad: float):
     optimizer.step = lambda: (step(), after.append(model.weight.item()))
     with pytest.raises(FloatingPointError, match=r"epoch 1, batch 2: square (nan|inf), loss"):
         run(model, [0.1], objective=objective, optimizer=optimizer)
-    assert [model.weight.item()] == after  # the first batch's step, and no other
+    assert after[0] != 1.0
+    assert {model.weight.item(), *after} == {after[0]}  # the first batch's step, and no other
+    assert optimizer.state[model.weight]["step"] == 1
 
 
 def test_a_gradient_that_is_not_finite_stops_before_the_update():
@@ -126,12 +128,30 @@ def test_a_gradient_that_is_not_finite_stops_before_the_update():
     assert model.weight.item() == 1.0
 
 
+def test_an_unsound_step_is_told_of_though_another_follows():
+    """The host hears of a step while the next one is made; this one changes nothing either way."""
+    model = OneNumber()
+
+    def objective(model: OneNumber, batch: Batch) -> dict[str, Tensor]:
+        return {"square": (model.weight * (math.nan if batch.rows[0] == 0 else 0.0)).sum()}
+
+    with pytest.raises(FloatingPointError, match=r"epoch 1, batch 1: square nan"):
+        run(model, [0.1], objective=objective)
+    assert model.weight.item() == 1.0
+
+
+def test_an_optimizer_that_would_make_an_unsound_step_is_refused():
+    model = OneNumber()
+    with pytest.raises(ValueError, match="fused=True"):
+        run(model, [0.1], optimizer=torch.optim.SGD(model.parameters(), lr=1.0))
+
+
 def test_the_gradient_is_clipped_to_the_norm():
     def objective(model: OneNumber, batch: Batch) -> dict[str, Tensor]:
         return {"square": 2e6 * model.weight.sum()}
 
     model = OneNumber()
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0, fused=True)
     config = TrainingConfig(max_epochs=1, warm_up_epochs=0, schedule="constant", learning_rate=1.0)
     trained = run(model, [0.1], objective=objective, optimizer=optimizer, config=config)
     torch.testing.assert_close(model.weight.data, torch.tensor([1.0 - 2 * 10.0]))

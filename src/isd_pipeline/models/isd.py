@@ -16,12 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from isd_pipeline.models.kernels import Dropout, best_match, read, widened
 from isd_pipeline.models.parts import (
     Attention,
     InteractiveDecoder,
     MultiScaleConv,
-    best_match,
-    read,
     refuse_below,
     refuse_unlisted,
     soft_match,
@@ -133,7 +132,8 @@ class SharedAttention(nn.Module):
             found, attention = self.project(queries, hidden, is_token, self.temperature)
             return found, attention
         scaled = queries * (self.temperature / queries.shape[-1] ** 0.5)
-        return read(scaled, hidden, is_token, self.dropout if self.training else 0.0)
+        found, attention, _ = read(scaled, hidden, is_token, self.dropout if self.training else 0.0)
+        return found, attention
 
 
 class LabelHead(nn.Module):
@@ -157,11 +157,11 @@ class LabelHead(nn.Module):
         query_bias, key_bias, value_bias = attention.in_proj_bias.chunk(3)
         queries = F.linear(codes, to_query, query_bias) / codes.shape[-1] ** 0.5
         keys, values = F.linear(shared, to_key, key_bias), F.linear(shared, to_value, value_bias)
-        weights = (keys @ queries.mT).softmax(dim=1, dtype=torch.float32)  # B Q L
+        weights = widened(keys @ queries.mT).softmax(dim=1)  # B Q L
         weights = F.dropout(weights, attention.dropout, self.training)
         folded = codes @ attention.out_proj.weight  # W_o^T e_i
         scores = (weights * (values @ folded.mT)).sum(dim=1)
-        return scores.float() + (codes @ attention.out_proj.bias).float()
+        return widened(scores) + widened(codes @ attention.out_proj.bias)
 
 
 class LabelAttention(nn.Module):
@@ -203,8 +203,8 @@ class LabelAttention(nn.Module):
         self, hidden: Tensor, is_token: Tensor, queries: Tensor, codes: Tensor
     ) -> tuple[Tensor, Tensor]:
         dropout = self.dropout if self.training else 0.0
-        found, weights = read(queries.expand(len(hidden), -1, -1), hidden, is_token, dropout)
-        return (found * codes).sum(dim=-1).float(), weights
+        found, weights, _ = read(queries.expand(len(hidden), -1, -1), hidden, is_token, dropout)
+        return widened((found * codes).sum(dim=-1)), weights
 
     def _scores(self, *inputs: Tensor) -> Tensor:
         return self._some_codes(*inputs)[0]
@@ -238,7 +238,7 @@ class ISD(nn.Module):
         codes = F.normalize(codes.float()) if unit else codes.float()
 
         self.words = nn.Parameter(words.clone())
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.encode = MultiScaleConv(  # Eqs. 1-2
             words.shape[1], config.width, config.kernel_sizes, config.residual_words
         )
@@ -313,7 +313,7 @@ class ISD(nn.Module):
     ) -> Float[Tensor, "B R"]:
         """Score every code and l_mask for one decoded slot a note; no sigmoid, no maximum."""
         bias = torch.cat([self.label_bias, self.mask_bias])
-        return self.logit_scale * (slots @ table.mT).float() + bias
+        return self.logit_scale * widened(slots @ table.mT) + bias
 
 
 def all_slots(slots: Tensor) -> Bool[Tensor, "B T"]:

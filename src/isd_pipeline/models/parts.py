@@ -7,25 +7,24 @@ All attention here reads a *memory* whose keys and values are the memory itself.
 attention with projections W_q, W_k, W_v, W_o (Vaswani et al., 2017) is brought to this form
 exactly: head by head,
 
-    (q W_q)(H W_k)^T = ((q W_q) W_k^T) H^T          the bias of W_k cancels in the softmax
-    alpha (H W_v + b_v) = (alpha H) W_v + (sum alpha) b_v
+    (q W_q + b_q)(H W_k)^T = (q (W_q W_k^T) + b_q W_k^T) H^T     the bias of W_k cancels
+    alpha (H W_v + b_v) W_o = (alpha H)(W_v W_o) + (sum alpha) b_v W_o
 
-so that a long memory H is never projected, whatever the number of readers.
+so that a long memory H is never projected, whatever the number of readers, and a reader twice
+instead of four times (with one head, as ISD has).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from isd_pipeline.shapes import Bool, Float
-
-NEVER = -1e9  # a score whose softmax weight is exactly 0, and which leaves an all-masked row finite
-CODES_AT_ONCE = 512  # so that a tile of scores stays in the processor's cache
+from isd_pipeline.models.kernels import Dropout, read, widened
+from isd_pipeline.shapes import Bool, Float, Int
 
 
 def refuse_unlisted(config: object, **allowed: Sequence[Any]) -> None:
@@ -82,30 +81,9 @@ class MultiScaleConv(nn.Module):
         self, words: Float[Tensor, "B N E"], is_token: Bool[Tensor, "B N"]
     ) -> Float[Tensor, "B N D"]:
         """Encode words [B, N, inputs] token by token."""
-        channels = (words * is_token[..., None]).mT
+        channels = words.mT.contiguous() * is_token[:, None]
         states = torch.cat([convolve(channels) for convolve in self.convolutions], dim=1).tanh_()
         return (states + self.residual * channels if self.residual else states).mT
-
-
-def read(
-    queries: Tensor, memory: Tensor, is_key: Tensor, dropout: float = 0.0
-) -> tuple[Tensor, Tensor]:
-    """softmax(queries memory^T) memory, each row reading one memory; scale the queries before.
-
-    Args:
-        queries: [B, T, D].
-        memory: [B, N, D], keys and values at once.
-        is_key: [B, N]; False gets weight exactly 0. A row without any key reads nonsense, but
-            finite nonsense.
-        dropout: share of the weights set to 0, the others scaled up.
-
-    Returns:
-        What was read, [B, T, D], and the weights, [B, T, N].
-    """
-    bias = torch.zeros_like(is_key, dtype=queries.dtype).masked_fill_(~is_key, NEVER)[:, None]
-    scores = torch.baddbmm(bias, queries, memory.mT)
-    weights = F.dropout(scores.softmax(dim=-1, dtype=torch.float32), dropout, dropout > 0)
-    return weights @ memory, weights
 
 
 class Attention(nn.Module):
@@ -129,36 +107,33 @@ class Attention(nn.Module):
         self,
         queries: Float[Tensor, "B T D"],
         memory: Float[Tensor, "B N D"],
-        is_key: Bool[Tensor, "B N"],
+        is_key: Tensor,
         scale: float | Tensor = 1.0,
     ) -> tuple[Tensor, Tensor]:
         """Give what the queries read, [B, T, D], and the weights, [B, heads * T, N].
 
-        `scale` multiplies the usual 1 / sqrt(D / heads) of the scores.
+        `is_key` is that of `read`, [B, N] or [B, T, N]; `scale` multiplies the usual
+        1 / sqrt(D / heads) of the scores.
         """
-        to_query, to_key, to_value = self.in_proj_weight.chunk(3)
-        query_bias, _, value_bias = self.in_proj_bias.chunk(3)
         heads = (self.n_heads, queries.shape[-1] // self.n_heads)
-        projected = F.linear(queries, to_query, query_bias) * (scale / heads[1] ** 0.5)
-        folded = torch.einsum(
-            "bthc,hcd->bhtd", projected.unflatten(-1, heads), to_key.unflatten(0, heads)
-        )
-        dropout = self.dropout if self.training else 0.0
-        found, weights = read(folded.flatten(1, 2), memory, is_key, dropout)
-        found = torch.einsum(
-            "bhtd,hcd->bthc", found.unflatten(1, (self.n_heads, -1)), to_value.unflatten(0, heads)
-        )
-        kept = weights.sum(dim=-1).unflatten(1, (self.n_heads, -1)).mT[..., None]
-        values = found + kept * value_bias.unflatten(0, heads)
-        return self.out_proj(values.flatten(-2)), weights
+        to_query, to_key, to_value = self.in_proj_weight.unflatten(0, (3, *heads))  # [heads, C, D]
+        query_bias, _, value_bias = self.in_proj_bias.unflatten(0, (3, heads[0], 1, heads[1]))
+        scaled_key = to_key * (scale / heads[1] ** 0.5)
+        asked = torch.einsum("btd,hde->bhte", queries, to_query.mT @ scaled_key)
+        asked = (asked + query_bias @ scaled_key).flatten(1, 2)
+        is_key = is_key.repeat(1, self.n_heads, 1) if is_key.dim() == 3 else is_key
+        found, weights, sums = read(asked, memory, is_key, self.dropout if self.training else 0.0)
+        from_heads = self.out_proj.weight.mT.unflatten(0, heads)  # [heads, C, D]
+        found, sums = (part.unflatten(1, (self.n_heads, -1)) for part in (found, sums))
+        values = torch.einsum("bhtd,hde->bte", found, to_value.mT @ from_heads)
+        biases = torch.einsum("bht,hd->btd", sums, (value_bias @ from_heads)[:, 0])
+        return values + biases + self.out_proj.bias, weights
 
 
 class DecoderLayer(nn.Module):
     """Self-attention among slots, attention to a memory, a feed-forward network; norms after.
 
-    Equal to `torch.nn.TransformerDecoderLayer(batch_first=True)`, whose parameter names it
-    bears, except that several *groups* of slots may go through it together: slots see only
-    their own group (block-diagonal self-attention), all else acts on every slot alone.
+    Equal to `torch.nn.TransformerDecoderLayer(batch_first=True)`, whose parameter names it bears.
     """
 
     def __init__(self, width: int, n_heads: int, inner: int, dropout: float) -> None:
@@ -168,7 +143,7 @@ class DecoderLayer(nn.Module):
         self.linear1 = nn.Linear(width, inner)
         self.linear2 = nn.Linear(inner, width)
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width) for _ in range(3))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def scale_additions(self, factor: float) -> None:
         """Multiply the weights of what the layer adds to its slots."""
@@ -178,15 +153,14 @@ class DecoderLayer(nn.Module):
 
     def forward(
         self,
-        slots: Float[Tensor, "B T D"],
-        is_slot: Bool[Tensor, "B T"],
-        sizes: Sequence[int],
+        slots: Float[Tensor, "B A D"],
+        all_slots: Float[Tensor, "B T D"],
+        meets: Bool[Tensor, "B A T"],
         memory: Float[Tensor, "B N D"],
         is_key: Bool[Tensor, "B N"],
-    ) -> Float[Tensor, "B T D"]:
-        """Apply the layer to groups of `sizes` slots laid end to end along T."""
-        groups = zip(slots.split(list(sizes), 1), is_slot.split(list(sizes), 1), strict=True)
-        own = torch.cat([self.self_attn(group, group, mask)[0] for group, mask in groups], dim=1)
+    ) -> Float[Tensor, "B A D"]:
+        """Take some of all slots a layer further; `meets` says which slots each of them sees."""
+        own, _ = self.self_attn(slots, all_slots, meets)
         slots = self.norm1(slots + self.dropout(own))
         found, _ = self.multihead_attn(slots, memory, is_key)
         slots = self.norm2(slots + self.dropout(found))
@@ -224,56 +198,54 @@ class InteractiveDecoder(nn.Module):
         are_slots: Sequence[Tensor],
         memory: Float[Tensor, "B N D"],
         is_key: Bool[Tensor, "B N"],
+        asked: Sequence[Tensor | None] | None = None,
     ) -> tuple[Tensor, ...]:
-        """Decode groups of slots [B, T_i, D], with masks [B, T_i], as if each were alone."""
+        """Decode groups of slots [B, T_i, D], with masks [B, T_i], as if each were alone.
+
+        Where `asked` holds a tensor [B] for a group, only that slot of a note is wanted of it: all
+        go through the layers but the last, which takes the asked ones alone. Gives [B, T_i, D],
+        or [B, 1, D], for each group.
+        """
+        slots, meets = torch.cat(list(groups), dim=1), block_diagonal(are_slots)
         sizes = [group.shape[1] for group in groups]
-        slots, is_slot = torch.cat(list(groups), dim=1), torch.cat(list(are_slots), dim=1)
-        for layer in self.layers:
-            slots = layer(slots, is_slot, sizes, memory, is_key)
-        return slots.split(sizes, dim=1)
+        rows = None
+        if asked is not None:
+            rows = _rows(sizes, asked, slots)
+            sizes = [s if one is None else 1 for s, one in zip(sizes, asked, strict=True)]
+        for layer in self.layers[:-1]:
+            slots = layer(slots, slots, meets, memory, is_key)
+        found = _pick(slots, rows)
+        for layer in self.layers[-1:]:
+            found = layer(found, slots, _pick(meets, rows), memory, is_key)
+        return found.split(sizes, dim=1)
 
 
-class _BestMatch(torch.autograd.Function):
-    """max_q <shared_q, code_i>, remembering of all [B, Q, L] scores only who won."""
-
-    @staticmethod
-    def forward(ctx: Any, shared: Tensor, codes: Tensor) -> Tensor:
-        n_notes, n_queries, _ = shared.shape
-        flat = shared.flatten(0, 1).mT
-        tiles = [
-            (tile @ flat).unflatten(1, (n_notes, n_queries)).max(dim=-1)
-            for tile in codes.split(CODES_AT_ONCE)
-        ]
-        rows = torch.arange(n_notes, device=shared.device) * n_queries
-        winners = torch.cat([tile.indices for tile in tiles]) + rows  # [L, B], rows of flat
-        ctx.save_for_backward(shared, codes, winners.to(torch.int32))
-        return torch.cat([tile.values for tile in tiles]).mT.float()
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
-        shared, codes, winners = ctx.saved_tensors
-        flat, given = shared.flatten(0, 1).float(), gradients[0].mT.contiguous()  # [L, B]
-        for_codes = F.embedding_bag(winners, flat, mode="sum", per_sample_weights=given)
-        order = winners.flatten().argsort()
-        begins = torch.arange(len(flat), dtype=torch.int32, device=flat.device)
-        for_shared = F.embedding_bag(
-            (order // winners.shape[1]).to(torch.int32),
-            codes.float(),
-            torch.searchsorted(winners.flatten()[order], begins, out_int32=True),
-            mode="sum",
-            per_sample_weights=given.flatten()[order],
-        )
-        return for_shared.view_as(shared).to(shared.dtype), for_codes.to(codes.dtype)
+def block_diagonal(are_slots: Sequence[Tensor]) -> Bool[Tensor, "B T T"]:
+    """Which slots each slot sees: those of its own group, [B, T_i] each, that are not padding."""
+    ends = list(accumulate(group.shape[1] for group in are_slots))
+    meets = are_slots[0].new_zeros(len(are_slots[0]), ends[-1], ends[-1])
+    for end, group in zip(ends, are_slots, strict=True):
+        own = slice(end - group.shape[1], end)
+        meets[:, own, own] = group[:, None]
+    return meets
 
 
-def best_match(shared: Float[Tensor, "B Q D"], codes: Float[Tensor, "L D"]) -> Float[Tensor, "B L"]:
-    """Score each code by the shared representation that matches it best: Eqs. 6 and 11 of ISD.
+def _rows(
+    sizes: Sequence[int], asked: Sequence[Tensor | None], slots: Tensor
+) -> Int[Tensor, "B A"]:
+    """Where the asked slots, or all where none is asked, stand among groups laid end to end."""
+    whole = torch.arange(slots.shape[1], device=slots.device).expand(len(slots), -1)
+    parts = zip(whole.split(list(sizes), dim=1), asked, strict=True)
+    return torch.cat([p if one is None else p[:, :1] + one[:, None] for p, one in parts], dim=1)
 
-    The gradient reaches only the winner (the first of equals), so nothing of size B L Q is kept.
-    """
-    return _BestMatch.apply(shared, codes)
+
+def _pick(values: Tensor, rows: Tensor | None) -> Tensor:
+    """Some rows of each note: [B, T, X] to [B, A, X]; all of them without `rows`."""
+    if rows is None:
+        return values
+    return values.gather(1, rows[..., None].expand(-1, -1, values.shape[2]))
 
 
 def soft_match(shared: Float[Tensor, "B Q D"], codes: Float[Tensor, "L D"]) -> Float[Tensor, "B L"]:
     """log sum_q exp <shared_q, code_i>: the smooth form of `best_match`."""
-    return (codes @ shared.mT).float().logsumexp(dim=-1)
+    return widened(codes @ shared.mT).logsumexp(dim=-1)

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from isd_pipeline.shapes import Bool, Int
-from isd_pipeline.text.documents import Documents
+from isd_pipeline.training.transfer import send
+
+if TYPE_CHECKING:
+    from isd_pipeline.text.documents import Documents
 
 CUTS = ("head", "random")
 BATCHES_IN_A_POOL = 50
@@ -41,9 +45,7 @@ class Batch:
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch, its tokens on another device: copied while a GPU computes."""
-        if torch.device(device).type == "cpu":
-            return self
-        return replace(self, tokens=self.tokens.pin_memory().to(device, non_blocking=True))
+        return replace(self, tokens=send(self.tokens, torch.device(device)))
 
 
 class Batches:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from isd_pipeline.models.isd import all_slots
 from isd_pipeline.shapes import Int
+from isd_pipeline.training.transfer import send
 
 OFFICIAL_SLOTS = 40  # the authors' completion always has this many
 
@@ -32,7 +33,7 @@ class Completion(NamedTuple):
 
     def to(self, device: torch.device) -> Completion:
         """Move it, without waiting."""
-        return Completion(*(part.to(device, non_blocking=True) for part in self))
+        return Completion(*(send(part, device) for part in self))
 
 
 def missing_code(gold: Int[Tensor, "B G"], n_codes: int) -> Completion:

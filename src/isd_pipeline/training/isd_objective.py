@@ -33,6 +33,7 @@ from isd_pipeline.training.objectives import (
     cross_entropy,
     mean_where,
 )
+from isd_pipeline.training.transfer import HostCopy, send
 
 
 @dataclass(frozen=True)
@@ -156,10 +157,9 @@ class ISDObjective:
         A note without a gold code counts for the prediction alone.
         """
         self._refuse(model)
-        device = model.codes.device
-        host_gold = batch.gold.cpu()
-        tokens, is_token = batch.tokens.to(device), batch.is_token.to(device)
-        gold = host_gold.to(device, non_blocking=True)
+        device, host_gold = model.codes.device, batch.gold
+        tokens, gold = send(batch.tokens, device), send(host_gold, device)
+        is_token = tokens != 0
         if self._wanted <= {"prediction"}:
             return {"prediction": self._predicted(model(tokens, is_token).heads, gold)}
 
@@ -169,7 +169,8 @@ class ISDObjective:
         found, _ = model.attend(hidden, is_token)
         groups = [found, *(F.embedding(task.codes, table) for task in tasks.values())]
         masks = [all_slots(found), *(task.is_slot for task in tasks.values())]
-        shared, *slots = model.interact(groups, masks, hidden, is_token)
+        asked = [None, *(task.asked for task in tasks.values())]
+        shared, *answers = model.interact(groups, masks, hidden, is_token, asked)
 
         losses, distillation = {}, None
         if self._wanted & {"teacher", "distillation"}:
@@ -181,9 +182,9 @@ class ISDObjective:
                 losses["teacher"] = self._predicted(heads, gold, teacher.counts)
         if "prediction" in self._wanted:
             losses["prediction"] = self._predicted(model.score(shared), gold)
-        for (name, task), decoded in zip(tasks.items(), slots, strict=True):
-            asked = decoded[torch.arange(len(decoded), device=device), task.asked]
-            losses[name] = cross_entropy(model.complete(asked, table), task.answer, task.counts)
+        for (name, task), answer in zip(tasks.items(), answers, strict=True):
+            logits = model.complete(answer[:, 0], table)
+            losses[name] = cross_entropy(logits, task.answer, task.counts)
         if distillation is not None:
             losses["distillation"] = distillation.loss()
         return {name: losses[name] for name in self.weights if name in losses}
@@ -210,9 +211,7 @@ class ISDObjective:
         Each description is encoded alone, each distinct one once; a note's codes come in any
         order, for nothing behind the encoder has a notion of place.
         """
-        text = TeacherText(
-            *(part.to(device, non_blocking=True) for part in teacher_text(gold, self.descriptions))
-        )
+        text = TeacherText(*(send(p, device) for p in teacher_text(gold, self.descriptions)))
         if self.config.teacher_input == "joined":
             joined = text.tokens.flatten()[text.place].masked_fill(~text.is_token, 0)
             hidden = model.read(joined, text.is_token)
@@ -255,7 +254,7 @@ class Distillation:
         self.config = config
         self.counts = taught.counts[:first]
         self.cosines = cosine(student[:first], teacher[:first])
-        self.copied = _HostCopy(self.cosines) if config.match == "hungarian" else None
+        self.copied = HostCopy(self.cosines) if config.match == "hungarian" else None
 
     def loss(self) -> Float[Tensor, ""]:
         """Mean over the notes that count."""
@@ -263,7 +262,7 @@ class Distillation:
             matched = self.cosines.diagonal(dim1=1, dim2=2)
         else:
             partner = torch.from_numpy(assign(self.copied.wait(), self.config.quantised))
-            partner = partner.to(self.cosines.device, non_blocking=True)
+            partner = send(partner, self.cosines.device)
             matched = self.cosines.gather(2, partner[..., None])[..., 0]
         summed = self.config.distillation_reduction == "sum"
         agreement = matched.sum(dim=1) if summed else matched.mean(dim=1)
@@ -279,21 +278,3 @@ def assign(cosines: np.ndarray, quantised: bool = False) -> np.ndarray:
     if quantised:
         cosines = np.trunc(100 * cosines)
     return np.stack([linear_sum_assignment(note, maximize=True)[1] for note in cosines])
-
-
-class _HostCopy:
-    """A copy of a tensor on the host, begun at once and waited for later."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        on_gpu = tensor.is_cuda
-        self.values = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=on_gpu)
-        self.values.copy_(tensor.detach(), non_blocking=on_gpu)
-        self.done = torch.cuda.Event() if on_gpu else None
-        if self.done is not None:
-            self.done.record()
-
-    def wait(self) -> np.ndarray:
-        """Give the values, once they are there."""
-        if self.done is not None:
-            self.done.synchronize()
-        return self.values.numpy()

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from isd_pipeline.training.batches import CUTS, Batch
+from isd_pipeline.training.transfer import HostCopy
 
 Objective = Callable[[nn.Module, Batch], dict[str, Tensor]]
 Figures = dict[str, float]
@@ -130,7 +131,7 @@ def train(
         model: on the device where it is to be trained.
         batches_of: the batches of an epoch, counted from 1.
         objective: the loss terms of a batch, each unweighted.
-        optimizer: of the model's parameters; its rate is set at every step.
+        optimizer: of the model's parameters, a fused one; its rate is set at every step.
         config: how to train.
         weights: of each loss term in the sum, Eq. 15.
         validate: figures of the model; `config.metric`, the higher the better, is among them.
@@ -141,7 +142,10 @@ def train(
 
     Raises:
         FloatingPointError: a loss or gradient is not finite; the step was not made.
+        ValueError: the optimizer is not a fused one, and would make such a step.
     """
+    if not optimizer.defaults.get("fused"):
+        raise ValueError("optimizer: only one made with fused=True leaves out an unsound step")
     epoch, best, history = _start(model, optimizer, resume)
     while epoch < config.max_epochs and _is_patient(epoch, best, config):
         epoch += 1
@@ -171,32 +175,52 @@ def train_epoch(
 ) -> Figures:
     """One pass over the batches; the mean of every loss term, of their weighted sum, of the norm.
 
-    Whether the step is sound is asked once a step, of the loss and the gradient together, before
-    the update. On a GPU this waits for the backward pass: the price of never writing a NaN into
-    the weights. All other figures stay on the device until the epoch's end.
+    Figures stay on the device until the epoch's end. The host hears a step late that one was not
+    sound, and so was not made, and then raises: a GPU never waits for the question.
     """
-    device = next(model.parameters()).device
     sums: dict[str, Tensor] = {}
-    rate = 0.0
+    rate, before = 0.0, None
     model.train()
     for number, batch in enumerate(batches, start=1):
         rate = learning_rate(config, epoch - 1 + (number - 1) / len(batches), 1 / len(batches))
         _set_rate(optimizer, rate)
-        optimizer.zero_grad()
         with _explained(batch, epoch, number):
-            with autocast(device, config.precision):
-                losses = objective(model, batch.to(device))
-            losses = {**losses, "loss": weighted(losses, weights)}  # Eq. 15
-            losses["loss"].backward()
-        norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-        if not (losses["loss"] + norm).isfinite():
-            _refuse_step(epoch, number, losses, norm)
-        optimizer.step()
-        for name, value in {**losses, "gradient_norm": norm}.items():
-            sums[name] = sums.get(name, 0.0) + value.detach().double()
+            figures, is_unsound = train_step(model, batch, objective, optimizer, config, weights)
+        _refuse_unsound(before)
+        before = (f"epoch {epoch}, batch {number}", figures, HostCopy(is_unsound))
+        for name, value in figures.items():
+            sums[name] = sums.get(name, 0.0) + value.double()
+    _refuse_unsound(before)
     if not sums:
         raise ValueError("there is no training document: no batch to train on")
     return {name: value.item() / number for name, value in sums.items()} | {"learning_rate": rate}
+
+
+def train_step(
+    model: nn.Module,
+    batch: Batch,
+    objective: Objective,
+    optimizer: torch.optim.Optimizer,
+    config: TrainingConfig,
+    weights: Mapping[str, float | int],
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Make one step, unless its loss or gradient is not finite, which the optimizer finds out.
+
+    Gives the loss terms, their weighted sum `loss` and the `gradient_norm`, and whether the step
+    was left out, all on the device. The step itself reads nothing back from there.
+    """
+    device = next(model.parameters()).device
+    optimizer.zero_grad()
+    with autocast(device, config.precision):
+        losses = objective(model, batch.to(device))
+    losses = {**losses, "loss": weighted(losses, weights)}  # Eq. 15
+    losses["loss"].backward()
+    norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+    is_unsound = ~(losses["loss"].detach() + norm).isfinite()
+    optimizer.found_inf = is_unsound.float()  # type: ignore[attr-defined]
+    optimizer.step()
+    figures = {**losses, "gradient_norm": norm}
+    return {name: value.detach() for name, value in figures.items()}, is_unsound
 
 
 def learning_rate(config: TrainingConfig, done: float, step: float) -> float:
@@ -222,7 +246,7 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Opti
         lr=config.learning_rate,
         eps=config.epsilon,
         weight_decay=config.weight_decay,
-        fused=parameters[0].device.type == "cuda",
+        fused=True,
     )
 
 
@@ -277,11 +301,15 @@ def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-def _refuse_step(epoch: int, number: int, losses: Mapping[str, Tensor], norm: Tensor) -> None:
-    terms = ", ".join(f"{name} {value.item():.6g}" for name, value in losses.items())
+def _refuse_unsound(step: tuple[str, Mapping[str, Tensor], HostCopy] | None) -> None:
+    """Tell of a step that was not made: which, and its figures."""
+    if step is None or not step[2].wait():
+        return
+    which, figures, _ = step
+    terms = ", ".join(f"{n.replace('_', ' ')} {value.item():.6g}" for n, value in figures.items())
     raise FloatingPointError(
-        f"epoch {epoch}, batch {number}: {terms}, gradient norm {norm.item():.6g}: not finite, "
-        "so the step was not made; a lower learning_rate or precision fp32 may help"
+        f"{which}: {terms}: not finite, so the step was not made; a lower learning_rate or "
+        "precision fp32 may help"
     )
 
 

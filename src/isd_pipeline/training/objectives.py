@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from isd_pipeline.models.kernels import widened
 from isd_pipeline.shapes import Bool, Float, Int
 
 
@@ -31,7 +32,7 @@ def binary_cross_entropy(
         reduction: "mean" over notes and codes, or "sum" over codes and mean over notes.
         counts: False leaves a note out.
     """
-    logits = logits.float()
+    logits = widened(logits)
     of_gold = logits.gather(1, gold.clamp(min=0)).masked_fill(gold < 0, 0.0)
     of_note = F.softplus(logits).sum(dim=1) - of_gold.sum(dim=1)
     loss = of_note.mean() if counts is None else mean_where(of_note, counts)
@@ -42,13 +43,13 @@ def cross_entropy(
     logits: Float[Tensor, "B L"], target: Int[Tensor, " B"], counts: Bool[Tensor, " B"]
 ) -> Float[Tensor, ""]:
     """Mean of -log softmax at the target, over the notes that count; 0 if none does."""
-    return mean_where(F.cross_entropy(logits.float(), target, reduction="none"), counts)
+    return mean_where(F.cross_entropy(widened(logits), target, reduction="none"), counts)
 
 
 def cosine(left: Float[Tensor, "B Q D"], right: Float[Tensor, "B P D"]) -> Float[Tensor, "B Q P"]:
     """Cosine of every pair of rows of the same note, by one matrix product."""
     with torch.autocast(left.device.type, enabled=False):
-        return F.normalize(left.float(), dim=-1) @ F.normalize(right.float(), dim=-1).mT
+        return F.normalize(widened(left), dim=-1) @ F.normalize(widened(right), dim=-1).mT
 
 
 def mean_where(values: Float[Tensor, " B"], counts: Bool[Tensor, " B"]) -> Float[Tensor, ""]:
