@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from isd_pipeline.text.documents import Documents
     from isd_pipeline.text.vocabulary import Vocabulary
 
+DEVICES = {0.0: "CPU", 1.0: "GPU"}
 SHOWN_VERSIONS = ("isd-pipeline", "torch", "gensim", "scikit-learn", "numpy", "pandas")
 
 
@@ -120,6 +121,7 @@ def _result(
         by_frequency=run.by_frequency,
         per_code=code_tables.get((run.experiment, run.seed)),
         minutes=run.training.get("minutes"),
+        device=DEVICES.get(run.training.get("on_gpu"), ""),
         floor=run.experiment in FLOORS,
     )
 

@@ -79,7 +79,8 @@ def train_model(
     start = make_start(
         documents, code_index, vocabulary, word_vectors, code_word_vectors, code_vectors
     )
-    model = plan.system.make_model(plan.model, start).to(choose_device(parameters["device"]))
+    device = choose_device(parameters["device"])
+    model = plan.system.make_model(plan.model, start).to(device)
     identity = {
         "settings": {**plan.settings, "seed": seed},
         "fingerprints": fingerprints(documents, code_index, vocabulary),
@@ -90,6 +91,7 @@ def train_model(
         "best_epoch": trained.best.epoch,
         "best_dev_score": trained.best.score,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "on_gpu": float(device.type == "cuda"),
     }
     return Checkpoint(trained.best.weights, **identity), history_table(trained.history), figures
 
