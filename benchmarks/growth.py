@@ -83,13 +83,14 @@ def measure_all(options: argparse.Namespace) -> None:
             if size not in [point["size"] for point in points]:
                 point = {"size": size, **cost_apart(curve, size, options.shrink)}
                 points.append(point)
+                points.sort(key=lambda point: point["size"])
                 told = f"{size:7,} {point['seconds']:9.2f} CPU s {point['gb']:6.2f} GB"
                 print(f"{curve:8}{told}", flush=True)
                 write_json(options.to, found)
     for curve in CURVES:
         points = found["curves"][curve]
-        more, time, memory = (points[-1][of] / points[0][of] for of in ("size", "seconds", "gb"))
-        print(f"ratio: {more:.1f} x the {curve}, {time:.1f} x the time, {memory:.1f} x the memory")
+        more, cpu, memory = (points[-1][of] / points[0][of] for of in ("size", "seconds", "gb"))
+        print(f"ratio: {more:.1f} x the {curve}, {cpu:.1f} x the time, {memory:.1f} x the memory")
 
 
 def started(options: argparse.Namespace) -> dict[str, Any]:
@@ -111,11 +112,9 @@ def started(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def processor() -> str:
-    names = [
-        line.split(":")[1].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
+    listed = Path("/proc/cpuinfo")
+    lines = listed.read_text().splitlines() if listed.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
 
 
