@@ -3,8 +3,9 @@
     python benchmarks/metrics.py              # 3,372 documents x 8,921 codes, as MIMIC-III full
     python benchmarks/metrics.py 1000 2000    # any other size
 
-Against it stands the plain way: scikit-learn, code after code. Each runs in a process of its own,
-on one core; the metrics both give must agree. Prints seconds, peak memory and their ratio.
+Against it stands the plain way: every metric by its definition, code after code, document after
+document. Each runs in a process of its own, on one core; the metrics that both give must agree to
+1e-9. Prints CPU seconds, peak memory and their ratio.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 from scipy import sparse
 
-SAME = ("auc_macro", "auc_micro", "f1_micro", "f1_macro_per_code", "precision_macro_caml")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+SAME = ("auc_macro", "auc_micro", "f1_micro", "f1_macro_per_code", "precision_macro_caml", "p_at_8")
 
 
 def cohort(documents: int, codes: int) -> tuple[sparse.csr_matrix, np.ndarray]:
@@ -50,30 +53,47 @@ def ours(gold: sparse.csr_matrix, scores: np.ndarray) -> dict[str, float]:
 
 
 def plain(gold: sparse.csr_matrix, scores: np.ndarray) -> dict[str, float]:
-    """scikit-learn, a code at a time, on dense arrays: only the metrics in SAME."""
-    from sklearn.metrics import f1_score, precision_score, roc_auc_score
-
+    """By definition, a code or a document at a time, on dense arrays: only the metrics in SAME."""
     true, predicted = gold.toarray(), scores > 0
-    areas, f1, precision = [], [], []
-    for code in range(true.shape[1]):
-        if 0 < true[:, code].sum() < len(true):
-            areas.append(roc_auc_score(true[:, code], scores[:, code]))
-        f1.append(f1_score(true[:, code], predicted[:, code], zero_division=0))
-        precision.append(precision_score(true[:, code], predicted[:, code], zero_division=0))
+    columns = range(true.shape[1])
+    sets = np.array([of_sets(true[:, code], predicted[:, code]) for code in columns])
+    areas = [area(true[:, code], scores[:, code]) for code in columns if two_kinds(true[:, code])]
+    best = [np.argsort(-row, kind="stable")[:8] for row in scores]
+    found = [row[codes].mean() for row, codes in zip(true, best, strict=True)]
     return {
         "auc_macro": float(np.mean(areas)),
-        "auc_micro": float(roc_auc_score(true.ravel(), scores.ravel())),
-        "f1_micro": float(f1_score(true.ravel(), predicted.ravel(), zero_division=0)),
-        "f1_macro_per_code": float(np.mean(f1)),
-        "precision_macro_caml": float(np.mean(precision)),
+        "auc_micro": area(true.ravel(), scores.ravel()),
+        "f1_micro": of_sets(true, predicted)[1],
+        "f1_macro_per_code": float(sets[:, 1].mean()),
+        "precision_macro_caml": float(sets[:, 0].mean()),
+        "p_at_8": float(np.mean(found)),
     }
+
+
+def area(true: np.ndarray, scores: np.ndarray) -> float:
+    """Area under the ROC curve from the ranks of the true cells (Mann-Whitney); ties halve."""
+    from scipy.stats import rankdata
+
+    positives, ranks = int(true.sum()), rankdata(scores)
+    above = ranks[true].sum() - positives * (positives + 1) / 2
+    return float(above / (positives * (true.size - positives)))
+
+
+def of_sets(true: np.ndarray, predicted: np.ndarray) -> tuple[float, float]:
+    """Precision and F1 of some cells, 0 where there is nothing to divide by."""
+    tp, n_true, n_predicted = (int(cells.sum()) for cells in (true & predicted, true, predicted))
+    return tp / max(n_predicted, 1), 2 * tp / max(n_true + n_predicted, 1)
+
+
+def two_kinds(true: np.ndarray) -> bool:
+    return 0 < true.sum() < len(true)
 
 
 def measure(way: str, documents: int, codes: int) -> None:
     gold, scores = cohort(documents, codes)
-    before, start = _peak_gb(), time.perf_counter()
+    before, start = _peak_gb(), time.process_time()
     metrics = {"ours": ours, "plain": plain}[way](gold, scores)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     print(json.dumps({"seconds": seconds, "before": before, "peak": _peak_gb(), **metrics}))
 
 
@@ -89,10 +109,10 @@ def main(documents: int = 3372, codes: int = 8921) -> None:
     for name in SAME:
         np.testing.assert_allclose(found["ours"][name], found["plain"][name], rtol=1e-9)
     print(f"{documents:,} documents x {codes:,} codes; {len(SAME)} metrics compared, all equal")
-    for way, label in (("ours", "all_metrics"), ("plain", "scikit-learn by code")):
+    for way, label in (("ours", "all_metrics"), ("plain", "by definition")):
         numbers = found[way]
         print(
-            f"{label:>21}: {numbers['seconds']:7.2f} s, peak {numbers['peak']:.2f} GB "
+            f"{label:>13}: {numbers['seconds']:7.2f} CPU s, peak {numbers['peak']:.2f} GB "
             f"({numbers['before']:.2f} GB before: the scores, the libraries)"
         )
     print(f"ratio: {found['plain']['seconds'] / found['ours']['seconds']:.1f} x the speed")

@@ -24,6 +24,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
 from isd_pipeline.data.cohorts import make_cohort
 from isd_pipeline.data.mimic3 import extract
 from isd_pipeline.data.splits import splits_by_patient, splits_from_lists

@@ -25,6 +25,8 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
 from isd_pipeline.data.synthetic import HospitalSettings, write_hospital
 
 FORMAL = (  # says nothing of the code

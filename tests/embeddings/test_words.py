@@ -64,6 +64,17 @@ def test_one_note_is_one_sentence_and_only_chosen_documents_are_read():
         assert [s for s in sentences if s] == [["x", "y"], ["z"], ["w"]]
 
 
+def test_tokens_kept_as_numbers_of_a_dictionary_read_the_same():
+    notes = tokenized({"a": [["x", "y"], ["x"]], "b": [["no"]], "c": [[], ["x"]]})
+    encoded = pa.ListArray.from_arrays(
+        [0, 3, 4, 5], pa.array(["x", "y", "x", "no", "x"]).dictionary_encode()
+    )
+    table = notes.read()
+    table = table.set_column(table.schema.get_field_index("tokens"), "tokens", encoded)
+    chosen = frozenset({"a", "c"})
+    assert list(Sentences(stream_table(table, rows=2), chosen)) == list(Sentences(notes, chosen))
+
+
 def test_a_note_longer_than_gensim_reads_is_parted_not_cut():
     note = [f"w{i}" for i in range(2 * LONGEST_SENTENCE + 5)]
     sentences = list(Sentences(tokenized({"a": [note]}), frozenset({"a"})))
