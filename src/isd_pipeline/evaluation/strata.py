@@ -3,8 +3,8 @@
 Axes: D documents, L codes.
 
 The paper's claim is the long tail, and micro F1 hardly sees it: most occurrences are of few codes.
-Every table is a list of dicts, one a group. Where nothing could have been predicted rightly (no
-code of the group is in the split, no document in the group) an F1 is None and not 0.
+Every table is a list of dicts, one a group. Where nothing could have been predicted rightly, since
+the group has no true code, a metric is None and not 0.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from isd_pipeline.data import icd
-from isd_pipeline.evaluation.cells import Gold
+from isd_pipeline.evaluation.cells import Gold, checked
 from isd_pipeline.evaluation.metrics import (
     CodeCounts,
     f1_per_code,
@@ -27,8 +27,7 @@ from isd_pipeline.evaluation.metrics import (
 )
 from isd_pipeline.shapes import Bool, Float, Int
 
-# Name, fewest, most.
-Bounds = tuple[tuple[str, int, float], ...]
+Bounds = tuple[tuple[str, int, float], ...]  # name, fewest, most
 
 # Documents of the training split that have the code.
 FREQUENCIES: Bounds = (
@@ -39,7 +38,6 @@ FREQUENCIES: Bounds = (
     ("1-10", 1, 10),
     ("unseen", 0, 0),
 )
-
 
 # Words of the document, before truncation.
 LENGTHS: Bounds = (
@@ -60,6 +58,16 @@ CODES_OF_DOCUMENT: Bounds = (
     ("20+", 20, np.inf),
 )
 
+OF_DOCUMENTS = (
+    "codes_present",
+    "gold_per_document",
+    "predicted_per_document",
+    "precision_micro",
+    "recall_micro",
+    "f1_micro",
+    "f1_macro_per_code_present",
+)
+
 
 def by_frequency(
     counts: CodeCounts, train_frequency: Int[np.ndarray, " L"]
@@ -72,30 +80,33 @@ def by_frequency(
 def by_system(counts: CodeCounts, systems: Sequence[icd.System]) -> list[dict[str, Any]]:
     """`within_codes` of the diagnoses and of the procedures; `systems` is a `CodeIndex`'s."""
     _check_same_length(counts, systems, "code systems")
-    groups = {system: np.array(systems) == system for system in (icd.DIAGNOSIS, icd.PROCEDURE)}
-    return within_codes(counts, groups)
+    both: tuple[str, ...] = (icd.DIAGNOSIS, icd.PROCEDURE)
+    return within_codes(counts, {system: np.array(systems) == system for system in both})
 
 
-def by_chapter(counts: CodeCounts, chapters: Sequence[str]) -> list[dict[str, Any]]:
-    """`within_codes` by ICD chapter, in the order of their first code; see `chapters_of`."""
-    _check_same_length(counts, chapters, "chapters")
-    return within_codes(counts, {name: np.array(chapters) == name for name in dict.fromkeys(chapters)})
+def by_chapter(
+    counts: CodeCounts,
+    codes: Sequence[str],
+    systems: Sequence[icd.System],
+    revision: Literal["icd9", "icd10"],
+) -> list[dict[str, Any]]:
+    """`within_codes` by ICD chapter: those of diagnoses, then those of procedures.
 
-
-def chapters_of(
-    codes: Sequence[str], systems: Sequence[icd.System], revision: Literal["icd9", "icd10"]
-) -> list[str]:
-    """The chapter of each code, "unknown" where its shape is not of this revision.
-
-    ICD-10-PCS has no chapters, and its codes are one group. In the label space `caml` procedures
-    have lost their leading zeros, and some are counted in the chapter of the number that is left.
+    Codes and systems are a `CodeIndex`'s. A code that has not the shape of this revision is in
+    "unknown". ICD-10-PCS has no chapters, and its codes are one group. In the label space `caml`
+    procedures have lost their leading zeros: some are counted in the chapter of what is left.
     """
+    _check_same_length(counts, codes, "code names")
+    chapters = np.array([_chapter(*pair, revision) for pair in zip(codes, systems, strict=True)])
+    diagnoses_first = np.argsort(np.array(systems), kind="stable")
+    names = dict.fromkeys(chapters[diagnoses_first].tolist())
+    return within_codes(counts, {name: chapters == name for name in names})
+
+
+def _chapter(code: str, system: icd.System, revision: Literal["icd9", "icd10"]) -> str:
     if revision == "icd9":
-        return [icd.icd9_chapter(*pair) for pair in zip(codes, systems, strict=True)]
-    return [
-        "ICD-10-PCS" if system == icd.PROCEDURE else icd.icd10_chapter(code)
-        for code, system in zip(codes, systems, strict=True)
-    ]
+        return icd.icd9_chapter(code, system)
+    return "ICD-10-PCS" if system == icd.PROCEDURE else icd.icd10_chapter(code)
 
 
 def within_codes(
@@ -141,6 +152,7 @@ def by_number_of_codes(
     gold: Gold, scores: Float[np.ndarray, "D L"], *, threshold: float = 0.0, k: int = 8
 ) -> list[dict[str, Any]]:
     """`within_documents` by how many codes the document truly has."""
+    gold = checked(gold, scores)
     groups = _bounded(np.diff(gold.indptr), CODES_OF_DOCUMENT)
     return within_documents(gold, scores, groups, threshold=threshold, k=k)
 
@@ -165,17 +177,6 @@ def within_documents(
         }
         for name, rows in groups.items()
     ]
-
-
-OF_DOCUMENTS = (
-    "codes_present",
-    "gold_per_document",
-    "predicted_per_document",
-    "precision_micro",
-    "recall_micro",
-    "f1_micro",
-    "f1_macro_per_code_present",
-)
 
 
 def _of_documents(gold: Gold, scores: np.ndarray, threshold: float, k: int) -> dict[str, Any]:
