@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn import metrics as sk
 
-from isd_pipeline.evaluation import metrics
+from isd_pipeline.evaluation import cells, metrics
 from isd_pipeline.evaluation.metrics import all_metrics, gold_ranks, per_code, per_code_auc
 
 
@@ -257,7 +257,8 @@ def test_the_order_of_codes_changes_nothing_where_scores_do_not_tie(case):
 def test_the_size_of_the_blocks_changes_nothing(monkeypatch):
     gold, scores = drawn((50, 30, 7, 0.1))
     whole = all_metrics(gold, scores)
-    monkeypatch.setattr(metrics, "_CELLS", 64)
+    monkeypatch.setattr(cells, "BLOCK", 64)
+    monkeypatch.setattr(metrics, "BLOCK", 64)
     assert all_metrics(gold, scores) == whole
 
 

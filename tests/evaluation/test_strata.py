@@ -1,13 +1,27 @@
-"""Metrics by training frequency: every code in one stratum, every number countable by hand."""
+"""Metrics within groups: every code and document in one stratum, every number countable by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
-from isd_pipeline.evaluation.metrics import CodeCounts
-from isd_pipeline.evaluation.strata import by_frequency, code_table, compare_codes
+from isd_pipeline.evaluation.metrics import CodeCounts, all_metrics, per_code
+from isd_pipeline.evaluation.strata import (
+    CODES_OF_DOCUMENT,
+    FREQUENCIES,
+    LENGTHS,
+    by_chapter,
+    by_frequency,
+    by_length,
+    by_number_of_codes,
+    by_system,
+    code_table,
+    compare_codes,
+    within_codes,
+    within_documents,
+)
 
 FREQUENCY = np.array([501, 500, 101, 100, 51, 50, 11, 10, 1, 0])
 
@@ -20,6 +34,12 @@ def table(f1: list[float], gold: list[int]) -> pd.DataFrame:
     return pd.DataFrame(
         {"code": ["a", "b", "c"], "title": ["A", "B", "C"], "train": 1, "gold": gold, "f1": f1}
     )
+
+
+def split() -> tuple[sparse.csr_matrix, np.ndarray]:
+    random = np.random.default_rng(2)
+    gold = random.random((8, 6)) < 0.4
+    return sparse.csr_matrix(gold), (random.normal(size=gold.shape) + gold).astype(np.float32)
 
 
 def test_every_code_is_in_the_stratum_of_its_training_frequency():
@@ -58,6 +78,96 @@ def test_a_stratum_without_a_true_code_has_no_f1():
 def test_counts_and_frequencies_of_different_cohorts_are_refused():
     with pytest.raises(ValueError, match="3 codes, but training frequencies of 10"):
         by_frequency(counts([0] * 3, [0] * 3, [0] * 3), FREQUENCY)
+
+
+@pytest.mark.parametrize("bounds", [FREQUENCIES, LENGTHS, CODES_OF_DOCUMENT])
+def test_every_number_is_in_one_stratum(bounds):
+    for number in [*range(4100), 10**6]:
+        assert sum(fewest <= number <= most for _, fewest, most in bounds) == 1
+
+
+def test_codes_are_in_the_chapter_of_their_revision_and_diagnoses_come_first():
+    codes = ["00.66", "038.9", "401.9", "428.0", "E878.8", "V30.01", "x"]
+    systems = ["procedure", *["diagnosis"] * 6]
+    rows = by_chapter(counts([1] * 7, [1] * 7, [1] * 7), codes, systems, "icd9")
+    assert [(row["stratum"], row["codes"]) for row in rows] == [
+        ("001-139 infectious", 1),
+        ("390-459 circulatory", 2),
+        ("E000-E999 external causes", 1),
+        ("V01-V91 supplementary", 1),
+        ("unknown", 1),
+        ("00 procedures not elsewhere classified", 1),
+    ]
+
+
+def test_e_codes_and_v_codes_of_icd_10_are_no_longer_supplements():
+    codes, systems = ["0016070", "E11.9", "V43.52XA"], ["procedure", "diagnosis", "diagnosis"]
+    rows = by_chapter(counts([1] * 3, [1] * 3, [1] * 3), codes, systems, "icd10")
+    assert [row["stratum"] for row in rows] == [
+        "E00-E89 endocrine",
+        "V00-Y99 external causes",
+        "ICD-10-PCS",
+    ]
+
+
+def test_diagnoses_and_procedures_by_hand():
+    systems = ["diagnosis", "procedure", "procedure"]
+    rows = by_system(counts([2, 1, 0], [2, 2, 0], [4, 1, 3]), systems)
+    assert [(row["stratum"], row["codes"], row["gold"]) for row in rows] == [
+        ("diagnosis", 1, 4),
+        ("procedure", 2, 4),
+    ]
+    assert [row["f1_micro"] for row in rows] == [2 * 2 / (2 + 4), 2 * 1 / (2 + 4)]
+
+
+def test_all_codes_in_one_group_have_the_metrics_of_the_whole():
+    gold, scores = split()
+    [row] = within_codes(per_code(gold, scores), {"all": np.ones(6, dtype=bool)})
+    whole = all_metrics(gold, scores)
+    for name in ("f1_micro", "f1_macro_caml_present", "f1_macro_per_code_present"):
+        assert row[name] == whole[name]
+
+
+def test_a_group_of_documents_is_measured_as_if_there_were_no_others():
+    gold, scores = split()
+    lengths = np.array([10, 499, 500, 999, 1500, 3999, 4000, 9000])
+    rows = by_length(gold, scores, lengths, threshold=0.3, k=2)
+    assert [(row["stratum"], row["documents"]) for row in rows] == [
+        ("<500", 2),
+        ("500-999", 2),
+        ("1,000-1,999", 1),
+        ("2,000-3,999", 1),
+        ("4,000+", 2),
+    ]
+    alone = all_metrics(gold[2:4], scores[2:4], threshold=0.3, ks=(2,))
+    for name in ("f1_micro", "f1_macro_per_code_present", "p_at_2", "predicted_per_document"):
+        assert rows[1][name] == alone[name], name
+
+
+def test_documents_by_their_number_of_codes_by_hand():
+    """One document without a code, one with 1 of which nothing is found, one with 5, all found."""
+    gold = np.zeros((3, 6), dtype=bool)
+    gold[1, 0], gold[2, :5] = True, True
+    scores = np.where(gold, 1.0, -1.0)
+    scores[1] = [-1, 1, -1, -1, -1, -1]
+    rows = {row["stratum"]: row for row in by_number_of_codes(sparse.csr_matrix(gold), scores, k=5)}
+    assert [row["documents"] for row in rows.values()] == [1, 1, 1, 0, 0, 0]
+    assert (rows["1-4"]["f1_micro"], rows["5-9"]["f1_micro"]) == (0, 1)
+    assert (rows["1-4"]["p_at_5"], rows["5-9"]["p_at_5"]) == (1 / 5, 1)
+    assert rows["none"]["f1_micro"] is rows["20+"]["p_at_5"] is None
+
+
+def test_groups_of_documents_may_be_of_any_kind():
+    gold, scores = split()
+    rows = within_documents(gold, scores, {"odd": np.arange(8) % 2 == 1}, k=1)
+    assert rows[0]["f1_micro"] == all_metrics(gold[1::2], scores[1::2])["f1_micro"]
+
+
+def test_systems_and_chapters_of_another_cohort_are_refused():
+    with pytest.raises(ValueError, match="3 codes, but code systems of 1"):
+        by_system(counts([0] * 3, [0] * 3, [0] * 3), ["diagnosis"])
+    with pytest.raises(ValueError, match="3 codes, but code names of 1"):
+        by_chapter(counts([0] * 3, [0] * 3, [0] * 3), ["401.9"], ["diagnosis"], "icd9")
 
 
 def test_the_code_table_keeps_leading_zeros_and_order():

@@ -15,17 +15,13 @@ A metric that does not exist (the AUC of documents that all have the code) is le
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
 
+from isd_pipeline.evaluation.cells import BLOCK, Gold, blocks, cells_up_to, checked, rows_of
 from isd_pipeline.shapes import Float, Int
-
-Gold = sparse.csr_matrix | sparse.csr_array
-
-_CELLS = 1 << 22  # of a block: 16 MiB of float32
 
 
 class CodeCounts(NamedTuple):
@@ -83,14 +79,25 @@ def threshold_metrics(
       A document without a code of which none is predicted counts 1 in both.
     - predicted_per_document, gold_per_document: to see a collapse at a glance.
     """
-    gold = _checked(gold, scores)
-    hit = scores[_rows_of(gold), gold.indices] > threshold
+    gold = checked(gold, scores)
+    hit = scores[rows_of(gold), gold.indices] > threshold
     per_row, counts = _count(gold, scores, hit, threshold)
+    return {**of_counts(counts), **_means(_sets(*per_row))}
+
+
+def document_metrics(
+    gold: Gold,
+    scores: Float[np.ndarray, "D L"],
+    *,
+    threshold: float = 0.0,
+    ks: Sequence[int] = (5, 8, 15),
+) -> dict[str, Float[np.ndarray, " D"]]:
+    """Those of `all_metrics` that are means over documents, before the mean is taken."""
+    gold = checked(gold, scores)
+    hit = scores[rows_of(gold), gold.indices] > threshold
     return {
-        **_of_counts(counts),
-        **_of_documents(*per_row),
-        "predicted_per_document": float(per_row[1].mean()),
-        "gold_per_document": float(per_row[2].mean()),
+        **_sets(*_count(gold, scores, hit, threshold)[0]),
+        **_rankings(gold, scores, ks),
     }
 
 
@@ -100,8 +107,8 @@ def per_code(
     threshold: float = 0.0,
 ) -> CodeCounts:
     """Documents per code: rightly predicted, predicted, true; each int64 [L]."""
-    gold = _checked(gold, scores)
-    hit = scores[_rows_of(gold), gold.indices] > threshold
+    gold = checked(gold, scores)
+    hit = scores[rows_of(gold), gold.indices] > threshold
     return _count(gold, scores, hit, threshold)[1]
 
 
@@ -120,21 +127,27 @@ def ranking_metrics(
     A document without a code counts 0 in each. Edin et al. leave such documents out: to compare,
     leave them out of `gold` and `scores`.
     """
-    gold = _checked(gold, scores)
-    found, document = gold_ranks(gold, scores), _rows_of(gold)
+    return _means(_rankings(checked(gold, scores), scores, ks))
+
+
+def _rankings(gold: Gold, scores: np.ndarray, ks: Sequence[int]) -> dict[str, np.ndarray]:
+    found, document = gold_ranks(gold, scores), rows_of(gold)
     n_documents, n_codes = gold.shape
     true = np.diff(gold.indptr)
-    share_of_true = 1.0 / np.maximum(true, 1)[document]
+    at_least_one = np.maximum(true, 1)
     metrics = {}
     for k in ks:
-        in_top = found <= k
-        metrics[f"p_at_{k}"] = float(in_top.sum() / min(k, n_codes) / n_documents)
-        metrics[f"r_at_{k}"] = float(share_of_true[in_top].sum() / n_documents)
+        in_top = np.bincount(document[found <= k], minlength=n_documents)
+        metrics[f"p_at_{k}"] = in_top / min(k, n_codes)
+        metrics[f"r_at_{k}"] = in_top / at_least_one
     nth_true = np.arange(len(found)) - gold.indptr[document] + 1
-    metrics["map"] = float((nth_true / found * share_of_true).sum() / n_documents)
-    at_true = found <= true[document]
-    metrics["r_precision"] = float(share_of_true[at_true].sum() / n_documents)
-    return metrics
+    precisions = np.bincount(document, weights=nth_true / found, minlength=n_documents)
+    at_true = np.bincount(document[found <= true[document]], minlength=n_documents)
+    return {
+        **metrics,
+        "map": precisions / at_least_one,
+        "r_precision": at_true / at_least_one,
+    }
 
 
 def gold_ranks(gold: Gold, scores: Float[np.ndarray, "D L"]) -> Int[np.ndarray, " G"]:
@@ -142,9 +155,9 @@ def gold_ranks(gold: Gold, scores: Float[np.ndarray, "D L"]) -> Int[np.ndarray, 
 
     Documents one after the other, as in `gold.indptr`. Ties go to the lower index.
     """
-    gold = _checked(gold, scores)
+    gold = checked(gold, scores)
     ranks = np.empty(gold.nnz, dtype=np.int64)
-    for rows in _blocks(scores):
+    for rows in blocks(scores):
         ordered = np.sort(scores[rows], axis=1)
         for row in range(rows.start, rows.stop):
             mine = slice(gold.indptr[row], gold.indptr[row + 1])
@@ -169,14 +182,14 @@ def auc_metrics(gold: Gold, scores: Float[np.ndarray, "D L"]) -> dict[str, float
       auc_codes says how many. Left out if there is none.
     - auc_micro: over all D x L cells. Left out if they are all of one kind.
     """
-    gold = _checked(gold, scores)
+    gold = checked(gold, scores)
     areas = per_code_auc(gold, scores)
     defined = areas[~np.isnan(areas)]
     metrics = {"auc_codes": float(len(defined))}
     if len(defined):
         metrics["auc_macro"] = float(defined.mean())
     if 0 < gold.nnz < scores.size:
-        positives = np.sort(scores[_rows_of(gold), gold.indices])
+        positives = np.sort(scores[rows_of(gold), gold.indices])
         below, up_to = cells_up_to(scores, positives)
         metrics["auc_micro"] = _area(int(below.sum() + up_to.sum()), len(positives), scores.size)
     return metrics
@@ -184,12 +197,12 @@ def auc_metrics(gold: Gold, scores: Float[np.ndarray, "D L"]) -> dict[str, float
 
 def per_code_auc(gold: Gold, scores: Float[np.ndarray, "D L"]) -> Float[np.ndarray, " L"]:
     """The AUC of each code; NaN where no document or every document has it."""
-    by_code = _checked(gold, scores).tocsc()
+    by_code = checked(gold, scores).tocsc()
     n_documents, n_codes = by_code.shape
     true = np.diff(by_code.indptr)
     defined = np.flatnonzero((true > 0) & (true < n_documents))
     areas = np.full(n_codes, np.nan)
-    for codes in np.array_split(defined, max(1, len(defined) * n_documents // _CELLS + 1)):
+    for codes in np.array_split(defined, max(1, len(defined) * n_documents // BLOCK + 1)):
         columns = np.ascontiguousarray(scores[:, codes].T)
         ordered = np.sort(columns, axis=1)
         for column, ascending, code in zip(columns, ordered, codes, strict=True):
@@ -204,22 +217,6 @@ def _area(below_plus_up_to: int, positives: int, cells: int) -> float:
     """Mann-Whitney's U from midranks; a midrank is (cells below + cells up to + 1) / 2."""
     twice_u = below_plus_up_to - positives * positives
     return twice_u / (2 * positives * (cells - positives))
-
-
-def cells_up_to(
-    scores: Float[np.ndarray, "D L"], values: Float[np.ndarray, " V"]
-) -> tuple[Int[np.ndarray, " V"], Int[np.ndarray, " V"]]:
-    """How many cells of `scores` are below each value, and how many are not above it.
-
-    Counts add over blocks, so the cells are never sorted all at once. Ascending values are fastest.
-    """
-    below = np.zeros(len(values), dtype=np.int64)
-    up_to = np.zeros(len(values), dtype=np.int64)
-    for rows in _blocks(scores):
-        cells = np.sort(scores[rows], axis=None)
-        below += np.searchsorted(cells, values, side="left")
-        up_to += np.searchsorted(cells, values, side="right")
-    return below, up_to
 
 
 def micro(counts: CodeCounts) -> tuple[float, float, float]:
@@ -243,7 +240,8 @@ def f1_per_code(counts: CodeCounts) -> Float[np.ndarray, " L"]:
     return 2 * counts.tp / np.maximum(counts.predicted + counts.true, 1)
 
 
-def _of_counts(counts: CodeCounts) -> dict[str, float]:
+def of_counts(counts: CodeCounts) -> dict[str, float]:
+    """Those of `threshold_metrics` that pool documents: F1s, precisions, recalls, Jaccard."""
     present = counts.present
     precision, recall, f1 = micro(counts)
     macro_precision, macro_recall, macro_f1 = macro_caml(counts)
@@ -265,10 +263,18 @@ def _of_counts(counts: CodeCounts) -> dict[str, float]:
     }
 
 
-def _of_documents(tp: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> dict[str, float]:
+def _sets(tp: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> dict[str, np.ndarray]:
     union = predicted + true - tp
-    jaccard = np.where(union == 0, 1.0, tp / np.maximum(union, 1))
-    return {"jaccard_example": float(jaccard.mean()), "exact_match": float((union == tp).mean())}
+    return {
+        "jaccard_example": np.where(union == 0, 1.0, tp / np.maximum(union, 1)),
+        "exact_match": union == tp,
+        "predicted_per_document": predicted,
+        "gold_per_document": true,
+    }
+
+
+def _means(of_documents: dict[str, np.ndarray]) -> dict[str, float]:
+    return {name: float(values.mean()) for name, values in of_documents.items()}
 
 
 def _count(
@@ -278,48 +284,13 @@ def _count(
     n_documents, n_codes = gold.shape
     in_row = np.empty(n_documents, dtype=np.int64)
     in_column = np.zeros(n_codes, dtype=np.int64)
-    for rows in _blocks(scores):
+    for rows in blocks(scores):
         predicted = scores[rows] > threshold
         in_row[rows] = np.count_nonzero(predicted, axis=1)
         in_column += np.count_nonzero(predicted, axis=0)
-    per_row = np.bincount(_rows_of(gold)[hit], minlength=n_documents), in_row, np.diff(gold.indptr)
+    per_row = np.bincount(rows_of(gold)[hit], minlength=n_documents), in_row, np.diff(gold.indptr)
     right = np.bincount(gold.indices[hit], minlength=n_codes)
     return per_row, CodeCounts(right, in_column, np.bincount(gold.indices, minlength=n_codes))
-
-
-def _checked(gold: Gold, scores: np.ndarray) -> Gold:
-    """`gold` with its true cells alone, each once and in order; scores of its shape, no NaN."""
-    if gold.shape != scores.shape or not scores.size:
-        raise ValueError(
-            f"gold is {gold.shape} and scores are {scores.shape} (documents, codes): "
-            "they must be the same, and not empty"
-        )
-    for rows in _blocks(scores):
-        if np.isnan(scores[rows].min()):  # a minimum carries NaN, and needs no array of flags
-            row, code = np.argwhere(np.isnan(scores[rows]))[0]
-            raise ValueError(
-                f"scores, document {rows.start + row}, code {code}: not a number; "
-                "the model that gave it has diverged, and its scores have no metrics"
-            )
-    if gold.dtype == bool and gold.has_canonical_format and gold.data.all():
-        return gold
-    clean = gold.astype(bool, copy=True).tocsr()
-    clean.sum_duplicates()
-    clean.eliminate_zeros()
-    return clean
-
-
-def _rows_of(gold: Gold) -> np.ndarray:
-    """The document of each true cell."""
-    return np.repeat(np.arange(gold.shape[0]), np.diff(gold.indptr))
-
-
-def _blocks(scores: np.ndarray) -> Iterator[slice]:
-    """Slices of documents, each of about `_CELLS` cells."""
-    n_documents, n_codes = scores.shape
-    size = max(1, _CELLS // max(n_codes, 1))
-    for start in range(0, n_documents, size):
-        yield slice(start, min(start + size, n_documents))
 
 
 def _mean(values: np.ndarray) -> float:

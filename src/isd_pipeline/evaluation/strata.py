@@ -1,21 +1,36 @@
-"""Where a model is good: the metrics by how often a code occurs in training, and code by code.
+"""Where a model is good: the metrics within groups of codes, within groups of documents, by code.
+
+Axes: D documents, L codes.
 
 The paper's claim is the long tail, and micro F1 hardly sees it: most occurrences are of few codes.
+Every table is a list of dicts, one a group. Where nothing could have been predicted rightly, since
+the group has no true code, a metric is None and not 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from isd_pipeline.evaluation.metrics import CodeCounts, f1_per_code, macro_caml, micro
-from isd_pipeline.shapes import Int
+from isd_pipeline.data import icd
+from isd_pipeline.evaluation.cells import Gold, checked
+from isd_pipeline.evaluation.metrics import (
+    CodeCounts,
+    f1_per_code,
+    macro_caml,
+    micro,
+    ranking_metrics,
+    threshold_metrics,
+)
+from isd_pipeline.shapes import Bool, Float, Int
 
-# Documents of the training split that have the code: name, fewest, most.
-FREQUENCIES: tuple[tuple[str, int, float], ...] = (
+Bounds = tuple[tuple[str, int, float], ...]  # name, fewest, most
+
+# Documents of the training split that have the code.
+FREQUENCIES: Bounds = (
     (">500", 501, np.inf),
     ("101-500", 101, 500),
     ("51-100", 51, 100),
@@ -24,25 +39,86 @@ FREQUENCIES: tuple[tuple[str, int, float], ...] = (
     ("unseen", 0, 0),
 )
 
+# Words of the document, before truncation.
+LENGTHS: Bounds = (
+    ("<500", 0, 499),
+    ("500-999", 500, 999),
+    ("1,000-1,999", 1000, 1999),
+    ("2,000-3,999", 2000, 3999),
+    ("4,000+", 4000, np.inf),
+)
+
+# Codes that the document truly has.
+CODES_OF_DOCUMENT: Bounds = (
+    ("none", 0, 0),
+    ("1-4", 1, 4),
+    ("5-9", 5, 9),
+    ("10-14", 10, 14),
+    ("15-19", 15, 19),
+    ("20+", 20, np.inf),
+)
+
+OF_DOCUMENTS = (
+    "codes_present",
+    "gold_per_document",
+    "predicted_per_document",
+    "precision_micro",
+    "recall_micro",
+    "f1_micro",
+    "f1_macro_per_code_present",
+)
+
 
 def by_frequency(
     counts: CodeCounts, train_frequency: Int[np.ndarray, " L"]
 ) -> list[dict[str, Any]]:
-    """The metrics within each stratum of training frequency: one dict a stratum, frequent first.
+    """`within_codes` by how many documents of the training split have the code, frequent first."""
+    _check_same_length(counts, train_frequency, "training frequencies")
+    return within_codes(counts, _bounded(train_frequency, FREQUENCIES))
+
+
+def by_system(counts: CodeCounts, systems: Sequence[icd.System]) -> list[dict[str, Any]]:
+    """`within_codes` of the diagnoses and of the procedures; `systems` is a `CodeIndex`'s."""
+    _check_same_length(counts, systems, "code systems")
+    both: tuple[str, ...] = (icd.DIAGNOSIS, icd.PROCEDURE)
+    return within_codes(counts, {system: np.array(systems) == system for system in both})
+
+
+def by_chapter(
+    counts: CodeCounts,
+    codes: Sequence[str],
+    systems: Sequence[icd.System],
+    revision: Literal["icd9", "icd10"],
+) -> list[dict[str, Any]]:
+    """`within_codes` by ICD chapter: those of diagnoses, then those of procedures.
+
+    Codes and systems are a `CodeIndex`'s. A code that has not the shape of this revision is in
+    "unknown". ICD-10-PCS has no chapters, and its codes are one group. In the label space `caml`
+    procedures have lost their leading zeros: some are counted in the chapter of what is left.
+    """
+    _check_same_length(counts, codes, "code names")
+    chapters = np.array([_chapter(*pair, revision) for pair in zip(codes, systems, strict=True)])
+    diagnoses_first = np.argsort(np.array(systems), kind="stable")
+    names = dict.fromkeys(chapters[diagnoses_first].tolist())
+    return within_codes(counts, {name: chapters == name for name in names})
+
+
+def _chapter(code: str, system: icd.System, revision: Literal["icd9", "icd10"]) -> str:
+    if revision == "icd9":
+        return icd.icd9_chapter(code, system)
+    return "ICD-10-PCS" if system == icd.PROCEDURE else icd.icd10_chapter(code)
+
+
+def within_codes(
+    counts: CodeCounts, groups: Mapping[str, Bool[np.ndarray, " L"]]
+) -> list[dict[str, Any]]:
+    """The metrics within groups of codes, from the counts of `metrics.per_code`.
 
     stratum, codes, codes_present (with a positive in this split), gold (occurrences in it),
-    predicted; f1_micro over all the stratum's codes; f1_macro_caml_present and
-    f1_macro_per_code_present over those present. The three are None where no code is present:
-    no prediction could have been right. `counts` come from `metrics.per_code`.
+    predicted; f1_micro over all the group's codes; f1_macro_caml_present and
+    f1_macro_per_code_present over those present.
     """
-    _check_same_length(counts, train_frequency)
-    return [
-        {
-            "stratum": name,
-            **_within(counts.only((train_frequency >= fewest) & (train_frequency <= most))),
-        }
-        for name, fewest, most in FREQUENCIES
-    ]
+    return [{"stratum": name, **_within(counts.only(codes))} for name, codes in groups.items()]
 
 
 def _within(counts: CodeCounts) -> dict[str, Any]:
@@ -59,6 +135,63 @@ def _within(counts: CodeCounts) -> dict[str, Any]:
     }
 
 
+def by_length(
+    gold: Gold,
+    scores: Float[np.ndarray, "D L"],
+    lengths: Int[np.ndarray, " D"],
+    *,
+    threshold: float = 0.0,
+    k: int = 8,
+) -> list[dict[str, Any]]:
+    """`within_documents` by the words of the document, before truncation."""
+    groups = _bounded(lengths, LENGTHS)
+    return within_documents(gold, scores, groups, threshold=threshold, k=k)
+
+
+def by_number_of_codes(
+    gold: Gold, scores: Float[np.ndarray, "D L"], *, threshold: float = 0.0, k: int = 8
+) -> list[dict[str, Any]]:
+    """`within_documents` by how many codes the document truly has."""
+    gold = checked(gold, scores)
+    groups = _bounded(np.diff(gold.indptr), CODES_OF_DOCUMENT)
+    return within_documents(gold, scores, groups, threshold=threshold, k=k)
+
+
+def within_documents(
+    gold: Gold,
+    scores: Float[np.ndarray, "D L"],
+    groups: Mapping[str, Bool[np.ndarray, " D"]],
+    *,
+    threshold: float = 0.0,
+    k: int = 8,
+) -> list[dict[str, Any]]:
+    """The metrics within groups of documents, each as if there were no others.
+
+    stratum, documents; OF_DOCUMENTS and p_at_k by the names of `metrics.all_metrics`.
+    """
+    return [
+        {
+            "stratum": name,
+            "documents": int(rows.sum()),
+            **_of_documents(gold[rows], scores[rows], threshold, k),
+        }
+        for name, rows in groups.items()
+    ]
+
+
+def _of_documents(gold: Gold, scores: np.ndarray, threshold: float, k: int) -> dict[str, Any]:
+    names = (*OF_DOCUMENTS, f"p_at_{k}")
+    if not gold.nnz:
+        return dict.fromkeys(names)
+    found = threshold_metrics(gold, scores, threshold=threshold)
+    found |= ranking_metrics(gold, scores, ks=(k,))
+    return {name: found[name] for name in names}
+
+
+def _bounded(values: np.ndarray, bounds: Bounds) -> dict[str, np.ndarray]:
+    return {name: (values >= fewest) & (values <= most) for name, fewest, most in bounds}
+
+
 def code_table(
     codes: Sequence[str],
     titles: Sequence[str],
@@ -69,7 +202,7 @@ def code_table(
 
     code, title, train (documents in training), gold, predicted, tp, precision, recall, f1.
     """
-    _check_same_length(counts, train_frequency)
+    _check_same_length(counts, train_frequency, "training frequencies")
     return pd.DataFrame(
         {
             "code": pd.Series(codes, dtype="str"),
@@ -112,9 +245,9 @@ def _mean_f1(tables: Sequence[pd.DataFrame], like: pd.DataFrame) -> np.ndarray:
     return np.mean([table["f1"].to_numpy() for table in tables], axis=0)
 
 
-def _check_same_length(counts: CodeCounts, train_frequency: np.ndarray) -> None:
-    if len(counts.true) != len(train_frequency):
+def _check_same_length(counts: CodeCounts, values: Sequence[Any] | np.ndarray, what: str) -> None:
+    if len(counts.true) != len(values):
         raise ValueError(
-            f"counts of {len(counts.true)} codes, but training frequencies of "
-            f"{len(train_frequency)}: they are of different cohorts"
+            f"counts of {len(counts.true)} codes, but {what} of {len(values)}: "
+            "they are of different cohorts"
         )

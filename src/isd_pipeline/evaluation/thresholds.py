@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from isd_pipeline.evaluation.metrics import Gold, cells_up_to, threshold_metrics
+from isd_pipeline.evaluation.cells import Gold, cells_up_to
+from isd_pipeline.evaluation.metrics import threshold_metrics
 from isd_pipeline.shapes import Float
 
 

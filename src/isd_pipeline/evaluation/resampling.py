@@ -1,0 +1,135 @@
+"""How far a number would move: with other documents (bootstrap), with other seeds (Student's t).
+
+Axes: W draws, D documents.
+
+The bootstrap (Efron and Tibshirani, 1993) takes the documents for a sample of all there could be,
+independent of each other, and draws D of them with replacement, again and again. The weights of a
+trained model stay as they are: what another training would give is the seeds' affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import stdtrit
+
+from isd_pipeline.evaluation.weighted import Judged, Scored
+from isd_pipeline.shapes import Float, Int
+
+LEVEL = 0.95
+
+
+class Sampling(NamedTuple):
+    """How documents are drawn; where this is the same, draw n is of the same documents."""
+
+    documents: int
+    draws: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """The metrics of one run, or the means of several: of the documents, and of each draw of them.
+
+    observed: a value a metric.  draws: [W] a metric.
+    """
+
+    sampling: Sampling
+    observed: dict[str, float]
+    draws: dict[str, Float[np.ndarray, " W"]]
+
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Where each metric of as many other documents would lie, (low, high)."""
+        return {
+            name: recentred_interval(self.observed[name], draws)
+            for name, draws in self.draws.items()
+        }
+
+
+def bootstrap(run: Judged | Scored, *, draws: int = 1000, seed: int = 0) -> Bootstrap:
+    """Every metric the run has, over `draws` draws; one that its documents do not have is left out.
+
+    `Judged` runs have the F1s and rankings, `Scored` ones the AUCs.
+    """
+    sampling = Sampling(len(run), draws, seed)
+    drawn = bootstrap_weights(sampling)
+    as_they_are = np.ones((1, len(run)), dtype=drawn.dtype)
+    found = run.metrics(np.concatenate([as_they_are, drawn]))
+    found = {name: values for name, values in found.items() if not np.isnan(values[0])}
+    return Bootstrap(
+        sampling,
+        {name: float(values[0]) for name, values in found.items()},
+        {name: values[1:] for name, values in found.items()},
+    )
+
+
+def over_seeds(runs: Sequence[Bootstrap]) -> Bootstrap:
+    """The mean over runs, the documents of each draw being the same for all of them."""
+    refuse_other_draws(*runs)
+    names = [name for name in runs[0].observed if all(name in run.observed for run in runs)]
+    return Bootstrap(
+        runs[0].sampling,
+        {name: float(np.mean([run.observed[name] for run in runs])) for name in names},
+        {name: np.mean([run.draws[name] for run in runs], axis=0) for name in names},
+    )
+
+
+def bootstrap_weights(sampling: Sampling) -> Int[np.ndarray, "W D"]:
+    """How often each document is drawn, multinomial; more draws begin with the same ones."""
+    documents, random = sampling.documents, np.random.default_rng(sampling.seed)
+    weights = np.empty((sampling.draws, documents), dtype=np.int32)
+    for draw in weights:
+        draw[:] = np.bincount(random.integers(documents, size=documents), minlength=documents)
+    return weights
+
+
+def recentred_interval(observed: float, draws: Float[np.ndarray, " W"]) -> tuple[float, float]:
+    """The 95 % percentile interval, moved so that the draws' mean lies on the observed value.
+
+    A draw holds only about 63 % of the documents and so misses codes that one or two of them
+    have: macro averages over all codes fall in nearly every draw, and a plain percentile interval
+    lies below the value itself. What is taken off is that bias (Efron and Tibshirani, 1993, ch.
+    10); where there is none, as in micro F1 and P@k, nothing moves. Draws still vary less than new
+    documents would, which bring rare codes of their own. Of 300 documents and 600 codes the
+    interval of macro F1 over all codes held in 84 of 100 trials (a percentile interval in 2), of
+    codes present in 88, of macro AUC in 86, of the others in 94 to 96: `benchmarks/honesty.py`.
+    Draws in which the metric does not exist are passed over.
+    """
+    tail = (1 - LEVEL) / 2
+    low, high = np.nanquantile(draws, [tail, 1 - tail]) - np.nanmean(draws)
+    return observed + float(low), observed + float(high)
+
+
+def refuse_other_draws(*runs: Bootstrap) -> None:
+    """Runs can be set beside each other draw by draw only if the same documents were drawn."""
+    different = sorted({run.sampling for run in runs})
+    if len(different) > 1:
+        raise ValueError(
+            f"bootstraps of different draws: {different[0]}, {different[1]}; "
+            "draw them again with one seed, of one cohort's documents"
+        )
+
+
+class MeanInterval(NamedTuple):
+    """A mean over seeds; of one seed nothing more is known, and the rest is None."""
+
+    mean: float
+    sd: float | None
+    low: float | None
+    high: float | None
+
+
+def mean_interval(values: Sequence[float]) -> MeanInterval:
+    """Mean, standard deviation (n - 1) and Student's 95 % interval of the mean.
+
+    Assumes that the values of different seeds are independent and about normal.
+    """
+    mean, n = float(np.mean(values)), len(values)
+    if n == 1:
+        return MeanInterval(mean, None, None, None)
+    sd = float(np.std(values, ddof=1))
+    reach = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * sd / n**0.5
+    return MeanInterval(mean, sd, mean - reach, mean + reach)

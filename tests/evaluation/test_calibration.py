@@ -1,0 +1,102 @@
+"""Calibration errors and the temperature, against values by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from isd_pipeline.evaluation import cells
+from isd_pipeline.evaluation.calibration import (
+    calibration_metrics,
+    cross_entropy,
+    fit_temperature,
+    reliability,
+)
+
+
+def matrix(true: list[int], probabilities: list[float]) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """One code, a document a cell."""
+    p = np.array(probabilities)[:, None]
+    return sparse.csr_matrix(np.array(true)[:, None] == 1), np.log(p / (1 - p))
+
+
+def random_matrix(seed: int, sure: float = 1.0) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """Cells that are true as often as their probability says, then made `sure` times as sure."""
+    random = np.random.default_rng(seed)
+    scores = random.normal(-1, 2, size=(300, 40))
+    gold = random.random(scores.shape) < 1 / (1 + np.exp(-scores))
+    return sparse.csr_matrix(gold), (sure * scores).astype(np.float32)
+
+
+def test_the_error_by_hand():
+    """Three of four cells at 0.8 are true, and one of two at 0.1."""
+    gold, scores = matrix([1, 1, 1, 0, 1, 0], [0.8] * 4 + [0.1] * 2)
+    found = reliability(gold, scores)
+    assert (found.cells[11], found.true[11], found.probability[11]) == (4, 3, pytest.approx(3.2))
+    assert (found.cells[1], found.true[1], found.probability[1]) == (2, 1, pytest.approx(0.2))
+    assert found.cells.sum() == 6
+    assert found.error == pytest.approx((0.2 + 0.8) / 6)
+
+
+def test_the_edges_of_the_bins():
+    """A bin has its upper edge; probability 0 is in the first bin and 1 in the last."""
+    gold = sparse.csr_matrix((1, 4), dtype=bool)
+    scores = np.array([[-np.inf, np.log(1 / 2), np.log(1 / 2) + 1e-6, np.inf]])
+    assert np.flatnonzero(reliability(gold, scores).cells).tolist() == [0, 4, 5, 14]
+
+
+def test_cells_that_nobody_would_show_hide_an_error_over_all_cells():
+    """One cell at 0.5 is false; 99 at 0.001 are false."""
+    gold, scores = matrix([0] * 100, [0.5] + [0.001] * 99)
+    found = calibration_metrics(gold, scores)
+    assert found["ece"] == pytest.approx((0.5 + 0.099) / 100)
+    assert found["ece_shown"] == pytest.approx(0.5)
+    assert found["cells_shown_per_document"] == 1 / 100
+
+
+def test_cross_entropy_by_hand():
+    gold, scores = matrix([1, 0], [0.8, 0.4])
+    assert cross_entropy(gold, scores) == pytest.approx(-(np.log(0.8) + np.log(0.6)) / 2)
+    huge = np.array([[1000.0], [1000.0]])
+    assert cross_entropy(gold, huge) == 500
+    assert cross_entropy(gold, huge, temperature=10) == 50
+
+
+def test_the_temperature_turns_a_score_into_the_log_odds_of_being_right():
+    """Three of four cells with score 2 are true: 2 / T = log 3."""
+    gold = sparse.csr_matrix(np.array([[True], [True], [True], [False]]))
+    scores = np.full((4, 1), 2.0, dtype=np.float32)
+    assert fit_temperature(gold, scores) == pytest.approx(2 / np.log(3), rel=2e-4)
+
+
+def test_a_model_three_times_too_sure_is_cooled_to_a_third():
+    gold, scores = random_matrix(1, sure=3)
+    honest = fit_temperature(*random_matrix(1))
+    assert honest == pytest.approx(1, abs=0.05)
+    temperature = fit_temperature(gold, scores)
+    assert temperature == pytest.approx(3 * honest, rel=1e-3)
+    before = calibration_metrics(*random_matrix(2, sure=3))
+    after = calibration_metrics(*random_matrix(2, sure=3), temperature=temperature)
+    assert after["bce"] < before["bce"]
+    assert after["ece"] < before["ece"] / 3
+
+
+def test_no_other_temperature_is_better():
+    gold, scores = random_matrix(3, sure=0.4)
+    least = cross_entropy(gold, scores, fit_temperature(gold, scores))
+    for temperature in np.geomspace(0.01, 100, 60):
+        assert cross_entropy(gold, scores, temperature) >= least - 1e-8
+
+
+def test_scores_without_a_fault_or_without_knowledge_end_the_search_at_its_ends():
+    gold = sparse.csr_matrix(np.array([[True, False]]))
+    assert fit_temperature(gold, np.array([[1.0, -1.0]])) == pytest.approx(0.01, rel=0.01)
+    assert fit_temperature(gold, np.array([[-1.0, 1.0]])) == pytest.approx(100, rel=0.01)
+
+
+def test_the_size_of_the_blocks_changes_nothing(monkeypatch):
+    gold, scores = random_matrix(5)
+    whole = calibration_metrics(gold, scores, temperature=1.5)
+    monkeypatch.setattr(cells, "BLOCK", 64)
+    assert calibration_metrics(gold, scores, temperature=1.5) == pytest.approx(whole)

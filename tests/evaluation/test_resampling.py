@@ -1,0 +1,130 @@
+"""The bootstrap against a slow loop, where its intervals lie, and Student's t by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from isd_pipeline.evaluation.metrics import all_metrics
+from isd_pipeline.evaluation.resampling import (
+    Sampling,
+    bootstrap,
+    bootstrap_weights,
+    mean_interval,
+    over_seeds,
+    recentred_interval,
+)
+from isd_pipeline.evaluation.weighted import Judged, Scored
+
+
+def cohort(documents: int, codes: int, seed: int) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """A long tail of codes, about eight a document, and scores that know something of them."""
+    random = np.random.default_rng(seed)
+    rates = 1 / np.arange(1, codes + 1) ** 1.1
+    rates = np.minimum(8 * rates / rates.sum(), 0.5)
+    gold = random.random((documents, codes)) < rates
+    scores = np.log(rates / (1 - rates)) + random.normal(size=gold.shape) + 4 * gold
+    return sparse.csr_matrix(gold), scores.astype(np.float32)
+
+
+def test_it_agrees_with_a_loop_over_repeated_documents():
+    gold, scores = cohort(25, 20, seed=3)
+    found = bootstrap(Judged.of(gold, scores), draws=40, seed=9).draws
+    found |= bootstrap(Scored.of(gold, scores), draws=40, seed=9).draws
+    random = np.random.default_rng(9)
+    for draw in range(40):
+        copies = np.sort(random.integers(25, size=25))
+        slow = all_metrics(gold[copies], scores[copies])
+        slow.pop("auc_codes")
+        fast = {name: values[draw] for name, values in found.items()}
+        assert fast == pytest.approx(slow, abs=1e-9)
+
+
+def test_what_is_observed_is_what_the_metrics_say():
+    gold, scores = cohort(30, 20, seed=1)
+    observed = bootstrap(Judged.of(gold, scores, threshold=0.5), draws=2).observed
+    observed |= bootstrap(Scored.of(gold, scores), draws=2).observed
+    expected = all_metrics(gold, scores, threshold=0.5)
+    expected.pop("auc_codes")
+    assert observed == pytest.approx(expected, abs=1e-12)
+
+
+def test_each_draw_is_of_as_many_documents_and_of_the_seed_alone():
+    weights = bootstrap_weights(Sampling(7, 50, seed=2))
+    assert (weights.sum(axis=1) == 7).all()
+    assert (weights == bootstrap_weights(Sampling(7, 80, seed=2))[:50]).all()
+    assert (weights != bootstrap_weights(Sampling(7, 50, seed=3))).any()
+
+
+def test_documents_are_drawn_alike():
+    """Of 40,000 draws of 5 documents each is drawn once a time, with variance 4/5."""
+    weights = bootstrap_weights(Sampling(5, 40_000, seed=0))
+    assert weights.mean(axis=0) == pytest.approx(np.ones(5), abs=0.03)
+    assert weights.var(axis=0) == pytest.approx(np.full(5, 0.8), abs=0.05)
+
+
+def test_the_interval_of_a_mean_is_that_of_the_normal_distribution():
+    """Of a share near one half among D documents: 1.96 standard errors on either side."""
+    gold = sparse.csr_matrix(np.arange(400)[:, None] % 2 == 0)
+    scores = np.ones((400, 1), dtype=np.float32)
+    low, high = bootstrap(Judged.of(gold, scores), draws=4000).intervals()["exact_match"]
+    assert [low, high] == pytest.approx([0.5 - 0.049, 0.5 + 0.049], abs=0.005)
+
+
+def test_intervals_lie_around_the_value_also_where_every_draw_lacks_rare_codes():
+    gold, scores = cohort(150, 400, seed=5)
+    sample = bootstrap(Judged.of(gold, scores), draws=200)
+    value, draws = sample.observed["f1_macro_caml"], sample.draws["f1_macro_caml"]
+    assert (draws < value).mean() > 0.95  # a percentile interval would lie below the value
+    low, high = sample.intervals()["f1_macro_caml"]
+    assert low < value < high
+    assert high - low == pytest.approx(np.diff(np.quantile(draws, [0.025, 0.975])).item())
+
+
+def test_intervals_hold_the_mean_of_other_documents_about_as_often_as_they_say():
+    names = ("f1_micro", "p_at_5", "f1_macro_caml")
+    samples = [
+        bootstrap(Judged.of(*cohort(100, 60, seed)), draws=80, seed=seed) for seed in range(80)
+    ]
+    for name in names:
+        truth = np.mean([sample.observed[name] for sample in samples])
+        intervals = [sample.intervals()[name] for sample in samples]
+        held = np.mean([low <= truth <= high for low, high in intervals])
+        assert 0.8 < held < 0.995, name
+
+
+def test_a_draw_without_the_metric_is_passed_over():
+    draws = np.array([0.2, np.nan, 0.4, 0.6])  # their 2.5th percentile is 0.21, their mean 0.4
+    assert recentred_interval(0.5, draws) == pytest.approx((0.5 - 0.19, 0.5 + 0.19))
+
+
+def test_a_metric_that_the_documents_do_not_have_is_left_out():
+    everyone = sparse.csr_matrix(np.ones((3, 2), dtype=bool))
+    assert not bootstrap(Scored.of(everyone, np.zeros((3, 2), dtype=np.float32)), draws=5).observed
+
+
+def test_the_mean_over_seeds_is_taken_draw_by_draw():
+    runs = [bootstrap(Judged.of(*cohort(20, 10, seed)), draws=6) for seed in (1, 2, 3)]
+    both = over_seeds(runs)
+    micro = [run.draws["f1_micro"] for run in runs]
+    assert both.draws["f1_micro"][4] == pytest.approx((micro[0] + micro[1] + micro[2])[4] / 3)
+    assert both.observed["map"] == pytest.approx(np.mean([run.observed["map"] for run in runs]))
+
+
+@pytest.mark.parametrize(("documents", "draws", "seed"), [(21, 6, 0), (20, 7, 0), (20, 6, 1)])
+def test_draws_of_other_documents_are_not_averaged(documents, draws, seed):
+    one = bootstrap(Judged.of(*cohort(20, 10, 1)), draws=6)
+    other = bootstrap(Judged.of(*cohort(documents, 10, 1)), draws=draws, seed=seed)
+    with pytest.raises(ValueError, match="bootstraps of different draws"):
+        over_seeds([one, other])
+
+
+def test_students_interval_by_hand():
+    """Of 1, 2, 3: sd 1, t of 2 degrees of freedom 4.3027, over the root of 3."""
+    found = mean_interval([1.0, 2.0, 3.0])
+    assert found == pytest.approx((2.0, 1.0, 2 - 2.484138, 2 + 2.484138), abs=1e-6)
+
+
+def test_one_seed_has_no_interval():
+    assert mean_interval([0.5]) == (0.5, None, None, None)
