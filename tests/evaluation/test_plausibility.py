@@ -118,6 +118,7 @@ def test_only_gold_codes_with_a_marked_word_are_asked_for() -> None:
     spans = [("7", "n1", "R50", 0, 5), ("7", "n1", "R05", 5, 7), ("9", "n9", "R05", 0, 4)]
     (marks,) = marks_of(spans, [[2], [0, 1]])  # the span of R05 is a comma; 9 is no document here
     assert marks.codes.tolist() == [1]
+    assert marks.marked.tolist() == [[YES, NO, NO, NO, NO, NO]]
     assert marks_of(spans, [[2], [0]]) == []
 
 
@@ -137,3 +138,8 @@ def test_sources_are_compared_on_the_same_pairs_beside_chance() -> None:
     assert means["pairs"].tolist() == [2, 2, 2]
     assert means["first"].tolist() == pytest.approx([1, 1 / 2, (1 / 6 + 1) / 2])
     assert means["average_precision"]["worst"] == pytest.approx((1 / 6 + 1) / 2)
+
+
+def test_nothing_to_compare_with_is_said_in_a_line() -> None:
+    with pytest.raises(ValueError, match="no gold code of these documents has a marked word"):
+        compare_evidence(marks_of([], [[2], [1]]), {})

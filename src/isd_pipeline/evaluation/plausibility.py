@@ -53,7 +53,8 @@ def marked_words(
     """The marks of every document that has any, in the order of `tokenized_notes`.
 
     `evidence` is a table `EVIDENCE` of the same extraction; what it holds of other documents and
-    of codes that are not the document's is passed over, and so is a span without a word.
+    of codes that are not the document's is passed over, and so is a span without a word. Its
+    codes are clean ones: of the label space `caml`, the procedures find no marks.
     """
     spans = _spans(evidence, pa.array(documents.ids.tolist(), pa.string()))
     place = {document: n for n, document in enumerate(documents.ids.tolist())}
@@ -172,6 +173,8 @@ def compare_evidence(marks: Iterable[Marks], sources: Mapping[str, Evidence]) ->
             pair = {"document": mark.document, "code": int(code)}
             sizes = {"words": len(marked), "marked": int(marked.sum())}
             rows += [{**pair, "source": name, **sizes, **m} for name, m in scored.items()]
+    if not rows:
+        raise ValueError("no gold code of these documents has a marked word to compare with")
     return pd.DataFrame(rows)
 
 
