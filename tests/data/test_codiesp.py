@@ -1,12 +1,14 @@
 """The official corpus as it is distributed, and the ways in which it can be broken."""
 
+import re
 import zipfile
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
 
-from isd_pipeline.data.codiesp import extract, near_duplicates
+from isd_pipeline.data.codiesp import extract, near_duplicates, read_evidence
+from isd_pipeline.data.tables import EVIDENCE
 
 ZIP = Path(__file__).parents[3] / "shared" / "data" / "codiesp" / "codiesp_v4.zip"
 needs_corpus = pytest.mark.skipif(not ZIP.exists(), reason="CodiEsp is not here")
@@ -22,6 +24,7 @@ def corpus(folder, **changed):
         if split != "background":
             files[f"{split}/{split}D.tsv"] = f"{article}\tn44.8\n{article}\tr69\n"
             files[f"{split}/{split}P.tsv"] = f"{article}\tbw03zzz\n"
+            files[f"{split}/{split}X.tsv"] = f"{article}\tDIAGNOSTICO\tr69\tinforme\t0 7\n"
     for name, text in changed.items():
         files[name.replace("__", "/").replace("_tsv", ".tsv")] = text
     path = folder / "corpus.zip"
@@ -94,9 +97,54 @@ def test_near_duplicates_are_found_by_shared_runs_of_words():
     assert near_duplicates({"a": text}, {"half": others["half"]}, 0.3) == {"a": "half"}
 
 
-def refused(path, **how):
+MARKED = """A1\tDIAGNOSTICO\tn44.8\tinforme about\t0 7;11 11;11 16
+A1\tPROCEDIMIENTO\tbw03zzz\tabout\t11 16
+A1\tDIAGNOSTICO\tn44.8\tinforme\t0 7
+"""
+
+
+def test_a_span_gives_a_row_a_part_none_of_them_empty_or_twice(tmp_path):
+    path = corpus(tmp_path, train__trainX_tsv=MARKED)
+    found = read_evidence(path, language="es", systems=("diagnosis", "procedure"))
+    assert found.schema == EVIDENCE
+    rows = [tuple(row.values()) for row in found.to_pylist()]
+    assert rows[:3] == [
+        ("A1", "A1", "diagnosis", "N44.8", 0, 7),
+        ("A1", "A1", "diagnosis", "N44.8", 11, 16),
+        ("A1", "A1", "procedure", "BW03ZZZ", 11, 16),
+    ]
+    assert [row[0] for row in rows[3:]] == ["B1", "C1"]
+    diagnoses = read_evidence(path, language="es")
+    assert diagnoses.to_pylist() == [row for row in found.to_pylist() if row["code"] != "BW03ZZZ"]
+
+
+def test_the_english_texts_have_no_marked_words(tmp_path):
+    message = refused(corpus(tmp_path), read=read_evidence, language="en")
+    assert "marks the Spanish texts" in message
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("A1\tDIAGNOSTICO\tr69\t0 7\n", "row 1: 4 cells instead of 5"),
+        ("B1\tDIAGNOSTICO\tr69\tinforme\t0 7\n", "row 1: no train text"),
+        ("A1\tDIAGNOSIS\tr69\tinforme\t0 7\n", "row 1, column 2: neither DIAGNOSTICO"),
+        ("A1\tDIAGNOSTICO\t4019\tinforme\t0 7\n", "row 1, column 3: not an ICD-10 diagnosis"),
+        ("A1\tDIAGNOSTICO\tr69\tinforme\t0-7\n", "row 1, column 5: not a list of places"),
+        ("A1\tDIAGNOSTICO\tr69\tinforme\t0 700\n", "row 1, column 5: a place beyond the 35"),
+    ],
+)
+def test_a_bad_row_of_spans_is_refused_with_its_place_and_without_its_text(tmp_path, line, said):
+    path = corpus(tmp_path, train__trainX_tsv=line)
+    message = refused(path, read=read_evidence, language="es")
+    assert said in message
+    assert "train/trainX.tsv" in message
+    assert "informe" not in message
+
+
+def refused(path, read=extract, **how):
     with pytest.raises((ValueError, FileNotFoundError)) as caught:
-        extract(path, **how)
+        read(path, **how)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -140,3 +188,31 @@ def test_the_official_corpus_counts_what_its_authors_say(language):
     assert (len(occurrences), sum(n == 1 for n in occurrences.values())) == (2_557, 1_325)
     assert set(found.titles.read()["code"].to_pylist()) == set(occurrences)
     assert all(found.titles.read()["title"].to_pylist())
+
+
+@needs_corpus
+def test_the_official_spans_are_places_in_the_spanish_texts():
+    """The corpus repeats the marked words beside their places, so that both can be compared."""
+    both = {"language": "es", "systems": ("diagnosis", "procedure")}
+    corpus = extract(ZIP, **both, unlabelled=False)
+    notes = corpus.notes.read()
+    texts = dict(zip(notes["note_id"].to_pylist(), notes["text"].to_pylist(), strict=True))
+    found = defaultdict(set)
+    for row in read_evidence(ZIP, **both).to_pylist():
+        words = re.findall(r"\w+", texts[row["note_id"]][row["begin"] : row["end"]])
+        found[row["document_id"], row["code"]].update(words)
+
+    assert found.keys() == {
+        (row["document_id"], row["code"]) for row in corpus.codes.read().to_pylist()
+    }
+    assert found == told_words()
+
+
+def told_words():
+    told = defaultdict(set)
+    with zipfile.ZipFile(ZIP) as archive:
+        for split in ("train", "dev", "test"):
+            for line in archive.read(f"{ROOT}/{split}/{split}X.tsv").decode().splitlines():
+                article, _, code, words, _ = line.split("\t")
+                told[article, code.upper()].update(re.findall(r"\w+", words))
+    return told

@@ -19,7 +19,15 @@ from typing import Literal
 import pyarrow as pa
 
 from isd_pipeline.data import icd
-from isd_pipeline.data.tables import CODES, NOTES, SPLITS, TITLES, Extraction, stream_table
+from isd_pipeline.data.tables import (
+    CODES,
+    EVIDENCE,
+    NOTES,
+    SPLITS,
+    TITLES,
+    Extraction,
+    stream_table,
+)
 
 LOG = logging.getLogger(__name__)
 
@@ -30,6 +38,8 @@ _SHAPES = {
     icd.DIAGNOSIS: re.compile(r"[A-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?"),
     icd.PROCEDURE: re.compile(r"[0-9A-Z]{1,7}"),
 }
+_KINDS = {"DIAGNOSTICO": icd.DIAGNOSIS, "PROCEDIMIENTO": icd.PROCEDURE}
+_PLACES = re.compile(r"[0-9]+ [0-9]+(;[0-9]+ [0-9]+)*")
 SPLIT_NAMES = ("train", "dev", "test")
 
 
@@ -68,6 +78,24 @@ def extract(
         counts=counts | counted | titled | {"code_rows": len(rows)},
         splits=_table(splits, SPLITS),
     )
+
+
+def read_evidence(
+    path: Path, *, language: Language, systems: Iterable[icd.System] = (icd.DIAGNOSIS,)
+) -> pa.Table:
+    """The words that the experts marked as the reason for a code (CodiEsp-X), of every split.
+
+    A row of `EVIDENCE` is one part of a span: "dolor ... renal" has two. The four empty parts of
+    the corpus are left out, and so is what was marked twice for one code. Only the Spanish
+    originals are marked.
+    """
+    if language != "es":
+        raise ValueError(f"language={language!r}: CodiEsp marks the Spanish texts; use 'es'")
+    files = _read_files(Path(path), _TEXTS[language])
+    wanted = set(systems)
+    found = (row for split in SPLIT_NAMES for row in _spans(files, path, split))
+    rows = list(dict.fromkeys(row for row in found if row[2] in wanted))
+    return pa.Table.from_pylist([dict(zip(EVIDENCE.names, r, strict=True)) for r in rows], EVIDENCE)
 
 
 def near_duplicates(
@@ -162,18 +190,56 @@ def _codes(
     """Rows of `codes`, split after split, in file order, codes in upper case."""
     for split in SPLIT_NAMES:
         name = f"{split}/{split}{_TABLES[system]}.tsv"
-        if name not in files:
-            raise FileNotFoundError(f"{path}: holds no {name}; is it the whole CodiEsp v4?")
-        for number, line in enumerate(files[name].splitlines(), start=1):
-            cells = [cell.strip() for cell in line.split("\t")]
-            if len(cells) != 2:
-                raise ValueError(f"{path}, {name}, row {number}: {len(cells)} cells instead of 2")
-            article, code = cells[0], cells[1].upper()
+        for where, (article, code) in _rows(files, path, name, width=2):
             if labelled.get(article) != split:
-                raise ValueError(f"{path}, {name}, row {number}: no {split} text for this article")
-            if not _SHAPES[system].fullmatch(code):
-                raise ValueError(f"{path}, {name}, row {number}, column 2: not an ICD-10 {system}")
-            yield article, article, system, code
+                raise ValueError(f"{where}: no {split} text for this article")
+            yield article, article, system, _code(code, system, f"{where}, column 2")
+
+
+def _spans(
+    files: dict[str, str], path: Path, split: str
+) -> Iterator[tuple[str, str, str, str, int, int]]:
+    """Rows of `evidence`, in file order."""
+    texts = _texts(files, path, split, _TEXTS["es"])
+    for where, cells in _rows(files, path, f"{split}/{split}X.tsv", width=5):
+        article, kind, code, _, places = cells
+        if article not in texts:
+            raise ValueError(f"{where}: no {split} text for this article")
+        if kind not in _KINDS:
+            raise ValueError(f"{where}, column 2: neither DIAGNOSTICO nor PROCEDIMIENTO")
+        code = _code(code, _KINDS[kind], f"{where}, column 3")
+        for begin, end in _parts(places, len(texts[article]), f"{where}, column 5"):
+            yield article, article, _KINDS[kind], code, begin, end
+
+
+def _parts(places: str, length: int, where: str) -> list[tuple[int, int]]:
+    """Parse "3 8;12 20", code points of a text of `length`."""
+    if not _PLACES.fullmatch(places):
+        raise ValueError(f"{where}: not a list of places such as 3 8;12 20")
+    numbers = [int(number) for number in re.split("[ ;]", places)]
+    if max(numbers) > length:
+        raise ValueError(f"{where}: a place beyond the {length} characters of the text")
+    return [(b, e) for b, e in zip(numbers[::2], numbers[1::2], strict=True) if b < e]
+
+
+def _rows(
+    files: dict[str, str], path: Path, name: str, width: int
+) -> Iterator[tuple[str, list[str]]]:
+    """The rows of a table of the corpus, each with where it stands."""
+    if name not in files:
+        raise FileNotFoundError(f"{path}: holds no {name}; is it the whole CodiEsp v4?")
+    for number, line in enumerate(files[name].splitlines(), start=1):
+        where = f"{path}, {name}, row {number}"
+        cells = [cell.strip() for cell in line.split("\t")]
+        if len(cells) != width:
+            raise ValueError(f"{where}: {len(cells)} cells instead of {width}")
+        yield where, cells
+
+
+def _code(cell: str, system: icd.System, where: str) -> str:
+    if not _SHAPES[system].fullmatch(cell.upper()):
+        raise ValueError(f"{where}: not an ICD-10 {system}")
+    return cell.upper()
 
 
 def _titles(used: set[tuple[str, str]]) -> tuple[list[tuple[str, str, str]], dict[str, int]]:

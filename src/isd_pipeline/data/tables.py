@@ -25,6 +25,14 @@ NOTES = _texts("document_id", "patient_id", "note_id", "text")
 CODES = _texts("document_id", "patient_id", "system", "code")
 TITLES = _texts("code", "system", "title")
 SPLITS = _texts("document_id", "split")
+# A row is a stretch of a note, in code points, that speaks of a code in its dotted form.
+EVIDENCE = pa.schema(
+    [
+        *_texts("document_id", "note_id", "system", "code"),
+        ("begin", pa.int32()),
+        ("end", pa.int32()),
+    ]
+)
 LABELS = pa.schema([("document_id", pa.string()), ("labels", pa.list_(pa.string()))])
 ROWS = 1_024  # rows of notes or token lists that are held at once: some ten megabytes
 RUN_BYTES = 64 << 20  # of rows that are sorted at once

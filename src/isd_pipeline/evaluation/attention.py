@@ -106,13 +106,26 @@ def windows_around(
         reach: half of the longest kernel, `max(kernel_sizes) // 2`, is what the encoder sees.
         note_starts: the number of each note's first word.
     """
-    begins, ends, starts = np.asarray(begins), np.asarray(ends), np.asarray(note_starts)
-    word = np.arange(len(begins))
-    note = np.searchsorted(starts, word, side="right") - 1
-    last = np.append(starts[1:], len(begins)) - 1
-    first_seen = np.maximum(word - reach, starts[note])
-    last_seen = np.minimum(word + reach, last[note])
-    return Windows(note, begins[first_seen], ends[last_seen])
+    begins, ends = np.asarray(begins), np.asarray(ends)
+    first, last = words_seen(len(begins), reach, note_starts)
+    return Windows(_note_of_words(len(begins), note_starts), begins[first], ends[last])
+
+
+def words_seen(
+    n_words: int, reach: int, note_starts: Sequence[int] = (0,)
+) -> tuple[Int[np.ndarray, " N"], Int[np.ndarray, " N"]]:
+    """The first and the last word that each word's window holds, within its own note.
+
+    Notes may begin beyond the last word: those that a truncated document has lost.
+    """
+    word, note = np.arange(n_words), _note_of_words(n_words, note_starts)
+    starts = np.asarray(note_starts)
+    last = np.minimum(np.append(starts[1:], n_words), n_words) - 1
+    return np.maximum(word - reach, starts[note]), np.minimum(word + reach, last[note])
+
+
+def _note_of_words(n_words: int, note_starts: Sequence[int]) -> Int[np.ndarray, " N"]:
+    return np.searchsorted(np.asarray(note_starts), np.arange(n_words), side="right") - 1
 
 
 def top_words(weights: Float[np.ndarray, " N"], count: int, apart: int = 1) -> list[int]:
