@@ -121,7 +121,7 @@ def _result(
         by_frequency=run.by_frequency,
         per_code=code_tables.get((run.experiment, run.seed)),
         minutes=run.training.get("minutes"),
-        device=DEVICES.get(run.training.get("on_gpu"), ""),
+        device=DEVICES.get(run.training.get("on_gpu", -1.0), ""),
         floor=run.experiment in FLOORS,
     )
 
