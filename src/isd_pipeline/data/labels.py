@@ -85,8 +85,8 @@ def reread_by_pandas(labels: list[str | None]) -> list[str | None]:
     }
     result: list[str | None] = []
     for block, kind in zip(blocks, kinds, strict=True):
-        new = {label: rewrite[kind](label) for label in set(block) if label is not None}
-        result.extend(None if label is None else new[label] for label in block)
+        new = {label: None if label is None else rewrite[kind](label) for label in set(block)}
+        result.extend(map(new.__getitem__, block))
     return result
 
 
