@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from isd_pipeline.data.files import replacing
 from isd_pipeline.data.tables import RecordStream
+from isd_pipeline.text.tokens import words_of
 from isd_pipeline.text.vocabulary import SPLITS_READ, Vocabulary
 
 LONGEST_SENTENCE = 10_000  # gensim reads no further
@@ -175,12 +176,10 @@ class Sentences:
 
     def __iter__(self) -> Iterator[list[str]]:
         for batch in self.notes:
-            ids = batch["document_id"].to_pylist()
-            for row, document in enumerate(ids):
+            ids, starts = (batch[name].to_pylist() for name in ("document_id", "note_starts"))
+            for document, words, begins in zip(ids, words_of(batch), starts, strict=True):
                 if document in self.documents:
-                    words = batch["tokens"][row].as_py()
-                    starts = batch["note_starts"][row].as_py()
-                    yield from _sentences(words, [*starts, len(words)])
+                    yield from _sentences(words, [*begins, len(words)])
 
 
 def documents_read(splits: pa.Table, source: str) -> frozenset[str]:
