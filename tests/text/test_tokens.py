@@ -60,7 +60,9 @@ plain = st.text(st.characters(max_codepoint=127), max_size=80)
 @example(["a", "b", "1", "c", "", "", "é", "d1", "2"])
 @example([chr(code) for code in range(128)])
 def test_notes_cut_all_at_once_are_each_note_cut_by_the_definition(texts):
-    whole = tokenize_all(texts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("isd_pipeline.text.tokens.AT_ONCE", 4)
+        whole = tokenize_all(texts)
     whole.words.validate(full=True)
     words = whole.words.to_pylist()
     assert whole.starts[-1] == len(whole) == len(words)

@@ -148,5 +148,6 @@ def _documents_with(numbers: np.ndarray, lengths: np.ndarray, kinds: int) -> np.
 
 
 def _add(total: Counter[str], words: list[str], counts: np.ndarray) -> None:
-    for number in np.flatnonzero(counts).tolist():
-        total[words[number]] += int(counts[number])
+    for word, count in zip(words, counts.tolist(), strict=True):
+        if count:  # a word of other documents of the batch is not among these
+            total[word] += count
