@@ -144,13 +144,15 @@ def _sources(
     space: LabelSpace,
 ) -> dict[str, tuple[icd.System, str]]:
     """For each label its most frequent code, the first met where two are as frequent."""
-    distinct, where = np.unique([label or "" for label in labels], return_inverse=True)
+    encoded = pa.array(labels, pa.string()).dictionary_encode()
+    distinct = [*encoded.dictionary.to_pylist(), None]
+    where = encoded.indices.fill_null(len(distinct) - 1).to_numpy().astype(np.int64)
     pairs, first, count = np.unique(
-        where.astype(np.int64) * max(len(names), 1) + number, return_index=True, return_counts=True
+        where * max(len(names), 1) + number, return_index=True, return_counts=True
     )
     best: dict[str, tuple[icd.System, str]] = {}
     for n in np.lexsort((first, -count)):
-        label = str(distinct[pairs[n] // len(names)])
+        label = distinct[pairs[n] // len(names)]
         system, code = names[pairs[n] % len(names)]
         if label and code is not None:
             clean = code if space == "dotted" else icd.dot(code, system)

@@ -137,9 +137,9 @@ def _code_numbers(labels: pa.Table, codes: CodeIndex) -> dict[str, np.ndarray]:
     document = np.repeat(np.arange(len(lists)), lists.value_lengths().to_numpy())
     pairs = np.sort(document * len(codes) + number[encoded.indices.to_numpy()])
     pairs = pairs[np.diff(pairs, prepend=-1) > 0]
-    borders = np.searchsorted(pairs, np.arange(1, len(lists)) * len(codes))
-    numbers = (pairs % len(codes)).astype(np.int32)
-    return dict(zip(labels["document_id"].to_pylist(), np.split(numbers, borders), strict=True))
+    begins = np.searchsorted(pairs, np.arange(len(lists)) * len(codes))
+    rows = np.split((pairs % len(codes)).astype(np.int32), begins)[1:]
+    return dict(zip(labels["document_id"].to_pylist(), rows, strict=True))
 
 
 def _lengths(tokenized_notes: RecordStream) -> dict[str, int]:

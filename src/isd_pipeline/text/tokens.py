@@ -32,6 +32,7 @@ TOKENIZED_NOTES = pa.schema(
     ]
 )
 AT_ONCE = 128  # notes that are cut together: few enough for the processor's cache
+APART = "its notes do not stand together; sort the notes first"
 _COLUMNS = ("document_id", "patient_id", "note_id", "text")
 _RUN = re.compile(r"\w+")
 _IS_INSIDE = bytes(_RUN.match(chr(code)) is not None for code in range(128)).ljust(256, b"\0")
@@ -84,10 +85,7 @@ def tokenize_notes(notes: RecordStream) -> RecordStream:
             batch = _tokenize_documents(table)
             for document in batch["document_id"].to_pylist():
                 if document in finished:
-                    raise ValueError(
-                        f"document {document}: its notes do not stand together; "
-                        "sort the notes first"
-                    )
+                    raise ValueError(f"document {document}: {APART}")
                 finished.add(document)
             yield batch
 
@@ -179,10 +177,10 @@ def _whole_documents(notes: RecordStream) -> Iterator[pa.Table]:
 def _tokenize_documents(notes: pa.Table) -> pa.RecordBatch:
     """One row for each document of a table of whole documents."""
     ids, patients, note_ids, texts = (notes[name].to_pylist() for name in _COLUMNS)
-    first = [row for row in range(len(ids)) if not row or ids[row] != ids[row - 1]]
-    for row in {*range(len(ids))} - {*first}:
-        if patients[row] != patients[row - 1]:
+    for row in range(1, len(ids)):
+        if ids[row] == ids[row - 1] and patients[row] != patients[row - 1]:
             raise ValueError(f"document {ids[row]} has notes of two patients")
+    first = [row for row in range(len(ids)) if not row or ids[row] != ids[row - 1]]
     borders = np.array([*first, len(ids)], dtype=np.int32)
     tokens = tokenize_all(texts)
     starts = tokens.starts[borders]
