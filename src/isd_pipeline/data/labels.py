@@ -50,7 +50,7 @@ def label_documents(codes: pa.Table, documents: pa.Array, space: LabelSpace) -> 
     document = place.drop_null().to_numpy().astype(np.int64)
     names, number = _distinct_codes(rows)
     by_name = [_label(system, code, space) for system, code in names]
-    labels = [by_name[n] for n in number.tolist()]
+    labels = np.array(by_name, dtype=object)[number].tolist()
     if space == "caml":
         labels = reread_by_pandas(labels)
     kept = np.array([label is not None for label in labels], dtype=bool)
@@ -132,7 +132,7 @@ def _lists(
     order = order[kept[order]]
     lengths = np.bincount(document[order], minlength=len(documents))[present]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    values = pa.array([labels[n] for n in order.tolist()], pa.string())
+    values = pa.array(np.array(labels, dtype=object)[order], pa.string())
     lists = pa.ListArray.from_arrays(pa.array(offsets), values)
     return pa.table([documents.take(pa.array(present)), lists.cast(LABELS.field(1).type)], LABELS)
 
