@@ -32,7 +32,6 @@ TOKENIZED_NOTES = pa.schema(
     ]
 )
 AT_ONCE = 128  # notes that are cut together: few enough for the processor's cache
-APART = "its notes do not stand together; sort the notes first"
 _COLUMNS = ("document_id", "patient_id", "note_id", "text")
 _RUN = re.compile(r"\w+")
 _IS_INSIDE = bytes(_RUN.match(chr(code)) is not None for code in range(128)).ljust(256, b"\0")
@@ -83,10 +82,7 @@ def tokenize_notes(notes: RecordStream) -> RecordStream:
         finished: set[str] = set()
         for table in _whole_documents(notes):
             batch = _tokenize_documents(table)
-            for document in batch["document_id"].to_pylist():
-                if document in finished:
-                    raise ValueError(f"document {document}: {APART}")
-                finished.add(document)
+            _refuse_apart(batch["document_id"].to_pylist(), finished)
             yield batch
 
     return RecordStream(TOKENIZED_NOTES, batches)
@@ -172,6 +168,15 @@ def _whole_documents(notes: RecordStream) -> Iterator[pa.Table]:
         waiting.append(batch.slice(start))
     if documents:
         yield pa.Table.from_batches(waiting)
+
+
+def _refuse_apart(documents: list[str], finished: set[str]) -> None:
+    for document in documents:
+        if document in finished:
+            raise ValueError(
+                f"document {document}: its notes do not stand together; sort the notes first"
+            )
+        finished.add(document)
 
 
 def _tokenize_documents(notes: pa.Table) -> pa.RecordBatch:
