@@ -221,13 +221,16 @@ class SortedSpill:
 
 
 def _encodings(schema: pa.Schema) -> dict[str, Any]:
-    """Words repeat; offsets ascend, and once packed cannot be compressed; texts do neither."""
+    """Words repeat; offsets ascend, and once packed cannot be compressed; texts do neither.
+
+    LZ4 makes files half as large again as zstd would, and costs a third of its time.
+    """
     leaves = {_leaf(field): field for field in schema}
     numbers = {name: "DELTA_BINARY_PACKED" for name, field in leaves.items() if _is_number(field)}
     return {
         "use_dictionary": [name for name in leaves if name not in numbers and name != "text"],
         "column_encoding": numbers,
-        "compression": {name: "NONE" if name in numbers else "ZSTD" for name in leaves},
+        "compression": {name: "NONE" if name in numbers else "LZ4" for name in leaves},
     }
 
 

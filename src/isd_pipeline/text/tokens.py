@@ -11,6 +11,7 @@ each batch of documents: what has to be done with a word is done once for each, 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -89,9 +90,13 @@ def tokenize_notes(notes: RecordStream) -> RecordStream:
 
 
 def words_of(batch: pa.RecordBatch) -> list[list[str]]:
-    """The words of each document of a batch of tokenized notes."""
+    """The words of each document of a batch of tokenized notes.
+
+    Equal words are one string, in all batches: who looks them up finds them without comparing.
+    """
     words = batch["tokens"].flatten()
-    spelled = np.array(words.dictionary.to_pylist(), dtype=object)[words.indices.to_numpy()]
+    distinct = [sys.intern(word) for word in words.dictionary.to_pylist()]
+    spelled = np.array(distinct, dtype=object)[words.indices.to_numpy()]
     ends = np.cumsum(batch["tokens"].value_lengths().to_numpy())
     return [piece.tolist() for piece in np.split(spelled, ends)[:-1]]
 
