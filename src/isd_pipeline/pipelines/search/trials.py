@@ -55,9 +55,11 @@ def go_on(
     trials = list(tried[: settings.wanted])
     while len(trials) < settings.wanted:
         trial = suggest(settings, seed, trials)
-        logger.info("trial %d of %d: %s", trial.number + 1, settings.wanted, shown(trial.params))
+        name = f"trial {trial.number + 1} of {settings.wanted}"
+        logger.info("%s: %s", name, _shown(trial.params))
         trials.append(run(trial))
         keep(trials)
+        logger.info("%s: %s", name, _outcome(trials[-1], settings.metric))
     return trials
 
 
@@ -102,10 +104,10 @@ def run_trial(trial: optuna.Trial, train: Callable[[Report], float]) -> Tried:
 
 def best_of(tried: Sequence[Tried]) -> Tried:
     """The complete trial of the highest score, the first of equals."""
-    complete = [one for one in tried if one.score is not None]
+    complete = [(one.score, -one.number, one) for one in tried if one.score is not None]
     if not complete:
         raise ValueError(f"none of {len(tried)} trials came to its end: take a milder space")
-    return max(complete, key=lambda one: one.score or 0.0)
+    return max(complete)[2]
 
 
 def table(tried: Sequence[Tried]) -> pd.DataFrame:
@@ -136,12 +138,17 @@ def write_tried(path: Path, tried: Sequence[Tried]) -> None:
     write_text(path, json.dumps([asdict(one) for one in tried], indent=1) + "\n")
 
 
-def shown(values: Mapping[str, Any]) -> str:
-    """Settings for people: the whole number is in the table."""
+def _shown(values: Mapping[str, Any]) -> str:
+    """Settings for people; the table has them in full."""
     return ", ".join(
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
         for name, value in values.items()
     )
+
+
+def _outcome(one: Tried, metric: str) -> str:
+    score = "" if one.score is None else f", {metric} {one.score:.4f}"
+    return f"{one.state} after {len(one.epochs)} epochs{score}"
 
 
 def _sampler(settings: SearchSettings, seed: int, number: int) -> optuna.samplers.BaseSampler:
