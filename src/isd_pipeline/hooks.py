@@ -14,7 +14,7 @@ from isd_pipeline.pipelines.plans import shown_parameters
 from isd_pipeline.pipelines.tracking import RunKey, Tracker, TrackingSettings
 
 RUN_PARAMETERS = ["cohort", "experiment", "seed", "device", "jobs"]
-SECTIONS = ["repro", "cohorts", "experiments", "paper", "paper_cohorts"]
+SECTIONS = ["repro", "cohorts", "experiments", "search", "paper", "paper_cohorts"]
 
 
 class ParametersHook:
@@ -53,9 +53,13 @@ class TrackingHook:
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
-        """Open the run that the nodes log into: a new one to train, the newest to evaluate."""
+        """Open the run that the nodes log into: a new one to train, the newest to evaluate.
+
+        What makes many runs (publish, search) opens them itself.
+        """
         names = set(run_params.get("pipeline_names") or ["train"])
-        if not self._settings.uri or not names & {"train", "floor", "evaluate", "publish"}:
+        tracked = {"train", "floor", "evaluate", "publish", "search"}
+        if not self._settings.uri or not names & tracked:
             return
         tracker = Tracker(self._settings)
         key = RunKey(*(self._parameters[name] for name in ("cohort", "experiment", "seed")))

@@ -68,6 +68,16 @@ def test_a_stage_watches_its_own_code(stage: str) -> None:
     assert all((ROOT / dep).exists() for dep in deps if dep.startswith("src/"))
 
 
+def test_a_search_is_no_stage_and_touches_nothing_that_a_stage_reads_or_gives() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert "search" not in stages
+    _, found = kedro_paths("search")
+    assert len(found) == 2
+    for stage in STAGES:
+        deps, outs = dvc_paths(stage)
+        assert not [path for path in found if covered(path, deps | outs)]
+
+
 def test_the_parameters_that_stages_watch_exist() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     for settings in stages.values():
@@ -108,9 +118,10 @@ def test_a_study_runs_the_stages_of_the_root(study: str) -> None:
 
 def test_listing_pipelines_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from isd_pipeline.pipelines import train, evaluate, floor, preprocess, report;"
-        "[p.create_pipeline() for p in (train, evaluate, floor, preprocess, report)];"
-        "heavy = {'torch', 'mlflow', 'gensim', 'sklearn', 'matplotlib'};"
+        "import sys; from isd_pipeline.pipelines import ("
+        "train, evaluate, floor, preprocess, report, search);"
+        "[p.create_pipeline() for p in (train, evaluate, floor, preprocess, report, search)];"
+        "heavy = {'torch', 'mlflow', 'gensim', 'sklearn', 'matplotlib', 'optuna'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

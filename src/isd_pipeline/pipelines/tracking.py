@@ -196,8 +196,22 @@ def log(metrics: Mapping[str, float], step: int = 0) -> None:
 
 def tag(tags: Mapping[str, str]) -> None:
     """Tag the open run; without one, do nothing."""
-    if _open is not None:
+    if _open is not None and _open.run_id is not None:
         _open.tag(tags)
+
+
+@contextmanager
+def part(key: RunKey, parameters: Mapping[str, Any], tags: Mapping[str, str]) -> Iterator[None]:
+    """Give a part of a pipeline a run of its own; without a tracker, do nothing.
+
+    If the block raises, the run stays open: `close` is told what it became.
+    """
+    if _open is None:
+        yield
+        return
+    _open.start(key, parameters, tags)
+    yield
+    _open.finish("FINISHED")
 
 
 def close(status: str) -> None:
