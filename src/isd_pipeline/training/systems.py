@@ -14,9 +14,16 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
+from isd_pipeline.models.caml import CAML, DRCAML, CAMLConfig
 from isd_pipeline.models.isd import ISD, ISDConfig
 from isd_pipeline.training.checkpoints import fill
 from isd_pipeline.training.isd_objective import ISDObjective, ISDObjectiveConfig
+from isd_pipeline.training.label_objective import (
+    DescribedPrediction,
+    DescriptionConfig,
+    Prediction,
+    PredictionConfig,
+)
 
 
 @dataclass(frozen=True)
@@ -36,12 +43,19 @@ class Start:
 
 @dataclass(frozen=True)
 class System:
-    """A model and what it is trained for."""
+    """A model and what it is trained for.
+
+    `words`, `codes` and `groups` name weights with a row for each word, code and code group:
+    their shapes say of what sizes a model was built.
+    """
 
     model_config: type[Any]
     objective_config: type[Any]
     make_model: Callable[[Any, Start], nn.Module]
     make_objective: Callable[[Any, Start], Any]
+    words: str
+    codes: str
+    groups: str | None = None
 
 
 def log_odds(gold: sparse.csr_matrix) -> Tensor:
@@ -65,7 +79,46 @@ def _isd_objective(config: ISDObjectiveConfig, start: Start) -> ISDObjective:
     return ISDObjective(config, start.titles)
 
 
-SYSTEMS = {"isd": System(ISDConfig, ISDObjectiveConfig, _isd, _isd_objective)}
+def _on_words_and_codes(network: Callable[..., nn.Module]) -> Callable[[Any, Start], nn.Module]:
+    """A network that begins with word vectors and knows of the codes only how many they are."""
+    return lambda config, start: network(config, start.words, len(start.codes))
+
+
+def _prediction(config: PredictionConfig, start: Start) -> Prediction:
+    return Prediction()
+
+
+def _described(config: DescriptionConfig, start: Start) -> DescribedPrediction:
+    return DescribedPrediction(config, start.titles)
+
+
+SYSTEMS = {
+    "isd": System(
+        ISDConfig,
+        ISDObjectiveConfig,
+        _isd,
+        _isd_objective,
+        words="words",
+        codes="codes",
+        groups="attend.queries",
+    ),
+    "caml": System(
+        CAMLConfig,
+        PredictionConfig,
+        _on_words_and_codes(CAML),
+        _prediction,
+        words="words.weight",
+        codes="attend.queries",
+    ),
+    "dr_caml": System(
+        CAMLConfig,
+        DescriptionConfig,
+        _on_words_and_codes(DRCAML),
+        _described,
+        words="caml.words.weight",
+        codes="caml.attend.queries",
+    ),
+}
 
 
 def rebuild(settings: Mapping[str, Any], weights: Mapping[str, Tensor]) -> nn.Module:
@@ -75,15 +128,15 @@ def rebuild(settings: Mapping[str, Any], weights: Mapping[str, Tensor]) -> nn.Mo
     """
     system = SYSTEMS[settings["system"]]
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in settings["model"].items()}
-    model = system.make_model(system.model_config(**values), _blank(weights))
+    model = system.make_model(system.model_config(**values), _blank(system, weights))
     fill(model, weights)
     return model
 
 
-def _blank(weights: Mapping[str, Tensor]) -> Start:
+def _blank(system: System, weights: Mapping[str, Tensor]) -> Start:
     """Data of the sizes that the weights have: they are overwritten at once."""
-    words, codes = weights["words"], weights["codes"]
-    n_groups = len(weights.get("attend.queries", codes))
+    words, codes = weights[system.words], weights[system.codes]
+    n_groups = len(weights.get(system.groups or "", codes))
     return Start(
         words=torch.zeros(words.shape),
         words_of_codes=torch.zeros(words.shape),
