@@ -24,6 +24,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "isd": {"width": 8, "kernel_sizes": (3, 5), "n_queries": 4},
     "caml": {"width": 4},
     "dr_caml": {"width": 4},
+    "multirescnn": {"width": 3, "kernel_sizes": (3, 5)},
 }
 systems = pytest.mark.parametrize("name", list(SYSTEMS))
 

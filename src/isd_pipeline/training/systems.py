@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from isd_pipeline.models.caml import CAML, DRCAML, CAMLConfig
 from isd_pipeline.models.isd import ISD, ISDConfig
+from isd_pipeline.models.multirescnn import MultiResCNN, MultiResCNNConfig
 from isd_pipeline.training.checkpoints import fill
 from isd_pipeline.training.isd_objective import ISDObjective, ISDObjectiveConfig
 from isd_pipeline.training.label_objective import (
@@ -117,6 +118,14 @@ SYSTEMS = {
         _described,
         words="caml.words.weight",
         codes="caml.attend.queries",
+    ),
+    "multirescnn": System(
+        MultiResCNNConfig,
+        PredictionConfig,
+        _on_words_and_codes(MultiResCNN),
+        _prediction,
+        words="words.weight",
+        codes="attend.queries",
     ),
 }
 
