@@ -7,12 +7,15 @@ import torch
 import torch.nn.functional as F
 
 from isd_pipeline.models.caml import CAML, DRCAML, CAMLConfig
+from isd_pipeline.models.laat import JointLAAT, JointLAATConfig
 from isd_pipeline.training.batches import Batch
 from isd_pipeline.training.label_objective import (
     DescribedPrediction,
     DescriptionConfig,
+    LevelledPrediction,
     Prediction,
     description_distance,
+    groups_of,
 )
 
 close = torch.testing.assert_close
@@ -79,3 +82,24 @@ def test_the_description_loss_moves_descriptions_and_classifiers_together():
     assert not model.code_vectors().grad[[1, 3]].any()
     assert all(parameter.grad.any() for parameter in model.describe.parameters())
     assert model.caml.words.weight.grad is None  # its words are its own
+
+
+def test_a_note_has_the_categories_of_its_codes_each_once():
+    gold = torch.tensor([[0, 1, 3], [2, -1, -1], [-1, -1, -1]])
+    found = groups_of(gold, torch.tensor([4, 4, 0, 2]))
+    assert [set(note.tolist()) - {-1} for note in found] == [{4, 2}, {0}, set()]
+    assert (found == 4).sum() == 1
+
+
+def test_both_levels_are_one_mean_over_all_outputs():
+    torch.manual_seed(0)
+    sizes = JointLAATConfig(width=3, attention_width=2, projection=2, dropout=0.0)
+    model = JointLAAT(sizes, torch.randn(10, 4), n_codes=4, n_categories=3)
+    losses = LevelledPrediction(torch.tensor([0, 0, 1, 2]))(model, BATCH)
+    output = model(BATCH.tokens, BATCH.is_token)
+    gold = torch.tensor(  # of the codes, then of the categories
+        [[1.0, 0, 1, 0, 1, 1, 0], [0, 0, 1, 0, 0, 1, 0], [0, 0, 0, 0, 0, 0, 0]]
+    )
+    together = torch.cat([output.logits, output.categories], dim=1)
+    want = F.binary_cross_entropy_with_logits(together, gold)
+    close(losses["prediction"] + losses["categories"], want)

@@ -25,6 +25,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "caml": {"width": 4},
     "dr_caml": {"width": 4},
     "multirescnn": {"width": 3, "kernel_sizes": (3, 5)},
+    "laat": {"width": 4, "attention_width": 3},
+    "joint_laat": {"width": 4, "attention_width": 3, "projection": 2},
 }
 systems = pytest.mark.parametrize("name", list(SYSTEMS))
 

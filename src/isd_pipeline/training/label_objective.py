@@ -1,6 +1,6 @@
 """What the compared systems are trained for: binary cross entropy over codes, and what some add.
 
-Axes: B notes, L codes, G gold codes of the note that has most (shorter rows end in
+Axes: B notes, L codes, P categories, G gold codes of the note that has most (shorter rows end in
 -1), C distinct gold codes of the batch, M words of the longest description, D width.
 """
 
@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from isd_pipeline.models.caml import DRCAML
 from isd_pipeline.models.kernels import widened
+from isd_pipeline.models.laat import JointLAAT
 from isd_pipeline.models.parts import refuse_below
 from isd_pipeline.shapes import Float, Int
 from isd_pipeline.training.batches import Batch
@@ -48,6 +50,16 @@ class DescriptionConfig:
         return {"prediction": 1.0, "description": float(self.description)}
 
 
+@dataclass(frozen=True, kw_only=True)
+class LevelsConfig:
+    """Nothing to choose."""
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """Two losses, which come as shares of one mean."""
+        return {"prediction": 1.0, "categories": 1.0}
+
+
 class Prediction:
     """Mean binary cross entropy over notes and codes, called as `objective(model, batch)`."""
 
@@ -76,6 +88,35 @@ class DescribedPrediction:
         if self.config.description:
             losses["description"] = description_distance(model, batch.gold, self.descriptions)
         return losses
+
+
+class LevelledPrediction:
+    """JointLAAT's: mean binary cross entropy over the outputs of both levels together.
+
+    Args:
+        categories: number of each code's category, [L]; a note has those of its codes.
+    """
+
+    def __init__(self, categories: Int[Tensor, " L"]) -> None:
+        self.categories = categories.cpu()
+
+    def __call__(self, model: JointLAAT, batch: Batch) -> dict[str, Tensor]:
+        """Give each level's share of the mean: its own mean times its part of all outputs."""
+        output = model(batch.tokens, batch.is_token)
+        gold = {"prediction": batch.gold, "categories": groups_of(batch.gold, self.categories)}
+        logits = {"prediction": output.logits, "categories": output.categories}
+        n_outputs = sum(level.shape[1] for level in logits.values())
+        return {
+            name: binary_cross_entropy(level, send(gold[name], level.device))
+            * (level.shape[1] / n_outputs)
+            for name, level in logits.items()
+        }
+
+
+def groups_of(gold: Int[Tensor, "B G"], groups: Int[Tensor, " L"]) -> Int[Tensor, "B G"]:
+    """The groups of each note's codes, each once, among -1."""
+    found = groups[gold.clamp(min=0)].masked_fill(gold < 0, -1).sort(dim=1).values
+    return found.masked_fill(F.pad(found[:, 1:] == found[:, :-1], (1, 0)), -1)
 
 
 def description_distance(

@@ -16,12 +16,15 @@ from torch import Tensor, nn
 
 from isd_pipeline.models.caml import CAML, DRCAML, CAMLConfig
 from isd_pipeline.models.isd import ISD, ISDConfig
+from isd_pipeline.models.laat import LAAT, JointLAAT, JointLAATConfig, LAATConfig
 from isd_pipeline.models.multirescnn import MultiResCNN, MultiResCNNConfig
 from isd_pipeline.training.checkpoints import fill
 from isd_pipeline.training.isd_objective import ISDObjective, ISDObjectiveConfig
 from isd_pipeline.training.label_objective import (
     DescribedPrediction,
     DescriptionConfig,
+    LevelledPrediction,
+    LevelsConfig,
     Prediction,
     PredictionConfig,
 )
@@ -85,12 +88,21 @@ def _on_words_and_codes(network: Callable[..., nn.Module]) -> Callable[[Any, Sta
     return lambda config, start: network(config, start.words, len(start.codes))
 
 
+def _joint_laat(config: JointLAATConfig, start: Start) -> nn.Module:
+    n_categories = int(start.code_groups.max()) + 1
+    return JointLAAT(config, start.words, len(start.codes), n_categories)
+
+
 def _prediction(config: PredictionConfig, start: Start) -> Prediction:
     return Prediction()
 
 
 def _described(config: DescriptionConfig, start: Start) -> DescribedPrediction:
     return DescribedPrediction(config, start.titles)
+
+
+def _levelled(config: LevelsConfig, start: Start) -> LevelledPrediction:
+    return LevelledPrediction(start.code_groups)
 
 
 SYSTEMS = {
@@ -126,6 +138,23 @@ SYSTEMS = {
         _prediction,
         words="words.weight",
         codes="attend.queries",
+    ),
+    "laat": System(
+        LAATConfig,
+        PredictionConfig,
+        _on_words_and_codes(LAAT),
+        _prediction,
+        words="read.words.weight",
+        codes="codes.attend.queries",
+    ),
+    "joint_laat": System(
+        JointLAATConfig,
+        LevelsConfig,
+        _joint_laat,
+        _levelled,
+        words="read.words.weight",
+        codes="codes.attend.queries",
+        groups="categories.attend.queries",
     ),
 }
 
