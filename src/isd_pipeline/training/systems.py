@@ -15,6 +15,7 @@ from scipy import sparse
 from torch import Tensor, nn
 
 from isd_pipeline.models.caml import CAML, DRCAML, CAMLConfig
+from isd_pipeline.models.cnn_gru import CNN, BiGRU, BiGRUConfig, CNNConfig
 from isd_pipeline.models.isd import ISD, ISDConfig
 from isd_pipeline.models.laat import LAAT, JointLAAT, JointLAATConfig, LAATConfig
 from isd_pipeline.models.multirescnn import MultiResCNN, MultiResCNNConfig
@@ -49,8 +50,8 @@ class Start:
 class System:
     """A model and what it is trained for.
 
-    `words`, `codes` and `groups` name weights with a row for each word, code and code group:
-    their shapes say of what sizes a model was built.
+    `words`, `codes` and, where there is one, `groups` name weights with a row for each word, code
+    and code group: their shapes say of what sizes a model was built.
     """
 
     model_config: type[Any]
@@ -59,7 +60,7 @@ class System:
     make_objective: Callable[[Any, Start], Any]
     words: str
     codes: str
-    groups: str | None = None
+    groups: str = ""
 
 
 def log_odds(gold: sparse.csr_matrix) -> Tensor:
@@ -114,6 +115,22 @@ SYSTEMS = {
         words="words",
         codes="codes",
         groups="attend.queries",
+    ),
+    "cnn": System(
+        CNNConfig,
+        PredictionConfig,
+        _on_words_and_codes(CNN),
+        _prediction,
+        words="words.weight",
+        codes="score.weight",
+    ),
+    "bi_gru": System(
+        BiGRUConfig,
+        PredictionConfig,
+        _on_words_and_codes(BiGRU),
+        _prediction,
+        words="words.weight",
+        codes="score.weight",
     ),
     "caml": System(
         CAMLConfig,
@@ -174,7 +191,7 @@ def rebuild(settings: Mapping[str, Any], weights: Mapping[str, Tensor]) -> nn.Mo
 def _blank(system: System, weights: Mapping[str, Tensor]) -> Start:
     """Data of the sizes that the weights have: they are overwritten at once."""
     words, codes = weights[system.words], weights[system.codes]
-    n_groups = len(weights.get(system.groups or "", codes))
+    n_groups = len(weights.get(system.groups, codes))
     return Start(
         words=torch.zeros(words.shape),
         words_of_codes=torch.zeros(words.shape),
