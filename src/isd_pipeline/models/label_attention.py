@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from isd_pipeline.models.kernels import NEVER, SCORES_AT_ONCE, widened
+from isd_pipeline.models.kernels import NEVER, widened
 from isd_pipeline.shapes import Bool, Float
+
+SCORES_AT_ONCE = {"cpu": 1 << 18, "cuda": 1 << 23}  # a CPU's cache; enough to keep a GPU busy
 
 
 class LabelOutput(NamedTuple):
@@ -80,7 +82,7 @@ def _attention(queries: Tensor, keys: Tensor, bias: Tensor) -> Tensor:
 
 def _tiles(queries: Tensor, keys: Tensor) -> Iterator[tuple[int, slice]]:
     """Every note with some codes at a time: no more scores at once than the device does well."""
-    at_once = max(1, SCORES_AT_ONCE.get(keys.device.type, 1 << 18) // keys.shape[1])
+    at_once = max(1, SCORES_AT_ONCE.get(keys.device.type, SCORES_AT_ONCE["cpu"]) // keys.shape[1])
     for note in range(len(keys)):
         for start in range(0, len(queries), at_once):
             yield note, slice(start, start + at_once)
@@ -103,7 +105,7 @@ class _LabelScores(torch.autograd.Function):
         for note, codes in _tiles(queries, keys):
             weights = _weights(queries[codes], keys[note], bias[note])
             found = weights.to(values.dtype) @ values[note]
-            scores[note, codes] = widened(found * vectors[codes]).sum(dim=-1)
+            scores[note, codes] = (widened(found) * vectors[codes]).sum(dim=-1)
         ctx.save_for_backward(queries, vectors, keys, values, bias, scores)
         return scores
 
