@@ -23,6 +23,7 @@ TINY = {
     "metrics": "60 20",
     "bootstrap": "60 20",
     "honesty": "2",
+    "models": "--notes 2 --tokens 40 --codes 60 --steps 1",
     "training_step": "--notes 2 --tokens 40 --codes 60 --steps 1",
     "epoch": "--notes 4 --batch 2 --mean 40 --codes 60 --steps 1",
     "scoring": "--notes 3 --tokens 40 --codes 60 --batch 2",
@@ -37,6 +38,7 @@ MORE = {  # what word vectors are compared with; a measure of quality, not of sp
 SERVE = ("measuring", "mimic_shaped", "library_preparation", "plain_preparation")  # the others
 CURVES = ["notes", "tokens", "codes", "queries"]
 TOLD = {  # else a ratio
+    "models": "joint_laat ",
     "synthetic_floors": "tf-idf, linear SVM ",
     "honesty": "f1_micro ",
 }
