@@ -14,16 +14,24 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
+from isd_pipeline.data.hierarchy import CodeTree
+from isd_pipeline.embeddings.codes import code_vectors
+from isd_pipeline.embeddings.graphs import vectors_above
+from isd_pipeline.models.ha_gru import HAGRU, HAGRUConfig
+from isd_pipeline.models.hypercore import HyperCore, HyperCoreConfig
 from isd_pipeline.models.isd import ISD, ISDConfig
+from isd_pipeline.models.msatt_kg import MSATTKG, MSATTKGConfig
 from isd_pipeline.training.checkpoints import fill
 from isd_pipeline.training.isd_objective import ISDObjective, ISDObjectiveConfig
+from isd_pipeline.training.prediction import PredictionConfig, PredictionObjective
 
 
 @dataclass(frozen=True)
 class Start:
     """What the training data give a model before its first step.
 
-    Axes: V words, E word width, D code width, L codes, M words of the longest title.
+    Axes: V words, E word width, D code width, L codes, M words of the longest title, P width of
+    hyperbolic vectors. What only some systems need may be missing.
     """
 
     words: Tensor  # [V + 2, E] word vectors
@@ -32,6 +40,9 @@ class Start:
     titles: Tensor  # [L, M] word numbers of each code's title, 0-padded
     label_log_odds: Tensor  # [L]
     code_groups: Tensor  # [L] number of each code's three-character category
+    tree: CodeTree | None = None  # over the codes
+    cooccurrence: sparse.csr_matrix | None = None  # [L, L] of the training documents, scaled
+    places: Tensor | None = None  # [L, P] the codes' vectors in the Poincaré ball
 
 
 @dataclass(frozen=True)
@@ -65,7 +76,40 @@ def _isd_objective(config: ISDObjectiveConfig, start: Start) -> ISDObjective:
     return ISDObjective(config, start.titles)
 
 
-SYSTEMS = {"isd": System(ISDConfig, ISDObjectiveConfig, _isd, _isd_objective)}
+def _title_means(start: Start) -> Tensor:
+    """Mean vector of each code's title in the space of the notes' words, [L, E]."""
+    means, _ = code_vectors(start.titles.numpy(), start.words.numpy())
+    return torch.from_numpy(means)
+
+
+def _hypercore(config: HyperCoreConfig, start: Start) -> nn.Module:
+    if start.cooccurrence is None or start.places is None:
+        raise ValueError("hypercore needs the codes' co-occurrence and their hyperbolic vectors")
+    return HyperCore(config, start.words, _title_means(start), start.cooccurrence, start.places)
+
+
+def _msatt_kg(config: MSATTKGConfig, start: Start) -> nn.Module:
+    if start.tree is None:
+        raise ValueError("msatt_kg needs the tree of the codes")
+    codes = _title_means(start)
+    inner = torch.from_numpy(vectors_above(start.tree, codes.numpy()))
+    return MSATTKG(config, start.words, codes, inner, torch.from_numpy(start.tree.parents))
+
+
+def _ha_gru(config: HAGRUConfig, start: Start) -> nn.Module:
+    return HAGRU(config, start.words, len(start.codes))
+
+
+def _prediction(config: PredictionConfig, start: Start) -> PredictionObjective:
+    return PredictionObjective(config)
+
+
+SYSTEMS = {
+    "isd": System(ISDConfig, ISDObjectiveConfig, _isd, _isd_objective),
+    "ha_gru": System(HAGRUConfig, PredictionConfig, _ha_gru, _prediction),
+    "msatt_kg": System(MSATTKGConfig, PredictionConfig, _msatt_kg, _prediction),
+    "hypercore": System(HyperCoreConfig, PredictionConfig, _hypercore, _prediction),
+}
 
 
 def rebuild(settings: Mapping[str, Any], weights: Mapping[str, Tensor]) -> nn.Module:
@@ -81,7 +125,7 @@ def rebuild(settings: Mapping[str, Any], weights: Mapping[str, Tensor]) -> nn.Mo
 
 
 def _blank(weights: Mapping[str, Tensor]) -> Start:
-    """Data of the sizes that the weights have: they are overwritten at once."""
+    """Data of the sizes that the weights have: what is trained is overwritten at once."""
     words, codes = weights["words"], weights["codes"]
     n_groups = len(weights.get("attend.queries", codes))
     return Start(
@@ -91,4 +135,24 @@ def _blank(weights: Mapping[str, Tensor]) -> Start:
         titles=torch.zeros(len(codes), 1, dtype=torch.long),
         label_log_odds=torch.zeros(len(codes)),
         code_groups=torch.arange(len(codes)) % n_groups,
+        tree=_tree(len(codes), weights),
+        cooccurrence=_cooccurrence(weights),
+        places=weights.get("places"),
     )
+
+
+def _tree(n_codes: int, weights: Mapping[str, Tensor]) -> CodeTree | None:
+    """The tree that the weights were trained on, its names forgotten."""
+    if "parents" not in weights:
+        return None
+    parents = weights["parents"].numpy()
+    return CodeTree(("",) * len(parents), parents, n_codes)
+
+
+def _cooccurrence(weights: Mapping[str, Tensor]) -> sparse.csr_matrix | None:
+    """The co-occurrence that the weights were trained on."""
+    parts = [weights.get(f"company.links.{name}") for name in ("shares", "columns", "starts")]
+    if any(part is None for part in parts):
+        return None
+    shape = (len(weights["codes"]),) * 2
+    return sparse.csr_matrix(tuple(part.numpy() for part in parts if part is not None), shape=shape)
