@@ -22,6 +22,7 @@ NOT_NEEDED = ("kedro", "mlflow", "dvc", "sklearn", "gensim", "matplotlib", "jaxt
 TINY = {
     "metrics": "60 20",
     "training_step": "--notes 2 --tokens 40 --codes 60 --steps 1",
+    "label_memory": "--notes 2 --tokens 40 --codes 60",
     "preparation": "{folder}/hospital",
     "word_vectors": "--notes 10 --vocabulary 200 --epochs 1",
     "synthetic_floors": "--admissions 200 --words 150 --codes 4 --pool 200",

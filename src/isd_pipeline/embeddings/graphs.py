@@ -1,7 +1,7 @@
 """What the codes' tree and their company in the training notes give: matrices and vectors.
 
-Axes: D documents, L codes, M nodes of the tree, P width of hyperbolic vectors, K negatives, B
-pairs of a batch. The hyperbolic space is the Poincaré ball: vectors of norm below 1.
+Axes: D documents, L codes, M nodes of the tree, E width of words and titles, P width of
+hyperbolic vectors. The hyperbolic space is the Poincaré ball: vectors of norm below 1.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 from isd_pipeline.data.hierarchy import NO_PARENT, CodeTree
 
 LARGEST_NORM = 1 - 1e-5
-LEAST_SQUARE = 5e-8  # of a distance's sinh: below it, fp32 knows no direction to go in
+LEAST_SQUARE = 5e-8  # of sinh(d / 2): below it, fp32 knows no direction to go in
 START = 1e-3  # first coordinates lie within it, around the centre
 RATE, BURN_IN_RATE, BURN_IN_EPOCHS = 0.5, 0.05, 10
 NEGATIVES, PAIRS_AT_ONCE = 10, 256

@@ -2,7 +2,7 @@
 
 Where it differs from its authors' code is in `docs/readings.md`. Axes: B notes, N tokens, X
 sentences of all notes, T words of the longest of them, S sentences of a note, E word width, U
-units of both directions of a GRU, A attention width, L codes.
+units of both directions of a GRU, A attention width, L codes, K values laid in R rows of C columns.
 """
 
 from __future__ import annotations
@@ -117,37 +117,25 @@ class HAGRU(nn.Module):
         its sentence times the word's weight there.
         """
         starts, place = cut_sentences(is_token, begins, self.longest)
+        number = starts.cumsum(dim=1) - 1  # of a word's sentence, in its note
+        row = (starts.flatten().cumsum(dim=0).view_as(place) - 1)[is_token]  # among all
+        column = place[is_token]
         words = self.dropout(F.embedding(tokens, self.words, padding_idx=0))
-        sentences, word_weights = self._sentences(words, is_token, starts, place)
-        is_sentence = (
-            torch.arange(sentences.shape[1], device=tokens.device) < starts.sum(1)[:, None]
-        )
+        apart, is_word = lay_out(words[is_token], row, column)
+        read = self.dropout(self.read_words(apart, is_word))
+        found, shares = self.attend_words(read, is_word)
+        sentences, is_sentence = lay_out(found, starts.nonzero()[:, 0], number[starts])
         states = self.dropout(self.read_sentences(sentences, is_sentence))
         keys = self.to_key(states).tanh()
         some = partial(self._some_codes, states, keys, is_sentence)
         logits = by_labels(some, self.codes, self.score.weight, self.score.bias)
         if not want_attention:
             return LabelOutput(logits, None)
+        share = shares.new_zeros(is_token.shape)
+        share[is_token] = shares[row, column]
         attention = label_attention(self.codes, keys, is_sentence)
-        number = (starts.cumsum(dim=1) - 1)[:, None].expand(-1, len(self.codes), -1)
-        return LabelOutput(logits, attention.gather(2, number) * word_weights[:, None])
-
-    def _sentences(
-        self, words: Tensor, is_token: Tensor, starts: Tensor, place: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """The sentences of each note, [B, S, U], and each word's weight in its own, [B, N]."""
-        row, column = (starts.flatten().cumsum(0) - 1).view_as(place)[is_token], place[is_token]
-        apart = words.new_zeros(int(starts.sum()), int(column.max()) + 1, words.shape[2])
-        is_word = torch.zeros(apart.shape[:2], dtype=torch.bool, device=words.device)
-        apart[row, column], is_word[row, column] = words[is_token], True
-        states = self.dropout(self.read_words(apart, is_word))
-        found, weights = self.attend_words(states, is_word)
-        number = (starts.cumsum(dim=1) - 1)[starts]
-        sentences = found.new_zeros(len(words), int(number.max()) + 1, found.shape[1])
-        sentences[starts.nonzero()[:, 0], number] = found
-        of_words = weights.new_zeros(is_token.shape)
-        of_words[is_token] = weights[row, column]
-        return sentences, of_words
+        number = number[:, None].expand(-1, len(self.codes), -1)
+        return LabelOutput(logits, attention.gather(2, number) * share[:, None])
 
     def _some_codes(
         self,
@@ -172,3 +160,14 @@ def cut_sentences(
     latest = (column * begins).cummax(dim=1).values
     place = (column - latest) % longest
     return is_token & (place == 0), place
+
+
+def lay_out(
+    values: Float[Tensor, "K D"], rows: Int[Tensor, " K"], columns: Int[Tensor, " K"]
+) -> tuple[Tensor, Tensor]:
+    """Values at their places, [R, C, D], 0 elsewhere; which places have one, [R, C]."""
+    shape = int(rows.max()) + 1, int(columns.max()) + 1
+    laid = values.new_zeros(*shape, values.shape[1])
+    is_there = torch.zeros(shape, dtype=torch.bool, device=values.device)
+    laid[rows, columns], is_there[rows, columns] = values, True
+    return laid, is_there
