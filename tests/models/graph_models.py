@@ -45,7 +45,9 @@ def msatt_kg(**settings: Any) -> MSATTKG:
 
 def ha_gru(**settings: Any) -> HAGRU:
     torch.manual_seed(0)
-    config = HAGRUConfig(**{"units": 4, "attention": 5, "longest_sentence": 4} | settings)
+    config = HAGRUConfig(
+        **{"units": 4, "attention": 5, "piece": 4, "longest_sentence": 4} | settings
+    )
     return HAGRU(config, words(), N_CODES).eval()
 
 

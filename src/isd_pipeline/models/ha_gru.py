@@ -25,17 +25,18 @@ from isd_pipeline.shapes import Bool, Float, Int
 class HAGRUConfig:
     """Sizes of the authors' code; their word vectors are 128 wide.
 
-    A longer sentence than `longest_sentence` words is cut into several. So is a note whose
-    sentences are not known: into pieces of that length.
+    A note whose sentences are not known is cut into pieces of `piece` words. A sentence of more
+    than `longest_sentence` words is cut too, lest one endless list fill the memory.
     """
 
     units: int = 128  # of each direction of both GRUs
     attention: int = 128
     dropout: float = 0.1  # of word vectors, states of both GRUs, and what codes read
-    longest_sentence: int = 25
+    piece: int = 20
+    longest_sentence: int = 100
 
     def __post_init__(self) -> None:
-        refuse_below(self, units=1, attention=1, longest_sentence=1)
+        refuse_below(self, units=1, attention=1, piece=1, longest_sentence=1)
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout={self.dropout} is not in [0, 1)")
 
@@ -93,7 +94,7 @@ class HAGRU(nn.Module):
     def __init__(self, config: HAGRUConfig, words: Float[Tensor, "V E"], n_codes: int) -> None:
         super().__init__()
         both = 2 * config.units
-        self.longest = config.longest_sentence
+        self.piece, self.longest = config.piece, config.longest_sentence
         self.words = nn.Parameter(words.float().clone())
         self.dropout = Dropout(config.dropout)
         self.read_words = BiGRU(words.shape[1], config.units)
@@ -116,7 +117,8 @@ class HAGRU(nn.Module):
         `begins` says at which tokens sentences begin. A code's attention to a word is that to
         its sentence times the word's weight there.
         """
-        starts, place = cut_sentences(is_token, begins, self.longest)
+        longest = self.piece if begins is None else self.longest
+        starts, place = cut_sentences(is_token, begins, longest)
         number = starts.cumsum(dim=1) - 1  # of a word's sentence, in its note
         row = (starts.flatten().cumsum(dim=0).view_as(place) - 1)[is_token]  # among all
         column = place[is_token]
