@@ -151,8 +151,8 @@ def _tree(n_codes: int, weights: Mapping[str, Tensor]) -> CodeTree | None:
 
 def _cooccurrence(weights: Mapping[str, Tensor]) -> sparse.csr_matrix | None:
     """The co-occurrence that the weights were trained on."""
-    parts = [weights.get(f"company.links.{name}") for name in ("shares", "columns", "starts")]
-    if any(part is None for part in parts):
+    if "company.links.starts" not in weights:
         return None
-    shape = (len(weights["codes"]),) * 2
-    return sparse.csr_matrix(tuple(part.numpy() for part in parts if part is not None), shape=shape)
+    names = ("shares", "columns", "starts")
+    parts = tuple(weights[f"company.links.{name}"].numpy() for name in names)
+    return sparse.csr_matrix(parts, shape=(len(weights["codes"]),) * 2)
