@@ -28,6 +28,7 @@ TINY = {
     "epoch": "--notes 4 --batch 2 --mean 40 --codes 60 --steps 1",
     "scoring": "--notes 3 --tokens 40 --codes 60 --batch 2",
     "preparation": "--folder {folder}/hospital",  # to make one takes more packages
+    "label_memory": "--notes 2 --tokens 40 --codes 60",
     "word_vectors": "--notes 10 --vocabulary 200 --epochs 1",
     "synthetic_floors": "--admissions 200 --words 150 --codes 4 --pool 200",
 }

@@ -14,6 +14,7 @@ from isd_pipeline.training.label_objective import (
     DescriptionConfig,
     LevelledPrediction,
     Prediction,
+    PredictionConfig,
     description_distance,
     groups_of,
 )
@@ -34,7 +35,7 @@ def dr_caml() -> DRCAML:
 
 def test_prediction_is_the_mean_binary_cross_entropy():
     model = dr_caml()
-    losses = Prediction()(model, BATCH)
+    losses = Prediction(PredictionConfig())(model, BATCH)
     gold = torch.tensor([[1.0, 0, 1, 0], [0, 0, 1, 0], [0, 0, 0, 0]])
     logits = model(BATCH.tokens, BATCH.is_token).logits
     close(losses, {"prediction": F.binary_cross_entropy_with_logits(logits, gold)})
@@ -68,7 +69,7 @@ def test_lambda_0_is_caml_and_reads_no_description():
     plain.load_state_dict(model.caml.state_dict())
     objective = DescribedPrediction(DescriptionConfig(description=0), TITLES)
     losses = objective(model, BATCH)
-    close(losses, Prediction()(plain, BATCH))
+    close(losses, Prediction(PredictionConfig())(plain, BATCH))
     losses["prediction"].backward()
     assert all(parameter.grad is None for parameter in model.describe.parameters())
 

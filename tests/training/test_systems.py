@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy import sparse
 from torch import Tensor, nn
 
+from isd_pipeline.data.hierarchy import CodeTree
+from isd_pipeline.embeddings.graphs import cooccurrence
 from isd_pipeline.evaluation.attention import read_note
 from isd_pipeline.evaluation.predict import predict
 from isd_pipeline.text.documents import Documents
@@ -29,6 +32,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "multirescnn": {"width": 3, "kernel_sizes": (3, 5)},
     "laat": {"width": 4, "attention_width": 3},
     "joint_laat": {"width": 4, "attention_width": 3, "projection": 2},
+    "ha_gru": {"units": 4, "attention": 5},
+    "msatt_kg": {"scales": 2, "channels": 6},
+    "hypercore": {"filters": 6, "graph_width": 5},
 }
 WITHOUT_ATTENTION = ("cnn", "bi_gru")
 systems = pytest.mark.parametrize("name", list(SYSTEMS))
@@ -45,6 +51,9 @@ def start_of() -> Start:
         titles=titles,
         label_log_odds=torch.linspace(-3, 0, N_CODES),
         code_groups=number_groups(["A00", "A00", "B01", "B01", "C02", "B01"]),
+        tree=CodeTree(("",) * 8, np.array([6, 6, 6, 7, 7, 3, 7, -1]), N_CODES),
+        cooccurrence=cooccurrence(sparse.csr_matrix((torch.rand(15, N_CODES) < 0.4).numpy())),
+        places=torch.rand(N_CODES, 4) / 4,
     )
 
 
@@ -160,3 +169,18 @@ def test_two_epochs_of_training_lower_the_loss(name: str):
     scores = predict(model, documents, batch_size=6, max_tokens=100)
     assert scores.shape == (60, N_CODES)
     assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("name", ["hypercore", "msatt_kg"])
+def test_codes_begin_as_the_mean_of_their_titles_words(name: str):
+    start, model = start_of(), model_of(name)
+    known = [start.words[[word for word in row if word]] for row in start.titles.tolist()]
+    want = torch.stack([words.mean(dim=0) for words in known])
+    close(model.codes.detach(), want)
+
+
+@pytest.mark.parametrize(("name", "part"), [("hypercore", "places"), ("msatt_kg", "tree")])
+def test_a_system_says_what_it_lacks(name: str, part: str):
+    system = SYSTEMS[name]
+    with pytest.raises(ValueError, match=f"{name} needs"):
+        system.make_model(system.model_config(), replace(start_of(), **{part: None}))

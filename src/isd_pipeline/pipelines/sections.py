@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
+from isd_pipeline.data.hierarchy import Revision
 from isd_pipeline.embeddings.words import WordVectorConfig
 from isd_pipeline.pipelines.configuration import choose, read_config
 from isd_pipeline.text.vocabulary import VocabularyConfig
@@ -60,6 +61,12 @@ class ReportSettings:
 
     k: int = 8  # the P@k of the paper's table
     stamp: str = ""  # shown over every table, where the numbers compare with nothing
+
+
+def revision_of(cohorts: Mapping[str, Any], cohort: str) -> Revision:
+    """Which ICD a cohort's codes are of: MIMIC-III's files hold ICD-9-CM, CodiEsp's ICD-10."""
+    source = cohort_section(cohorts, cohort, "extract", ExtractSettings).source
+    return "icd9" if source == "mimic3" else "icd10"
 
 
 def cohort_section(cohorts: Mapping[str, Any], cohort: str, section: str, cls: type[T]) -> T:

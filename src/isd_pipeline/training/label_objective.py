@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from isd_pipeline.models.caml import DRCAML
 from isd_pipeline.models.kernels import widened
 from isd_pipeline.models.laat import JointLAAT
-from isd_pipeline.models.parts import refuse_below
+from isd_pipeline.models.parts import refuse_below, refuse_unlisted
 from isd_pipeline.shapes import Float, Int
 from isd_pipeline.training.batches import Batch
 from isd_pipeline.training.objectives import binary_cross_entropy
@@ -24,7 +24,12 @@ from isd_pipeline.training.transfer import send
 
 @dataclass(frozen=True, kw_only=True)
 class PredictionConfig:
-    """Nothing to choose."""
+    """Mean over notes and codes, or the "sum" over codes."""
+
+    reduction: str = "mean"
+
+    def __post_init__(self) -> None:
+        refuse_unlisted(self, reduction=("mean", "sum"))
 
     @property
     def weights(self) -> Mapping[str, float]:
@@ -61,12 +66,16 @@ class LevelsConfig:
 
 
 class Prediction:
-    """Mean binary cross entropy over notes and codes, called as `objective(model, batch)`."""
+    """Binary cross entropy, called as `objective(model, batch)`."""
+
+    def __init__(self, config: PredictionConfig) -> None:
+        self.reduction = config.reduction
 
     def __call__(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Give the loss of a batch whose tokens are where the model is."""
         logits = model(batch.tokens, batch.is_token).logits
-        return {"prediction": binary_cross_entropy(logits, send(batch.gold, logits.device))}
+        gold = send(batch.gold, logits.device)
+        return {"prediction": binary_cross_entropy(logits, gold, self.reduction)}
 
 
 class DescribedPrediction:
@@ -79,7 +88,7 @@ class DescribedPrediction:
 
     def __init__(self, config: DescriptionConfig, descriptions: Int[Tensor, "L M"]) -> None:
         self.config = config
-        self.predict = Prediction()
+        self.predict = Prediction(PredictionConfig())
         self.descriptions = descriptions.cpu()
 
     def __call__(self, model: DRCAML, batch: Batch) -> dict[str, Tensor]:
