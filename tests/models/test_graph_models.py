@@ -9,10 +9,11 @@ import torch.nn.functional as F
 from isd_pipeline.models import graph_parts
 from isd_pipeline.training.batches import Batch
 from isd_pipeline.training.label_objective import Prediction, PredictionConfig
-from tests.models.graph_models import MODELS, N_CODES, logits, notes
+from tests.models.graph_models import MODELS, N_CODES, N_WORDS, logits, notes
 
 close = torch.testing.assert_close
 EXACT = {"atol": 1e-12, "rtol": 1e-12}
+WIDER = {"hypercore": {}, "msatt_kg": {"channels": 24}, "ha_gru": {"units": 16, "attention": 16}}
 EACH = pytest.mark.parametrize("name", MODELS)
 
 
@@ -73,6 +74,23 @@ def test_attention_is_given_when_asked_and_ends_at_the_note(name: str):
     close(output.attention.sum(-1), torch.ones(2, N_CODES))
     assert not output.attention[1, :, 5:].any()
     close(output.logits, model(tokens, tokens != 0).logits)
+
+
+@EACH
+def test_a_word_that_names_a_code_is_learned(name: str):
+    """Words 1 to 9 name the nine codes; a note holds some of them among words that name none."""
+    model = MODELS[name](dropout=0.0, **WIDER[name]).train()
+    generator = torch.Generator().manual_seed(0)
+    has = torch.rand(60, N_CODES, generator=generator) < 0.3
+    filler = torch.randint(N_CODES + 1, N_WORDS, has.shape, generator=generator)
+    tokens = torch.where(has, torch.arange(1, N_CODES + 1), filler)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(100):
+        optimizer.zero_grad()
+        scores = model(tokens, tokens != 0).logits
+        F.binary_cross_entropy_with_logits(scores, has.float()).backward()
+        optimizer.step()
+    assert ((scores > 0) == has).float().mean() > 0.97
 
 
 @EACH
