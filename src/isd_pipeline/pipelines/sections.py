@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from isd_pipeline.embeddings.words import WordVectorConfig
-from isd_pipeline.pipelines.configuration import choose, read_config
+from isd_pipeline.pipelines.configuration import choose, read_config, refuse_unknown
+from isd_pipeline.reports.layout import Layout
 from isd_pipeline.text.vocabulary import VocabularyConfig
 
 T = TypeVar("T")
 COHORTS = "conf/base/parameters_cohorts.yml: cohorts"
 EXPERIMENTS = "conf/base/parameters_experiments.yml: experiments"
+TABLES = "conf/base/parameters_tables.yml: tables"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +62,20 @@ class ReportSettings:
 
     k: int = 8  # the P@k of the paper's table
     stamp: str = ""  # shown over every table, where the numbers compare with nothing
+
+
+def table_layouts(parameters: Mapping[str, Any]) -> dict[str, Layout]:
+    """Every table, by its key. An experiment is one of ours, or one that the paper printed."""
+    printed = [name for rows in parameters["paper"].values() for name in rows]
+    known = [*parameters["experiments"], *printed]
+    tables = {
+        key: read_config(Layout, section, f"{TABLES}.{key}")
+        for key, section in parameters["tables"].items()
+    }
+    for key, table in tables.items():
+        for name in table.experiments:
+            refuse_unknown(name, known, f"{TABLES}.{key}.experiments")
+    return tables
 
 
 def cohort_section(cohorts: Mapping[str, Any], cohort: str, section: str, cls: type[T]) -> T:
