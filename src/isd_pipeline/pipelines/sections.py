@@ -8,12 +8,14 @@ from typing import Any, Literal, TypeVar
 
 from isd_pipeline.data.hierarchy import Revision
 from isd_pipeline.embeddings.words import WordVectorConfig
-from isd_pipeline.pipelines.configuration import choose, read_config
+from isd_pipeline.pipelines.configuration import choose, read_config, refuse_unknown
+from isd_pipeline.reports.layout import Layout
 from isd_pipeline.text.vocabulary import VocabularyConfig
 
 T = TypeVar("T")
 COHORTS = "conf/base/parameters_cohorts.yml: cohorts"
 EXPERIMENTS = "conf/base/parameters_experiments.yml: experiments"
+TABLES = "conf/base/parameters_tables.yml: tables"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,20 @@ def revision_of(cohorts: Mapping[str, Any], cohort: str) -> Revision:
     """Which ICD a cohort's codes are of: MIMIC-III's files hold ICD-9-CM, CodiEsp's ICD-10."""
     source = cohort_section(cohorts, cohort, "extract", ExtractSettings).source
     return "icd9" if source == "mimic3" else "icd10"
+
+
+def table_layouts(parameters: Mapping[str, Any]) -> dict[str, Layout]:
+    """Every table, by its key. An experiment is one of ours, or one that the paper printed."""
+    printed = [name for rows in parameters["paper"].values() for name in rows]
+    known = [*parameters["experiments"], *printed]
+    tables = {
+        key: read_config(Layout, section, f"{TABLES}.{key}")
+        for key, section in parameters["tables"].items()
+    }
+    for key, table in tables.items():
+        for name in table.experiments:
+            refuse_unknown(name, known, f"{TABLES}.{key}.experiments")
+    return tables
 
 
 def cohort_section(cohorts: Mapping[str, Any], cohort: str, section: str, cls: type[T]) -> T:
