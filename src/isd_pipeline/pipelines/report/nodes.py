@@ -75,10 +75,10 @@ def make_report(
 def _refuse_half_evaluated(runs: list[RunRecord], cohort: str) -> None:
     for run in runs:
         if not run.strata or not run.calibration:
+            folder = f"data/08_reporting/{cohort}/runs/{run.experiment}/seed_{run.seed}"
             raise ValueError(
-                f"data/08_reporting/{cohort}/runs/{run.experiment}/seed_{run.seed}: evaluated before "
-                "strata and calibration were; evaluate it again: `kedro run --pipelines=evaluate` "
-                "(a linear floor: `floor`) with its --params"
+                f"{folder}: evaluated before strata and calibration were; evaluate it again: `kedro "
+                "run --pipelines=evaluate` (a linear floor: `floor`) with its --params"
             )
 
 
