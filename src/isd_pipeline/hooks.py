@@ -13,8 +13,9 @@ from isd_pipeline.pipelines.configuration import choose, read_config, refuse_unk
 from isd_pipeline.pipelines.plans import shown_parameters
 from isd_pipeline.pipelines.tracking import RunKey, Tracker, TrackingSettings
 
-RUN_PARAMETERS = ["cohort", "experiment", "seed", "device", "jobs"]
-SECTIONS = ["repro", "cohorts", "experiments", "paper", "paper_cohorts"]
+RUN_PARAMETERS = ["cohort", "experiment", "seed", "table", "device", "jobs"]
+SECTIONS = ["cohorts", "experiments", "tables", "paper", "paper_cohorts"]
+TRACKED = {"train", "floor", "evaluate", "table", "publish"}
 
 
 class ParametersHook:
@@ -55,7 +56,7 @@ class TrackingHook:
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
         """Open the run that the nodes log into: a new one to train, the newest to evaluate."""
         names = set(run_params.get("pipeline_names") or ["train"])
-        if not self._settings.uri or not names & {"train", "floor", "evaluate", "publish"}:
+        if not self._settings.uri or not names & TRACKED:
             return
         tracker = Tracker(self._settings)
         key = RunKey(*(self._parameters[name] for name in ("cohort", "experiment", "seed")))

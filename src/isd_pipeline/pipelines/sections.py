@@ -13,6 +13,7 @@ from isd_pipeline.text.vocabulary import VocabularyConfig
 T = TypeVar("T")
 COHORTS = "conf/base/parameters_cohorts.yml: cohorts"
 EXPERIMENTS = "conf/base/parameters_experiments.yml: experiments"
+TABLES_FILE = "conf/base/parameters_tables.yml"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,27 @@ class ReportSettings:
 
     k: int = 8  # the P@k of the paper's table
     stamp: str = ""  # shown over every table, where the numbers compare with nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableSettings:
+    """A table of the paper: its rows, and the one that the others are held against."""
+
+    title: str
+    experiments: tuple[str, ...]
+    reference: str
+
+    def __post_init__(self) -> None:
+        if self.reference not in self.experiments:
+            raise ValueError(f"reference: '{self.reference}' is not among the experiments")
+
+
+def read_tables(parameters: Mapping[str, Any]) -> dict[str, TableSettings]:
+    """Every table of the parameters, by name, in their order."""
+    return {
+        name: read_config(TableSettings, row, f"{TABLES_FILE}: tables.{name}")
+        for name, row in parameters["tables"].items()
+    }
 
 
 def cohort_section(cohorts: Mapping[str, Any], cohort: str, section: str, cls: type[T]) -> T:

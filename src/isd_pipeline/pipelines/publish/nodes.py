@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 from isd_pipeline.pipelines import tracking
 from isd_pipeline.pipelines.evaluate.nodes import content_of, shown_metrics
 from isd_pipeline.pipelines.plans import shown_parameters
+from isd_pipeline.pipelines.sections import read_tables
+from isd_pipeline.pipelines.table.nodes import rows_of
+from isd_pipeline.pipelines.tracked_tables import show_table
 from isd_pipeline.pipelines.train.watching import shown_figure
 
 if TYPE_CHECKING:
@@ -18,7 +21,10 @@ logger = logging.getLogger(__name__)
 
 
 def publish_runs(runs: list[RunRecord], parameters: Mapping[str, Any]) -> dict[str, int]:
-    """Log every run of the cohort that MLflow does not have with these very numbers."""
+    """Log every run of the cohort that MLflow does not have with these very numbers.
+
+    Then every table of which each row has a run.
+    """
     tracker = tracking.current()
     counts = {"published": 0, "there_already": 0}
     for run in runs:
@@ -28,6 +34,7 @@ def publish_runs(runs: list[RunRecord], parameters: Mapping[str, Any]) -> dict[s
             continue
         _publish(run, key, parameters)
         counts["published"] += 1
+    _publish_tables(runs, parameters)
     logger.info("MLflow: %(published)d runs published, %(there_already)d there already", counts)
     return counts
 
@@ -44,3 +51,10 @@ def _publish(run: RunRecord, key: tracking.RunKey, parameters: Mapping[str, Any]
             tracker.log({shown_figure(str(name)): v for name, v in figures.items()}, step)
     tracker.log(shown_metrics(run.metrics) | dict(run.training))
     tracker.finish("FINISHED")
+
+
+def _publish_tables(runs: list[RunRecord], parameters: Mapping[str, Any]) -> None:
+    for name, table in read_tables(parameters).items():
+        rows = rows_of(table, runs)
+        if all(row.seeds for row in rows):
+            show_table(tracking.current(), parameters["cohort"], name, table, rows)
