@@ -224,6 +224,33 @@ def test_a_killed_training_goes_on_in_the_same_run_to_the_same_bytes(project: Pa
     assert {point.step for point in history} == {1, 2, 3, 4, 5, 6}
 
 
+def test_a_search_leaves_its_trials_and_an_experiment_that_kedro_knows(project: Path) -> None:
+    section = {
+        "trials": 2,
+        "metric": "dev_f1_micro",
+        "space": {"training.learning_rate": {"low": 0.001, "high": 0.01}},
+    }
+    searches = project / "conf/base/parameters_search.yml"
+    change(searches, "search", {"isd": section})
+    found = run(project, "kedro", "run", "--pipelines=search")
+    assert found.returncode == 0, found.stderr
+    trials = project / "data/08_reporting/synthetic/search/isd/seed_1/trials.csv"
+    assert [row.split(",")[:2] for row in trials.read_text().splitlines()] == [
+        ["trial", "state"],
+        ["1", "complete"],
+        ["2", "complete"],
+    ]
+    row = project / "conf/local/parameters_searched.yml"
+    assert row.read_text().splitlines()[-1] in found.stderr
+    known = run(project, "kedro", "run", "--pipelines=report", "--params=experiment=isd_searched")
+    row.unlink()
+    assert known.returncode == 0, known.stderr
+    refused = run(
+        project, "kedro", "run", "--pipelines=search", "--params=experiment=official_model"
+    )
+    assert "parameters_search.yml: search has no 'official_model'" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [

@@ -14,8 +14,8 @@ from isd_pipeline.pipelines.plans import shown_parameters
 from isd_pipeline.pipelines.tracking import RunKey, Tracker, TrackingSettings
 
 RUN_PARAMETERS = ["cohort", "experiment", "seed", "table", "device", "jobs"]
-SECTIONS = ["cohorts", "experiments", "tables", "paper", "paper_cohorts"]
-TRACKED = {"train", "floor", "evaluate", "table", "publish"}
+SECTIONS = ["cohorts", "experiments", "tables", "search", "paper", "paper_cohorts"]
+TRACKED = {"train", "floor", "evaluate", "table", "publish", "search"}
 
 
 class ParametersHook:
@@ -54,7 +54,10 @@ class TrackingHook:
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
-        """Open the run that the nodes log into: a new one to train, the newest to evaluate."""
+        """Open the run that the nodes log into: a new one to train, the newest to evaluate.
+
+        What makes many runs or none of its own (publish, search, table) opens them itself.
+        """
         names = set(run_params.get("pipeline_names") or ["train"])
         if not self._settings.uri or not names & TRACKED:
             return

@@ -24,9 +24,12 @@ def state_of(tracker: Tracker, link: str) -> dict:
     return json.loads(experiment.tags[f"mlflow.sharedViewState.{key}"])
 
 
-def test_the_link_shows_the_runs_of_a_table_or_of_a_cohort_and_of_no_other(tracker) -> None:
+def test_the_link_shows_the_newest_runs_of_a_table_or_of_a_cohort_and_no_other(tracker) -> None:
     isd, wide = RunKey("synthetic", "isd", 1), RunKey("synthetic", "wide", 1)
+    trained(tracker, isd, 7, {"table3": "yes"})  # the same again, and older
     ids = [trained(tracker, isd, 8, {"table3": "yes"}), trained(tracker, wide, 9, {})]
+    tracker.start(RunKey("synthetic", "trial", 1), {}, {})  # not evaluated
+    tracker.finish("FINISHED")
     trained(tracker, RunKey("other", "isd", 1), 8, {"table3": "yes"})
     for table, expected in (("table3", ids[:1]), (None, ids)):
         link = compare_link(tracker, "synthetic", table)

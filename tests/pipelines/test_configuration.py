@@ -17,6 +17,8 @@ class Outer:
     width: int = 256
     rate: float = 3e-4
     inner: Inner = field(default_factory=Inner)
+    named: dict[str, Inner] = field(default_factory=dict)
+    maybe: Inner | None = None
 
     def __post_init__(self) -> None:
         if self.width < 1:
@@ -28,16 +30,26 @@ def test_yaml_lists_become_tuples_and_sections_become_dataclasses() -> None:
     assert settings == Outer(width=8, rate=1, inner=Inner(sizes=(3,)))
 
 
+def test_a_section_may_be_left_out_by_null_and_many_may_stand_under_their_names() -> None:
+    settings = read_config(Outer, {"named": {"a": {"sizes": [3]}, "b": None}, "maybe": {}}, "x")
+    assert settings.named == {"a": Inner(sizes=(3,)), "b": Inner()}
+    assert settings.maybe == Inner()
+    assert read_config(Outer, {"maybe": None}, "x").maybe is None
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"widht": 8}, "x has no 'widht'; did you mean 'width'?"),
-        ({"zzz": 8}, "x has no 'zzz'; known are: width, rate, inner"),
+        ({"zzz": 8}, "x has no 'zzz'; known are: width, rate, inner, named, maybe"),
         ({"width": "abc"}, "x.width: Input should be a valid integer, found 'abc'"),
         ({"width": 1.5}, "x.width: Input should be a valid integer"),
         ({"width": True}, "x.width: Input should be a valid integer"),
         ({"inner": {"size": [3]}}, "x.inner has no 'size'; did you mean 'sizes'?"),
         ({"inner": 3}, "x.inner: expected a section of keys, found 3"),
+        ({"named": {"a": {"size": [3]}}}, "x.named.a has no 'size'; did you mean 'sizes'?"),
+        ({"named": [3]}, "x.named: expected a section of keys, found [3]"),
+        ({"maybe": {"size": [3]}}, "x.maybe has no 'size'; did you mean 'sizes'?"),
         ({"width": 0}, "x: width=0 must be positive"),
     ],
 )

@@ -82,6 +82,16 @@ def test_a_stage_watches_its_own_code(stage: str) -> None:
     assert all((ROOT / dep).exists() for dep in deps if dep.startswith("src/"))
 
 
+def test_a_search_is_no_stage_and_touches_nothing_that_a_stage_reads_or_gives() -> None:
+    stages = read("studies/stages.yaml")["stages"]
+    assert "search" not in stages
+    _, found = kedro_paths("search")
+    assert len(found) == 2
+    for stage in STAGES:
+        deps, outs = dvc_paths(stage)
+        assert not [path for path in found if covered(path, deps | outs)]
+
+
 PAGES = [
     ("dvc.yaml", "demo"),
     ("studies/stages.yaml", "overview"),
@@ -204,9 +214,10 @@ def test_the_catalogs_defaults_are_those_of_the_parameters() -> None:
 def test_listing_pipelines_imports_nothing_heavy() -> None:
     code = (
         "import sys; from isd_pipeline.pipelines import ("
-        " train, evaluate, floor, preprocess, report, table);"
-        "[p.create_pipeline() for p in (train, evaluate, floor, preprocess, report, table)];"
-        "heavy = {'torch', 'mlflow', 'gensim', 'sklearn', 'matplotlib'};"
+        " train, evaluate, floor, preprocess, report, search, table);"
+        "pipelines = (train, evaluate, floor, preprocess, report, search, table);"
+        "[each.create_pipeline() for each in pipelines];"
+        "heavy = {'torch', 'mlflow', 'gensim', 'sklearn', 'matplotlib', 'optuna'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -31,30 +31,39 @@ SECTION = "compared"
 
 def compare_link(tracker: Tracker, cohort: str, table: str | None = None) -> str:
     """The address that compares the trainings of a cohort, or those of one of its tables."""
-    condition = f"tags.cohort = '{cohort}' and tags.seed != ''"
+    condition = f"tags.cohort = '{cohort}' and metrics.`{SHOWN[0]}` >= 0"
     making = f"`kedro run --pipelines=publish --params cohort={cohort}` fills it from files"
     if table is not None:
         condition += f" and tags.{table} = 'yes'"
         making = f"`dvc repro studies/{cohort}/dvc.yaml:{table}` makes them"
-    runs = tracker.search(condition)
+    runs = newest(tracker.search(condition))
     if not runs:
         raise ValueError(f"MLflow has no runs of {table or 'any table'} on {cohort}: {making}")
     key = f"{cohort}-{table or 'all'}"
-    tracker.share_view(key, json.dumps(view(condition, runs)))
+    tracker.share_view(key, json.dumps(view(runs)))
     page = f"{tracker.settings.ui}/#/experiments/{tracker.experiment_id}/runs"
     return f"{page}?viewStateShareKey={key}&compareRunsMode=CHART"
 
 
-def view(condition: str, runs: Sequence[Any]) -> dict[str, Any]:
+def newest(runs: Sequence[Any]) -> list[Any]:
+    """Of runs that come newest first, one of each experiment and seed."""
+    found: dict[tuple[str, str], Any] = {}
+    for run in runs:
+        found.setdefault((run.data.tags["experiment"], run.data.tags["seed"]), run)
+    return list(found.values())
+
+
+def view(runs: Sequence[Any]) -> dict[str, Any]:
     """The state of the page that shows these runs, under MLflow's own names."""
     metrics = [name for name in SHOWN if any(name in run.data.metrics for run in runs)]
     columns = [f"metrics.`{name}`" for name in metrics]
     columns += [f"params.`{name}`" for name in differing(runs)]
     charts = [_chart("BAR", name, metricKey=name) for name in metrics]
     charts += [_chart("LINE", CURVE, metricKey=CURVE)]
+    ids = ", ".join(f"'{run.info.run_id}'" for run in runs)
     section = {"uuid": SECTION, "name": "Compared", "display": True, "isReordered": True}
     return {
-        "searchFilter": condition,
+        "searchFilter": f"attributes.run_id IN ({ids})",
         "orderByKey": "attributes.start_time",
         "orderByAsc": True,
         "selectedColumns": columns,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
-from typing import Any, TypeVar, get_type_hints
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
@@ -14,24 +15,20 @@ def read_config(cls: type[T], settings: Mapping[str, Any] | None, source: str) -
     """Make the dataclass `cls` out of a section of a parameters file.
 
     `source` names the section, as in "experiments.isd.model", for the message. A field that is
-    itself a dataclass is read from a sub-section.
+    itself a dataclass is read from a sub-section, a dict of them from a sub-section of such, and
+    one that may be None from a sub-section or null.
 
     Raises:
         ValueError: in one line, for a key that nothing reads (with the near match), a value
             of another type, a missing key, or whatever the dataclass itself refuses.
     """
-    settings = {} if settings is None else settings
-    if not isinstance(settings, Mapping):
-        raise ValueError(f"{source}: expected a section of keys, found {settings!r}")
+    settings = _section(settings, source)
     known = [field.name for field in fields(cls)]  # type: ignore[arg-type]
     for key in settings:
         refuse_unknown(str(key), known, source)
     hints = get_type_hints(cls)
     nested = {
-        key: read_config(hints[key], value, f"{source}.{key}")
-        if is_dataclass(hints[key])
-        else _as_typed(hints[key], value, f"{source}.{key}")
-        for key, value in settings.items()
+        key: _read_field(hints[key], value, f"{source}.{key}") for key, value in settings.items()
     }
     try:
         return cls(**nested)
@@ -63,6 +60,25 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
+
+
+def _section(settings: Any, source: str) -> Mapping[str, Any]:
+    settings = {} if settings is None else settings
+    if not isinstance(settings, Mapping):
+        raise ValueError(f"{source}: expected a section of keys, found {settings!r}")
+    return settings
+
+
+def _read_field(hint: Any, value: Any, source: str) -> Any:
+    first, *rest = get_args(hint) or [None]
+    if is_dataclass(hint):
+        return read_config(hint, value, source)  # type: ignore[arg-type]
+    if get_origin(hint) is dict and is_dataclass(rest[0]):
+        section = _section(value, source)
+        return {key: _read_field(rest[0], section[key], f"{source}.{key}") for key in section}
+    if rest == [NoneType] and is_dataclass(first):
+        return None if value is None else _read_field(first, value, source)
+    return _as_typed(hint, value, source)
 
 
 def _as_typed(hint: Any, value: Any, source: str) -> Any:

@@ -93,12 +93,22 @@ def cohort_section(cohorts: Mapping[str, Any], cohort: str, section: str, cls: t
 def experiment_row(
     cohorts: Mapping[str, Any], cohort: str, experiments: Mapping[str, Any], experiment: str
 ) -> dict[str, dict[str, Any]]:
-    """An experiment's row over what the cohort sets for every experiment, section by section."""
+    """An experiment's row over what the cohort sets for every experiment, section by section.
+
+    A cohort's `model` and `objective` are those of ISD; its `training` is everybody's. On top lies
+    what the row's own `cohorts` has for this cohort, where a paper chose otherwise for its data.
+    """
+    row = dict(choose(experiment, experiments, EXPERIMENTS) or {})
+    system, elsewhere = row.pop("system", "isd"), row.pop("cohorts", None) or {}
     base = choose(cohort, cohorts, COHORTS).get("train") or {}
-    row = choose(experiment, experiments, EXPERIMENTS) or {}
-    sections = {*base, *row} - {"system"}
-    merged = {name: _merged(base.get(name) or {}, row.get(name) or {}) for name in sections}
-    return {**merged, "system": row.get("system", "isd")}
+    if system != "isd":
+        base = {"training": base.get("training")}
+    merged: dict[str, dict[str, Any]] = {}
+    for layer in (base, row, elsewhere.get(cohort) or {}):
+        merged |= {
+            name: _merged(merged.get(name, {}), section or {}) for name, section in layer.items()
+        }
+    return {**merged, "system": system}
 
 
 def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

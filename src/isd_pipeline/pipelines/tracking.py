@@ -218,6 +218,20 @@ def tag(tags: Mapping[str, str]) -> None:
         _open.tag(tags)
 
 
+@contextmanager
+def part(key: RunKey, parameters: Mapping[str, Any], tags: Mapping[str, str]) -> Iterator[None]:
+    """Give a part of a pipeline a run of its own; without a tracker, do nothing.
+
+    If the block raises, the run stays open: `close` is told what it became.
+    """
+    if _open is None:
+        yield
+        return
+    _open.start(key, parameters, tags)
+    yield
+    _open.finish("FINISHED")
+
+
 def close(status: str) -> None:
     """Close the open run, if any, as FINISHED, FAILED or KILLED."""
     global _open

@@ -14,9 +14,21 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
+from isd_pipeline.models.caml import CAML, DRCAML, CAMLConfig
+from isd_pipeline.models.cnn_gru import CNN, BiGRU, BiGRUConfig, CNNConfig
 from isd_pipeline.models.isd import ISD, ISDConfig
+from isd_pipeline.models.laat import LAAT, JointLAAT, JointLAATConfig, LAATConfig
+from isd_pipeline.models.multirescnn import MultiResCNN, MultiResCNNConfig
 from isd_pipeline.training.checkpoints import fill
 from isd_pipeline.training.isd_objective import ISDObjective, ISDObjectiveConfig
+from isd_pipeline.training.label_objective import (
+    DescribedPrediction,
+    DescriptionConfig,
+    LevelledPrediction,
+    LevelsConfig,
+    Prediction,
+    PredictionConfig,
+)
 
 
 @dataclass(frozen=True)
@@ -36,12 +48,19 @@ class Start:
 
 @dataclass(frozen=True)
 class System:
-    """A model and what it is trained for."""
+    """A model and what it is trained for.
+
+    `words`, `codes` and, where there is one, `groups` name weights with a row for each word, code
+    and code group: their shapes say of what sizes a model was built.
+    """
 
     model_config: type[Any]
     objective_config: type[Any]
     make_model: Callable[[Any, Start], nn.Module]
     make_objective: Callable[[Any, Start], Any]
+    words: str
+    codes: str
+    groups: str = ""
 
 
 def log_odds(gold: sparse.csr_matrix) -> Tensor:
@@ -65,7 +84,96 @@ def _isd_objective(config: ISDObjectiveConfig, start: Start) -> ISDObjective:
     return ISDObjective(config, start.titles)
 
 
-SYSTEMS = {"isd": System(ISDConfig, ISDObjectiveConfig, _isd, _isd_objective)}
+def _on_words_and_codes(network: Callable[..., nn.Module]) -> Callable[[Any, Start], nn.Module]:
+    """A network that begins with word vectors and knows of the codes only how many they are."""
+    return lambda config, start: network(config, start.words, len(start.codes))
+
+
+def _joint_laat(config: JointLAATConfig, start: Start) -> nn.Module:
+    n_categories = int(start.code_groups.max()) + 1
+    return JointLAAT(config, start.words, len(start.codes), n_categories)
+
+
+def _prediction(config: PredictionConfig, start: Start) -> Prediction:
+    return Prediction()
+
+
+def _described(config: DescriptionConfig, start: Start) -> DescribedPrediction:
+    return DescribedPrediction(config, start.titles)
+
+
+def _levelled(config: LevelsConfig, start: Start) -> LevelledPrediction:
+    return LevelledPrediction(start.code_groups)
+
+
+SYSTEMS = {
+    "isd": System(
+        ISDConfig,
+        ISDObjectiveConfig,
+        _isd,
+        _isd_objective,
+        words="words",
+        codes="codes",
+        groups="attend.queries",
+    ),
+    "cnn": System(
+        CNNConfig,
+        PredictionConfig,
+        _on_words_and_codes(CNN),
+        _prediction,
+        words="words.weight",
+        codes="score.weight",
+    ),
+    "bi_gru": System(
+        BiGRUConfig,
+        PredictionConfig,
+        _on_words_and_codes(BiGRU),
+        _prediction,
+        words="words.weight",
+        codes="score.weight",
+    ),
+    "caml": System(
+        CAMLConfig,
+        PredictionConfig,
+        _on_words_and_codes(CAML),
+        _prediction,
+        words="words.weight",
+        codes="attend.queries",
+    ),
+    "dr_caml": System(
+        CAMLConfig,
+        DescriptionConfig,
+        _on_words_and_codes(DRCAML),
+        _described,
+        words="caml.words.weight",
+        codes="caml.attend.queries",
+    ),
+    "multirescnn": System(
+        MultiResCNNConfig,
+        PredictionConfig,
+        _on_words_and_codes(MultiResCNN),
+        _prediction,
+        words="words.weight",
+        codes="attend.queries",
+    ),
+    "laat": System(
+        LAATConfig,
+        PredictionConfig,
+        _on_words_and_codes(LAAT),
+        _prediction,
+        words="read.words.weight",
+        codes="codes.attend.queries",
+    ),
+    "joint_laat": System(
+        JointLAATConfig,
+        LevelsConfig,
+        _joint_laat,
+        _levelled,
+        words="read.words.weight",
+        codes="codes.attend.queries",
+        groups="categories.attend.queries",
+    ),
+}
 
 
 def rebuild(settings: Mapping[str, Any], weights: Mapping[str, Tensor]) -> nn.Module:
@@ -75,15 +183,15 @@ def rebuild(settings: Mapping[str, Any], weights: Mapping[str, Tensor]) -> nn.Mo
     """
     system = SYSTEMS[settings["system"]]
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in settings["model"].items()}
-    model = system.make_model(system.model_config(**values), _blank(weights))
+    model = system.make_model(system.model_config(**values), _blank(system, weights))
     fill(model, weights)
     return model
 
 
-def _blank(weights: Mapping[str, Tensor]) -> Start:
+def _blank(system: System, weights: Mapping[str, Tensor]) -> Start:
     """Data of the sizes that the weights have: they are overwritten at once."""
-    words, codes = weights["words"], weights["codes"]
-    n_groups = len(weights.get("attend.queries", codes))
+    words, codes = weights[system.words], weights[system.codes]
+    n_groups = len(weights.get(system.groups, codes))
     return Start(
         words=torch.zeros(words.shape),
         words_of_codes=torch.zeros(words.shape),

@@ -1,0 +1,186 @@
+"""The trials of a search: Optuna suggests settings and cuts short what promises nothing.
+
+Before every trial Optuna is told the finished ones anew, and its sampler is seeded with the
+search's seed and the trial's number. So what comes next is a function of settings, seed and
+finished trials, and a search that was killed goes on to the trials it would have made.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from isd_pipeline.data.files import write_text
+
+if TYPE_CHECKING:
+    import optuna
+    import pandas as pd
+
+    from isd_pipeline.pipelines.search.space import SearchSettings
+
+logger = logging.getLogger(__name__)
+Report = Callable[[int, float], None]  # takes an epoch, counted from 1, and the metric after it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """A finished trial: `state` is complete, pruned, diverged (a loss not finite) or refused.
+
+    Refused are settings that do not go together, though each fits alone. `values` are the
+    settings by dotted name, `epochs` the metric after each epoch; `score`, of a complete trial,
+    is the metric at the epoch that its training kept.
+    """
+
+    number: int
+    state: str
+    values: Mapping[str, Any]
+    epochs: Sequence[float] = ()
+    score: float | None = None
+
+
+def go_on(
+    settings: SearchSettings,
+    seed: int,
+    tried: Sequence[Tried],
+    run: Callable[[optuna.Trial], Tried],
+    keep: Callable[[Sequence[Tried]], None],
+) -> list[Tried]:
+    """Run the trials that are still missing; `keep` is given all of them after each."""
+    trials = list(tried[: settings.wanted])
+    while len(trials) < settings.wanted:
+        trial = suggest(settings, seed, trials)
+        name = f"trial {trial.number + 1} of {settings.wanted}"
+        logger.info("%s: %s", name, _shown(trial.params))
+        trials.append(run(trial))
+        keep(trials)
+        logger.info("%s: %s", name, _outcome(trials[-1], settings.metric))
+    return trials
+
+
+def suggest(settings: SearchSettings, seed: int, tried: Sequence[Tried]) -> optuna.Trial:
+    """The next trial, its settings chosen."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    distributions = {name: one.distribution for name, one in settings.space.items()}
+    study = optuna.create_study(
+        direction="maximize",
+        sampler=_sampler(settings, seed, len(tried)),
+        pruner=_pruner(settings),
+    )
+    for one in tried:
+        study.add_trial(_as_optuna(one, distributions))
+    return study.ask(distributions)
+
+
+def run_trial(trial: optuna.Trial, train: Callable[[Report], float]) -> Tried:
+    """Train once, telling Optuna of every epoch, and say what became of it."""
+    import optuna
+
+    epochs: list[float] = []
+
+    def report(epoch: int, value: float) -> None:
+        epochs.append(value)
+        trial.report(value, step=epoch)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+
+    score, state = None, "complete"
+    try:
+        score = train(report)
+    except optuna.TrialPruned:
+        state = "pruned"
+    except (FloatingPointError, ValueError) as error:
+        logger.warning("trial %d: %s", trial.number + 1, error)
+        state = "diverged" if isinstance(error, FloatingPointError) else "refused"
+    return Tried(number=trial.number, state=state, values=trial.params, epochs=epochs, score=score)
+
+
+def best_of(tried: Sequence[Tried]) -> Tried:
+    """The complete trial of the highest score, the first of equals."""
+    complete = [(one.score, -one.number, one) for one in tried if one.score is not None]
+    if not complete:
+        raise ValueError(f"none of {len(tried)} trials came to its end: take a milder space")
+    return max(complete)[2]
+
+
+def table(tried: Sequence[Tried]) -> pd.DataFrame:
+    """One row per trial: trial (from 1), state, score, epochs, then the settings tried."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "trial": one.number + 1,
+            "state": one.state,
+            "score": one.score,
+            "epochs": len(one.epochs),
+            **one.values,
+        }
+        for one in tried
+    )
+
+
+def read_tried(path: Path) -> list[Tried]:
+    """The trials that `write_tried` wrote; none where there is no file."""
+    if not path.exists():
+        return []
+    return [Tried(**one) for one in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def write_tried(path: Path, tried: Sequence[Tried]) -> None:
+    """All that a search goes on from, as JSON; settings keep the order of their space."""
+    write_text(path, json.dumps([asdict(one) for one in tried], indent=1) + "\n")
+
+
+def _shown(values: Mapping[str, Any]) -> str:
+    """Settings for people; the table has them in full."""
+    return ", ".join(
+        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in values.items()
+    )
+
+
+def _outcome(one: Tried, metric: str) -> str:
+    score = "" if one.score is None else f", {metric} {one.score:.4f}"
+    return f"{one.state} after {len(one.epochs)} epochs{score}"
+
+
+def _sampler(settings: SearchSettings, seed: int, number: int) -> optuna.samplers.BaseSampler:
+    from optuna import samplers
+
+    if settings.sampler == "grid":  # trial n is point n of an order that the seed alone makes
+        return samplers.GridSampler({n: one.choices for n, one in settings.space.items()}, seed)
+    mixed = np.random.SeedSequence((seed, number)).generate_state(1)[0]
+    return samplers.TPESampler(seed=int(mixed))
+
+
+def _pruner(settings: SearchSettings) -> optuna.pruners.BasePruner:
+    from optuna import pruners
+
+    if settings.pruning is None:
+        return pruners.NopPruner()
+    return pruners.MedianPruner(
+        n_startup_trials=settings.pruning.first_trials,
+        n_warmup_steps=settings.pruning.warm_up_epochs + 1,  # Optuna counts steps from 0
+    )
+
+
+def _as_optuna(
+    one: Tried, distributions: dict[str, optuna.distributions.BaseDistribution]
+) -> optuna.trial.FrozenTrial:
+    """Whatever did not come to its end counts as pruned: the sampler keeps away from there."""
+    from optuna.trial import TrialState, create_trial
+
+    return create_trial(
+        state=TrialState.PRUNED if one.score is None else TrialState.COMPLETE,
+        value=one.score,
+        params=dict(one.values),
+        distributions=distributions,
+        intermediate_values=dict(enumerate(one.epochs, start=1)),
+    )
