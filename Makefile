@@ -11,9 +11,14 @@ export ITERATIVE_DO_NOT_TRACK := 1
 # Two cores: one thread a process unless a stage asks for more; the same sums in the same order.
 export OMP_NUM_THREADS ?= 1
 
+COHORT ?= synthetic
+JOBS ?= 1
+TABLES := $(shell sed -n "s/^  \(table[a-z0-9_]*\):.*/\1/p" conf/base/parameters_tables.yml)
+
 CODIESP ?= ../shared/data/codiesp/codiesp_v4.zip
 
-.PHONY: help environment demo real test test-slow lint mlflow clean
+.PHONY: help environment demo real tables $(TABLES) test test-slow lint mlflow clean
+.NOTPARALLEL:  # two `dvc repro` refuse each other; JOBS=4 puts the trainings of a table side by side
 .DEFAULT_GOAL := help
 
 help:  ## what each target does
@@ -33,8 +38,18 @@ demo: environment  ## the synthetic hospital through the whole pipeline, to a re
 	@dvc repro
 	@isd summary synthetic
 
-real: environment data/01_raw/codiesp_full/codiesp_v4.zip data/01_raw/codiesp_50/codiesp_v4.zip  ## the same on CodiEsp: CODIESP=path/to/codiesp_v4.zip
-	@dvc repro studies/codiesp/dvc.yaml
+tables: $(TABLES)  ## the paper's tables of one cohort: COHORT=mimic3_50, and JOBS=4 for four trainings at once
+
+$(TABLES): environment studies/$(COHORT)/dvc.yaml  # or one of them: make table3 COHORT=mimic3_50
+	@test $(JOBS) = 1 || studies/side_by_side $(COHORT) $@ $(JOBS)
+	@dvc repro studies/$(COHORT)/dvc.yaml:$@
+	@isd summary $(COHORT)
+
+studies/%/dvc.yaml: | environment
+	@isd study $*
+
+real: environment data/01_raw/codiesp_full/codiesp_v4.zip data/01_raw/codiesp_50/codiesp_v4.zip  ## a first look on CodiEsp: CODIESP=path/to/codiesp_v4.zip
+	@dvc repro studies/codiesp_50/dvc.yaml:overview studies/codiesp_full/dvc.yaml:overview
 	@isd summary codiesp_50
 	@isd summary codiesp_full
 

@@ -15,6 +15,7 @@ import click
 import yaml
 
 from isd_pipeline.cli import one_line
+from isd_pipeline.pipelines.comparing import compare_link
 from isd_pipeline.pipelines.configuration import read_config
 from isd_pipeline.pipelines.studies import write_study
 from isd_pipeline.pipelines.tracking import Tracker, TrackingSettings
@@ -43,12 +44,13 @@ def summary(cohort: str) -> None:
 
 @main.command()
 @click.argument("cohort")
+@click.argument("table", required=False)
 @click.option("--browser/--no-browser", default=True, help="Open the page, or only print it.")
 @one_line
-def compare(cohort: str, browser: bool) -> None:
-    """Serve MLflow on this machine and open its compare page with the runs of COHORT."""
+def compare(cohort: str, table: str | None, browser: bool) -> None:
+    """Serve MLflow on this machine, opened on the runs of COHORT or of one TABLE of it."""
     settings = _tracking_settings()
-    link = Tracker(settings).compare_link(cohort)
+    link = compare_link(Tracker(settings), cohort, table)
     server = _serve(settings)
     try:
         _wait_for(settings.ui, server)
@@ -61,11 +63,14 @@ def compare(cohort: str, browser: bool) -> None:
 
 
 @main.command()
-@click.argument("name")
+@click.argument("cohorts", nargs=-1)
 @one_line
-def study(name: str) -> None:
-    """Write studies/NAME/dvc.yaml from the root's dvc.yaml and studies/NAME/study.yaml."""
-    click.echo(write_study(name))
+def study(cohorts: tuple[str, ...]) -> None:
+    """Write studies/COHORT/dvc.yaml, of these COHORTS or of every study there is."""
+    for cohort in cohorts or sorted(
+        path.parent.name for path in Path("studies").glob("*/study.yaml")
+    ):
+        click.echo(write_study(cohort))
 
 
 def _tracking_settings() -> TrackingSettings:

@@ -13,8 +13,9 @@ from isd_pipeline.pipelines.configuration import choose, read_config, refuse_unk
 from isd_pipeline.pipelines.plans import shown_parameters
 from isd_pipeline.pipelines.tracking import RunKey, Tracker, TrackingSettings
 
-RUN_PARAMETERS = ["cohort", "experiment", "seed", "device", "jobs"]
-SECTIONS = ["repro", "cohorts", "experiments", "search", "paper", "paper_cohorts", "tables"]
+RUN_PARAMETERS = ["cohort", "experiment", "seed", "table", "device", "jobs"]
+SECTIONS = ["cohorts", "experiments", "tables", "search", "paper", "paper_cohorts"]
+TRACKED = {"train", "floor", "evaluate", "table", "publish", "search"}
 
 
 class ParametersHook:
@@ -55,11 +56,10 @@ class TrackingHook:
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
         """Open the run that the nodes log into: a new one to train, the newest to evaluate.
 
-        What makes many runs (publish, search) opens them itself.
+        What makes many runs or none of its own (publish, search, table) opens them itself.
         """
         names = set(run_params.get("pipeline_names") or ["train"])
-        tracked = {"train", "floor", "evaluate", "publish", "search"}
-        if not self._settings.uri or not names & tracked:
+        if not self._settings.uri or not names & TRACKED:
             return
         tracker = Tracker(self._settings)
         key = RunKey(*(self._parameters[name] for name in ("cohort", "experiment", "seed")))

@@ -1,6 +1,7 @@
 """DVC's graph and Kedro's are written apart; here they are held together."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,19 +9,32 @@ from pathlib import Path
 import pytest
 import yaml
 
+from isd_pipeline.pipelines.sections import read_tables
+from isd_pipeline.pipelines.studies import render_study
+
 ROOT = Path(__file__).parents[2]
-RUN = {"cohort": "synthetic", "experiment": "isd", "seed": 1}
-STAGES = ("extract", "preprocess", "embed", "train", "evaluate", "floor", "compare", "report")
+RUN = {"cohort": "synthetic", "experiment": "isd", "seed": 1, "table": "table3"}
+STAGES = ("extract", "preprocess", "embed", "train", "evaluate", "floor")
+STUDIES = sorted(path.parent.name for path in ROOT.glob("studies/*/study.yaml"))
 
 
-def dvc_paths(stage: str) -> tuple[set[str], set[str]]:
+def read(name: str) -> dict:
+    return yaml.safe_load((ROOT / name).read_text())
+
+
+def tables() -> dict:
+    return read_tables(read("conf/base/parameters_tables.yml"))
+
+
+def dvc_paths(stage: str, file: str = "studies/stages.yaml") -> tuple[set[str], set[str]]:
     """What a stage depends on and what it gives, for one cohort, experiment and seed."""
-    settings = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][stage]
+    settings = read(file)["stages"][stage]
 
     def paths(*sections: str) -> set[str]:
         listed = [entry for section in sections for entry in settings.get(section, [])]
         names = [entry if isinstance(entry, str) else next(iter(entry)) for entry in listed]
-        return {re.sub(r"\$\{item\.(\w+)\}", lambda m: str(RUN[m[1]]), name) for name in names}
+        text = [name.replace("TABLE", "table3").replace("ROW", "isd") for name in names]
+        return {re.sub(r"\$\{(?:item\.)?(\w+)\}", lambda m: str(RUN[m[1]]), name) for name in text}
 
     return paths("deps"), paths("outs", "metrics", "plots")
 
@@ -69,7 +83,7 @@ def test_a_stage_watches_its_own_code(stage: str) -> None:
 
 
 def test_a_search_is_no_stage_and_touches_nothing_that_a_stage_reads_or_gives() -> None:
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    stages = read("studies/stages.yaml")["stages"]
     assert "search" not in stages
     _, found = kedro_paths("search")
     assert len(found) == 2
@@ -78,28 +92,117 @@ def test_a_search_is_no_stage_and_touches_nothing_that_a_stage_reads_or_gives() 
         assert not [path for path in found if covered(path, deps | outs)]
 
 
+PAGES = [
+    ("dvc.yaml", "demo"),
+    ("studies/stages.yaml", "overview"),
+    ("studies/stages.yaml", "TABLE"),
+]
+
+
+@pytest.mark.parametrize(("file", "stage"), PAGES)
+def test_a_stage_that_makes_a_page_watches_all_it_reads_and_of_the_runs_its_own(
+    file: str, stage: str
+) -> None:
+    deps, outs = dvc_paths(stage, file)
+    pipelines = re.search(r"--pipelines=([a-z,]+)", read(file)["stages"][stage]["cmd"])[1].split(
+        ","
+    )
+    made = set().union(*(kedro_paths(name)[1] for name in pipelines))
+    for name in pipelines:
+        reads = kedro_paths(name)[0] - made
+        rows = {"data/08_reporting/synthetic/runs", "data/07_model_output/synthetic"}
+        assert {path for path in reads - rows if not covered(path, deps)} == set()
+        assert f"src/isd_pipeline/pipelines/{name}" in deps
+        for folder in reads & rows:
+            assert {dep for dep in deps if dep.startswith(f"{folder}/")}
+    assert outs <= made
+
+
 def test_the_parameters_that_stages_watch_exist() -> None:
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    stages = {**read("dvc.yaml")["stages"], **read("studies/synthetic/dvc.yaml")["stages"]}
     for settings in stages.values():
         for entry in settings.get("params", []):
             for file, keys in entry.items():
-                content = yaml.safe_load((ROOT / file).read_text())
+                content = read(file)
                 for key in keys:
-                    first, *_ = key.split(".")
-                    assert first in content, f"{file} has no {first}"
+                    section, *name = key.split(".")
+                    assert section in content, f"{file} has no {section}"
+                    if name and not name[0].startswith("$"):
+                        assert name[0] in content[section], f"{file} has no {key}"
 
 
-def test_every_listed_experiment_and_cohort_exists() -> None:
-    def read(name: str) -> dict:
-        return yaml.safe_load((ROOT / "conf/base" / name).read_text())
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_study_lists_what_exists_and_its_stages_are_those_of_all(study: str) -> None:
+    lists = read(f"studies/{study}/study.yaml")
+    experiments = read("conf/base/parameters_experiments.yml")["experiments"]
+    assert lists["cohort"] == study
+    assert study in read("conf/base/parameters_cohorts.yml")["cohorts"]
+    assert set(lists["experiments"]) | set(lists["floors"]) <= set(experiments)
+    assert (ROOT / "studies" / study / "dvc.yaml").read_text() == render_study(lists, ROOT)
+    assert tables().keys() <= read(f"studies/{study}/dvc.yaml")["stages"].keys()
 
-    experiments = read("parameters_experiments.yml")["experiments"]
-    cohorts = read("parameters_cohorts.yml")["cohorts"]
-    lists = [read("parameters.yml")["repro"]]
-    lists += [yaml.safe_load(p.read_text())["repro"] for p in ROOT.glob("studies/*/study.yaml")]
-    for spanned in lists:
-        assert set(spanned["cohorts"]) <= set(cohorts)
-        assert set(spanned["experiments"]) | set(spanned["floors"]) <= set(experiments)
+
+def test_a_new_study_spans_everything_and_an_old_one_keeps_its_lists(tmp_path: Path) -> None:
+    from isd_pipeline.pipelines.studies import write_study
+
+    copy_graph(tmp_path)
+    study = write_study("mimic3_50", tmp_path).with_name("study.yaml")
+    lists = yaml.safe_load(study.read_text())
+    assert lists["seeds"] == list(range(1, 11))
+    rows = {row for table in tables().values() for row in table.experiments}
+    assert rows <= {*lists["experiments"], *lists["floors"]}
+
+    study.write_text(yaml.safe_dump({**lists, "experiments": ["isd"], "floors": [], "seeds": [4]}))
+    stages = yaml.safe_load(write_study("mimic3_50", tmp_path).read_text())["stages"]
+    assert yaml.safe_load(study.read_text())["seeds"] == [4]
+    assert "floor" not in stages  # DVC refuses a matrix over an empty list
+    assert "table3" not in stages
+    with pytest.raises(ValueError, match="no 'mimic3_5'; did you mean 'mimic3_50'"):
+        write_study("mimic3_5", tmp_path)
+
+
+def copy_graph(folder: Path) -> None:
+    ignored = shutil.ignore_patterns("dvc.lock")
+    for name in ("conf", "studies"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    shutil.copy(ROOT / "dvc.yaml", folder)
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("graph")
+    copy_graph(folder)
+    dvc(folder, "init", "--no-scm", "-q")
+    return folder
+
+
+def dvc(folder: Path, *words: str) -> str:
+    command = [sys.executable, "-m", "dvc", *words]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def trainings(graph: Path, target: str) -> set[str]:
+    """The trainings a target asks for. DVC refuses where two stages have one output."""
+    nodes = re.findall(r'^"([^"]*)";$', dvc(graph, "dag", "--dot", target), re.MULTILINE)
+    return {node for node in nodes if ":train@" in node}
+
+
+def test_a_table_asks_for_the_trainings_of_its_rows_and_for_nothing_else(graph: Path) -> None:
+    seeds = read("studies/synthetic/study.yaml")["seeds"]
+    assert len(seeds) == 10
+    assert trainings(graph, "studies/synthetic/dvc.yaml:table3") == {
+        f"studies/synthetic/dvc.yaml:train@{row}-{seed}"
+        for row in tables()["table3"].experiments
+        for seed in seeds
+    }
+
+
+def test_a_bare_repro_asks_for_the_demonstration_and_shares_its_trainings(graph: Path) -> None:
+    assert set(read("dvc.yaml")["stages"]) == {"generate", "demo"}
+    asked = trainings(graph, "dvc.yaml:demo")
+    assert len(asked) == 4
+    assert "studies/synthetic/dvc.yaml:train@isd-1" in asked
 
 
 def test_the_catalogs_defaults_are_those_of_the_parameters() -> None:
@@ -109,19 +212,12 @@ def test_the_catalogs_defaults_are_those_of_the_parameters() -> None:
     assert found == {(name, str(defaults[name])) for name in RUN}
 
 
-@pytest.mark.parametrize("study", [path.name for path in ROOT.glob("studies/*")])
-def test_a_study_runs_the_stages_of_the_root(study: str) -> None:
-    from isd_pipeline.pipelines.studies import render_study
-
-    assert (ROOT / "studies" / study / "dvc.yaml").read_text() == render_study(study, ROOT)
-
-
 def test_listing_pipelines_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from isd_pipeline.pipelines import compare, train, evaluate, floor;"
-        "from isd_pipeline.pipelines import preprocess, report, search;"
-        "stages = (compare, train, evaluate, floor, preprocess, report, search);"
-        "[p.create_pipeline() for p in stages];"
+        "import sys; from isd_pipeline.pipelines import ("
+        " train, evaluate, floor, preprocess, report, search, table);"
+        "pipelines = (train, evaluate, floor, preprocess, report, search, table);"
+        "[each.create_pipeline() for each in pipelines];"
         "heavy = {'torch', 'mlflow', 'gensim', 'sklearn', 'matplotlib', 'optuna'};"
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -234,7 +234,7 @@ def test_a_real_search_killed_in_an_epoch_goes_on_in_the_same_runs_to_the_same_r
     assert same_row == row
 
     runs = tracker.client.search_runs([tracker.experiment_id], "tags.seed = '1'")
-    assert sorted(run.info.run_name for run in runs) == [f"trial {n}/seed 1" for n in (1, 2, 3)]
+    assert sorted(run.info.run_name for run in runs) == [f"trial {n}, seed 1" for n in (1, 2, 3)]
     assert {run.info.status for run in runs} == {"FINISHED"}
     (parent,) = {run.data.tags["mlflow.parentRunId"] for run in runs}
     assert tracker.client.get_run(parent).info.run_name == "tiny: search of small"

@@ -15,7 +15,8 @@ from isd_pipeline.text.vocabulary import VocabularyConfig
 T = TypeVar("T")
 COHORTS = "conf/base/parameters_cohorts.yml: cohorts"
 EXPERIMENTS = "conf/base/parameters_experiments.yml: experiments"
-TABLES = "conf/base/parameters_tables.yml: tables"
+TABLES_FILE = "conf/base/parameters_tables.yml"
+TABLES = f"{TABLES_FILE}: tables"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,14 +76,19 @@ def table_layouts(parameters: Mapping[str, Any]) -> dict[str, Layout]:
     """Every table, by its key. An experiment is one of ours, or one that the paper printed."""
     printed = [name for rows in parameters["paper"].values() for name in rows]
     known = [*parameters["experiments"], *printed]
-    tables = {
-        key: read_config(Layout, section, f"{TABLES}.{key}")
-        for key, section in parameters["tables"].items()
-    }
+    tables = read_tables(parameters)
     for key, table in tables.items():
         for name in table.experiments:
             refuse_unknown(name, known, f"{TABLES}.{key}.experiments")
     return tables
+
+
+def read_tables(parameters: Mapping[str, Any]) -> dict[str, Layout]:
+    """Every table of the section `tables`, by its key, whatever experiments there are."""
+    return {
+        key: read_config(Layout, section, f"{TABLES}.{key}")
+        for key, section in parameters["tables"].items()
+    }
 
 
 def cohort_section(cohorts: Mapping[str, Any], cohort: str, section: str, cls: type[T]) -> T:

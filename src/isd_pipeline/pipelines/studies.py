@@ -1,7 +1,8 @@
-"""A study: the project's `dvc.yaml` over its own lists of cohorts, experiments and seeds.
+"""A study: the stages of one cohort over its own lists of experiments, floors and seeds.
 
-DVC has no include. `studies/NAME/dvc.yaml` is therefore written from the one at the root, and a
-test holds the two together; `studies/NAME/study.yaml` is the part people edit.
+DVC has no include. `studies/COHORT/dvc.yaml` is therefore written from `studies/stages.yaml`, with
+a stage for each table of conf/base/parameters_tables.yml, and a test holds them together;
+`studies/COHORT/study.yaml` is the part people edit.
 """
 
 from __future__ import annotations
@@ -12,36 +13,65 @@ from typing import Any
 import yaml
 
 from isd_pipeline.data.files import write_text
+from isd_pipeline.pipelines.configuration import choose
+from isd_pipeline.pipelines.plans import FLOORS
+from isd_pipeline.pipelines.sections import COHORTS, TABLES_FILE, read_tables
 
-HEADER = "# Written from the root's dvc.yaml by `isd study {name}`; edit study.yaml, or that one.\n"
+HEADER = "# Written by `isd study` from studies/stages.yaml and conf/base/parameters_tables.yml.\n"
+LISTS = (
+    "# What may be run on this cohort. Nothing is until something asks for it, as a table does.\n"
+)
+SEEDS = list(range(1, 11))  # the paper's number; study.yaml may have fewer
 
 
-def render_study(name: str, root: Path = Path()) -> str:
-    """The text of `studies/NAME/dvc.yaml`: the root's stages, run from the root."""
-    stages = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    lists = yaml.safe_load((root / "studies" / name / "study.yaml").read_text(encoding="utf-8"))
+def render_study(lists: dict[str, Any], root: Path = Path()) -> str:
+    """The text of `dvc.yaml` over these lists; a table whose rows they lack gets no stage."""
+    stages = _read(root / "studies/stages.yaml")["stages"]
+    pattern = stages.pop("TABLE")
+    stages = {name: stage for name, stage in stages.items() if _spans_something(stage, lists)}
+    runs = {*lists["experiments"], *lists["floors"]}
+    for name, table in read_tables(_read(root / TABLES_FILE)).items():
+        if runs.issuperset(table.experiments):
+            stages[name] = _table_stage(pattern, name, table.experiments)
     document = {
         "vars": ["study.yaml"],
-        "stages": {
-            stage: {"wdir": "../..", **settings}
-            for stage, settings in stages.items()
-            if _has_work(settings, lists["repro"])
-        },
+        "stages": {name: {"wdir": "../..", **stage} for name, stage in stages.items()},
     }
-    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
-    return HEADER.format(name=name) + text
+    return HEADER + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
 
 
-def write_study(name: str, root: Path = Path()) -> Path:
-    """Write `studies/NAME/dvc.yaml` and return its path."""
-    path = root / "studies" / name / "dvc.yaml"
-    write_text(path, render_study(name, root))
-    return path
+def write_study(cohort: str, root: Path = Path()) -> Path:
+    """Write `studies/COHORT/dvc.yaml`, and before it `study.yaml` where there is none."""
+    choose(cohort, _read(root / "conf/base/parameters_cohorts.yml")["cohorts"], COHORTS)
+    folder = root / "studies" / cohort
+    if not (folder / "study.yaml").exists():
+        lists = _everything(cohort, root)
+        text = yaml.safe_dump(lists, sort_keys=False, default_flow_style=None, width=100)
+        write_text(folder / "study.yaml", LISTS + text)
+    write_text(folder / "dvc.yaml", render_study(_read(folder / "study.yaml"), root))
+    return folder / "dvc.yaml"
 
 
-def _has_work(stage: dict[str, Any], lists: dict[str, Any]) -> bool:
-    """The synthetic hospital is made only for a study of it; an empty list spans nothing."""
-    if "matrix" not in stage:
-        return "synthetic" in lists["cohorts"]
-    keys = [value.removeprefix("${repro.").removesuffix("}") for value in stage["matrix"].values()]
-    return all(lists[key] for key in keys)
+def _everything(cohort: str, root: Path) -> dict[str, Any]:
+    """The lists of a new study: every experiment there is, over the paper's ten seeds."""
+    rows = _read(root / "conf/base/parameters_experiments.yml")["experiments"]
+    trained = [name for name in rows if name not in FLOORS]
+    return {"cohort": cohort, "experiments": trained, "floors": list(FLOORS), "seeds": SEEDS}
+
+
+def _table_stage(pattern: dict[str, Any], name: str, rows: tuple[str, ...]) -> dict[str, Any]:
+    stage = yaml.safe_load(yaml.safe_dump(pattern, sort_keys=False).replace("TABLE", name))
+    deps: dict[str, None] = {}
+    for dep in stage["deps"]:
+        deps |= dict.fromkeys(dep.replace("ROW", row) for row in rows)
+    return {**stage, "deps": list(deps)}
+
+
+def _spans_something(stage: dict[str, Any], lists: dict[str, Any]) -> bool:
+    """DVC refuses a matrix over an empty list."""
+    spans = stage.get("matrix", {}).values()
+    return all(lists[span.removeprefix("${").removesuffix("}")] for span in spans)
+
+
+def _read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -1,5 +1,7 @@
 """Numbers into MLflow: one parent run per cohort, one child per (experiment, seed).
 
+The paper's tables stand beside them (`tracked_tables`); `comparing` opens the page to compare.
+
 Only numbers and settings go there, never a note, an identifier of one or a list of codes. The
 active child is held here, so that nodes call `log` without knowing whether anybody listens.
 """
@@ -11,7 +13,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +86,7 @@ class Tracker:
                 self.client.update_run(self.run_id, status="RUNNING")
             else:
                 self.run_id = self._create(
-                    f"{key.experiment}/seed {key.seed}",
+                    f"{key.experiment}, seed {key.seed}",
                     {**key.tags, **tags, **_process_tags(), "mlflow.parentRunId": parent},
                 )
                 self._log_parameters(self.run_id, parameters)
@@ -99,13 +101,7 @@ class Tracker:
 
     def log(self, metrics: Mapping[str, float], step: int = 0) -> None:
         """Log numbers to the open child run in one batch."""
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)
-        self.client.log_batch(
-            self.run_id,
-            metrics=[Metric(name, float(value), now, step) for name, value in metrics.items()],
-        )
+        self._log_metrics(self.run_id, metrics, step)
 
     def tag(self, tags: Mapping[str, str]) -> None:
         """Tag the open child run."""
@@ -122,19 +118,36 @@ class Tracker:
         """Whether a finished run of `key` with these results is there already."""
         return bool(self._find(key, f"tags.content = '{content}'"))
 
-    def compare_link(self, cohort: str) -> str:
-        """The address of MLflow's compare page with the newest run of every key of a cohort."""
-        newest: dict[tuple[str, str], str] = {}
-        for run in self._search(f"tags.cohort = '{cohort}' and tags.seed != ''"):
-            tags = run.data.tags
-            newest.setdefault((tags["experiment"], tags["seed"]), run.info.run_id)
-        runs = ",".join(f'"{run}"' for _, run in sorted(newest.items()))
-        return (
-            f'{self.settings.ui}/#/compare-runs?runs=[{runs}]&experiments=["{self.experiment_id}"]'
+    def record(self, name: str, tags: Mapping[str, str], metrics: Mapping[str, float]) -> None:
+        """A run that is over as soon as it is made."""
+        run_id = self._create(name, tags)
+        self._log_metrics(run_id, metrics, step=0)
+        self.client.set_terminated(run_id, "FINISHED")
+
+    def forget(self, runs: Iterable[Any]) -> None:
+        """Delete these runs."""
+        for run in runs:
+            self.client.delete_run(run.info.run_id)
+
+    def tag_newest(self, key: RunKey, tags: Mapping[str, str]) -> None:
+        """Tag the newest run of `key`; without one, do nothing."""
+        for run in self._find(key)[:1]:
+            for name, value in tags.items():
+                self.client.set_tag(run.info.run_id, name, value)
+
+    def share_view(self, key: str, state: str) -> None:
+        """Keep the state of MLflow's page of runs under a key, as its own "Share" does."""
+        self.client.set_experiment_tag(self.experiment_id, f"mlflow.sharedViewState.{key}", state)
+
+    def search(self, condition: str) -> list[Any]:
+        """The runs that meet the condition, newest first."""
+        found = self.client.search_runs(
+            [self.experiment_id], condition, order_by=["attributes.start_time DESC"]
         )
+        return list(found)
 
     def _parent(self, cohort: str) -> str:
-        found = self._search(f"tags.parent_of = '{cohort}'")
+        found = self.search(f"tags.parent_of = '{cohort}'")
         if found:
             return str(found[0].info.run_id)
         parent = self._create(cohort, {"parent_of": cohort, "cohort": cohort})
@@ -151,20 +164,20 @@ class Tracker:
         shown = [Param(k, str(v)[:PARAMETER_LENGTH]) for k, v in sorted(parameters.items())]
         self.client.log_batch(run_id, params=shown)
 
+    def _log_metrics(self, run_id: str | None, metrics: Mapping[str, float], step: int) -> None:
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        shown = [Metric(name, float(value), now, step) for name, value in metrics.items()]
+        self.client.log_batch(run_id, metrics=shown)
+
     def _find(self, key: RunKey, more: str = "") -> list[Any]:
         wanted = [f"tags.{name} = '{value}'" for name, value in key.tags.items()]
-        return self._search(" and ".join([*wanted, more] if more else wanted))
-
-    def _search(self, condition: str) -> list[Any]:
-        """Newest first."""
-        found = self.client.search_runs(
-            [self.experiment_id], condition, order_by=["attributes.start_time DESC"]
-        )
-        return list(found)
+        return self.search(" and ".join([*wanted, more] if more else wanted))
 
     def _sweep_killed(self) -> None:
         """A process killed outright leaves its run RUNNING for ever: call it what it is."""
-        for run in self._search("attributes.status = 'RUNNING'"):
+        for run in self.search("attributes.status = 'RUNNING'"):
             tags = run.data.tags
             if tags.get("host") == socket.gethostname() and not _is_alive(tags.get("process")):
                 self.client.set_terminated(run.info.run_id, "KILLED")
@@ -177,6 +190,11 @@ def use(tracker: Tracker) -> None:
     """Let `log` and `tag` speak to this tracker's open run."""
     global _open
     _open = tracker
+
+
+def listening() -> Tracker | None:
+    """The tracker in use, if any."""
+    return _open
 
 
 def current() -> Tracker:

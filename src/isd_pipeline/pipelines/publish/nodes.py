@@ -14,6 +14,9 @@ from isd_pipeline.pipelines.evaluate.nodes import (
     shown_tags,
 )
 from isd_pipeline.pipelines.plans import shown_parameters
+from isd_pipeline.pipelines.sections import table_layouts
+from isd_pipeline.pipelines.table.nodes import rows_of
+from isd_pipeline.pipelines.tracked_tables import show_table
 from isd_pipeline.pipelines.train.watching import shown_figure
 
 if TYPE_CHECKING:
@@ -23,7 +26,10 @@ logger = logging.getLogger(__name__)
 
 
 def publish_runs(runs: list[RunRecord], parameters: Mapping[str, Any]) -> dict[str, int]:
-    """Log every run of the cohort that MLflow does not have with these very numbers."""
+    """Log every run of the cohort that MLflow does not have with these very numbers.
+
+    Then every table of which each row has a run.
+    """
     tracker = tracking.current()
     counts = {"published": 0, "there_already": 0}
     for run in runs:
@@ -33,6 +39,7 @@ def publish_runs(runs: list[RunRecord], parameters: Mapping[str, Any]) -> dict[s
             continue
         _publish(run, key, parameters)
         counts["published"] += 1
+    _publish_tables(runs, parameters)
     logger.info("MLflow: %(published)d runs published, %(there_already)d there already", counts)
     return counts
 
@@ -51,3 +58,10 @@ def _publish(run: RunRecord, key: tracking.RunKey, parameters: Mapping[str, Any]
     tracker.log(shown_metrics(run.metrics) | calibration)
     tracker.log(run.training)
     tracker.finish("FINISHED")
+
+
+def _publish_tables(runs: list[RunRecord], parameters: Mapping[str, Any]) -> None:
+    for name, table in table_layouts(parameters).items():
+        rows = rows_of(table, runs)
+        if all(row.seeds for row in rows):
+            show_table(tracking.current(), parameters["cohort"], name, table, rows)

@@ -77,8 +77,8 @@ def _refuse_half_evaluated(runs: list[RunRecord], cohort: str) -> None:
         if not run.strata or not run.calibration:
             folder = f"data/08_reporting/{cohort}/runs/{run.experiment}/seed_{run.seed}"
             raise ValueError(
-                f"{folder}: evaluated before strata and calibration were; evaluate it again: `kedro "
-                "run --pipelines=evaluate` (a linear floor: `floor`) with its --params"
+                f"{folder}: evaluated before strata and calibration were; evaluate it again: "
+                "`kedro run --pipelines=evaluate` (a linear floor: `floor`) with its --params"
             )
 
 

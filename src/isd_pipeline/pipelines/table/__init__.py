@@ -1,0 +1,5 @@
+"""The numbers of one table of the paper."""
+
+from isd_pipeline.pipelines.table.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

@@ -1,0 +1,111 @@
+"""Two processes make one table, are killed together, and what they left is gone on with."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from isd_pipeline.pipelines.studies import write_study
+
+ROOT = Path(__file__).parents[1]
+LISTS = {
+    "cohort": "synthetic",
+    "experiments": ["isd", "isd_without_self_distillation"],
+    "floors": [],
+    "seeds": [1],
+}
+# In place of kedro: a stage writes the name of each of its outputs into it. A training says that it
+# began; with WAIT, it never ends.
+KEDRO = """
+import os, pathlib, sys, time, yaml
+pipelines, parameters = (word.split("=", 1)[1] for word in sys.argv[2:])
+chosen = dict(pair.split("=") for pair in parameters.split(","))
+root = yaml.safe_load(open("dvc.yaml"))["stages"]
+name = pipelines.split(",")[0].replace("table", "TABLE")
+stage = (root | yaml.safe_load(open("studies/stages.yaml"))["stages"])[name]
+if name == "train":
+    with open("began.txt", "a") as began:
+        began.write(chosen["experiment"] + "\\n")
+    time.sleep(600 if "WAIT" in os.environ else 0)
+for entry in [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]:
+    path = entry if isinstance(entry, str) else next(iter(entry))
+    for key, value in chosen.items():
+        path = path.replace("${cohort}", chosen["cohort"]).replace("${item.%s}" % key, value)
+    path = pathlib.Path(path.replace("TABLE", chosen.get("table", "")))
+    path = path if path.suffix else path / "made"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(str(path))
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for name in ("conf", "src"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+    (tmp_path / "studies/synthetic").mkdir(parents=True)
+    for name in ("dvc.yaml", "studies/stages.yaml", "studies/side_by_side"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / "studies/synthetic/study.yaml").write_text(yaml.safe_dump(LISTS))
+    write_study("synthetic", tmp_path)
+    kedro = tmp_path / "bin/kedro"
+    kedro.parent.mkdir()
+    kedro.write_text(f"#!{sys.executable}{KEDRO}")
+    kedro.chmod(0o755)
+    with start(tmp_path, "dvc", "init", "--no-scm", "-q") as made:
+        assert made.wait() == 0
+    return tmp_path
+
+
+def start(project: Path, *command: str, **environment: str) -> subprocess.Popen[str]:
+    path = [str(project / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
+    return subprocess.Popen(
+        command,
+        cwd=project,
+        env={**os.environ, "PATH": os.pathsep.join(path), **environment},
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def began(project: Path) -> list[str]:
+    told = project / "began.txt"
+    return told.read_text().split() if told.exists() else []
+
+
+@pytest.mark.slow
+def test_killed_side_by_side_a_table_is_gone_on_with_and_each_training_is_made_once(
+    project: Path,
+) -> None:
+    command = ["studies/side_by_side", "synthetic", "table6", "2"]
+    with start(project, *command, WAIT="yes") as first:
+        deadline = time.monotonic() + 120
+        while len(began(project)) < 2:  # only if both run at once, for neither ends
+            assert first.poll() is None, first.stdout and first.stdout.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.killpg(first.pid, signal.SIGKILL)
+    assert set(began(project)) == set(LISTS["experiments"])
+
+    (project / "began.txt").unlink()
+    with start(project, *command) as again:
+        told, _ = again.communicate(timeout=120)
+        assert again.returncode == 0, told
+    assert sorted(began(project)) == sorted(LISTS["experiments"])
+
+    with start(project, "dvc", "repro", "studies/synthetic/dvc.yaml:table6") as table:
+        told, _ = table.communicate(timeout=120)
+        assert table.returncode == 0, told
+    ran = [line.split("'")[1] for line in told.splitlines() if "Running stage" in line]
+    assert ran == ["studies/synthetic/dvc.yaml:table6"]
+    for experiment in LISTS["experiments"]:
+        metrics = f"data/08_reporting/synthetic/runs/{experiment}/seed_1/metrics.json"
+        assert (project / metrics).read_text() == metrics
