@@ -30,7 +30,6 @@ from isd_pipeline.shapes import Bool, Float, Int
 
 Bounds = tuple[tuple[str, int, float], ...]  # name, fewest, most
 Revision = Literal["icd9", "icd10"]
-KINDS = ("frequency", "chapter", "system", "length", "number_of_codes")
 
 # Documents of the training split that have the code.
 FREQUENCIES: Bounds = (
@@ -82,7 +81,7 @@ def all_strata(
     systems: Sequence[icd.System],
     lengths: Int[np.ndarray, " D"],
 ) -> dict[str, list[dict[str, Any]]]:
-    """Every table of strata of one run at one threshold, by what it is split by: `KINDS`."""
+    """Every table of strata of one run at one threshold, by what it is split by."""
     counts = per_code(gold, scores, threshold)
     revision = revision_of(codes, systems)
     return {
