@@ -55,13 +55,11 @@ def search_settings(
     tried = go_on(settings, parameters["seed"], read_tried(record), bench.try_out, keep)
     best = best_of(tried)
     found = searched(parameters, best.values)
-    row = {found["experiment"]: found["experiments"][found["experiment"]]}
+    name = found["experiment"]
     counts = ", ".join(f"{n} {state}" for state, n in Counter(one.state for one in tried).items())
-    logger.info(
-        "%s; best is trial %d: %s %.4f", counts, best.number + 1, settings.metric, best.score
-    )
-    _tell_next(found, row)
-    return table(tried), row
+    logger.info("%s; best is trial %d", counts, best.number + 1)
+    _tell_next(found)
+    return table(tried), {name: found["experiments"][name]}
 
 
 def record_path(
@@ -91,9 +89,9 @@ def open_development(folder: Path) -> dict[str, Documents]:
     return {split: Documents.open(folder / split) for split in ("train", "dev")}
 
 
-def _tell_next(found: Mapping[str, Any], row: Mapping[str, Any]) -> None:
-    (line,) = (as_line(name, settings) for name, settings in row.items())
+def _tell_next(found: Mapping[str, Any]) -> None:
     run = ",".join(f"{name}={found[name]}" for name in ("cohort", "experiment", "seed"))
+    line = as_line(found["experiment"], found["experiments"][found["experiment"]])
     logger.info("to train it:  kedro run --pipelines=train --params %s", run)
     logger.info(
         "to keep it, move its row from conf/local/parameters_searched.yml to "
