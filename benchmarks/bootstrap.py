@@ -11,15 +11,11 @@ agree. Prints CPU seconds, peak memory and their ratio.
 from __future__ import annotations
 
 import json
-import os
-import resource
-import subprocess
 import sys
 import time
 
-os.environ["OMP_NUM_THREADS"] = "1"
-
 import numpy as np
+from measuring import peak_gb, run_apart
 from metrics import cohort
 from scipy import sparse
 
@@ -55,22 +51,15 @@ def plain(areas: bool, gold: sparse.csr_matrix, scores: np.ndarray) -> Draws:
 
 def measure(way: str, documents: int, codes: int) -> None:
     gold, scores = cohort(documents, codes)
-    before, start = _peak_gb(), time.process_time()
+    before, start = peak_gb(), time.process_time()
     draws = (plain if way.endswith("plain") else ours)(way.startswith("AUC"), gold, scores)
     seconds = time.process_time() - start
-    numbers = {"seconds": seconds, "before": before, "peak": _peak_gb()}
+    numbers = {"seconds": seconds, "before": before, "peak": peak_gb()}
     print(json.dumps({**numbers, "draws": draws}))
 
 
-def _peak_gb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-
-
 def main(documents: int = 3372, codes: int = 8921) -> None:
-    found = {}
-    for way in WAYS:
-        command = [sys.executable, __file__, way, str(documents), str(codes)]
-        found[way] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    found = {way: run_apart(__file__, way, documents, codes) for way in WAYS}
     print(f"{documents:,} documents x {codes:,} codes, {DRAWS:,} draws; CPU seconds, one core")
     for way in WAYS[:2]:
         fast, slow = found[way], found[f"{way}, plain"]
@@ -83,7 +72,7 @@ def main(documents: int = 3372, codes: int = 8921) -> None:
             f"({fast['before']:.2f} GB before: the scores, the libraries)\n"
             f"{'plain loop':>11}: {scaled:8.1f} s, scaled up from {PLAIN_DRAWS} draws, "
             f"peak {slow['peak']:.2f} GB\n"
-            f"      ratio: {scaled / fast['seconds']:.0f} x the speed"
+            f"ratio: {scaled / fast['seconds']:.0f} x the speed"
         )
 
 

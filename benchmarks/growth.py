@@ -18,21 +18,16 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import os
 import platform
-import resource
-import subprocess
-import sys
 import tempfile
-import time
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
-from statistics import NormalDist, median
+from statistics import median
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "src"))
+from measuring import ROOT, cpu_seconds, peak_gb, run_apart
+
 CURVES = {
     "notes": (64, 192, 640, 1_920),
     "tokens": (250, 500, 1_000, 2_000, 4_000, 8_000),
@@ -41,8 +36,7 @@ CURVES = {
 }
 USUAL = {"tokens": 1_500, "codes": 8_921, "queries": 64, "words": 52_252}
 LEAST = {"notes": 64, "tokens": 16, "codes": 20, "queries": 1, "words": 100}
-BATCH, CODES_A_NOTE, WORDS_A_TITLE = 8, 15, 10
-WIDTH, WORD_WIDTH, LENGTHS, LONGEST = 256, 100, 64, 4_000
+BATCH = 8
 LABELS = {
     "notes": "notes",
     "tokens": "tokens of each of 8 notes",
@@ -81,7 +75,8 @@ def measure_all(options: argparse.Namespace) -> None:
         points = found["curves"][curve]
         for size in sizes_of(curve, options.shrink):
             if size not in [point["size"] for point in points]:
-                point = {"size": size, **cost_apart(curve, size, options.shrink)}
+                asked = ("--only", curve, size, "--shrink", options.shrink)
+                point = {"size": size, **run_apart(__file__, *asked)}
                 points.append(point)
                 points.sort(key=lambda point: point["size"])
                 told = f"{size:7,} {point['seconds']:9.2f} CPU s {point['gb']:6.2f} GB"
@@ -126,92 +121,35 @@ def sizes_of(curve: str, by: int) -> list[int]:
     return sorted({max(LEAST[curve], size // by) for size in CURVES[curve]})
 
 
-def cost_apart(curve: str, size: int, shrink: int) -> dict[str, float]:
-    """Measure one point in a fresh process with one thread, so that its memory is its own."""
-    alone = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    command = [sys.executable, __file__, "--only", curve, str(size), "--shrink", str(shrink)]
-    done = subprocess.run(command, env=os.environ | alone, check=True, stdout=subprocess.PIPE)
-    return json.loads(done.stdout)
-
-
 def cost(curve: str, size: int, usual: dict[str, int]) -> dict[str, float]:
     """CPU seconds of a step (of an epoch for `notes`), and GB beyond the libraries."""
-    import torch
+    import numpy as np
+    from mimic_shaped import MEAN, Sizes, made_documents, made_isd, mimic_lengths
 
     from isd_pipeline.training.batches import training_batches
     from isd_pipeline.training.loop import TrainingConfig, make_optimizer, train_epoch
 
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    sizes = {**usual, curve: size}
-    model, objective, loaded = made_model(sizes)
+    loaded = peak_gb()
+    given = {**usual, curve: size}
+    sizes = Sizes(codes=given["codes"], queries=given["queries"], words=given["words"])
+    model, objective = made_isd(sizes)
     config = TrainingConfig(batch_size=BATCH)
     optimizer = make_optimizer(model, config)
 
     def spent(batches: Any) -> float:
-        begin = time.process_time()
-        train_epoch(model, batches, objective, optimizer, config, objective.weights, epoch=1)
-        return time.process_time() - begin
+        steps = (model, batches, objective, optimizer, config, objective.weights)
+        return cpu_seconds(lambda: train_epoch(*steps, epoch=1))
 
     with tempfile.TemporaryDirectory() as folder:
-        documents = made_documents(Path(folder), sizes)
+        lengths = np.full(BATCH, given["tokens"])
+        if curve == "notes":
+            lengths = mimic_lengths(size, MEAN * given["tokens"] / USUAL["tokens"])
+        documents = made_documents(lengths, sizes, Path(folder) / "documents")
         longest = int(documents.lengths.max())
         batches = training_batches(documents, BATCH, longest, seed=0, epoch=1)
         spent(list(islice(batches, 1)))
         seconds = [spent(batches) for _ in range(1 if curve == "notes" else 3)]
     return {"seconds": median(seconds), "gb": peak_gb() - loaded}
-
-
-def made_model(sizes: dict[str, int]) -> tuple[Any, Any, float]:
-    """ISD and its objective with random vectors and titles; GB at most before they were made."""
-    import torch
-    import torch._dynamo  # an optimizer imports it late
-
-    from isd_pipeline.models.isd import ISD, ISDConfig
-    from isd_pipeline.training.isd_objective import ISDObjective, ISDObjectiveConfig
-
-    loaded = peak_gb()
-    words = torch.randn(sizes["words"] + 2, WORD_WIDTH)
-    codes = torch.randn(sizes["codes"], WIDTH)
-    titles = torch.randint(1, sizes["words"], (sizes["codes"], WORDS_A_TITLE))
-    model = ISD(ISDConfig(width=WIDTH, n_queries=sizes["queries"]), words, codes)
-    return model, ISDObjective(ISDObjectiveConfig(), titles), loaded
-
-
-def made_documents(folder: Path, sizes: dict[str, int]) -> Any:
-    """Random notes with 15 codes each, written to a folder and mapped into memory from there."""
-    import numpy as np
-
-    from isd_pipeline.text.documents import Documents
-
-    random = np.random.default_rng(0)
-    lengths = lengths_of(sizes)
-    n = len(lengths)
-    labels = [np.sort(random.choice(sizes["codes"], CODES_A_NOTE, replace=False)) for _ in lengths]
-    Documents(
-        ids=np.arange(n).astype(str),
-        tokens=random.integers(1, sizes["words"], lengths.sum(), dtype=np.int32),
-        token_starts=np.concatenate([[0], np.cumsum(lengths)]),
-        labels=np.concatenate(labels).astype(np.int32),
-        label_starts=np.arange(n + 1) * CODES_A_NOTE,
-    ).save(folder / "documents")
-    return Documents.open(folder / "documents")
-
-
-def lengths_of(sizes: dict[str, int]) -> Any:
-    """Tokens of each note, ascending: one batch of equal ones, or the quantiles of MIMIC-III's."""
-    import numpy as np
-
-    if "notes" not in sizes:
-        return np.full(BATCH, sizes["tokens"])
-    logarithms = [NormalDist(7.17, 0.52).inv_cdf((n + 0.5) / LENGTHS) for n in range(LENGTHS)]
-    mimic = np.minimum(np.exp(logarithms), LONGEST)
-    scaled = (mimic * sizes["tokens"] / USUAL["tokens"]).astype(np.int64)
-    return np.sort(np.resize(scaled, sizes["notes"]))
-
-
-def peak_gb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def draw(found: dict[str, Any], path: Path) -> None:

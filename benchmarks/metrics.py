@@ -11,19 +11,13 @@ document. Each runs in a process of its own, on one core; the metrics that both 
 from __future__ import annotations
 
 import json
-import os
-import resource
-import subprocess
 import sys
 import time
-from pathlib import Path
-
-os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
+from measuring import peak_gb, run_apart
 from scipy import sparse
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 SAME = ("auc_macro", "auc_micro", "f1_micro", "f1_macro_per_code", "precision_macro_caml", "p_at_8")
 
 
@@ -91,21 +85,14 @@ def two_kinds(true: np.ndarray) -> bool:
 
 def measure(way: str, documents: int, codes: int) -> None:
     gold, scores = cohort(documents, codes)
-    before, start = _peak_gb(), time.process_time()
+    before, start = peak_gb(), time.process_time()
     metrics = {"ours": ours, "plain": plain}[way](gold, scores)
     seconds = time.process_time() - start
-    print(json.dumps({"seconds": seconds, "before": before, "peak": _peak_gb(), **metrics}))
-
-
-def _peak_gb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(json.dumps({"seconds": seconds, "before": before, "peak": peak_gb(), **metrics}))
 
 
 def main(documents: int = 3372, codes: int = 8921) -> None:
-    found = {}
-    for way in ("ours", "plain"):
-        command = [sys.executable, __file__, way, str(documents), str(codes)]
-        found[way] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    found = {way: run_apart(__file__, way, documents, codes) for way in ("ours", "plain")}
     for name in SAME:
         np.testing.assert_allclose(found["ours"][name], found["plain"][name], rtol=1e-9)
     print(f"{documents:,} documents x {codes:,} codes; {len(SAME)} metrics compared, all equal")

@@ -1,99 +1,106 @@
-"""How long a folder of MIMIC-III's layout takes from files to numbers, and in how much memory.
+"""From a hospital's files to numbers: seconds and memory, beside a plain reading of the same.
 
-    python benchmarks/preparation.py FOLDER [--lists FOLDER] [--label-space caml|clean]
+    python benchmarks/preparation.py                     # 20,000 synthetic admissions, made first
+    python benchmarks/preparation.py --other-notes 34.3  # with as many other notes as MIMIC-III
+    python benchmarks/preparation.py --folder FOLDER     # files in MIMIC-III's layout, with lists
+    python benchmarks/preparation.py --growth 5000 20000 60000  # does memory grow?
 
-Runs extraction and preprocessing in a process of their own and prints, for each step, seconds
-and the greatest resident memory so far. Files of the run go to a temporary folder in --scratch.
-
-On a synthetic hospital of 60,000 admissions (NOTEEVENTS 4.1 GB, 2.1 million records, 60,579
-summaries, 82 million words, 958,637 code rows), 2 shared cores: 132 s (extract 27, tokenize 33,
-labels and splits 4, vocabulary 50, encode 17), greatest resident memory 611 MiB. On an idle
-machine the stages themselves, `kedro run --pipelines=extract` and `preprocess`, take 12.6 s and
-35.4 s and 0.60 GiB.
+`library_preparation.py` and `plain_preparation.py` run one after the other, each in a process of
+its own and on one thread. Printed for each step: CPU seconds, wall seconds, and the greatest
+resident memory so far; then their ratio. It ends with an error if a word, label or number differs.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
+import multiprocessing
+import os
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
-
-from isd_pipeline.data.cohorts import make_cohort
-from isd_pipeline.data.mimic3 import extract
-from isd_pipeline.data.splits import splits_by_patient, splits_from_lists
-from isd_pipeline.data.tables import open_parquet, write_parquet
-from isd_pipeline.text.documents import encode_documents
-from isd_pipeline.text.tokens import tokenize_notes
-from isd_pipeline.text.vocabulary import VocabularyConfig, make_vocabulary
+import numpy as np
+from measuring import Measured, total
 
 SPLITS = ("train", "dev", "test")
+ARRAYS = ("tokens", "token_starts", "labels", "label_starts")
 
 
 def main() -> None:
     arguments = read_arguments()
-    with tempfile.TemporaryDirectory(dir=arguments.scratch) as folder:
-        prepare(arguments, Path(folder))
+    if arguments.folder:
+        compare(arguments.folder, arguments)
+        return
+    from isd_pipeline.data.synthetic import HospitalSettings, write_hospital
+
+    for admissions in arguments.growth or [arguments.admissions]:
+        settings = HospitalSettings(admissions=admissions, other_notes=arguments.other_notes)
+        with tempfile.TemporaryDirectory(dir=arguments.scratch) as folder:
+            write_hospital(Path(folder), settings)
+            print(f"{admissions:,} admissions, ", end="")
+            compare(Path(folder), arguments)
 
 
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--lists", type=Path, help="folder of {train,dev,test}_full_hadm_ids.csv")
-    parser.add_argument("--label-space", default="caml", choices=["caml", "clean"])
-    parser.add_argument("--scratch", type=Path, help="where the run may write; about 1 GB")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--admissions", type=int, default=20_000)
+    what.add_argument("--growth", type=int, nargs="+", metavar="ADMISSIONS")
+    what.add_argument("--folder", type=Path, help="files to read instead of making a hospital")
+    parser.add_argument("--other-notes", type=float, default=3.5, help="for each admission")
+    parser.add_argument("--without-plain", action="store_true", help="run the library alone")
+    parser.add_argument("--scratch", type=Path, help="where files may be written, some gigabytes")
     return parser.parse_args()
 
 
-def prepare(arguments: argparse.Namespace, out: Path) -> None:
-    with step("extract"):
-        found = extract(arguments.folder, scratch=out)
-        write_parquet(found.notes, out / "notes.parquet")
-        write_parquet(found.codes, out / "codes.parquet")
-    counts = found.counts
-    titles = found.titles.read()
-    del found
-    with step("tokenize"):
-        notes = open_parquet(out / "notes.parquet")
-        write_parquet(tokenize_notes(notes), out / "tokenized_notes.parquet")
-        tokenized = open_parquet(out / "tokenized_notes.parquet")
-    with step("labels and splits"):
-        documents = tokenized.select(["document_id", "patient_id"]).read()
-        splits, drawn = split(arguments.lists, documents)
-        codes = open_parquet(out / "codes.parquet").read()
-        cohort = make_cohort(documents, codes, titles, splits, label_space=arguments.label_space)
-        del codes
-    with step("vocabulary"):
-        config = VocabularyConfig(min_docs=3, source="train")
-        vocabulary, words = make_vocabulary(tokenized, cohort.splits, config)
-    with step("encode"):
-        encoded = encode_documents(
-            tokenized, cohort.labels, cohort.splits, vocabulary, cohort.codes, out / "documents"
-        )
-    print(json.dumps(counts | drawn | cohort.counts | words | encoded, indent=1))
+def compare(folder: Path, arguments: argparse.Namespace) -> None:
+    """Run the library and, unless told not to or at several sizes, the plain reading."""
+    print(f"NOTEEVENTS {(folder / 'NOTEEVENTS.csv').stat().st_size / 1e9:.2f} GB")
+    with tempfile.TemporaryDirectory(dir=arguments.scratch) as scratch:
+        out = Path(scratch)
+        ours = run("library_preparation", folder, out)
+        show("library", ours)
+        if arguments.without_plain or arguments.growth:
+            return
+        plain = run("plain_preparation", folder, out)
+        show("plain", plain)
+        cpu, _, peak = (b / a for a, b in zip(total(ours), total(plain), strict=True))
+        print(f"ratio: {cpu:.1f} times the speed, {peak:.1f} times less memory")
+        refuse_differences(out / "library_preparation", out / "plain_preparation")
 
 
-def split(lists, documents):
-    if lists is None:
-        return splits_by_patient(documents, seed=0)
-    paths = {name: lists / f"{name}_full_hadm_ids.csv" for name in SPLITS}
-    return splits_from_lists(documents, paths)
+def run(module: str, folder: Path, out: Path) -> Measured:
+    """Prepare in a process of its own, on one thread."""
+    (out / module).mkdir()
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "ARROW_IO_THREADS"), "1")
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(prepare, (module, folder, out / module))
 
 
-@contextmanager
-def step(name: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    seconds = time.perf_counter() - start
-    print(f"{name:20} {seconds:8.1f} s   peak {peak:8.0f} MiB", file=sys.stderr)
+def prepare(module: str, folder: Path, out: Path) -> Measured:
+    return import_module(module).prepare(folder, out)
+
+
+def show(name: str, measured: Measured) -> None:
+    print(f"{name:12}{'CPU s':>8}{'wall s':>8}{'MiB':>8}")
+    for row in [*measured, ("all", *total(measured))]:
+        print("{:12}{:8.2f}{:8.2f}{:8.0f}".format(*row), flush=True)
+
+
+def refuse_differences(ours: Path, plain: Path) -> None:
+    lists = ["words.json", "codes.json", *(f"documents/{split}/ids.json" for split in SPLITS)]
+    same = {
+        name: json.loads((ours / name).read_text()) == json.loads((plain / name).read_text())
+        for name in lists
+    }
+    for name in (f"documents/{split}/{array}.npy" for split in SPLITS for array in ARRAYS):
+        same[name] = np.array_equal(np.load(ours / name), np.load(plain / name))
+    if not all(same.values()):
+        sys.exit(f"the two differ in {', '.join(name for name in same if not same[name])}")
+    words = sum(len(np.load(ours / f"documents/{split}/tokens.npy")) for split in SPLITS)
+    print(f"{words:,} encoded words, their vocabulary and all labels are the same")
 
 
 if __name__ == "__main__":

@@ -15,17 +15,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+from measuring import peak_gb, run_apart
+
 SIDES = {"ours": "streamed", "lists": "gensim, lists", "file": "gensim, text file"}
 AT_ONCE = 100  # notes made at once
 TIMES = 4
@@ -57,8 +54,8 @@ def compare(options: argparse.Namespace, notes: int) -> dict[str, dict[str, Any]
     with tempfile.TemporaryDirectory() as folder:
         shared = ["--notes", str(notes), "--vocabulary", str(options.vocabulary)]
         shared += ["--epochs", str(options.epochs), "--folder", folder]
-        words = run_apart("corpus", shared)["words"]
-        found = {side: run_apart(side, shared) for side in SIDES}
+        words = run_apart(__file__, "--only", "corpus", *shared)["words"]
+        found = {side: run_apart(__file__, "--only", side, *shared) for side in SIDES}
     if found["ours"]["vectors"] != found["lists"]["vectors"]:
         raise SystemExit("streamed notes and lists in memory give different vectors")
     print(f"{notes:,} notes, {words:,} words, {options.epochs} epochs, 1 worker")
@@ -67,14 +64,6 @@ def compare(options: argparse.Namespace, notes: int) -> dict[str, dict[str, Any]
         speed = words * options.epochs / seconds
         print(f"{label:>17}: {speed:9,.0f} words a CPU s ({seconds:.1f} s), peak {peak:.2f} GB")
     return found
-
-
-def run_apart(name: str, options: list[str]) -> dict[str, Any]:
-    """Run one part in a fresh process with one thread, so that its memory is its own."""
-    alone = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, __file__, "--only", name, *options]
-    done = subprocess.run(command, env=os.environ | alone, check=True, stdout=subprocess.PIPE)
-    return json.loads(done.stdout)
 
 
 def write_corpus(options: argparse.Namespace) -> dict[str, int]:
@@ -176,9 +165,8 @@ def measured(learn: Callable[[], Any]) -> dict[str, Any]:
     start = time.process_time()
     matrix = learn()
     seconds = time.process_time() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     digest = hashlib.sha256(matrix.tobytes()).hexdigest()
-    return {"seconds": seconds, "peak_gb": peak, "vectors": digest}
+    return {"seconds": seconds, "peak_gb": peak_gb(), "vectors": digest}
 
 
 PARTS = {

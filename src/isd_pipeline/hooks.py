@@ -14,7 +14,7 @@ from isd_pipeline.pipelines.plans import shown_parameters
 from isd_pipeline.pipelines.tracking import RunKey, Tracker, TrackingSettings
 
 RUN_PARAMETERS = ["cohort", "experiment", "seed", "device", "jobs"]
-SECTIONS = ["repro", "cohorts", "experiments", "search", "paper", "paper_cohorts"]
+SECTIONS = ["repro", "cohorts", "experiments", "search", "paper", "paper_cohorts", "tables"]
 
 
 class ParametersHook:

@@ -124,6 +124,7 @@ def test_icd9_chapters(code, system, chapter):
         ("O9A.1", "O00-O9A pregnancy"),
         ("C7A.0", "C00-D49 neoplasms"),
         ("Z20.818", "Z00-Z99 factors"),
+        ("QA0.0", "Q00-Q99 congenital"),
         ("401.9", "unknown"),
         ("W19.XXX", "V00-Y99 external causes"),
     ],

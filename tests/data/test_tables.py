@@ -52,6 +52,17 @@ def test_a_file_holds_the_rows_it_was_given(tmp_path):
     assert open_parquet(path, ["text", "a"]).schema.names == ["text", "a"]
 
 
+def test_a_group_of_rows_has_its_own_numbers_for_words(tmp_path):
+    numbered = pa.list_(pa.dictionary(pa.int32(), pa.string()))
+    rows = [["a", "b"], ["b"], ["a"], ["c", "a"], ["b"]]
+    stream = stream_table(pa.table({"words": pa.array(rows, numbered)}), rows=2)
+    write_parquet(stream, tmp_path / "t.parquet")
+
+    lists = [batch["words"] for batch in open_parquet(tmp_path / "t.parquet")]
+    assert [row for some in lists for row in some.to_pylist()] == rows
+    assert all(pa.types.is_dictionary(some.type.value_type) for some in lists)
+
+
 def test_an_empty_stream_gives_an_empty_table(tmp_path):
     path = tmp_path / "t.parquet"
     assert write_parquet(stream_table(SCHEMA.empty_table()), path) == 0

@@ -8,6 +8,7 @@ from scipy import sparse
 
 from isd_pipeline.evaluation import cells
 from isd_pipeline.evaluation.calibration import (
+    calibrate,
     calibration_metrics,
     cross_entropy,
     fit_temperature,
@@ -100,3 +101,15 @@ def test_the_size_of_the_blocks_changes_nothing(monkeypatch):
     whole = calibration_metrics(gold, scores, temperature=1.5)
     monkeypatch.setattr(cells, "BLOCK", 64)
     assert calibration_metrics(gold, scores, temperature=1.5) == pytest.approx(whole)
+
+
+def test_a_run_twice_too_sure_on_dev_is_cooled_on_test():
+    dev, test = random_matrix(1, sure=2.0), random_matrix(2, sure=2.0)
+    found = calibrate(dev, test)
+    assert found["temperature"] == fit_temperature(*dev) == pytest.approx(2.0, abs=0.1)
+    assert found["after"]["ece"] < found["before"]["ece"] / 4
+    for when, temperature in (("before", 1.0), ("after", found["temperature"])):
+        bins = reliability(*test, temperature=temperature)
+        assert found[when]["bins"]["true"] == bins.true.tolist()
+        assert found[when]["ece"] == bins.error
+        assert sum(found[when]["bins"]["cells"]) == test[1].size

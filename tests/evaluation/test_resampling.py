@@ -10,11 +10,13 @@ from isd_pipeline.evaluation.metrics import all_metrics
 from isd_pipeline.evaluation.resampling import (
     Sampling,
     bootstrap,
+    bootstrap_run,
     bootstrap_weights,
     mean_interval,
     over_seeds,
     recentred_interval,
 )
+from isd_pipeline.evaluation.thresholds import tuned_metrics
 from isd_pipeline.evaluation.weighted import Judged, Scored
 
 
@@ -48,6 +50,17 @@ def test_what_is_observed_is_what_the_metrics_say():
     expected = all_metrics(gold, scores, threshold=0.5)
     expected.pop("auc_codes")
     assert observed == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_runs_draws_name_what_is_tuned_and_are_of_the_same_documents():
+    gold, scores = cohort(30, 20, seed=1)
+    run = bootstrap_run(gold, scores, tuned=1.5, draws=20, seed=4)
+    expected = all_metrics(gold, scores) | tuned_metrics(gold, scores, 1.5)
+    assert run.observed == pytest.approx({name: expected[name] for name in run.observed})
+    assert {"f1_micro", "f1_macro_caml_tuned", "p_at_8", "map", "auc_macro"} <= run.draws.keys()
+    assert not {"codes_present", "p_at_8_tuned", "auc_macro_tuned"} & run.draws.keys()
+    tuned = bootstrap(Judged.of(gold, scores, threshold=1.5), draws=20, seed=4)
+    np.testing.assert_array_equal(run.draws["f1_micro_tuned"], tuned.draws["f1_micro"])
 
 
 def test_each_draw_is_of_as_many_documents_and_of_the_seed_alone():

@@ -11,7 +11,9 @@ from isd_pipeline.evaluation.metrics import CodeCounts, all_metrics, per_code
 from isd_pipeline.evaluation.strata import (
     CODES_OF_DOCUMENT,
     FREQUENCIES,
+    KINDS,
     LENGTHS,
+    all_strata,
     by_chapter,
     by_frequency,
     by_length,
@@ -19,6 +21,7 @@ from isd_pipeline.evaluation.strata import (
     by_system,
     code_table,
     compare_codes,
+    revision_of,
     within_codes,
     within_documents,
 )
@@ -191,3 +194,36 @@ def test_gains_are_ordered_by_what_they_are_worth_over_the_documents():
 def test_tables_of_different_documents_are_not_compared():
     with pytest.raises(ValueError, match="not of the same codes and documents"):
         compare_codes([table([0, 0, 0], [1, 2, 3])], [table([0, 0, 0], [3, 2, 1])])
+
+
+def test_a_run_has_every_kind_of_strata_and_each_counts_all_that_there_is():
+    gold, scores = split()
+    found = all_strata(
+        gold,
+        scores,
+        threshold=0.5,
+        train_frequency=np.array([600, 200, 60, 20, 5, 0]),
+        codes=["250.00", "401.9", "39.61", "V10.3", "E880.9", "99.04"],
+        systems=["diagnosis", "diagnosis", "procedure", "diagnosis", "diagnosis", "procedure"],
+        lengths=np.arange(8) * 700,
+    )
+    assert tuple(found) == KINDS
+    for kind in ("frequency", "chapter", "system"):
+        assert sum(row["codes"] for row in found[kind]) == 6
+        assert sum(row["gold"] for row in found[kind]) == gold.nnz
+    for kind in ("length", "number_of_codes"):
+        assert sum(row["documents"] for row in found[kind]) == 8
+    assert "unknown" not in [row["stratum"] for row in found["chapter"]]
+
+
+@pytest.mark.parametrize(
+    ("codes", "revision"),
+    [
+        (["250.00", "401.9", "V10.3", "E880.9"], "icd9"),
+        (["A41.9", "E11.9", "V10.3"], "icd10"),
+        (["U07.1"], "icd10"),
+    ],
+)
+def test_the_revision_is_seen_in_the_diagnoses(codes: list[str], revision: str):
+    assert revision_of(codes, ["diagnosis"] * len(codes)) == revision
+    assert revision_of(["0016070", *codes], ["procedure"] + ["diagnosis"] * len(codes)) == revision

@@ -7,8 +7,11 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from isd_pipeline.evaluation.calibration import calibrate
+from isd_pipeline.evaluation.collapse import collapse_metrics
 from isd_pipeline.evaluation.metrics import all_metrics, per_code
-from isd_pipeline.evaluation.strata import by_frequency, code_table
+from isd_pipeline.evaluation.resampling import bootstrap_run
+from isd_pipeline.evaluation.strata import all_strata, code_table
 from isd_pipeline.evaluation.thresholds import tune_threshold, tuned_metrics
 from isd_pipeline.reports.results import CohortStatistics, RunResult, SplitStatistics
 
@@ -44,15 +47,26 @@ def run(
     history = pd.DataFrame(
         {"epoch": epochs, "total": 1 / epochs, "teacher": 0.0, "dev_f1_micro": 1 - 1 / epochs}
     )
+    names = [f"{code:03}.1" for code in range(CODES)]
+    metrics = {**all_metrics(gold, scores), **tuned_metrics(gold, scores, threshold)}
+    sharpness = {"attention_sd": 0.01, "attention_entropy": 2.0, "attention_words": 7.4}
     return RunResult(
         experiment=name,
         seed=seed,
-        metrics={**all_metrics(gold, scores), **tuned_metrics(gold, scores, threshold)},
+        metrics={**metrics, **collapse_metrics(metrics), **({} if floor else sharpness)},
         history=None if floor else history,
-        by_frequency=by_frequency(counts, frequency),
-        per_code=code_table(
-            [f"{code:03}.1" for code in range(CODES)], [EVIL] * CODES, counts, frequency
+        strata=all_strata(
+            gold,
+            scores,
+            threshold=threshold,
+            train_frequency=frequency,
+            codes=names,
+            systems=["diagnosis", "procedure"] * (CODES // 2),
+            lengths=np.arange(DOCUMENTS) * 50,
         ),
+        per_code=code_table(names, [EVIL] * CODES, counts, frequency),
+        calibration=calibrate((gold, scores), (gold, scores)),
+        drawn=bootstrap_run(gold, scores, tuned=threshold, draws=40),
         minutes=1.25 * seed,
         device="cpu",
         floor=floor,

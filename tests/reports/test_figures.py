@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from isd_pipeline.reports import figures
+from isd_pipeline.reports import figures, where_figures
 from isd_pipeline.reports.results import RunResult, experiments
 
 
@@ -20,7 +20,17 @@ def every_figure(runs, statistics) -> dict[str, str | None]:
         "codes": figures.codes_per_note(statistics.codes_per_document),
         "losses": figures.training_losses(neural),
         "scores": figures.training_scores(neural),
-        "frequency": figures.by_frequency(experiments(runs), "f1_macro_per_code_present", "F1"),
+        **every_figure_of_where(runs),
+    }
+
+
+def every_figure_of_where(runs) -> dict[str, str | None]:
+    found = experiments(runs)
+    return {
+        "frequency": where_figures.by_frequency(found, "f1_macro_per_code_present", "F1"),
+        "chapter": where_figures.by_chapter(found, "f1_micro"),
+        "small": where_figures.by_small_strata(found, "f1_micro"),
+        "reliability": where_figures.reliability(found),
     }
 
 
@@ -56,11 +66,12 @@ def test_the_smallest_cohorts_have_figures_too(values):
 def test_a_name_that_is_markup_or_mathematics_stays_a_name():
     name = "<script>alert(1)</script>$\\frac"
     history = pd.DataFrame({"epoch": [1], "total": [np.nan], "dev_f1_micro": [0.5]})
-    strata = [{"stratum": ">500", "codes_present": 1, "f1": 0.5}]
-    run = RunResult(experiment=name, seed=1, metrics={}, history=history, by_frequency=strata)
+    strata = {"frequency": [{"stratum": ">500", "codes_present": 1, "f1_micro": 0.5}]}
+    run = RunResult(experiment=name, seed=1, metrics={}, history=history, strata=strata)
     [one] = experiments([run])
     assert figures.training_losses(one) is None
-    for svg in (figures.training_scores(one), figures.by_frequency([one], "f1", "F1")):
+    drawn = where_figures.by_frequency([one], "f1_micro", "F1")
+    for svg in (figures.training_scores(one), drawn):
         ET.fromstring(svg)
         assert "<script" not in svg
 
@@ -80,4 +91,26 @@ def test_losses_and_dev_metrics_are_told_apart_and_named():
 def test_without_histories_or_strata_there_is_no_figure():
     [one] = experiments([RunResult(experiment="isd", seed=1, metrics={})])
     assert figures.training_losses(one) is figures.training_scores(one) is None
-    assert figures.by_frequency([one], "f1_micro", "F1") is None
+    assert set(every_figure_of_where([one.runs[0]]).values()) == {None}
+
+
+def test_every_stratum_and_every_experiment_is_named_in_its_figure(runs):
+    drawn = every_figure_of_where(runs)
+    for kind, figure in (("frequency", "frequency"), ("chapter", "chapter"), ("system", "small")):
+        for row in runs[0].strata[kind]:
+            named = row["stratum"] in drawn[figure].replace("&gt;", ">")
+            assert named == (row["f1_micro"] is not None)
+    for svg in drawn.values():
+        assert "isd_aligned" in svg
+        assert "linear_svm (floor)" in svg
+    assert drawn["reliability"].count("ECE ") == 4
+
+
+def test_a_reliability_plot_pools_the_cells_of_all_seeds(runs):
+    [one] = experiments([run for run in runs if run.experiment == "isd"])
+    cells, probability, true = where_figures.pooled_bins(one, "before")
+    assert cells.sum() == sum(
+        np.sum(run.calibration["before"]["bins"]["cells"]) for run in one.runs
+    )
+    assert true.sum() == 2 * np.sum(one.runs[0].calibration["before"]["bins"]["true"])
+    assert (probability <= cells).all()

@@ -8,9 +8,11 @@ from html.parser import HTMLParser
 import pytest
 
 from isd_pipeline.reports.cells import SYNTHETIC
+from isd_pipeline.reports.layout import Layout
 from isd_pipeline.reports.page import page, summary
 from isd_pipeline.reports.results import RunResult
 
+OURS = Layout(title="Ours", experiments=("isd", "isd_aligned", "linear_svm"), reference="isd")
 VOID = {"meta", "br", "wbr", "link", "img", "input", "hr"}
 
 
@@ -53,6 +55,7 @@ def whole(runs, statistics) -> str:
         cohort="synthetic & <b>",
         statistics=statistics,
         facts={"commit": "abc", "fingerprints": {"codes": "12"}},
+        layouts={"ours": OURS},
         paper={"isd": {"f1_micro": 0.559}},
         synthetic=True,
     )
@@ -85,19 +88,23 @@ def test_a_synthetic_page_is_stamped_above_and_in_every_table_of_results(whole):
     results = [
         caption
         for caption in Outline(whole).captions
-        if caption.startswith(("Test split", "macro-F1", "micro-F1", "Where"))
+        if caption.startswith(("Test split", "macro-F1", "micro-F1", "Where", "Cal", "How", "Ours"))
     ]
-    assert len(results) == 4 + 3 + 2
+    assert len(results) == 4 + 3 + 4 + 2 + 2 + 1
     assert all(SYNTHETIC in caption for caption in results)
-    assert "Beside the paper" not in whole
+    assert "paper 0.559" not in whole
 
 
 def test_a_real_cohort_is_not_stamped_and_stands_beside_the_paper(runs, statistics):
     text = page(
-        runs, cohort="mimic3_full", statistics=statistics, paper={"isd": {"f1_micro": 0.559}}
+        runs,
+        cohort="mimic3_full",
+        statistics=statistics,
+        layouts={"ours": OURS},
+        paper={"isd": {"f1_micro": 0.559}},
     )
     assert "synthetic" not in text
-    assert 'id="paper"' in text
+    assert "paper 0.559" in text
 
 
 def test_what_is_below_the_best_floor_stands_in_the_summary(runs, whole):

@@ -17,7 +17,10 @@ from isd_pipeline.reports.results import (
 
 
 def test_mean_and_standard_deviation_over_seeds_by_hand():
-    assert Measured.of([0.1, 0.3]) == Measured(0.2, pytest.approx(0.2 / 2**0.5), 2)
+    """Of two seeds, t at 97.5 % with one degree of freedom is 12.706."""
+    two = Measured.of([0.1, 0.3])
+    assert (two.mean, two.sd, two.seeds) == (0.2, pytest.approx(0.2 / 2**0.5), 2)
+    assert two.interval == pytest.approx((0.2 - 12.7062 * 0.1, 0.2 + 12.7062 * 0.1), abs=1e-4)
     assert Measured.of([0.5]) == Measured(0.5, None, 1)
 
 
@@ -60,3 +63,25 @@ def test_splits_of_different_code_lists_are_refused():
     }
     with pytest.raises(ValueError, match="one cohort has one list of codes"):
         CohortStatistics(splits=splits)
+
+
+def test_intervals_over_documents_are_of_the_mean_over_seeds_and_hold_it(runs):
+    for one in experiments(runs):
+        for metric in ("f1_micro", "f1_macro_caml_tuned", "p_at_8", "auc_macro"):
+            low, high = one.over_documents[metric]
+            assert low <= one.measured(metric).mean <= high
+
+
+def test_without_the_draws_of_every_seed_there_is_no_interval(runs):
+    bare = RunResult(experiment="isd", seed=9, metrics={"f1_micro": 0.5})
+    [one] = experiments([bare, *(run for run in runs if run.experiment == "isd")])
+    assert one.over_documents == {}
+
+
+def test_seeds_that_collapsed_are_counted_at_their_threshold():
+    runs = [
+        RunResult(experiment="isd", seed=seed, metrics={"collapsed": 1.0, "collapsed_tuned": tuned})
+        for seed, tuned in enumerate([0.0, 1.0, 0.0])
+    ]
+    [one] = experiments(runs)
+    assert (one.collapsed(tuned=False), one.collapsed(tuned=True)) == (3, 1)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-import yaml
 
 from isd_pipeline.reports import tables
 from isd_pipeline.reports.cells import SYNTHETIC, Table, cell, signed
 from isd_pipeline.reports.markdown import markdown, results_markdown
 from isd_pipeline.reports.results import Measured, RunResult
-
-PAPER = Path(__file__).parents[2] / "conf" / "base" / "parameters_paper.yml"
 
 
 def column(table: Table, name: str) -> list[str]:
@@ -59,6 +56,31 @@ def test_one_seed_is_called_one_seed_and_has_no_spread(runs):
     assert [" ± " in value for value in column(found, "micro-F1")] == [False, False, True, False]
 
 
+def test_every_f1_and_precision_at_k_has_its_interval_below_it(runs):
+    for found in (
+        tables.results_table(runs, tuned=False),
+        tables.results_table(runs, tuned=True),
+        tables.ranking_table(runs),
+    ):
+        names = [name for name in found.columns if "F1" in name or name.startswith("P@")]
+        for name in names:
+            if name != tables.AGAINST:
+                assert all(re.search(r"\n\[.*, .*\]$", value) for value in column(found, name))
+
+
+def test_a_collapsed_run_is_called_so_at_that_threshold_alone():
+    metrics = {"f1_micro": 0.1, "f1_micro_tuned": 0.2, "collapsed": 1.0, "collapsed_tuned": 0.0}
+    runs = [
+        RunResult(experiment="isd", seed=1, metrics=metrics),
+        RunResult(experiment="isd", seed=2, metrics=metrics | {"collapsed": 0.0}),
+    ]
+    plain, tuned = (tables.results_table(runs, tuned=tuned) for tuned in (False, True))
+    assert column(plain, "experiment") == ["isd\ncollapsed (1 of 2 seeds)"]
+    assert any(note.startswith("Collapsed: fewer than 0.05") for note in plain.notes)
+    assert column(tuned, "experiment") == ["isd"]
+    assert not any(note.startswith("Collapsed") for note in tuned.notes)
+
+
 def test_every_tuned_column_says_tuned_and_no_other_holds_a_tuned_number(runs):
     tuned, plain = (tables.results_table(runs, tuned=tuned) for tuned in (True, False))
     assert sum(name.endswith(", tuned") for name in tuned.columns) == len(tables.OF_THRESHOLD)
@@ -69,49 +91,6 @@ def test_every_tuned_column_says_tuned_and_no_other_holds_a_tuned_number(runs):
 def test_what_was_never_tuned_has_no_tuned_table():
     run = RunResult(experiment="isd", seed=1, metrics={"f1_micro": 0.5})
     assert tables.results_table([run], tuned=True) is None
-
-
-def test_the_difference_to_the_paper():
-    runs = [scored("isd", 0.13), scored("isd", 0.15, seed=2), scored("other", 0.1)]
-    paper = {
-        "isd": {"source": "Table 1", "f1_macro_caml": 0.119, "sd": {"f1_macro_caml": 0.002}},
-        "caml": {"source": "Table 1", "f1_macro_caml": 0.088},
-    }
-    found = tables.paper_table(runs, paper)
-    assert found.rows == (
-        (
-            "isd",
-            "Table 1",
-            "macro-F1 (CAML)",
-            "0.119 ± 0.002",
-            "0.140 ± 0.014",
-            "+0.021",
-            "2 seeds",
-        ),
-    )
-    assert found.notes == ("In the paper, not run here: caml.",)
-    assert tables.paper_table(runs, {}) is None
-
-
-def test_the_papers_tables_hold_what_it_printed():
-    paper = yaml.safe_load(PAPER.read_text(encoding="utf-8"))["paper"]
-    assert paper["mimic3_full"]["isd"]["f1_macro_caml"] == 0.119
-    assert paper["mimic3_full"]["isd_queries_128"]["f1_macro_caml"] == 0.124
-    assert paper["mimic3_full"]["isd_without_self_distillation"]["attention_sd"] == 0.004605
-    assert paper["mimic3_50"]["laat"]["p_at_5"] == 0.675
-    assert paper["mimic2"]["ha_gru"] == {"source": "Table 2", "f1_micro": 0.366}
-    known = {*tables.OF_PAPER, "source", "sd"}
-    for cohort in paper.values():
-        for row in cohort.values():
-            assert set(row) <= known
-
-
-def test_every_metric_of_the_paper_stands_beside_one_of_ours(runs):
-    paper = yaml.safe_load(PAPER.read_text(encoding="utf-8"))["paper"]["mimic3_full"]
-    found = tables.paper_table(runs, paper)
-    assert column(found, "metric") == [
-        "macro-F1 (CAML)", "micro-F1", "macro-AUC", "micro-AUC", "P@8",
-    ]  # fmt: skip
 
 
 def test_codes_gained_and_lost_are_no_more_than_asked_and_never_overlap(runs):
@@ -153,9 +132,9 @@ def test_markdown_tables_are_whole_and_stamped(runs, synthetic):
 
 
 def test_markdown_escapes_what_would_break_a_table():
-    table = Table("c", ("a", "b"), (("x|y", "<script>"),), frozenset({"a"}))
+    table = Table("c", ("a", "b"), (("x|y", "<script>\nbelow"),), frozenset({"a"}))
     assert markdown(table).splitlines()[2:] == [
         "| a | b |",
         "| :-- | --: |",
-        "| x\\|y | &lt;script> |",
+        "| x\\|y | &lt;script> below |",
     ]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from isd_pipeline.data.tables import NOTES, RecordStream
-from isd_pipeline.text.tokens import _tokenize_any, _tokenize_ascii, tokenize, tokenize_notes
+from isd_pipeline.data.tables import NOTES, RecordStream, open_parquet, write_parquet
+from isd_pipeline.text.tokens import tokenize, tokenize_all, tokenize_notes, words_of
 
 SIGNS = "aZ09_.-/ \n\r\t[]*'%²½éÑΣİßǅ٣四\u0301\u200f\ufeff\x00🩺"
 clinical = st.text(st.sampled_from(SIGNS), max_size=60)
@@ -52,14 +52,31 @@ def test_words_are_those_of_the_definition_and_offsets_cut_them_out_of_the_origi
     assert sorted(tokens.begins) == list(tokens.begins)
 
 
+plain = st.text(st.characters(max_codepoint=127), max_size=80)
+
+
 @settings(max_examples=300)
-@given(st.text(st.characters(max_codepoint=127), max_size=80))
-def test_plain_ascii_is_cut_by_another_way_to_the_same_words(text):
-    fast, slow = _tokenize_ascii(text), _tokenize_any(text)
-    assert fast.words.equals(slow.words)
-    assert fast.begins.tolist() == slow.begins.tolist()
-    assert fast.ends.tolist() == slow.ends.tolist()
-    fast.words.validate(full=True)
+@given(st.lists(st.one_of(plain, clinical, st.sampled_from(["", "x", "7", "é"])), min_size=1))
+@example(["a", "b", "1", "c", "", "", "é", "d1", "2"])
+@example([chr(code) for code in range(128)])
+def test_notes_cut_all_at_once_are_each_note_cut_by_the_definition(texts):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("isd_pipeline.text.tokens.AT_ONCE", 4)
+        whole = tokenize_all(texts)
+    whole.words.validate(full=True)
+    words = whole.words.to_pylist()
+    assert whole.starts[-1] == len(whole) == len(words)
+    for text, first, last in zip(texts, whole.starts, whole.starts[1:], strict=False):
+        places = list(zip(whole.begins[first:last], whole.ends[first:last], strict=True))
+        runs = [match for match in re.finditer(r"\w+", text) if not match[0].isnumeric()]
+        assert words[first:last] == words_by_definition(text)
+        assert places == [match.span() for match in runs]
+
+
+@given(st.lists(clinical, min_size=1, max_size=8))
+def test_no_two_numbers_stand_for_one_word_and_each_is_used(texts):
+    words = tokenize_all(texts).words
+    assert sorted(words.dictionary.to_pylist()) == sorted(set(words.to_pylist()))
 
 
 def test_a_megabyte_without_a_blank_is_one_word_and_only_digits_are_none():
@@ -122,6 +139,27 @@ def test_how_the_notes_are_cut_into_batches_changes_nothing(drawn, cut):
         patch.setattr("isd_pipeline.text.tokens.ROWS", 3)
         pieces = tokenize_notes(notes(rows, cut=cut)).read()
     assert pieces.to_pylist() == whole.to_pylist()
+
+
+def test_the_file_depends_on_the_notes_alone_and_gives_the_words_back(tmp_path):
+    rows = [(str(n // 2), "p", str(n), f"Note {n} of W{n % 7}") for n in range(5_000)]
+    for cut in (700, 5_000):
+        write_parquet(tokenize_notes(notes(rows, cut)), tmp_path / f"{cut}.parquet")
+    assert (tmp_path / "700.parquet").read_bytes() == (tmp_path / "5000.parquet").read_bytes()
+
+    found = [words for batch in open_parquet(tmp_path / "700.parquet") for words in words_of(batch)]
+    both = zip(rows[::2], rows[1::2], strict=True)
+    expected = [words_by_definition(f"{a[3]} {b[3]}") for a, b in both]
+    assert found == expected
+
+
+def test_more_distinct_words_than_parquet_keeps_by_default_come_back(tmp_path):
+    texts = [" ".join(f"w{n:07}" for n in range(d, 200_000, 2)) for d in range(2)]  # over 1 MiB
+    rows = [(str(d), "p", str(d), text) for d, text in enumerate(texts)]
+    write_parquet(tokenize_notes(notes(rows)), tmp_path / "t.parquet")
+    (batch,) = open_parquet(tmp_path / "t.parquet")
+    assert words_of(batch) == [text.split() for text in texts]
+    assert words_of(batch.slice(1)) == [texts[1].split()]
 
 
 def test_a_document_whose_notes_stand_apart_is_refused():

@@ -74,6 +74,13 @@ def test_counting_in_batches_is_counting(texts, cut):
     assert documents == Counter(word for text in texts.values() for word in set(text.split()))
 
 
+def test_words_of_documents_that_are_not_counted_are_no_types():
+    documents, _ = count_words(tokenized(TEXTS), pa.array(["b", "u"]))
+    assert dict(documents) == {"x": 1, "y": 1, "z": 1, "w": 1, "q": 1}
+    documents, occurrences = count_words(tokenized(TEXTS, cut=9), pa.array(["a"]))
+    assert (dict(documents), dict(occurrences)) == ({"x": 1, "y": 1}, {"x": 3, "y": 1})
+
+
 def test_numbers_follow_code_points_with_padding_first_and_unknown_last():
     vocabulary = Vocabulary(("Z", "a", "é"))
     assert vocabulary.encode(["a", "?", "Z", "é"]).tolist() == [2, 4, 1, 3]

@@ -16,11 +16,12 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
 LOG = logging.getLogger(__name__)
-BLOCK = 4 << 20  # bytes; pyarrow reads some dozens ahead. A row must fit into one
+BLOCK = 2 << 20  # bytes; pyarrow reads some dozens ahead. A row must fit into one
 END = "\x04end of file\x04"  # appended as a last row; see _WithEndRow
 
 
@@ -51,7 +52,7 @@ def read_csv(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     reader = _open(path, header, names)
     row, ended = 2, False
     for batch in _guarded(path, reader):
-        numbers = pa.array(range(row, row + batch.num_rows), pa.int64())
+        numbers = pa.array(np.arange(row, row + batch.num_rows))
         row += batch.num_rows
         if batch.num_rows and batch.column(0)[-1].as_py() == END:
             batch, numbers, ended = batch.slice(0, batch.num_rows - 1), numbers[:-1], True

@@ -104,7 +104,7 @@ def icd9_chapter(code: str, system: System) -> str:
 def icd10_chapter(code: str) -> str:
     """The chapter of an ICD-10-CM diagnosis, as "I00-I99 circulatory"."""
     key = code[:3].upper()
-    if not re.fullmatch(r"[A-Z][0-9][0-9A-Z]", key):
+    if not re.fullmatch(r"[A-Z][0-9A][0-9A-Z]", key):
         return "unknown"
     starts = [name[:3] for name in _ICD10]
     place = bisect_right(starts, key) - 1

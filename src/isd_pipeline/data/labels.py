@@ -50,7 +50,7 @@ def label_documents(codes: pa.Table, documents: pa.Array, space: LabelSpace) -> 
     document = place.drop_null().to_numpy().astype(np.int64)
     names, number = _distinct_codes(rows)
     by_name = [_label(system, code, space) for system, code in names]
-    labels = [by_name[n] for n in number.tolist()]
+    labels = np.array(by_name, dtype=object)[number].tolist()
     if space == "caml":
         labels = reread_by_pandas(labels)
     kept = np.array([label is not None for label in labels], dtype=bool)
@@ -85,8 +85,8 @@ def reread_by_pandas(labels: list[str | None]) -> list[str | None]:
     }
     result: list[str | None] = []
     for block, kind in zip(blocks, kinds, strict=True):
-        new = {label: rewrite[kind](label) for label in set(block) if label is not None}
-        result.extend(None if label is None else new[label] for label in block)
+        new = {label: None if label is None else rewrite[kind](label) for label in set(block)}
+        result.extend(map(new.__getitem__, block))
     return result
 
 
@@ -132,7 +132,7 @@ def _lists(
     order = order[kept[order]]
     lengths = np.bincount(document[order], minlength=len(documents))[present]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    values = pa.array([labels[n] for n in order.tolist()], pa.string())
+    values = pa.array(np.array(labels, dtype=object)[order], pa.string())
     lists = pa.ListArray.from_arrays(pa.array(offsets), values)
     return pa.table([documents.take(pa.array(present)), lists.cast(LABELS.field(1).type)], LABELS)
 
@@ -144,13 +144,15 @@ def _sources(
     space: LabelSpace,
 ) -> dict[str, tuple[icd.System, str]]:
     """For each label its most frequent code, the first met where two are as frequent."""
-    distinct, where = np.unique([label or "" for label in labels], return_inverse=True)
+    encoded = pa.array(labels, pa.string()).dictionary_encode()
+    distinct = [*encoded.dictionary.to_pylist(), None]
+    where = encoded.indices.fill_null(len(distinct) - 1).to_numpy().astype(np.int64)
     pairs, first, count = np.unique(
-        where.astype(np.int64) * max(len(names), 1) + number, return_index=True, return_counts=True
+        where * max(len(names), 1) + number, return_index=True, return_counts=True
     )
     best: dict[str, tuple[icd.System, str]] = {}
     for n in np.lexsort((first, -count)):
-        label = str(distinct[pairs[n] // len(names)])
+        label = distinct[pairs[n] // len(names)]
         system, code = names[pairs[n] % len(names)]
         if label and code is not None:
             clean = code if space == "dotted" else icd.dot(code, system)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -21,10 +20,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from isd_pipeline.data.files import replacing
 from isd_pipeline.data.tables import RecordStream
+from isd_pipeline.text.tokens import words_of
 from isd_pipeline.text.vocabulary import SPLITS_READ, Vocabulary
 
 LONGEST_SENTENCE = 10_000  # gensim reads no further
@@ -177,13 +176,10 @@ class Sentences:
 
     def __iter__(self) -> Iterator[list[str]]:
         for batch in self.notes:
-            words = _words(batch["tokens"])
-            sizes = pc.list_value_length(batch["tokens"]).to_numpy()
-            rows = pairwise([0, *np.cumsum(sizes).tolist()])
-            columns = (batch[name].to_pylist() for name in ("document_id", "note_starts"))
-            for document, starts, (begin, end) in zip(*columns, rows, strict=True):
+            ids, starts = (batch[name].to_pylist() for name in ("document_id", "note_starts"))
+            for document, words, begins in zip(ids, words_of(batch), starts, strict=True):
                 if document in self.documents:
-                    yield from _sentences(words, [*(begin + start for start in starts), end])
+                    yield from _sentences(words, [*begins, len(words)])
 
 
 def documents_read(splits: pa.Table, source: str) -> frozenset[str]:
@@ -214,17 +210,6 @@ def in_order(
 def stable_hash(word: str) -> int:
     """A hash that does not change from process to process, as Python's own does."""
     return zlib.crc32(word.encode("utf-8", "surrogatepass"))
-
-
-def _words(lists: pa.ListArray) -> list[str]:
-    """All words of the lists, end to end.
-
-    Equal words are one string, whose hash is known: gensim looks every word up, every epoch.
-    """
-    encoded = pc.list_flatten(lists).dictionary_encode()
-    known = np.array([sys.intern(word) for word in encoded.dictionary.to_pylist()], dtype=object)
-    words: list[str] = known[encoded.indices.to_numpy()].tolist()
-    return words
 
 
 def _sentences(words: list[str], borders: list[int]) -> Iterator[list[str]]:

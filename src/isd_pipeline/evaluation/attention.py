@@ -1,4 +1,4 @@
-"""What a model read: the attention of ISD as places in the note, and how concentrated it is.
+"""What a model read: its attention as places in the note, and how concentrated it is.
 
 Axes: L codes, Q shared representations, N words of a note, D width, S spans of text.
 
@@ -16,7 +16,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from isd_pipeline.models.isd import ISD
 from isd_pipeline.shapes import Bool, Float, Int
@@ -40,24 +40,28 @@ class Reading:
 
 
 @torch.inference_mode()
-def read_note(model: ISD, tokens: Int[np.ndarray, " N"]) -> Reading:
+def read_note(model: nn.Module, tokens: Int[np.ndarray, " N"]) -> Reading:
     """Read one note, given as word numbers; the model is left in the mode it was in.
 
-    Without shared representations (`per_label`) every code is its own winner. With
-    `pooling: logsumexp` the winner is the largest of several contributions; a second head
-    (`label_head`) has no winner and is not told of.
+    Without shared representations (ISD's `per_label`, and every other model) each code is its own
+    winner. With `pooling: logsumexp` the winner is the largest of several contributions; a second
+    head (`label_head`) has no winner and is not told of. A model without attention is refused by
+    a ValueError.
     """
     was_training = model.training
     model.eval()
     try:
-        words = torch.from_numpy(tokens.astype(np.int64))[None].to(model.words.device)
+        device = next(model.parameters()).device
+        words = torch.from_numpy(tokens.astype(np.int64))[None].to(device)
         output = model(words, words != 0, want_attention=True)
-        if output.shared is None:
-            winners = torch.arange(output.logits.shape[1])
-        else:
+        if isinstance(model, ISD) and output.shared is not None:
             winners = winning_query(output.shared, model.code_vectors())[0]
+        else:
+            winners = torch.arange(output.logits.shape[1])
     finally:
         model.train(was_training)
+    if output.attention is None:
+        raise ValueError(f"{type(model).__name__} has no attention to show")
     logits, attention = output.logits[0].float(), output.attention[0].float()
     return Reading(logits.cpu().numpy(), winners.cpu().numpy(), attention.cpu().numpy())
 

@@ -10,7 +10,7 @@ also given over the cells with a probability of at least 0.01, those that a code
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -78,6 +78,30 @@ def calibration_metrics(
         "ece_shown": shown.error,
         "cells_shown_per_document": float(shown.cells.sum() / len(scores)),
         "bce": cross_entropy(gold, scores, temperature),
+    }
+
+
+def calibrate(
+    dev: tuple[Gold, Float[np.ndarray, "D L"]], test: tuple[Gold, Float[np.ndarray, "D L"]]
+) -> dict[str, Any]:
+    """How well a run's test probabilities are calibrated, and at the temperature fitted on dev.
+
+    temperature; before, after: each `calibration_metrics` of the test split, and `bins`, its
+    `Reliability` as lists.
+    """
+    temperature = fit_temperature(*dev)
+    return {
+        "temperature": temperature,
+        "before": _at_temperature(*test, 1.0),
+        "after": _at_temperature(*test, temperature),
+    }
+
+
+def _at_temperature(gold: Gold, scores: np.ndarray, temperature: float) -> dict[str, Any]:
+    bins = reliability(gold, scores, temperature=temperature)
+    return {
+        **calibration_metrics(gold, scores, temperature=temperature),
+        "bins": {name: values.tolist() for name, values in bins._asdict().items()},
     }
 
 

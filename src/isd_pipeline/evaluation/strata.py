@@ -22,12 +22,15 @@ from isd_pipeline.evaluation.metrics import (
     f1_per_code,
     macro_caml,
     micro,
+    per_code,
     ranking_metrics,
     threshold_metrics,
 )
 from isd_pipeline.shapes import Bool, Float, Int
 
 Bounds = tuple[tuple[str, int, float], ...]  # name, fewest, most
+Revision = Literal["icd9", "icd10"]
+KINDS = ("frequency", "chapter", "system", "length", "number_of_codes")
 
 # Documents of the training split that have the code.
 FREQUENCIES: Bounds = (
@@ -69,6 +72,35 @@ OF_DOCUMENTS = (
 )
 
 
+def all_strata(
+    gold: Gold,
+    scores: Float[np.ndarray, "D L"],
+    *,
+    threshold: float,
+    train_frequency: Int[np.ndarray, " L"],
+    codes: Sequence[str],
+    systems: Sequence[icd.System],
+    lengths: Int[np.ndarray, " D"],
+) -> dict[str, list[dict[str, Any]]]:
+    """Every table of strata of one run at one threshold, by what it is split by: `KINDS`."""
+    counts = per_code(gold, scores, threshold)
+    revision = revision_of(codes, systems)
+    return {
+        "frequency": by_frequency(counts, train_frequency),
+        "chapter": by_chapter(counts, codes, systems, revision),
+        "system": by_system(counts, systems),
+        "length": by_length(gold, scores, lengths, threshold=threshold),
+        "number_of_codes": by_number_of_codes(gold, scores, threshold=threshold),
+    }
+
+
+def revision_of(codes: Sequence[str], systems: Sequence[icd.System]) -> Revision:
+    """ICD-9 if a quarter of the diagnoses begin with a digit: none does in ICD-10-CM."""
+    pairs = zip(codes, systems, strict=True)
+    diagnoses = [code for code, system in pairs if system == icd.DIAGNOSIS]
+    return "icd9" if 4 * sum(code[:1].isdigit() for code in diagnoses) > len(diagnoses) else "icd10"
+
+
 def by_frequency(
     counts: CodeCounts, train_frequency: Int[np.ndarray, " L"]
 ) -> list[dict[str, Any]]:
@@ -88,7 +120,7 @@ def by_chapter(
     counts: CodeCounts,
     codes: Sequence[str],
     systems: Sequence[icd.System],
-    revision: Literal["icd9", "icd10"],
+    revision: Revision,
 ) -> list[dict[str, Any]]:
     """`within_codes` by ICD chapter: those of diagnoses, then those of procedures.
 
@@ -103,7 +135,7 @@ def by_chapter(
     return within_codes(counts, {name: chapters == name for name in names})
 
 
-def _chapter(code: str, system: icd.System, revision: Literal["icd9", "icd10"]) -> str:
+def _chapter(code: str, system: icd.System, revision: Revision) -> str:
     if revision == "icd9":
         return icd.icd9_chapter(code, system)
     return "ICD-10-PCS" if system == icd.PROCEDURE else icd.icd10_chapter(code)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from isd_pipeline.evaluation.resampling import Bootstrap
+
 
 def write_as_told(write: Callable[[Path], None], folder: Path) -> None:
     """For what is too large to be handed over: the node gives the function that writes it."""
@@ -93,3 +95,24 @@ def read_scores(path: Path) -> dict[str, np.ndarray]:
     from safetensors.numpy import load
 
     return dict(load(path.read_bytes()))
+
+
+def write_bootstrap(drawn: Bootstrap, path: Path) -> None:
+    """The draws [W] of every metric as safetensors, what else there is in its header."""
+    from safetensors.numpy import save
+
+    header = {"sampling": json.dumps(drawn.sampling), "observed": json.dumps(drawn.observed)}
+    with replacing(path) as temporary:
+        temporary.write_bytes(save(dict(drawn.draws), header))
+
+
+def read_bootstrap(path: Path) -> Bootstrap:
+    """What `write_bootstrap` wrote."""
+    from safetensors import safe_open
+
+    from isd_pipeline.evaluation.resampling import Bootstrap, Sampling
+
+    with safe_open(path, "numpy") as file:
+        header = {name: json.loads(text) for name, text in file.metadata().items()}
+        draws = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    return Bootstrap(Sampling(*header["sampling"]), header["observed"], draws)

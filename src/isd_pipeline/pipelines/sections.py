@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
+from isd_pipeline.data.hierarchy import Revision
 from isd_pipeline.embeddings.words import WordVectorConfig
-from isd_pipeline.pipelines.configuration import choose, read_config
+from isd_pipeline.pipelines.configuration import choose, read_config, refuse_unknown
+from isd_pipeline.reports.layout import Layout
 from isd_pipeline.text.vocabulary import VocabularyConfig
 
 T = TypeVar("T")
 COHORTS = "conf/base/parameters_cohorts.yml: cohorts"
 EXPERIMENTS = "conf/base/parameters_experiments.yml: experiments"
+TABLES = "conf/base/parameters_tables.yml: tables"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +65,26 @@ class ReportSettings:
     stamp: str = ""  # shown over every table, where the numbers compare with nothing
 
 
+def revision_of(cohorts: Mapping[str, Any], cohort: str) -> Revision:
+    """Which ICD a cohort's codes are of: MIMIC-III's files hold ICD-9-CM, CodiEsp's ICD-10."""
+    source = cohort_section(cohorts, cohort, "extract", ExtractSettings).source
+    return "icd9" if source == "mimic3" else "icd10"
+
+
+def table_layouts(parameters: Mapping[str, Any]) -> dict[str, Layout]:
+    """Every table, by its key. An experiment is one of ours, or one that the paper printed."""
+    printed = [name for rows in parameters["paper"].values() for name in rows]
+    known = [*parameters["experiments"], *printed]
+    tables = {
+        key: read_config(Layout, section, f"{TABLES}.{key}")
+        for key, section in parameters["tables"].items()
+    }
+    for key, table in tables.items():
+        for name in table.experiments:
+            refuse_unknown(name, known, f"{TABLES}.{key}.experiments")
+    return tables
+
+
 def cohort_section(cohorts: Mapping[str, Any], cohort: str, section: str, cls: type[T]) -> T:
     """One section of a cohort as the dataclass that reads it."""
     row = choose(cohort, cohorts, COHORTS)
@@ -71,12 +94,22 @@ def cohort_section(cohorts: Mapping[str, Any], cohort: str, section: str, cls: t
 def experiment_row(
     cohorts: Mapping[str, Any], cohort: str, experiments: Mapping[str, Any], experiment: str
 ) -> dict[str, dict[str, Any]]:
-    """An experiment's row over what the cohort sets for every experiment, section by section."""
+    """An experiment's row over what the cohort sets for every experiment, section by section.
+
+    A cohort's `model` and `objective` are those of ISD; its `training` is everybody's. On top lies
+    what the row's own `cohorts` has for this cohort, where a paper chose otherwise for its data.
+    """
+    row = dict(choose(experiment, experiments, EXPERIMENTS) or {})
+    system, elsewhere = row.pop("system", "isd"), row.pop("cohorts", None) or {}
     base = choose(cohort, cohorts, COHORTS).get("train") or {}
-    row = choose(experiment, experiments, EXPERIMENTS) or {}
-    sections = {*base, *row} - {"system"}
-    merged = {name: _merged(base.get(name) or {}, row.get(name) or {}) for name in sections}
-    return {**merged, "system": row.get("system", "isd")}
+    if system != "isd":
+        base = {"training": base.get("training")}
+    merged: dict[str, dict[str, Any]] = {}
+    for layer in (base, row, elsewhere.get(cohort) or {}):
+        merged |= {
+            name: _merged(merged.get(name, {}), section or {}) for name, section in layer.items()
+        }
+    return {**merged, "system": system}
 
 
 def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """How a report writes numbers, names and tables: the same for the page and for Markdown.
 
-A cell is `mean ± sd` over seeds, or the value alone where there is one seed.
+A cell is `mean ± sd` over seeds, or the value alone where there is one seed; what stands below it,
+an interval or the paper's number, is on lines of its own.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ LABELS = {
     "p_at_8": "P@8",
     "r_at_8": "R@8",
     "map": "MAP",
-    "attention_sd": "attention sd",
+    "attention_sd": "attention sd at 4,000 words",
+    "attention_entropy": "attention entropy (nats)",
+    "attention_words": "words read by a query",
     "precision_micro": "micro-precision",
     "recall_micro": "micro-recall",
     "f1_macro_caml_present": "macro-F1 (CAML), present",
@@ -34,9 +37,12 @@ LABELS = {
 }
 
 
+_DIGITS = {"attention_sd": 6, "attention_entropy": 2, "attention_words": 1}
+
+
 @dataclass(frozen=True)
 class Table:
-    """Rows of words under a caption; `words` names the columns that are read, not compared.
+    """Rows of cells under a caption; `words` names the columns that are read, not compared.
 
     `marks` says of each row "", "floor", "below" (below the best floor) or "size".
     """
@@ -64,6 +70,11 @@ def label(metric: str) -> str:
     return LABELS.get(metric, metric.replace("_", " "))
 
 
+def digits(metric: str) -> int:
+    """How many digits after the point a metric is written with."""
+    return _DIGITS.get(metric, 3)
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """A number with a true minus sign and thousands apart; a dash for what is not there."""
     return NONE if value is None else f"{value:,.{digits}f}".replace("-", "−")
@@ -80,6 +91,16 @@ def cell(measured: Measured | None, digits: int = 3) -> str:
         return NONE
     spread = "" if measured.sd is None else f" ± {number(measured.sd, digits)}"
     return number(measured.mean, digits) + spread
+
+
+def interval(bounds: tuple[float, float] | None, digits: int = 3) -> str:
+    """`[low, high]`."""
+    return "" if bounds is None else f"[{number(bounds[0], digits)}, {number(bounds[1], digits)}]"
+
+
+def lines(*parts: str) -> str:
+    """One cell of several lines; what is empty has none."""
+    return "\n".join(part for part in parts if part)
 
 
 def seeds(found: Experiment) -> str:

@@ -6,14 +6,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from isd_pipeline.reports.cells import SYNTHETIC, Table, stamped
-from isd_pipeline.reports.results import RunResult
+from isd_pipeline.reports.layout import Layout
+from isd_pipeline.reports.paper import tables_of_paper
+from isd_pipeline.reports.results import RunResult, experiments
 from isd_pipeline.reports.tables import (
     codes_tables,
-    frequency_table,
     further_table,
-    paper_table,
     ranking_table,
     results_table,
+)
+from isd_pipeline.reports.where import (
+    SMALL,
+    calibration_table,
+    chapter_table,
+    sharpness_table,
+    strata_table,
 )
 
 
@@ -29,24 +36,30 @@ def results_markdown(
     runs: Sequence[RunResult],
     *,
     cohort: str,
+    layouts: Mapping[str, Layout] | None = None,
+    comparisons: Mapping[str, Any] | None = None,
     paper: Mapping[str, Mapping[str, Any]] | None = None,
+    k: int = 8,
     synthetic: bool = False,
-    tuned: bool = True,
     against: str = "logistic_regression",
 ) -> str:
     """The tables of one cohort for docs/results.md, under a heading of the second level.
 
-    `tuned`: whether by_frequency and per_code were counted at the dev-tuned threshold. `against`:
-    with which experiment the best neural one is compared code by code.
+    The arguments are those of `page.page`.
     """
+    paper = {} if synthetic else paper or {}
     tables = [
         results_table(runs, tuned=False),
         results_table(runs, tuned=True),
         ranking_table(runs),
         further_table(runs),
-        None if synthetic else paper_table(runs, paper or {}),
-        frequency_table(runs, "f1_macro_per_code_present", tuned=tuned),
-        *(codes_tables(runs, against, tuned=tuned) or ()),
+        *tables_of_paper(runs, layouts or {}, paper=paper, comparisons=comparisons or {}, k=k),
+        strata_table(runs, "frequency", "f1_macro_per_code_present"),
+        *(strata_table(runs, kind, "f1_micro") for kind in SMALL),
+        chapter_table(experiments(runs), "f1_micro"),
+        calibration_table(runs),
+        sharpness_table(runs),
+        *(codes_tables(runs, against, tuned=True) or ()),
     ]
     parts = [markdown(stamped(table, synthetic)) for table in tables if table]
     warning = [f"**{SYNTHETIC}**\n"] if synthetic else []
@@ -58,7 +71,13 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Of Markdown, what a title could break a table or a page with."""
-    for sign, harmless in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("\n", " "), ("*", "\\*")):
+    """Of Markdown, what a title could break a table or a page with; a cell's lines become one."""
+    for sign, harmless in (
+        ("&", "&amp;"),
+        ("<", "&lt;"),
+        ("|", "\\|"),
+        ("\n", " "),
+        ("*", "\\*"),
+    ):
         text = text.replace(sign, harmless)
     return text

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from isd_pipeline.reports import figures, tables
+from isd_pipeline.reports import figures, tables, where, where_figures
 from isd_pipeline.reports.cells import SYNTHETIC, Table, cell, label, seeds, stamped
+from isd_pipeline.reports.layout import Layout
+from isd_pipeline.reports.paper import tables_of_paper
 from isd_pipeline.reports.results import (
     CohortStatistics,
     Experiment,
@@ -15,7 +17,7 @@ from isd_pipeline.reports.results import (
     experiments,
 )
 
-OF_STRATA = ("f1_macro_per_code_present", "f1_macro_caml_present", "f1_micro")
+OF_FREQUENCY = ("f1_macro_per_code_present", "f1_macro_caml_present", "f1_micro")
 
 
 def page(
@@ -24,30 +26,37 @@ def page(
     cohort: str,
     statistics: CohortStatistics | None = None,
     facts: Mapping[str, Any] | None = None,
+    layouts: Mapping[str, Layout] | None = None,
+    comparisons: Mapping[str, Any] | None = None,
     paper: Mapping[str, Mapping[str, Any]] | None = None,
     paper_cohort: Mapping[str, float] | None = None,
+    k: int = 8,
     synthetic: bool = False,
-    tuned: bool = True,
     against: str = "logistic_regression",
 ) -> str:
     """The page of one cohort, in whole.
 
-    `facts` is what was run (commit, fingerprints, versions), a dict, dicts within allowed. `paper`
-    and `paper_cohort` are the cohort's rows of parameters_paper.yml, unused where `synthetic`.
-    `tuned`: whether by_frequency and per_code were counted at the dev-tuned threshold. `against`:
-    with which experiment the best neural one is compared code by code.
+    `facts` is what was run (commit, fingerprints, versions), a dict, dicts within allowed.
+    `layouts` are the tables of parameters_tables.yml, `comparisons` what the stage `compare` wrote
+    of them. `paper` and `paper_cohort` are the cohort's rows of parameters_paper.yml, unused where
+    `synthetic`. `k`: the P@k of the cohort's tables. `against`: with which experiment the best
+    neural one is compared code by code.
     """
     paper = {} if synthetic else paper or {}
     paper_cohort = {} if synthetic else paper_cohort or {}
-    beside = tables.paper_table(runs, paper)
-    frequency = [tables.frequency_table(runs, metric, tuned=tuned) for metric in OF_STRATA]
+    of_paper = tables_of_paper(runs, layouts or {}, paper=paper, comparisons=comparisons or {}, k=k)
+    found = experiments(runs)
+    references = {layout.reference for layout in (layouts or {}).values()}
+    shown = where.legible(found, "f1_micro_tuned", references)
     parts = {
         "data": _data(statistics, paper_cohort) if statistics else None,
-        "paper": beside,
-        "frequency": [stamped(table, synthetic) for table in frequency if table],
-        "curves": _curves(experiments(runs)),
+        "paper": [stamped(table, synthetic) for table in of_paper],
+        "frequency": _frequency(runs, shown, synthetic),
+        "where": _where(runs, shown, synthetic),
+        "trust": _trust(runs, shown, synthetic),
+        "curves": _curves(found),
     }
-    codes = tables.codes_tables(runs, against, tuned=tuned)
+    codes = tables.codes_tables(runs, against, tuned=True)
     return _template().render(
         **parts,
         cohort=cohort,
@@ -57,10 +66,6 @@ def page(
         experiments=tables.experiments_table(runs),
         facts=tables.facts_table(facts or {}),
         results=[stamped(table, synthetic) for table in _results(runs) if table],
-        frequency_figure=figures.by_frequency(
-            experiments(runs), OF_STRATA[0], "macro-F1 (per code)"
-        ),
-        frequency_caption=_frequency_caption(runs, tuned=tuned),
         codes=[stamped(table, synthetic) for table in codes or ()],
         no_codes=f"No neural experiment and {against} with tables per code: nothing to compare.",
     )
@@ -147,12 +152,65 @@ def _curves(found: Sequence[Experiment]) -> list[tuple[str, str | None, str | No
     return [(name, losses, scores) for name, losses, scores in curves if losses or scores]
 
 
-def _frequency_caption(runs: Sequence[RunResult], *, tuned: bool) -> str:
-    spread = " Bars: ± one standard deviation over seeds." if len(runs) > 1 else ""
-    return (
+def _frequency(
+    runs: Sequence[RunResult], shown: Sequence[Experiment], synthetic: bool
+) -> dict[str, Any]:
+    found = [where.strata_table(runs, "frequency", metric) for metric in OF_FREQUENCY]
+    figure = where_figures.by_frequency(shown, OF_FREQUENCY[0], "macro-F1 (per code)")
+    caption = (
         "Mean F1 of the codes that occur in the test split, by how many training documents have "
-        f"the code, {'at the tuned threshold' if tuned else 'at 0.5'}. Dashed: floors.{spread}"
+        f"the code. {_reading(runs, shown)}"
     )
+    return _part([(figure, caption)], found, synthetic)
+
+
+def _where(
+    runs: Sequence[RunResult], shown: Sequence[Experiment], synthetic: bool
+) -> dict[str, Any]:
+    reading = _reading(runs, shown)
+    drawn = [
+        (
+            where_figures.by_chapter(shown, "f1_micro"),
+            "Micro-F1 of the codes of each ICD chapter; in parentheses how often they occur in the "
+            f"test split. {reading}",
+        ),
+        (
+            where_figures.by_small_strata(shown, "f1_micro"),
+            "Micro-F1 of diagnoses and procedures, where there are both, by the length of the "
+            f"document before truncation, and by how many codes it has. {reading}",
+        ),
+    ]
+    found = [where.strata_table(runs, kind, "f1_micro") for kind in where.SMALL]
+    found.append(where.chapter_table(shown, "f1_micro"))
+    return _part(drawn, found, synthetic)
+
+
+def _trust(
+    runs: Sequence[RunResult], shown: Sequence[Experiment], synthetic: bool
+) -> dict[str, Any]:
+    caption = (
+        "Of all cells of the test split with about this probability, how many are true; 15 bins, "
+        f"those of fewer than {where_figures.FEWEST_CELLS} cells left out, seeds together."
+    )
+    found = [where.calibration_table(runs), where.sharpness_table(runs)]
+    return _part([(where_figures.reliability(shown), caption)], found, synthetic)
+
+
+def _part(
+    drawn: Sequence[tuple[str | None, str]], found: Sequence[Table | None], synthetic: bool
+) -> dict[str, Any]:
+    """Figures with captions, and tables; empty where there is none of them."""
+    some = [stamped(table, synthetic) for table in found if table]
+    return {"figures": drawn, "tables": some} if some else {}
+
+
+def _reading(runs: Sequence[RunResult], shown: Sequence[Experiment]) -> str:
+    """How to read a figure of several experiments."""
+    several = any(len(one.runs) > 1 for one in shown)
+    spread = " Bars: ± one standard deviation over seeds." if several else ""
+    fewer = len(shown) < len(experiments(runs))
+    best = " Shown are floors, references of tables, and the best by micro-F1." if fewer else ""
+    return f"At the tuned threshold; hollow: floors.{spread}{best}"
 
 
 def _sections(parts: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -160,8 +218,10 @@ def _sections(parts: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("run", "What was run", True),
         ("data", "The data", parts["data"]),
         ("results", "Results", True),
-        ("paper", "Beside the paper", parts["paper"]),
+        ("paper", "The paper's tables", parts["paper"]),
         ("frequency", "Rare and frequent codes", parts["frequency"]),
+        ("where", "Where it helps", parts["where"]),
+        ("trust", "Calibration and attention", parts["trust"]),
         ("codes", "Code by code", True),
         ("training", "Training", parts["curves"]),
     ]

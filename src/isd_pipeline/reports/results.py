@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
+
+from isd_pipeline.evaluation.resampling import Bootstrap, mean_interval, over_seeds
 
 # Columns of a history that are neither a loss nor, beginning with `dev_`, a dev metric.
 BESIDE_LOSSES = ("epoch", "learning_rate", "gradient_norm", "seconds")
@@ -20,17 +23,20 @@ class RunResult:
 
     `metrics` by the names of `evaluation.metrics`; those at the dev-tuned threshold end in
     `_tuned`. `history` has one row per epoch: `epoch`, the loss terms and their weighted `total`,
-    dev metrics in columns that begin with `dev_`, and BESIDE_LOSSES. `by_frequency` and
-    `per_code` are those of `evaluation.strata`. A `floor` is a simple model that
-    the others are held against.
+    dev metrics in columns that begin with `dev_`, and BESIDE_LOSSES. `strata` are those of
+    `evaluation.strata.all_strata` and `per_code` its `code_table`; `calibration` is that of
+    `evaluation.calibration.calibrate`, `drawn` that of `evaluation.resampling.bootstrap_run`. A
+    `floor` is a simple model that the others are held against.
     """
 
     experiment: str
     seed: int
     metrics: Mapping[str, float]
     history: pd.DataFrame | None = None
-    by_frequency: Sequence[Mapping[str, Any]] = ()
+    strata: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     per_code: pd.DataFrame | None = None
+    calibration: Mapping[str, Any] | None = None
+    drawn: Bootstrap | None = None
     minutes: float | None = None
     device: str = ""
     floor: bool = False
@@ -38,17 +44,21 @@ class RunResult:
 
 @dataclass(frozen=True)
 class Measured:
-    """The mean over seeds of one number, and its standard deviation (None of one seed)."""
+    """The mean over seeds of one number; of one seed its sd and interval are None.
+
+    The 95 % interval of the mean is Student's, which takes the seeds for independent.
+    """
 
     mean: float
     sd: float | None
     seeds: int
+    interval: tuple[float, float] | None = None
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Measured:
         """Of at least one value; the standard deviation divides by n - 1."""
-        sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
-        return cls(float(np.mean(values)), sd, len(values))
+        mean, sd, low, high = mean_interval(values)
+        return cls(mean, sd, len(values), None if low is None or high is None else (low, high))
 
 
 @dataclass(frozen=True)
@@ -74,14 +84,35 @@ class Experiment:
         values = [run.minutes for run in self.runs if run.minutes is not None]
         return Measured.of(values) if values else None
 
-    def in_stratum(self, stratum: str, metric: str) -> Measured | None:
-        """A metric of one stratum of `by_frequency`, over the seeds."""
+    @cached_property
+    def over_documents(self) -> Mapping[str, tuple[float, float]]:
+        """95 % bootstrap intervals over documents, of each metric's mean over the seeds."""
+        drawn = [run.drawn for run in self.runs if run.drawn is not None]
+        return over_seeds(drawn).intervals() if len(drawn) == len(self.runs) else {}
+
+    def strata(self, kind: str) -> Sequence[Mapping[str, Any]]:
+        """The strata of one kind, with the sizes that they have for every seed."""
+        return next((run.strata[kind] for run in self.runs if kind in run.strata), ())
+
+    def in_stratum(self, kind: str, stratum: str, metric: str) -> Measured | None:
+        """A metric of one stratum, over the seeds."""
         values = [
             row[metric]
             for run in self.runs
-            for row in run.by_frequency
+            for row in run.strata.get(kind, ())
             if row["stratum"] == stratum and row.get(metric) is not None
         ]
+        return Measured.of(values) if values else None
+
+    def collapsed(self, *, tuned: bool) -> int:
+        """How many seeds predict next to nothing, or next to everything."""
+        name = "collapsed_tuned" if tuned else "collapsed"
+        return sum(run.metrics.get(name, 0.0) > 0 for run in self.runs)
+
+    def calibrated(self, name: str, when: str = "") -> Measured | None:
+        """The `temperature`, or a metric `before` or `after` it."""
+        found = [run.calibration for run in self.runs if run.calibration is not None]
+        values = [each[when][name] if when else each[name] for each in found]
         return Measured.of(values) if values else None
 
 

@@ -11,8 +11,19 @@ from typing import Any
 
 import pandas as pd
 
-from isd_pipeline.evaluation.strata import FREQUENCIES, compare_codes
-from isd_pipeline.reports.cells import NONE, Table, cell, label, number, seeds, signed
+from isd_pipeline.evaluation.collapse import TOO_FEW, TOO_MANY
+from isd_pipeline.evaluation.strata import compare_codes
+from isd_pipeline.reports.cells import (
+    NONE,
+    Table,
+    cell,
+    interval,
+    label,
+    lines,
+    number,
+    seeds,
+    signed,
+)
 from isd_pipeline.reports.results import (
     CohortStatistics,
     Experiment,
@@ -37,15 +48,6 @@ FURTHER = (
     "jaccard_example",
     "exact_match",
     "predicted_per_document",
-)
-OF_PAPER = (
-    "f1_macro_caml",
-    "f1_micro",
-    "auc_macro",
-    "auc_micro",
-    "p_at_5",
-    "p_at_8",
-    "attention_sd",
 )
 
 
@@ -148,9 +150,9 @@ def results_table(runs: Sequence[RunResult], *, tuned: bool) -> Table | None:
         ("experiment", "seeds", *map(label, metrics), "minutes", AGAINST),
         tuple(
             (
-                _named(one),
+                lines(named(one), collapse(one, tuned=tuned)),
                 seeds(one),
-                *(cell(one.measured(metric)) for metric in metrics),
+                *(measured_cell(one, metric) for metric in metrics),
                 cell(one.minutes, 1),
                 _against(one, floor, measure),
             )
@@ -158,7 +160,11 @@ def results_table(runs: Sequence[RunResult], *, tuned: bool) -> Table | None:
         ),
         frozenset({"experiment", "seeds", AGAINST}),
         _marks(found, floor, measure),
-        (*_below_in_words(found, floor, measure), *_ceiling(found)),
+        (
+            *_below_in_words(found, floor, measure),
+            *collapse_note(found, tuned=tuned),
+            *ceiling_note(found),
+        ),
     )
 
 
@@ -182,7 +188,7 @@ def _plain_table(caption: str, runs: Sequence[RunResult], metrics: Sequence[str]
         caption,
         ("experiment", "seeds", *map(label, metrics)),
         tuple(
-            (_named(one), seeds(one), *(cell(one.measured(metric)) for metric in metrics))
+            (named(one), seeds(one), *(measured_cell(one, metric) for metric in metrics))
             for one in found
         ),
         frozenset({"experiment", "seeds"}),
@@ -190,8 +196,32 @@ def _plain_table(caption: str, runs: Sequence[RunResult], metrics: Sequence[str]
     )
 
 
-def _named(one: Experiment) -> str:
+def named(one: Experiment) -> str:
+    """The experiment's name, a floor said to be one."""
     return f"{one.name} (floor)" if one.floor else one.name
+
+
+def measured_cell(one: Experiment, metric: str) -> str:
+    """`mean ± sd` over seeds; below it the bootstrap interval over documents."""
+    return lines(cell(one.measured(metric)), interval(one.over_documents.get(metric)))
+
+
+def collapse(one: Experiment, *, tuned: bool) -> str:
+    """The word "collapsed", of several seeds with how many of them; "" where none is."""
+    seeds_of_it, all_seeds = one.collapsed(tuned=tuned), len(one.runs)
+    if not seeds_of_it:
+        return ""
+    return "collapsed" + (f" ({seeds_of_it} of {all_seeds} seeds)" if all_seeds > 1 else "")
+
+
+def collapse_note(found: Sequence[Experiment], *, tuned: bool) -> list[str]:
+    """What collapsed means, where a row says so."""
+    if not any(one.collapsed(tuned=tuned) for one in found):
+        return []
+    return [
+        f"Collapsed: fewer than {TOO_FEW:g} or more than {TOO_MANY:g} times as many codes "
+        f"predicted as there are, {'at the tuned threshold' if tuned else 'at 0.5'}."
+    ]
 
 
 def _distance(one: Experiment, floor: Experiment | None, measure: str) -> float | None:
@@ -216,7 +246,7 @@ def _marks(found: Sequence[Experiment], floor: Experiment | None, measure: str) 
     )
 
 
-def _ceiling(found: Sequence[Experiment]) -> list[str]:
+def ceiling_note(found: Sequence[Experiment]) -> list[str]:
     """What a perfect prediction would get in CAML's macro F1; the same for every experiment."""
     for one in found:
         present, ceiling = one.measured("codes_present"), one.measured("f1_macro_caml_ceiling")
@@ -238,72 +268,8 @@ def _below_in_words(
         for one in found
         if (distance := _distance(one, floor, measure)) is not None and distance < 0
     ]
-    named = f"{floor.name} ({label(measure)} {cell(floor.measured(measure))})"
-    return [f"Below the best floor, {named}: {', '.join(below)}."] if below else []
-
-
-def paper_table(runs: Sequence[RunResult], paper: Mapping[str, Mapping[str, Any]]) -> Table | None:
-    """The paper's number, ours, and the difference; None where the paper has none of these.
-
-    `paper` is one cohort of parameters_paper.yml. At 0.5, as the paper's; never tuned.
-    """
-    found = [one for one in experiments(runs) if one.name in paper]
-    rows = [row for one in found for row in _beside_paper(one, paper[one.name])]
-    if not rows:
-        return None
-    missing = [name for name in paper if name not in {one.name for one in found}]
-    return Table(
-        "The paper's numbers and ours (at 0.5)",
-        ("experiment", "in the paper", "metric", "paper", "ours", "difference", "seeds"),
-        tuple(rows),
-        frozenset({"experiment", "in the paper", "metric", "seeds"}),
-        notes=(f"In the paper, not run here: {', '.join(missing)}.",) if missing else (),
-    )
-
-
-def _beside_paper(one: Experiment, printed: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
-    for metric in OF_PAPER:
-        ours = one.measured(metric)
-        if metric not in printed or ours is None:
-            continue
-        digits = 6 if metric == "attention_sd" else 3
-        sd = printed.get("sd", {}).get(metric)
-        theirs = number(printed[metric], digits) + (f" ± {number(sd)}" if sd is not None else "")
-        difference = signed(ours.mean - printed[metric], digits)
-        source = str(printed.get("source", NONE))
-        rows.append(
-            (one.name, source, label(metric), theirs, cell(ours, digits), difference, seeds(one))
-        )
-    return rows
-
-
-def frequency_table(runs: Sequence[RunResult], metric: str, *, tuned: bool) -> Table | None:
-    """One metric by training frequency, a column per stratum; None where no run has strata."""
-    found = [one for one in experiments(runs) if any(run.by_frequency for run in one.runs)]
-    if not found:
-        return None
-    strata = {row["stratum"]: row for row in _strata(found[0])}
-    names = [name for name, *_ in FREQUENCIES if name in strata]
-    sizes = [
-        (words, *(number(strata[name][size], 0) for name in names))
-        for words, size in (("codes", "codes"), ("codes in test", "codes_present"))
-    ]
-    scores = [
-        (_named(one), *(cell(one.in_stratum(name, metric)) for name in names)) for one in found
-    ]
-    said = label(metric).removesuffix(", present")
-    return Table(
-        f"{said} by how many training documents have the code, {'tuned' if tuned else 'at 0.5'}",
-        ("training documents", *names),
-        (*sizes, *scores),
-        frozenset({"training documents"}),
-        ("size", "size", *("floor" if one.floor else "" for one in found)),
-    )
-
-
-def _strata(one: Experiment) -> Sequence[Mapping[str, Any]]:
-    return next(run.by_frequency for run in one.runs if run.by_frequency)
+    best = f"{floor.name} ({label(measure)} {cell(floor.measured(measure))})"
+    return [f"Below the best floor, {best}: {', '.join(below)}."] if below else []
 
 
 def codes_tables(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.files import replacing
@@ -106,10 +107,7 @@ def encode_documents(
     without a code, are left out and counted.
     """
     lengths = _lengths(tokenized_notes)
-    coded = {
-        document: np.array(sorted({codes.position(label) for label in row}), dtype=np.int32)
-        for document, row in zip(*(labels[n].to_pylist() for n in labels.column_names), strict=True)
-    }
+    coded = _code_numbers(labels, codes)
     split_of = dict(zip(*(splits[n].to_pylist() for n in splits.column_names), strict=True))
     missing = len(split_of.keys() - lengths.keys())
     if missing:
@@ -131,10 +129,23 @@ def encode_documents(
     return counts
 
 
+def _code_numbers(labels: pa.Table, codes: CodeIndex) -> dict[str, np.ndarray]:
+    """Each document's code numbers, int32, ascending and distinct."""
+    lists = labels["labels"].combine_chunks()
+    encoded = lists.flatten().dictionary_encode()
+    number = np.array([codes.position(label) for label in encoded.dictionary.to_pylist()], np.int64)
+    document = np.repeat(np.arange(len(lists)), lists.value_lengths().to_numpy())
+    pairs = np.sort(document * len(codes) + number[encoded.indices.to_numpy()])
+    pairs = pairs[np.diff(pairs, prepend=-1) > 0]
+    begins = np.searchsorted(pairs, np.arange(len(lists)) * len(codes))
+    rows = np.split((pairs % len(codes)).astype(np.int32), begins)[1:]
+    return dict(zip(labels["document_id"].to_pylist(), rows, strict=True))
+
+
 def _lengths(tokenized_notes: RecordStream) -> dict[str, int]:
     lengths: dict[str, int] = {}
     for batch in tokenized_notes.select(["document_id", "tokens"]):
-        sizes = pc.list_value_length(batch["tokens"]).to_pylist()
+        sizes = batch["tokens"].value_lengths().to_pylist()
         lengths.update(zip(batch["document_id"].to_pylist(), sizes, strict=True))
     return lengths
 
@@ -186,12 +197,13 @@ class _Store:
         shape = {"descr": "<i4", "fortran_order": False, "shape": (int(starts[-1]),)}
         np.lib.format.write_array_header_1_0(self._file, shape)
         self._begin = self._file.tell()
+        self._file.flush()
 
     def put(self, document: str, tokens: np.ndarray) -> None:
         """Write a document's words in their place, if it is of this split."""
         if document in self._starts:
-            self._file.seek(self._begin + 4 * self._starts[document])
-            self._file.write(tokens.astype("<i4", copy=False).tobytes())
+            place = self._begin + 4 * self._starts[document]
+            os.pwrite(self._file.fileno(), tokens.astype("<i4").tobytes(), place)
 
     def close(self) -> None:
         self._file.close()
@@ -203,13 +215,12 @@ def _encode_batch(
     stores: Mapping[str, _Store],
     split_of: Mapping[str, str],
 ) -> None:
-    numbers = vocabulary.encode(pc.list_flatten(batch["tokens"]))
-    sizes = pc.list_value_length(batch["tokens"]).to_numpy()
-    pieces = np.split(numbers, np.cumsum(sizes)[:-1])
-    for document, piece in zip(batch["document_id"].to_pylist(), pieces, strict=True):
+    numbers = vocabulary.encode(batch["tokens"].flatten())
+    ends = np.cumsum(batch["tokens"].value_lengths().to_numpy()).tolist()
+    for document, place in zip(batch["document_id"].to_pylist(), pairwise([0, *ends]), strict=True):
         store = stores.get(split_of.get(document, ""))
         if store is not None:
-            store.put(document, piece)
+            store.put(document, numbers[slice(*place)])
 
 
 def _write_ids(folder: Path, ids: list[str]) -> None:

@@ -3,13 +3,18 @@
 A word is a run of letters, digits and underscores (of any script); a run that is nothing but
 numerals is dropped, then the rest is lower-cased. `begin` and `end` count code points of the
 note as it was written, so `note[begin:end].lower()` is the word.
+
+From here to the encoded documents words are numbers into a list of the distinct ones, a list for
+each batch of documents: what has to be done with a word is done once for each, not each time.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import pyarrow as pa
@@ -20,27 +25,32 @@ TOKENIZED_NOTES = pa.schema(
     [
         ("document_id", pa.string()),
         ("patient_id", pa.string()),
-        ("tokens", pa.list_(pa.string())),
+        ("tokens", pa.list_(pa.dictionary(pa.int32(), pa.string()))),
         ("begins", pa.list_(pa.int32())),
         ("ends", pa.list_(pa.int32())),
         ("note_ids", pa.list_(pa.string())),
         ("note_starts", pa.list_(pa.int32())),
     ]
 )
+AT_ONCE = 128  # notes that are cut together: few enough for the processor's cache
+_COLUMNS = ("document_id", "patient_id", "note_id", "text")
 _RUN = re.compile(r"\w+")
-_IS_WORD = np.array([_RUN.match(chr(code)) is not None for code in range(128)])
-_IS_DIGIT = np.array([chr(code).isnumeric() for code in range(128)])
-_LOWER = np.array([ord(chr(code).lower()) for code in range(128)], dtype=np.uint8)
-BYTES = 64 << 20  # of words in a batch, so that one endless document stands alone
+_IS_INSIDE = bytes(_RUN.match(chr(code)) is not None for code in range(128)).ljust(256, b"\0")
+_OUTSIDE = bytes(code for code in range(128) if not _IS_INSIDE[code])
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """The words of one note, in reading order; `begins` and `ends` are int32."""
+    """The N words of one or more notes, in reading order.
 
-    words: pa.StringArray
+    words: [N]. begins, ends: int32 [N], each within its own note. starts: int32 [notes + 1], the
+    word at which each note begins, and N.
+    """
+
+    words: pa.DictionaryArray
     begins: np.ndarray
     ends: np.ndarray
+    starts: np.ndarray
 
     def __len__(self) -> int:
         return len(self.words)
@@ -48,123 +58,152 @@ class Tokens:
 
 def tokenize(text: str) -> Tokens:
     """Cut one note into words."""
-    return _tokenize_ascii(text) if text.isascii() else _tokenize_any(text)
+    return _words([_runs(text)])
+
+
+def tokenize_all(texts: Sequence[str]) -> Tokens:
+    """Cut one or more notes into words, those in plain ASCII many at once."""
+    pieces: list[_Runs] = []
+    for start in range(0, len(texts), AT_ONCE):
+        for is_ascii, group in groupby(texts[start : start + AT_ONCE], key=str.isascii):
+            some = list(group)
+            pieces += [_runs_of_ascii(some)] if is_ascii else map(_runs, some)
+    return _words(pieces)
 
 
 def tokenize_notes(notes: RecordStream) -> RecordStream:
     """One row for each document: the words of its notes one after the other.
 
     The offsets of a word count within its own note; `note_starts` says at which word each of
-    `note_ids` begins. Notes of one document stand together in `notes`; memory holds a few
-    hundred documents.
+    `note_ids` begins. Notes of one document stand together in `notes`; memory holds those of
+    `ROWS` documents.
     """
 
     def batches() -> Iterator[pa.RecordBatch]:
-        waiting = _Waiting()
-        for batch in notes:
-            for row in zip(*(batch[name].to_pylist() for name in _COLUMNS), strict=True):
-                if waiting.is_full() and row[0] != waiting.document:
-                    yield waiting.take()
-                waiting.add(*row)
-        if waiting.documents:
-            yield waiting.take()
+        finished: set[str] = set()
+        for table in _whole_documents(notes):
+            batch = _tokenize_documents(table)
+            _refuse_apart(batch["document_id"].to_pylist(), finished)
+            yield batch
 
     return RecordStream(TOKENIZED_NOTES, batches)
 
 
-_COLUMNS = ("document_id", "patient_id", "note_id", "text")
+def words_of(batch: pa.RecordBatch) -> list[list[str]]:
+    """The words of each document of a batch of tokenized notes.
+
+    Equal words are one string, in all batches: who looks them up finds them without comparing.
+    """
+    words = batch["tokens"].flatten()
+    distinct = [sys.intern(word) for word in words.dictionary.to_pylist()]
+    spelled = np.array(distinct, dtype=object)[words.indices.to_numpy()]
+    ends = np.cumsum(batch["tokens"].value_lengths().to_numpy())
+    return [piece.tolist() for piece in np.split(spelled, ends)[:-1]]
 
 
-def _tokenize_any(text: str) -> Tokens:
+@dataclass(frozen=True)
+class _Runs:
+    """As `Tokens`, but as they are written, numerals too; sizes: how many each note has."""
+
+    words: pa.StringArray
+    begins: np.ndarray
+    ends: np.ndarray
+    sizes: np.ndarray
+
+
+def _runs(text: str) -> _Runs:
     """By the definition, a match at a time."""
-    found = [match for match in _RUN.finditer(text) if not match[0].isnumeric()]
-    return Tokens(
-        pa.array([match[0].lower() for match in found], pa.string()),
+    found = list(_RUN.finditer(text))
+    return _Runs(
+        pa.array([match[0] for match in found], pa.string()),
         np.fromiter((match.start() for match in found), np.int32, len(found)),
         np.fromiter((match.end() for match in found), np.int32, len(found)),
+        np.array([len(found)]),
     )
 
 
-def _tokenize_ascii(text: str) -> Tokens:
-    """The same for plain ASCII, all characters at once: a byte is a code point there."""
-    letters = np.frombuffer(text.encode("ascii"), dtype=np.uint8)
-    inside = np.zeros(len(letters) + 2, dtype=bool)
-    inside[1:-1] = _IS_WORD[letters]
-    edges = np.flatnonzero(inside[1:] != inside[:-1]).astype(np.int32)
-    begins, ends = edges[::2], edges[1::2]
-    digits = np.concatenate([[0], np.cumsum(_IS_DIGIT[letters])])
-    kept = digits[ends] - digits[begins] < ends - begins
-    begins, ends = begins[kept], ends[kept]
-    return Tokens(_words(_LOWER[letters], begins, ends), begins, ends)
+def _runs_of_ascii(texts: list[str]) -> _Runs:
+    """The same for notes in plain ASCII, all at once: a byte is a code point there."""
+    joined = "\n".join(["", *texts, ""]).encode("ascii")  # so that no run crosses a border
+    inside = np.frombuffer(joined.translate(_IS_INSIDE), dtype=bool)
+    edges = np.flatnonzero(inside[1:] != inside[:-1])  # counted without the first line end
+    begins, ends = edges[::2].astype(np.int32), edges[1::2].astype(np.int32)
+    notes = np.cumsum([0, *(len(text) + 1 for text in texts)]).astype(np.int32)
+    sizes = np.diff(np.searchsorted(begins, notes))
+    before = np.repeat(notes[:-1], sizes)
+    letters = joined.translate(None, delete=_OUTSIDE)
+    return _Runs(_side_by_side(letters, ends - begins), begins - before, ends - before, sizes)
 
 
-def _words(letters: np.ndarray, begins: np.ndarray, ends: np.ndarray) -> pa.StringArray:
-    """The words letters[begin:end], copied side by side as Arrow keeps them."""
-    lengths = ends - begins
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    shift = np.repeat(begins - offsets[:-1], lengths)
-    data = letters[np.arange(offsets[-1]) + shift]
-    return pa.StringArray.from_buffers(len(begins), pa.py_buffer(offsets), pa.py_buffer(data))
+def _side_by_side(letters: bytes, lengths: np.ndarray) -> pa.StringArray:
+    """Words of these lengths, whose letters follow each other as Arrow keeps them."""
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    return pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(letters))
 
 
-class _Waiting:
-    """Documents being put together until there are enough for a batch."""
+def _words(pieces: list[_Runs]) -> Tokens:
+    """The rule about numerals and capitals, once for each distinct run."""
+    runs = pa.concat_arrays([piece.words for piece in pieces]).dictionary_encode()
+    spelled = [None if run.isnumeric() else run.lower() for run in runs.dictionary.to_pylist()]
+    words = pa.array(spelled, pa.string()).dictionary_encode()
+    numbers = words.indices.fill_null(-1).to_numpy()[runs.indices.to_numpy()]
+    kept = np.flatnonzero(numbers >= 0)
+    borders = np.cumsum(np.concatenate([[0], *(piece.sizes for piece in pieces)]))
+    return Tokens(
+        pa.DictionaryArray.from_arrays(numbers[kept], words.dictionary),
+        np.concatenate([piece.begins for piece in pieces])[kept],
+        np.concatenate([piece.ends for piece in pieces])[kept],
+        np.searchsorted(kept, borders).astype(np.int32),
+    )
 
-    def __init__(self) -> None:
-        self._finished: set[str] = set()
-        self._clear()
 
-    def _clear(self) -> None:
-        self.documents: list[str] = []
-        self._patients: list[str] = []
-        self._notes: list[Tokens] = []
-        self._note_ids: list[list[str]] = []
-        self._note_starts: list[list[int]] = []
-        self._lengths: list[int] = []
-        self._bytes = 0
+def _whole_documents(notes: RecordStream) -> Iterator[pa.Table]:
+    """The notes of `ROWS` documents at a time."""
+    waiting: list[pa.RecordBatch] = []
+    last, documents = None, 0
+    for batch in notes.select(_COLUMNS):
+        start = 0
+        for row, document in enumerate(batch["document_id"].to_pylist()):
+            if document != last and documents == ROWS:
+                yield pa.Table.from_batches([*waiting, batch.slice(start, row - start)])
+                waiting, start, documents = [], row, 0
+            documents += document != last
+            last = document
+        waiting.append(batch.slice(start))
+    if documents:
+        yield pa.Table.from_batches(waiting)
 
-    @property
-    def document(self) -> str | None:
-        return self.documents[-1] if self.documents else None
 
-    def is_full(self) -> bool:
-        return len(self.documents) >= ROWS or self._bytes >= BYTES
-
-    def add(self, document: str, patient: str, note: str, text: str) -> None:
-        if document != self.document:
-            self._begin(document, patient)
-        elif patient != self._patients[-1]:
-            raise ValueError(f"document {document} has notes of two patients")
-        tokens = tokenize(text)
-        self._notes.append(tokens)
-        self._note_ids[-1].append(note)
-        self._note_starts[-1].append(self._lengths[-1])
-        self._lengths[-1] += len(tokens)
-        self._bytes += tokens.words.nbytes
-
-    def _begin(self, document: str, patient: str) -> None:
-        if document in self._finished:
+def _refuse_apart(documents: list[str], finished: set[str]) -> None:
+    for document in documents:
+        if document in finished:
             raise ValueError(
                 f"document {document}: its notes do not stand together; sort the notes first"
             )
-        self._finished.add(document)
-        self.documents.append(document)
-        self._patients.append(patient)
-        self._note_ids.append([])
-        self._note_starts.append([])
-        self._lengths.append(0)
+        finished.add(document)
 
-    def take(self) -> pa.RecordBatch:
-        words = pa.concat_arrays([note.words for note in self._notes])
-        begins = np.concatenate([note.begins for note in self._notes])
-        ends = np.concatenate([note.ends for note in self._notes])
-        starts = pa.array(np.concatenate([[0], np.cumsum(self._lengths)]), pa.int32())
-        columns = [
-            pa.array(self.documents, pa.string()),
-            pa.array(self._patients, pa.string()),
-            *(pa.ListArray.from_arrays(starts, x) for x in (words, begins, ends)),
-            pa.array(self._note_ids, pa.list_(pa.string())),
-            pa.array(self._note_starts, pa.list_(pa.int32())),
-        ]
-        self._clear()
-        return pa.RecordBatch.from_arrays(columns, schema=TOKENIZED_NOTES)
+
+def _tokenize_documents(notes: pa.Table) -> pa.RecordBatch:
+    """One row for each document of a table of whole documents."""
+    ids, patients, note_ids, texts = (notes[name].to_pylist() for name in _COLUMNS)
+    for row in range(1, len(ids)):
+        if ids[row] == ids[row - 1] and patients[row] != patients[row - 1]:
+            raise ValueError(f"document {ids[row]} has notes of two patients")
+    first = [row for row in range(len(ids)) if not row or ids[row] != ids[row - 1]]
+    borders = np.array([*first, len(ids)], dtype=np.int32)
+    tokens = tokenize_all(texts)
+    starts = tokens.starts[borders]
+    within = tokens.starts[:-1] - np.repeat(starts[:-1], np.diff(borders))
+    columns = [
+        pa.array([ids[row] for row in first], pa.string()),
+        pa.array([patients[row] for row in first], pa.string()),
+        *(_lists(starts, values) for values in (tokens.words, tokens.begins, tokens.ends)),
+        _lists(borders, pa.array(note_ids, pa.string())),
+        _lists(borders, within),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=TOKENIZED_NOTES)
+
+
+def _lists(borders: np.ndarray, values: pa.Array | np.ndarray) -> pa.ListArray:
+    return pa.ListArray.from_arrays(pa.array(borders), values)

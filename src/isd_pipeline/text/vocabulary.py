@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -75,11 +76,12 @@ class Vocabulary:
         return pa.array(self.words, pa.string())
 
     def encode(self, words: Iterable[str] | pa.Array) -> np.ndarray:
-        """Words to numbers, int32."""
+        """Words to numbers, int32; each distinct word is looked up once."""
         if not isinstance(words, pa.Array):
             words = pa.array(list(words), pa.string())
-        places = pc.fill_null(pc.index_in(words, self._known), len(self.words))
-        return (places.to_numpy(zero_copy_only=False) + 1).astype(np.int32)
+        words = words.dictionary_encode()
+        places = pc.index_in(words.dictionary, self._known).fill_null(len(self.words))
+        return (places.to_numpy() + np.int32(1))[words.indices.to_numpy()]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -127,18 +129,25 @@ def count_words(
     for batch in tokenized_notes.select(["document_id", "tokens"]):
         if documents is not None:
             batch = batch.filter(pc.is_in(batch["document_id"], documents))
-        if not batch.num_rows:
-            continue
-        encoded = pc.list_flatten(batch["tokens"]).dictionary_encode()
-        words = encoded.dictionary.to_pylist()
-        numbers = encoded.indices.to_numpy().astype(np.int64)
-        document = pc.list_parent_indices(batch["tokens"]).to_numpy()
-        pairs = np.unique(document * max(len(words), 1) + numbers) % max(len(words), 1)
-        _add(counted, words, np.bincount(pairs, minlength=len(words)))
+        tokens = batch["tokens"].flatten()
+        words, numbers = tokens.dictionary.to_pylist(), tokens.indices.to_numpy()
+        lengths = batch["tokens"].value_lengths().to_numpy()
+        _add(counted, words, _documents_with(numbers, lengths, len(words)))
         _add(occurrences, words, np.bincount(numbers, minlength=len(words)))
     return counted, occurrences
 
 
+def _documents_with(numbers: np.ndarray, lengths: np.ndarray, kinds: int) -> np.ndarray:
+    """In how many documents each of `kinds` words is, of documents that follow each other."""
+    counts, is_here = np.zeros(kinds, dtype=np.int32), np.zeros(kinds, dtype=bool)
+    for begin, end in pairwise([0, *np.cumsum(lengths).tolist()]):
+        is_here[numbers[begin:end]] = True
+        counts += is_here
+        is_here[:] = False
+    return counts
+
+
 def _add(total: Counter[str], words: list[str], counts: np.ndarray) -> None:
     for word, count in zip(words, counts.tolist(), strict=True):
-        total[word] += count
+        if count:  # a word of other documents of the batch is not among these
+            total[word] += count

@@ -14,16 +14,35 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
+from isd_pipeline.data.hierarchy import CodeTree
+from isd_pipeline.embeddings.codes import code_vectors
+from isd_pipeline.embeddings.graphs import vectors_above
+from isd_pipeline.models.caml import CAML, DRCAML, CAMLConfig
+from isd_pipeline.models.cnn_gru import CNN, BiGRU, BiGRUConfig, CNNConfig
+from isd_pipeline.models.ha_gru import HAGRU, HAGRUConfig
+from isd_pipeline.models.hypercore import HyperCore, HyperCoreConfig
 from isd_pipeline.models.isd import ISD, ISDConfig
+from isd_pipeline.models.laat import LAAT, JointLAAT, JointLAATConfig, LAATConfig
+from isd_pipeline.models.msatt_kg import MSATTKG, MSATTKGConfig
+from isd_pipeline.models.multirescnn import MultiResCNN, MultiResCNNConfig
 from isd_pipeline.training.checkpoints import fill
 from isd_pipeline.training.isd_objective import ISDObjective, ISDObjectiveConfig
+from isd_pipeline.training.label_objective import (
+    DescribedPrediction,
+    DescriptionConfig,
+    LevelledPrediction,
+    LevelsConfig,
+    Prediction,
+    PredictionConfig,
+)
 
 
 @dataclass(frozen=True)
 class Start:
     """What the training data give a model before its first step.
 
-    Axes: V words, E word width, D code width, L codes, M words of the longest title.
+    Axes: V words, E word width, D code width, L codes, M words of the longest title, P width of
+    hyperbolic vectors. What only some systems need may be missing.
     """
 
     words: Tensor  # [V + 2, E] word vectors
@@ -32,16 +51,27 @@ class Start:
     titles: Tensor  # [L, M] word numbers of each code's title, 0-padded
     label_log_odds: Tensor  # [L]
     code_groups: Tensor  # [L] number of each code's three-character category
+    tree: CodeTree | None = None  # over the codes
+    cooccurrence: sparse.csr_matrix | None = None  # [L, L] of the training documents, scaled
+    places: Tensor | None = None  # [L, P] the codes' vectors in the Poincaré ball
 
 
 @dataclass(frozen=True)
 class System:
-    """A model and what it is trained for."""
+    """A model and what it is trained for.
+
+    `words`, `codes` and, where there is one, `groups` name weights with a row for each word, code
+    and code group: their shapes say of what sizes a model was built.
+    """
 
     model_config: type[Any]
     objective_config: type[Any]
     make_model: Callable[[Any, Start], nn.Module]
     make_objective: Callable[[Any, Start], Any]
+    words: str
+    codes: str
+    groups: str = ""
+    graph: bool = False  # whether it begins with what is known of how the codes are related
 
 
 def log_odds(gold: sparse.csr_matrix) -> Tensor:
@@ -65,7 +95,142 @@ def _isd_objective(config: ISDObjectiveConfig, start: Start) -> ISDObjective:
     return ISDObjective(config, start.titles)
 
 
-SYSTEMS = {"isd": System(ISDConfig, ISDObjectiveConfig, _isd, _isd_objective)}
+def _on_words_and_codes(network: Callable[..., nn.Module]) -> Callable[[Any, Start], nn.Module]:
+    """A network that begins with word vectors and knows of the codes only how many they are."""
+    return lambda config, start: network(config, start.words, len(start.codes))
+
+
+def _joint_laat(config: JointLAATConfig, start: Start) -> nn.Module:
+    n_categories = int(start.code_groups.max()) + 1
+    return JointLAAT(config, start.words, len(start.codes), n_categories)
+
+
+def _title_means(start: Start) -> Tensor:
+    """Mean vector of each code's title in the space of the notes' words, [L, E]."""
+    means, _ = code_vectors(start.titles.numpy(), start.words.numpy())
+    return torch.from_numpy(means)
+
+
+def _hypercore(config: HyperCoreConfig, start: Start) -> nn.Module:
+    if start.cooccurrence is None or start.places is None:
+        raise ValueError("hypercore needs the codes' co-occurrence and their hyperbolic vectors")
+    return HyperCore(config, start.words, _title_means(start), start.cooccurrence, start.places)
+
+
+def _msatt_kg(config: MSATTKGConfig, start: Start) -> nn.Module:
+    if start.tree is None:
+        raise ValueError("msatt_kg needs the tree of the codes")
+    codes = _title_means(start)
+    inner = torch.from_numpy(vectors_above(start.tree, codes.numpy()))
+    return MSATTKG(config, start.words, codes, inner, torch.from_numpy(start.tree.parents))
+
+
+def _prediction(config: PredictionConfig, start: Start) -> Prediction:
+    return Prediction(config)
+
+
+def _described(config: DescriptionConfig, start: Start) -> DescribedPrediction:
+    return DescribedPrediction(config, start.titles)
+
+
+def _levelled(config: LevelsConfig, start: Start) -> LevelledPrediction:
+    return LevelledPrediction(start.code_groups)
+
+
+SYSTEMS = {
+    "isd": System(
+        ISDConfig,
+        ISDObjectiveConfig,
+        _isd,
+        _isd_objective,
+        words="words",
+        codes="codes",
+        groups="attend.queries",
+    ),
+    "cnn": System(
+        CNNConfig,
+        PredictionConfig,
+        _on_words_and_codes(CNN),
+        _prediction,
+        words="words.weight",
+        codes="score.weight",
+    ),
+    "bi_gru": System(
+        BiGRUConfig,
+        PredictionConfig,
+        _on_words_and_codes(BiGRU),
+        _prediction,
+        words="words.weight",
+        codes="score.weight",
+    ),
+    "caml": System(
+        CAMLConfig,
+        PredictionConfig,
+        _on_words_and_codes(CAML),
+        _prediction,
+        words="words.weight",
+        codes="attend.queries",
+    ),
+    "dr_caml": System(
+        CAMLConfig,
+        DescriptionConfig,
+        _on_words_and_codes(DRCAML),
+        _described,
+        words="caml.words.weight",
+        codes="caml.attend.queries",
+    ),
+    "multirescnn": System(
+        MultiResCNNConfig,
+        PredictionConfig,
+        _on_words_and_codes(MultiResCNN),
+        _prediction,
+        words="words.weight",
+        codes="attend.queries",
+    ),
+    "laat": System(
+        LAATConfig,
+        PredictionConfig,
+        _on_words_and_codes(LAAT),
+        _prediction,
+        words="read.words.weight",
+        codes="codes.attend.queries",
+    ),
+    "joint_laat": System(
+        JointLAATConfig,
+        LevelsConfig,
+        _joint_laat,
+        _levelled,
+        words="read.words.weight",
+        codes="codes.attend.queries",
+        groups="categories.attend.queries",
+    ),
+    "ha_gru": System(
+        HAGRUConfig,
+        PredictionConfig,
+        _on_words_and_codes(HAGRU),
+        _prediction,
+        words="words",
+        codes="codes",
+    ),
+    "msatt_kg": System(
+        MSATTKGConfig,
+        PredictionConfig,
+        _msatt_kg,
+        _prediction,
+        words="words",
+        codes="codes",
+        graph=True,
+    ),
+    "hypercore": System(
+        HyperCoreConfig,
+        PredictionConfig,
+        _hypercore,
+        _prediction,
+        words="words",
+        codes="codes",
+        graph=True,
+    ),
+}
 
 
 def rebuild(settings: Mapping[str, Any], weights: Mapping[str, Tensor]) -> nn.Module:
@@ -75,15 +240,15 @@ def rebuild(settings: Mapping[str, Any], weights: Mapping[str, Tensor]) -> nn.Mo
     """
     system = SYSTEMS[settings["system"]]
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in settings["model"].items()}
-    model = system.make_model(system.model_config(**values), _blank(weights))
+    model = system.make_model(system.model_config(**values), _blank(system, weights))
     fill(model, weights)
     return model
 
 
-def _blank(weights: Mapping[str, Tensor]) -> Start:
-    """Data of the sizes that the weights have: they are overwritten at once."""
-    words, codes = weights["words"], weights["codes"]
-    n_groups = len(weights.get("attend.queries", codes))
+def _blank(system: System, weights: Mapping[str, Tensor]) -> Start:
+    """Data of the sizes that the weights have: what is trained is overwritten at once."""
+    words, codes = weights[system.words], weights[system.codes]
+    n_groups = len(weights.get(system.groups, codes))
     return Start(
         words=torch.zeros(words.shape),
         words_of_codes=torch.zeros(words.shape),
@@ -91,4 +256,24 @@ def _blank(weights: Mapping[str, Tensor]) -> Start:
         titles=torch.zeros(len(codes), 1, dtype=torch.long),
         label_log_odds=torch.zeros(len(codes)),
         code_groups=torch.arange(len(codes)) % n_groups,
+        tree=_tree(len(codes), weights),
+        cooccurrence=_cooccurrence(weights),
+        places=weights.get("places"),
     )
+
+
+def _tree(n_codes: int, weights: Mapping[str, Tensor]) -> CodeTree | None:
+    """The tree that the weights were trained on, its names forgotten."""
+    if "parents" not in weights:
+        return None
+    parents = weights["parents"].numpy()
+    return CodeTree(("",) * len(parents), parents, n_codes)
+
+
+def _cooccurrence(weights: Mapping[str, Tensor]) -> sparse.csr_matrix | None:
+    """The co-occurrence that the weights were trained on."""
+    if "company.links.starts" not in weights:
+        return None
+    names = ("shares", "columns", "starts")
+    parts = tuple(weights[f"company.links.{name}"].numpy() for name in names)
+    return sparse.csr_matrix(parts, shape=(len(weights["codes"]),) * 2)

@@ -2,14 +2,24 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from isd_pipeline.pipelines.evaluate.nodes import measure, score_documents
+from isd_pipeline.pipelines.evaluate.nodes import (
+    calibrate_scores,
+    draw_documents,
+    measure,
+    score_documents,
+    stratify,
+)
 
 
-def measuring() -> Node:
-    """Scores > metrics: the same for a network and for a linear floor."""
-    return Node(
-        measure, ["scores", "documents", "code_index"], ["metrics", "by_frequency", "by_code"]
-    )
+def measuring(*more: str) -> list[Node]:
+    """Scores > metrics: the same for a network and for a linear floor, which has no `more`."""
+    scored = ["scores", "documents", "code_index"]
+    return [
+        Node(measure, [*scored, *more], "metrics"),
+        Node(stratify, [*scored, "metrics"], ["strata", "by_code"]),
+        Node(calibrate_scores, scored, "calibration"),
+        Node(draw_documents, [*scored, "metrics"], "draws"),
+    ]
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -17,6 +27,6 @@ def create_pipeline(**_: object) -> Pipeline:
     scoring = Node(
         score_documents,
         ["model", "documents", "code_index", "vocabulary", "parameters"],
-        "scores",
+        ["scores", "sharpness"],
     )
-    return Pipeline([scoring, measuring()])
+    return Pipeline([scoring, *measuring("sharpness")])

@@ -48,12 +48,14 @@ def _words_of(
     tokenized_notes: RecordStream, documents: Mapping[str, Documents]
 ) -> dict[str, list[list[str]]]:
     """The words of each split's documents, in the order of the documents."""
+    from isd_pipeline.text.tokens import words_of
+
     wanted = {identifier for split in documents.values() for identifier in split.ids.tolist()}
     words = {
         identifier: tokens
         for batch in tokenized_notes.select(["document_id", "tokens"])
         for identifier, tokens in zip(
-            batch["document_id"].to_pylist(), batch["tokens"].to_pylist(), strict=True
+            batch["document_id"].to_pylist(), words_of(batch), strict=True
         )
         if identifier in wanted
     }

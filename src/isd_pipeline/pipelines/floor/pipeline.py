@@ -13,4 +13,4 @@ def create_pipeline(**_: object) -> Pipeline:
         ["tokenized_notes", "documents", "code_index", "parameters"],
         ["scores", "training"],
     )
-    return Pipeline([fitting, measuring()])
+    return Pipeline([fitting, *measuring()])

@@ -7,12 +7,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from isd_pipeline.pipelines import tracking
-from isd_pipeline.pipelines.evaluate.nodes import content_of, shown_metrics
+from isd_pipeline.pipelines.evaluate.nodes import (
+    content_of,
+    shown_calibration,
+    shown_metrics,
+    shown_tags,
+)
 from isd_pipeline.pipelines.plans import shown_parameters
 from isd_pipeline.pipelines.train.watching import shown_figure
 
 if TYPE_CHECKING:
-    from isd_pipeline.pipelines.report.nodes import RunRecord
+    from isd_pipeline.pipelines.runs import RunRecord
 
 logger = logging.getLogger(__name__)
 
@@ -37,10 +42,12 @@ def _publish(run: RunRecord, key: tracking.RunKey, parameters: Mapping[str, Any]
     these = {**parameters, "experiment": run.experiment, "seed": run.seed}
     known = run.experiment in parameters["experiments"]
     tracker.start(key, shown_parameters(these) if known else {}, {})
-    tracker.tag({"content": content_of(run.metrics), "published": "from files"})
+    tracker.tag(shown_tags(run.metrics) | {"published": "from files"})
     if run.history is not None:
         for figures in run.history.to_dict("records"):
             step = int(figures.pop("epoch"))
             tracker.log({shown_figure(str(name)): v for name, v in figures.items()}, step)
-    tracker.log(shown_metrics(run.metrics) | dict(run.training))
+    calibration = shown_calibration(run.calibration) if run.calibration else {}
+    tracker.log(shown_metrics(run.metrics) | calibration)
+    tracker.log(run.training)
     tracker.finish("FINISHED")

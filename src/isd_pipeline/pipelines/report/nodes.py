@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.pipelines import formats
 from isd_pipeline.pipelines.plans import FLOORS
-from isd_pipeline.pipelines.sections import ReportSettings, cohort_section, experiment_row
+from isd_pipeline.pipelines.sections import (
+    ReportSettings,
+    cohort_section,
+    experiment_row,
+    table_layouts,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from isd_pipeline.data.cohorts import CodeIndex
+    from isd_pipeline.evaluation.resampling import Bootstrap
+    from isd_pipeline.pipelines.runs import Key, RunRecord
     from isd_pipeline.reports.results import CohortStatistics, RunResult
     from isd_pipeline.text.documents import Documents
     from isd_pipeline.text.vocabulary import Vocabulary
@@ -25,34 +29,11 @@ DEVICES = {0.0: "CPU", 1.0: "GPU"}
 SHOWN_VERSIONS = ("isd-pipeline", "torch", "gensim", "scikit-learn", "numpy", "pandas")
 
 
-@dataclass(frozen=True)
-class RunRecord:
-    """The small files of one run, as the stages left them."""
-
-    experiment: str
-    seed: int
-    metrics: Mapping[str, Mapping[str, float]]
-    by_frequency: list[dict[str, Any]]
-    training: Mapping[str, float]
-    history: pd.DataFrame | None
-
-
-def read_runs(folder: Path) -> list[RunRecord]:
-    """Every evaluated run of a cohort; a training that was not evaluated yet is passed over."""
-    return [_read_run(path.parent) for path in sorted(folder.glob("*/seed_*/metrics.json"))]
-
-
-def read_code_tables(folder: Path) -> dict[tuple[str, int], pd.DataFrame]:
-    """The table by code of every run, by (experiment, seed)."""
-    return {
-        _key(path.parent): formats.read_frame(path)
-        for path in sorted(folder.glob("*/seed_*/by_code.parquet"))
-    }
-
-
 def make_report(
     runs: list[RunRecord],
-    code_tables: Mapping[tuple[str, int], pd.DataFrame],
+    code_tables: Mapping[Key, pd.DataFrame],
+    draws_of_runs: Mapping[Key, Bootstrap],
+    comparisons: Mapping[str, Any],
     documents: Mapping[str, Documents],
     code_index: CodeIndex,
     vocabulary: Vocabulary,
@@ -64,38 +45,41 @@ def make_report(
 
     cohort = parameters["cohort"]
     settings = cohort_section(parameters["cohorts"], cohort, "report", ReportSettings)
-    results = [_result(run, code_tables) for run in _in_order(runs, parameters)]
+    results = [
+        _result(run, code_tables.get(run.key), draws_of_runs.get(run.key))
+        for run in _in_order(runs, parameters)
+    ]
     if not results:
         raise ValueError(
             f"data/08_reporting/{cohort}/runs: no evaluated run yet; train and evaluate one first"
         )
-    paper = (parameters.get("paper") or {}).get(cohort) or {}
+    _refuse_half_evaluated(runs, cohort)
+    shared: dict[str, Any] = {
+        "cohort": cohort,
+        "layouts": table_layouts(parameters),
+        "comparisons": comparisons,
+        "paper": parameters["paper"].get(cohort),
+        "k": settings.k,
+        "synthetic": bool(settings.stamp),
+    }
     html = page(
         results,
-        cohort=cohort,
+        **shared,
         statistics=_statistics(documents, code_index, parameters),
         facts=_facts(code_index, vocabulary),
-        paper=paper,
-        paper_cohort=(parameters.get("paper_cohorts") or {}).get(cohort),
-        synthetic=bool(settings.stamp),
+        paper_cohort=parameters["paper_cohorts"].get(cohort),
     )
-    tables = results_markdown(results, cohort=cohort, paper=paper, synthetic=bool(settings.stamp))
-    return html, tables
+    return html, results_markdown(results, **shared)
 
 
-def _read_run(folder: Path) -> RunRecord:
-    history = folder / "history.csv"
-    return RunRecord(
-        *_key(folder),
-        metrics=formats.read_json(folder / "metrics.json"),
-        by_frequency=formats.read_json(folder / "by_frequency.json"),
-        training=formats.read_json(folder / "training.json"),
-        history=formats.read_csv(history) if history.exists() else None,
-    )
-
-
-def _key(folder: Path) -> tuple[str, int]:
-    return folder.parent.name, int(folder.name.removeprefix("seed_"))
+def _refuse_half_evaluated(runs: list[RunRecord], cohort: str) -> None:
+    for run in runs:
+        if not run.strata or not run.calibration:
+            folder = f"data/08_reporting/{cohort}/runs/{run.experiment}/seed_{run.seed}"
+            raise ValueError(
+                f"{folder}: evaluated before strata and calibration were; evaluate it again: `kedro "
+                "run --pipelines=evaluate` (a linear floor: `floor`) with its --params"
+            )
 
 
 def _in_order(runs: list[RunRecord], parameters: Mapping[str, Any]) -> list[RunRecord]:
@@ -107,10 +91,7 @@ def _in_order(runs: list[RunRecord], parameters: Mapping[str, Any]) -> list[RunR
     )
 
 
-def _result(
-    run: RunRecord,
-    code_tables: Mapping[tuple[str, int], pd.DataFrame],
-) -> RunResult:
+def _result(run: RunRecord, per_code: pd.DataFrame | None, drawn: Bootstrap | None) -> RunResult:
     from isd_pipeline.reports.results import RunResult
 
     return RunResult(
@@ -118,8 +99,10 @@ def _result(
         seed=run.seed,
         metrics=run.metrics["test"],
         history=run.history,
-        by_frequency=run.by_frequency,
-        per_code=code_tables.get((run.experiment, run.seed)),
+        strata=run.strata,
+        per_code=per_code,
+        calibration=run.calibration,
+        drawn=drawn,
         minutes=run.training.get("minutes"),
         device=DEVICES.get(run.training.get("on_gpu", -1.0), ""),
         floor=run.experiment in FLOORS,

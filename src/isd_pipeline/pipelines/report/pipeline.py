@@ -7,12 +7,6 @@ from isd_pipeline.pipelines.report.nodes import make_report
 
 def create_pipeline(**_: object) -> Pipeline:
     """The runs of a cohort > its page."""
-    return Pipeline(
-        [
-            Node(
-                make_report,
-                ["runs", "code_tables", "documents", "code_index", "vocabulary", "parameters"],
-                ["report_page", "report_tables"],
-            )
-        ]
-    )
+    of_runs = ["runs", "code_tables", "draws_of_runs", "comparisons"]
+    of_cohort = ["documents", "code_index", "vocabulary", "parameters"]
+    return Pipeline([Node(make_report, [*of_runs, *of_cohort], ["report_page", "report_tables"])])

@@ -6,12 +6,14 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isd_pipeline.pipelines import tracking
 from isd_pipeline.pipelines.device import choose_device
 from isd_pipeline.pipelines.plans import Plan, read_plan
+from isd_pipeline.pipelines.sections import revision_of
 from isd_pipeline.pipelines.train.watching import Progress, Stopwatch, validation
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from isd_pipeline.data.cohorts import CodeIndex
+    from isd_pipeline.data.hierarchy import Revision
     from isd_pipeline.embeddings.codes import CodeVectors
     from isd_pipeline.embeddings.words import WordVectors
     from isd_pipeline.text.documents import Documents
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from isd_pipeline.training.systems import Start
 
 logger = logging.getLogger(__name__)
+
+BALL_WIDTH, BALL_EPOCHS = 50, 50  # of the codes' hyperbolic vectors; no source says either
 
 
 def make_start(
@@ -59,6 +64,29 @@ def make_start(
     )
 
 
+def with_graph(
+    start: Start,
+    documents: Mapping[str, Documents],
+    code_index: CodeIndex,
+    revision: Revision,
+    seed: int,
+) -> Start:
+    """The same, and how the codes are related: their tree, company, and places in a ball."""
+    import torch
+
+    from isd_pipeline.data.hierarchy import code_tree
+    from isd_pipeline.embeddings.graphs import cooccurrence, poincare_embeddings
+
+    tree = code_tree(code_index, revision)
+    places = poincare_embeddings(tree, BALL_WIDTH, BALL_EPOCHS, seed)[: len(code_index)]
+    return replace(
+        start,
+        tree=tree,
+        cooccurrence=cooccurrence(documents["train"].label_matrix(len(code_index))),
+        places=torch.from_numpy(places),
+    )
+
+
 def train_model(
     documents: Mapping[str, Documents],
     code_index: CodeIndex,
@@ -79,6 +107,9 @@ def train_model(
     start = make_start(
         documents, code_index, vocabulary, word_vectors, code_word_vectors, code_vectors
     )
+    if plan.system.graph:
+        revision = revision_of(parameters["cohorts"], parameters["cohort"])
+        start = with_graph(start, documents, code_index, revision, seed)
     device = choose_device(parameters["device"])
     model = plan.system.make_model(plan.model, start).to(device)
     identity = {

@@ -1,0 +1,97 @@
+"""One training step of every system: how many weights, how long, how much memory.
+
+    python benchmarks/models.py                # 8 notes of up to 2,500 tokens, 8,921 codes
+    python benchmarks/models.py --systems caml laat --notes 2 --tokens 400 --codes 500
+
+Each system runs in a process of its own, one thread, at its default sizes: CPU seconds of the
+whole step (forward, backward, clip, Adam), the median over steps after a warm-up, and the peak of
+resident memory beyond what the libraries take. A map is one attention weight for every code and
+word of the batch in fp32: what would lie in memory several times, were attention not made in tiles.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from typing import Any
+
+from measuring import cpu_seconds, peak_gb, run_apart
+
+WORD_WIDTH, CODE_WIDTH, N_CATEGORIES, WORDS_A_TITLE = 100, 256, 1_159, 10
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--systems", nargs="+", help="all, if none is named")
+    parser.add_argument("--notes", type=int, default=8)
+    parser.add_argument("--tokens", type=int, default=2500)
+    parser.add_argument("--codes", type=int, default=8921)
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--only", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.only:
+        print(json.dumps(measure(options)))
+        return
+    a_map = options.notes * options.tokens * options.codes * 4 / 1e9
+    print(f"{options.notes} notes, up to {options.tokens} tokens, {options.codes} codes, 1 thread")
+    print(f"{'':12} {'weights':>11} {'trained':>11} {'CPU s':>7} {'GB':>6} {'ratio to a map':>15}")
+    sizes = [f"--{name}={getattr(options, name)}" for name in ("notes", "tokens", "codes", "steps")]
+    for name in options.systems or names():
+        found = run_apart(__file__, *sizes, "--only", name)
+        print(
+            f"{name:12} {found['weights']:11,} {found['trained']:11,} {found['seconds']:7.2f} "
+            f"{found['peak_gb']:6.2f} {found['peak_gb'] / a_map:15.1f}",
+            flush=True,
+        )
+
+
+def names() -> list[str]:
+    from isd_pipeline.training.systems import SYSTEMS
+
+    return list(SYSTEMS)
+
+
+def measure(options: argparse.Namespace) -> dict[str, float]:
+    from training_step import random_batch
+
+    from isd_pipeline.training.loop import TrainingConfig, make_optimizer, train_step
+    from isd_pipeline.training.systems import SYSTEMS
+
+    batch, libraries = random_batch(options), peak_gb()
+    system, start, config = SYSTEMS[options.only], random_start(options), TrainingConfig()
+    model, losses = system.make_model(system.model_config(), start), system.objective_config()
+    objective, optimizer = system.make_objective(losses, start), make_optimizer(model, config)
+    model.train()
+    seconds = [
+        cpu_seconds(lambda: train_step(model, batch, objective, optimizer, config, losses.weights))
+        for _ in range(options.steps + 1)
+    ]
+    return {
+        "weights": sum(weight.numel() for weight in model.parameters()),
+        "trained": sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
+        "seconds": statistics.median(seconds[1:]),
+        "peak_gb": peak_gb() - libraries,
+    }
+
+
+def random_start(options: argparse.Namespace) -> Any:
+    """Numbers of the sizes of MIMIC-III, where a real cohort's vectors would be."""
+    import torch
+    from mimic_shaped import Sizes
+
+    from isd_pipeline.training.systems import Start
+
+    words = torch.randn(Sizes().words + 2, WORD_WIDTH)
+    return Start(
+        words=words,
+        words_of_codes=words,
+        codes=torch.randn(options.codes, CODE_WIDTH),
+        titles=torch.randint(1, Sizes().words, (options.codes, WORDS_A_TITLE)),
+        label_log_odds=torch.zeros(options.codes),
+        code_groups=torch.arange(options.codes) % min(N_CATEGORIES, options.codes),
+    )
+
+
+if __name__ == "__main__":
+    main()

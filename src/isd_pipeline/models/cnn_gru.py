@@ -1,0 +1,99 @@
+"""The networks without attention that CAML was compared with (Mullenbach et al., NAACL 2018).
+
+Axes: B notes, N tokens, E word width, D channels, L codes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from isd_pipeline.models.encoders import TanhConv, WordVectors, greatest, refuse_share, run_packed
+from isd_pipeline.models.label_attention import LabelOutput
+from isd_pipeline.models.parts import refuse_below
+from isd_pipeline.shapes import Bool, Float, Int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CNNConfig:
+    """The defaults are the authors'."""
+
+    width: int = 500
+    kernel_size: int = 4
+    dropout: float = 0.2  # of the word vectors
+
+    def __post_init__(self) -> None:
+        refuse_below(self, width=1, kernel_size=1)
+        refuse_share(self, "dropout")
+
+
+class CNN(nn.Module):
+    """One convolution, the maximum over the note, one linear layer.
+
+    Args:
+        config: sizes.
+        words: initial word vectors, [V + 2, E]; row 0 is padding.
+        n_codes: how many codes are scored.
+    """
+
+    def __init__(self, config: CNNConfig, words: Float[Tensor, "V E"], n_codes: int) -> None:
+        super().__init__()
+        self.words = WordVectors(words, config.dropout)
+        self.encode = TanhConv(words.shape[1], config.width, config.kernel_size, border=0)
+        self.score = nn.Linear(config.width, n_codes)
+        nn.init.xavier_uniform_(self.score.weight)
+
+    def forward(
+        self,
+        tokens: Int[Tensor, "B N"],
+        is_token: Bool[Tensor, "B N"],
+        want_attention: bool = False,
+    ) -> LabelOutput:
+        """Score every code for every note; there is no attention to give."""
+        states, is_state = self.encode(self.words(tokens, is_token), is_token)
+        return LabelOutput(self.score(greatest(states, is_state)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BiGRUConfig:
+    """The defaults are the authors'; on the 50 codes of MIMIC-III they read forwards only."""
+
+    width: int = 512  # of both directions together
+    both_ways: bool = True
+    dropout: float = 0.0  # of the word vectors
+
+    def __post_init__(self) -> None:
+        refuse_below(self, width=2)
+        refuse_share(self, "dropout")
+        if self.width % 2:
+            raise ValueError(f"width={self.width} must be even, half of it for each direction")
+
+
+class BiGRU(nn.Module):
+    """A recurrent network, its last states, one linear layer.
+
+    Args:
+        config: sizes.
+        words: initial word vectors, [V + 2, E]; row 0 is padding.
+        n_codes: how many codes are scored.
+    """
+
+    def __init__(self, config: BiGRUConfig, words: Float[Tensor, "V E"], n_codes: int) -> None:
+        super().__init__()
+        self.words = WordVectors(words, config.dropout)
+        width = config.width // (2 if config.both_ways else 1)
+        self.encode = nn.GRU(
+            words.shape[1], width, batch_first=True, bidirectional=config.both_ways
+        )
+        self.score = nn.Linear(config.width, n_codes)
+
+    def forward(
+        self,
+        tokens: Int[Tensor, "B N"],
+        is_token: Bool[Tensor, "B N"],
+        want_attention: bool = False,
+    ) -> LabelOutput:
+        """Score every code for every note; there is no attention to give."""
+        _, last = run_packed(self.encode, self.words(tokens, is_token), is_token)
+        return LabelOutput(self.score(last.transpose(0, 1).flatten(1)))

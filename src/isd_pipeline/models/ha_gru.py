@@ -1,0 +1,175 @@
+"""HA-GRU: words make sentences, and each code reads the note by sentences (Baumel et al., 2018).
+
+Where it differs from its authors' code is in `docs/readings.md`. Axes: B notes, N tokens, X
+sentences of all notes, T words of the longest of them, S sentences of a note, E word width, U
+units of both directions of a GRU, A attention width, L codes, K values laid in R rows of C columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from isd_pipeline.models.graph_parts import LabelOutput, by_labels, label_attention
+from isd_pipeline.models.kernels import NEVER, Dropout, widened
+from isd_pipeline.models.parts import refuse_below
+from isd_pipeline.shapes import Bool, Float, Int
+
+
+@dataclass(frozen=True, kw_only=True)
+class HAGRUConfig:
+    """Sizes of the authors' code; their word vectors are 128 wide.
+
+    A note whose sentences are not known is cut into pieces of `piece` words. A sentence of more
+    than `longest_sentence` words is cut too, lest one endless list fill the memory.
+    """
+
+    units: int = 128  # of each direction of both GRUs
+    attention: int = 128
+    dropout: float = 0.1  # of word vectors, states of both GRUs, and what codes read
+    piece: int = 20
+    longest_sentence: int = 100
+
+    def __post_init__(self) -> None:
+        refuse_below(self, units=1, attention=1, piece=1, longest_sentence=1)
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout={self.dropout} is not in [0, 1)")
+
+
+class BiGRU(nn.Module):
+    """A GRU in both directions, over sequences that end where they end."""
+
+    def __init__(self, inputs: int, units: int) -> None:
+        super().__init__()
+        self.gru = nn.GRU(inputs, units, batch_first=True, bidirectional=True)
+
+    def forward(
+        self, sequences: Float[Tensor, "B N E"], is_there: Bool[Tensor, "B N"]
+    ) -> Float[Tensor, "B N U"]:
+        """Give the states of both directions side by side, 0 behind the end."""
+        lengths = is_there.sum(dim=1).cpu()
+        packed = pack_padded_sequence(sequences, lengths, batch_first=True, enforce_sorted=False)
+        states = pad_packed_sequence(
+            self.gru(packed)[0], batch_first=True, total_length=sequences.shape[1]
+        )
+        return states[0]
+
+
+class WordAttention(nn.Module):
+    """A sentence is what one attention finds among its words: softmax_t(<v, tanh(W h_t)>)."""
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.to_key = nn.Linear(inputs, width)
+        self.query = nn.Linear(width, 1, bias=False)
+
+    def forward(
+        self, words: Float[Tensor, "X T U"], is_word: Bool[Tensor, "X T"]
+    ) -> tuple[Tensor, Tensor]:
+        """Give the sentences, [X, U], and the weights of their words, [X, T]."""
+        scores = widened(self.query(self.to_key(words).tanh())[..., 0])
+        weights = scores.masked_fill(~is_word, NEVER).softmax(dim=-1)
+        return (weights[:, None] @ words)[:, 0], weights
+
+
+class HAGRU(nn.Module):
+    """Each code reads a note sentence by sentence.
+
+        z_l = <w_l, S^T softmax(tanh(S W) v_l)> + b_l        S the states of the note's sentences
+
+    The authors' W is another for every code, 305 million parameters for 8,921 codes; ours is
+    shared, 10.7 million. Their two-class softmax of a code is our one logit.
+
+    Args:
+        config: sizes.
+        words: initial word vectors, [V + 2, E]; row 0 is padding.
+        n_codes: how many codes are to be scored.
+    """
+
+    def __init__(self, config: HAGRUConfig, words: Float[Tensor, "V E"], n_codes: int) -> None:
+        super().__init__()
+        both = 2 * config.units
+        self.piece, self.longest = config.piece, config.longest_sentence
+        self.words = nn.Parameter(words.float().clone())
+        self.dropout = Dropout(config.dropout)
+        self.read_words = BiGRU(words.shape[1], config.units)
+        self.attend_words = WordAttention(both, config.attention)
+        self.read_sentences = BiGRU(both, config.units)
+        self.to_key = nn.Linear(both, config.attention, bias=False)
+        self.codes = nn.Parameter(torch.empty(n_codes, config.attention))
+        self.score = nn.Linear(both, n_codes)
+        nn.init.xavier_uniform_(self.codes)
+
+    def forward(
+        self,
+        tokens: Int[Tensor, "B N"],
+        is_token: Bool[Tensor, "B N"],
+        want_attention: bool = False,
+        begins: Bool[Tensor, "B N"] | None = None,
+    ) -> LabelOutput:
+        """Score every code for every note; a note has at least one token.
+
+        `begins` says at which tokens sentences begin. A code's attention to a word is that to
+        its sentence times the word's weight there.
+        """
+        longest = self.piece if begins is None else self.longest
+        starts, place = cut_sentences(is_token, begins, longest)
+        number = starts.cumsum(dim=1) - 1  # of a word's sentence, in its note
+        row = (starts.flatten().cumsum(dim=0).view_as(place) - 1)[is_token]  # among all
+        column = place[is_token]
+        words = self.dropout(F.embedding(tokens, self.words, padding_idx=0))
+        apart, is_word = lay_out(words[is_token], row, column)
+        read = self.dropout(self.read_words(apart, is_word))
+        found, shares = self.attend_words(read, is_word)
+        sentences, is_sentence = lay_out(found, starts.nonzero()[:, 0], number[starts])
+        states = self.dropout(self.read_sentences(sentences, is_sentence))
+        keys = self.to_key(states).tanh()
+        some = partial(self._some_codes, states, keys, is_sentence)
+        logits = by_labels(some, self.codes, self.score.weight, self.score.bias)
+        if not want_attention:
+            return LabelOutput(logits, None)
+        share = shares.new_zeros(is_token.shape)
+        share[is_token] = shares[row, column]
+        attention = label_attention(self.codes, keys, is_sentence)
+        number = number[:, None].expand(-1, len(self.codes), -1)
+        return LabelOutput(logits, attention.gather(2, number) * share[:, None])
+
+    def _some_codes(
+        self,
+        states: Tensor,
+        keys: Tensor,
+        is_sentence: Tensor,
+        codes: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+    ) -> Float[Tensor, "B A"]:
+        """Logits of some of the codes."""
+        found = self.dropout(label_attention(codes, keys, is_sentence) @ states)
+        return widened((found * weight).sum(dim=-1) + bias)
+
+
+def cut_sentences(
+    is_token: Bool[Tensor, "B N"], begins: Bool[Tensor, "B N"] | None, longest: int
+) -> tuple[Tensor, Tensor]:
+    """Which tokens begin a sentence, [B, N], none longer than `longest`; each one's place in it."""
+    column = torch.arange(is_token.shape[1], device=is_token.device).expand(is_token.shape)
+    begins = column == 0 if begins is None else begins | (column == 0)
+    latest = (column * begins).cummax(dim=1).values
+    place = (column - latest) % longest
+    return is_token & (place == 0), place
+
+
+def lay_out(
+    values: Float[Tensor, "K D"], rows: Int[Tensor, " K"], columns: Int[Tensor, " K"]
+) -> tuple[Tensor, Tensor]:
+    """Values at their places, [R, C, D], 0 elsewhere; which places have one, [R, C]."""
+    shape = int(rows.max()) + 1, int(columns.max()) + 1
+    laid = values.new_zeros(*shape, values.shape[1])
+    is_there = torch.zeros(shape, dtype=torch.bool, device=values.device)
+    laid[rows, columns], is_there[rows, columns] = values, True
+    return laid, is_there

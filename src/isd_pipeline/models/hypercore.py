@@ -1,0 +1,156 @@
+"""HyperCore: hyperbolic and co-graph representations (Cao et al., ACL 2020).
+
+A re-implementation from the description, for its authors released no code; `docs/readings.md`
+lists what the description leaves open. Axes: B notes, N tokens, E word width, L codes, D
+their width, C filters, G width of the co-graph, P width of the Poincaré ball.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from scipy import sparse
+from torch import Tensor, nn
+
+from isd_pipeline.embeddings.graphs import LARGEST_NORM, poincare_distance
+from isd_pipeline.models.graph_parts import LabelOutput, Links, by_labels, label_attention
+from isd_pipeline.models.kernels import Dropout, widened
+from isd_pipeline.models.parts import MultiScaleConv, refuse_below
+from isd_pipeline.shapes import Bool, Float, Int
+
+
+@dataclass(frozen=True, kw_only=True)
+class HyperCoreConfig:
+    """Sizes; those of the paper are not known."""
+
+    filters: int = 200
+    kernel_size: int = 9
+    graph_width: int = 200
+    graph_layers: int = 2
+    dropout: float = 0.2  # of the word vectors
+
+    def __post_init__(self) -> None:
+        refuse_below(self, filters=1, kernel_size=1, graph_width=1, graph_layers=1)
+        if self.kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size={self.kernel_size}: an odd number wanted")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout={self.dropout} is not in [0, 1)")
+
+
+class CoGraph(nn.Module):
+    """Codes that keep company share what they know: V <- tanh(A V W + b), layer by layer.
+
+    A is the scaled co-occurrence of the training notes, `embeddings/graphs.py: cooccurrence`.
+    """
+
+    def __init__(
+        self, cooccurrence: sparse.csr_matrix, inputs: int, width: int, n_layers: int
+    ) -> None:
+        super().__init__()
+        self.links = Links(cooccurrence)
+        widths = pairwise([inputs, *[width] * n_layers])
+        self.layers = nn.ModuleList(nn.Linear(before, after) for before, after in widths)
+
+    def forward(self, codes: Float[Tensor, "L D"]) -> Float[Tensor, "L G"]:
+        """Give each code its vector in the co-graph."""
+        for layer in self.layers:
+            codes = layer(self.links(codes)).tanh()
+        return codes
+
+
+class ToBall(nn.Module):
+    """A vector's place in the Poincaré ball, its direction and its norm learned apart.
+
+    m = sigma(<w, c> + b) (W c + b') / |W c + b'|, so that |m| < 1
+    """
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.direction = nn.Linear(inputs, width)
+        self.norm = nn.Linear(inputs, 1)
+
+    def forward(self, vectors: Float[Tensor, "*A C"]) -> Float[Tensor, "*A P"]:
+        """Place each vector; in fp32 at least."""
+        with torch.autocast(vectors.device.type, enabled=False):
+            vectors = widened(vectors)
+            norm = self.norm(vectors).sigmoid().clamp(max=LARGEST_NORM)
+            return norm * F.normalize(self.direction(vectors), dim=-1)
+
+
+class HyperCore(nn.Module):
+    """Each code reads the note; what it read is placed in the ball and joined with the co-graph.
+
+        c_l = H^T softmax(tanh(H W_a + b_a) v_l)        v_l starts as the mean of the title's words
+        s_l = -d(theta_l, m_l)                          m_l the place of c_l, theta_l of the code
+        z_l = <w_l, tanh(W [c_l, g_l, s_l] + b)> + b_l  g_l from the co-graph
+
+    Args:
+        config: sizes.
+        words: initial word vectors, [V + 2, E]; row 0 is padding.
+        codes: mean word vector of each code's title, [L, D].
+        cooccurrence: of the training notes, scaled, [L, L].
+        places: hyperbolic vector of each code, [L, P]; fixed.
+    """
+
+    places: Tensor
+
+    def __init__(
+        self,
+        config: HyperCoreConfig,
+        words: Float[Tensor, "V E"],
+        codes: Float[Tensor, "L D"],
+        cooccurrence: sparse.csr_matrix,
+        places: Float[Tensor, "L P"],
+    ) -> None:
+        super().__init__()
+        width = codes.shape[1]
+        self.words = nn.Parameter(words.float().clone())
+        self.dropout = Dropout(config.dropout)
+        self.encode = MultiScaleConv(words.shape[1], config.filters, (config.kernel_size,))
+        self.codes = nn.Parameter(codes.float().clone())
+        self.to_key = nn.Linear(config.filters, width)
+        self.company = CoGraph(cooccurrence, width, config.graph_width, config.graph_layers)
+        self.register_buffer("places", places.float().clone())
+        self.to_ball = ToBall(config.filters, places.shape[1])
+        self.join = nn.Linear(config.filters + config.graph_width + 1, config.filters)
+        self.score = nn.Linear(config.filters, len(codes))
+
+    def forward(
+        self,
+        tokens: Int[Tensor, "B N"],
+        is_token: Bool[Tensor, "B N"],
+        want_attention: bool = False,
+    ) -> LabelOutput:
+        """Score every code for every note; a note has at least one token."""
+        words = self.dropout(F.embedding(tokens, self.words, padding_idx=0))
+        hidden = self.encode(words, is_token)
+        keys = self.to_key(hidden).tanh()
+        some = partial(self._some_codes, hidden, keys, is_token)
+        company = self.company(self.codes)
+        logits = by_labels(
+            some, self.codes, self.places, company, self.score.weight, self.score.bias
+        )
+        attention = label_attention(self.codes, keys, is_token) if want_attention else None
+        return LabelOutput(logits, attention)
+
+    def _some_codes(
+        self,
+        hidden: Tensor,
+        keys: Tensor,
+        is_token: Tensor,
+        codes: Tensor,
+        places: Tensor,
+        company: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+    ) -> Float[Tensor, "B A"]:
+        """Logits of some of the codes."""
+        found = widened(label_attention(codes, keys, is_token) @ hidden)  # c_l
+        near = -poincare_distance(places, self.to_ball(found))  # s_l
+        company = company.expand(len(found), -1, -1)
+        joined = self.join(torch.cat([found, company, near[..., None]], dim=-1)).tanh()
+        return widened((joined * weight).sum(dim=-1) + bias)

@@ -1,0 +1,155 @@
+"""LAAT and JointLAAT (Vu et al., IJCAI 2020).
+
+Axes: B notes, N tokens, E word width, D states of both directions (2u), A attention width (d_a),
+L codes, P categories (codes' first three characters), S width of what the first level says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from isd_pipeline.models.encoders import WordVectors, refuse_share, run_packed
+from isd_pipeline.models.label_attention import LabelOutput, LabelwiseAttention
+from isd_pipeline.models.parts import refuse_below
+from isd_pipeline.shapes import Bool, Float, Int
+
+START = 0.03  # standard deviation of initial weights behind the LSTM
+
+
+@dataclass(frozen=True, kw_only=True)
+class LAATConfig:
+    """The defaults are the authors' for MIMIC-III; its 50 codes have both widths 256."""
+
+    width: int = 512  # u, of each direction
+    attention_width: int = 512  # d_a
+    dropout: float = 0.3  # of the word vectors
+    train_words: bool = False
+
+    def __post_init__(self) -> None:
+        refuse_below(self, width=1, attention_width=1)
+        refuse_share(self, "dropout")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JointLAATConfig(LAATConfig):
+    """LAAT's, and the width of what the first level says to the second."""
+
+    projection: int = 128
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        refuse_below(self, projection=1)
+
+
+class JointOutput(NamedTuple):
+    """logits: [B, L].  attention: [B, L, N] of the codes, if asked for.  categories: [B, P]."""
+
+    logits: Tensor
+    attention: Tensor | None
+    categories: Tensor
+
+
+class LAAT(nn.Module):
+    """A bidirectional LSTM, an attention and a classifier for every code.
+
+    Args:
+        config: sizes.
+        words: initial word vectors, [V + 2, E]; row 0 is padding.
+        n_codes: how many codes are scored.
+    """
+
+    def __init__(self, config: LAATConfig, words: Float[Tensor, "V E"], n_codes: int) -> None:
+        super().__init__()
+        self.read = Reader(config, words)
+        self.codes = Level(config, n_codes)
+
+    def forward(
+        self,
+        tokens: Int[Tensor, "B N"],
+        is_token: Bool[Tensor, "B N"],
+        want_attention: bool = False,
+    ) -> LabelOutput:
+        """Score every code for every note; a note has at least one token."""
+        hidden = self.read(tokens, is_token)
+        return LabelOutput(*self.codes(hidden, is_token, want_attention))
+
+
+class JointLAAT(nn.Module):
+    """LAAT for the categories, and for the codes, which are told what categories were found.
+
+        s = sigmoid(P sigmoid(z_categories))        z_l = w_l [v_l ; s] + b_l
+
+    Args:
+        config: sizes.
+        words: initial word vectors, [V + 2, E]; row 0 is padding.
+        n_codes: how many codes are scored.
+        n_categories: how many categories these have.
+    """
+
+    def __init__(
+        self,
+        config: JointLAATConfig,
+        words: Float[Tensor, "V E"],
+        n_codes: int,
+        n_categories: int,
+    ) -> None:
+        super().__init__()
+        self.read = Reader(config, words)
+        self.codes = Level(config, n_codes)
+        self.categories = Level(config, n_categories)
+        self.project = nn.Linear(n_categories, config.projection, bias=False)
+        self.of_projection = nn.Linear(config.projection, n_codes, bias=False)  # w_l beyond v_l
+        nn.init.normal_(self.of_projection.weight, std=START)
+
+    def forward(
+        self,
+        tokens: Int[Tensor, "B N"],
+        is_token: Bool[Tensor, "B N"],
+        want_attention: bool = False,
+    ) -> JointOutput:
+        """Score every category and every code for every note; a note has at least one token."""
+        hidden = self.read(tokens, is_token)
+        categories, _ = self.categories(hidden, is_token)
+        told = self.project(categories.sigmoid()).sigmoid()
+        scores, attention = self.codes(hidden, is_token, want_attention)
+        return JointOutput(scores + self.of_projection(told), attention, categories)
+
+
+class Reader(nn.Module):
+    """H = BiLSTM(words)."""
+
+    def __init__(self, config: LAATConfig, words: Float[Tensor, "V E"]) -> None:
+        super().__init__()
+        self.words = WordVectors(words, config.dropout, config.train_words)
+        self.encode = nn.LSTM(words.shape[1], config.width, batch_first=True, bidirectional=True)
+
+    def forward(
+        self, tokens: Int[Tensor, "B N"], is_token: Bool[Tensor, "B N"]
+    ) -> Float[Tensor, "B N D"]:
+        """Read each note both ways; padding is 0."""
+        return run_packed(self.encode, self.words(tokens, is_token), is_token)[0]
+
+
+class Level(nn.Module):
+    """Attention A = softmax(U tanh(W H)) over H, and a classifier a label."""
+
+    def __init__(self, config: LAATConfig, n_labels: int) -> None:
+        super().__init__()
+        self.transform = nn.Linear(2 * config.width, config.attention_width, bias=False)  # W
+        self.attend = LabelwiseAttention(n_labels, config.attention_width, 2 * config.width)
+        for weight in (self.transform.weight, self.attend.queries, self.attend.score.weight):
+            nn.init.normal_(weight, std=START)
+
+    def forward(
+        self,
+        hidden: Float[Tensor, "B N D"],
+        is_token: Bool[Tensor, "B N"],
+        want_attention: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Give the logits, [B, L], and the attention, [B, L, N], if it is wanted."""
+        keys = self.transform(hidden).tanh()
+        logits, attention = self.attend(keys, hidden, is_token, want_attention)
+        return logits, attention

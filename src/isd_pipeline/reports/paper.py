@@ -1,0 +1,208 @@
+"""The tables of the paper: its numbers and ours in one cell, and our rows against each other.
+
+Everything is at 0.5, as in the paper, but for the columns of a comparison that say tuned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from isd_pipeline.reports.cells import (
+    NONE,
+    Table,
+    cell,
+    digits,
+    interval,
+    label,
+    lines,
+    number,
+    seeds,
+    signed,
+)
+from isd_pipeline.reports.layout import Layout
+from isd_pipeline.reports.results import Experiment, RunResult, experiments
+from isd_pipeline.reports.tables import ceiling_note, collapse, collapse_note, named
+
+SIGNIFICANT = 0.05
+SPREAD = 2  # standard deviations of the paper within which a number of ours is called within
+
+Paper = Mapping[str, Mapping[str, Any]]
+Rows = Sequence[Mapping[str, Any]]
+
+
+def tables_of_paper(
+    runs: Sequence[RunResult],
+    layouts: Mapping[str, Layout],
+    *,
+    paper: Paper,
+    comparisons: Mapping[str, Any],
+    k: int,
+) -> list[Table]:
+    """Every table of which enough was run, each followed by its comparison."""
+    found = []
+    for name, layout in layouts.items():
+        compared = comparisons.get(name)
+        beside = paper_table(layout, runs, paper=paper, comparisons=compared, k=k)
+        found += [beside, comparison_table(layout, compared) if beside else None]
+    return [table for table in found if table]
+
+
+def paper_table(
+    layout: Layout,
+    runs: Sequence[RunResult],
+    *,
+    paper: Paper,
+    comparisons: Mapping[str, Any] | None,
+    k: int,
+) -> Table | None:
+    """One table; None unless two of its experiments were run, or one that the paper has as well.
+
+    `paper` is one cohort of parameters_paper.yml, `comparisons` this table's part of what the
+    stage `compare` wrote. A row that was not run here has the paper's numbers alone.
+    """
+    found = {one.name: one for one in experiments(runs) if one.name in layout.experiments}
+    if len(found) < 2 and not found.keys() & paper.keys():
+        return None
+    names = [name for name in layout.experiments if name in found or name in paper]
+    marked = _significant(comparisons)
+    metrics = layout.columns(k)
+    rows = tuple(
+        (
+            _row_name(name, found.get(name), layout),
+            *(_cell(found.get(name), paper.get(name, {}), m, (name, m) in marked) for m in metrics),
+        )
+        for name in names
+    )
+    return Table(
+        layout.title if layout.metrics else f"{layout.title} (at 0.5)",
+        ("experiment", *map(label, metrics)),
+        rows,
+        frozenset({"experiment"}),
+        tuple("floor" if name in found and found[name].floor else "" for name in names),
+        (
+            *_brackets(list(found.values())),
+            *_paper_note(paper, names),
+            *_mark_note(layout, marked, comparisons),
+            *collapse_note(list(found.values()), tuned=False),
+            *(ceiling_note(list(found.values())) if "f1_macro_caml" in metrics else []),
+        ),
+    )
+
+
+def _row_name(name: str, one: Experiment | None, layout: Layout) -> str:
+    if one is None:
+        return lines(name, "not run here")
+    reference = ", reference" if name == layout.reference else ""
+    return lines(named(one), seeds(one) + reference, collapse(one, tuned=False))
+
+
+def _cell(one: Experiment | None, printed: Mapping[str, Any], metric: str, marked: bool) -> str:
+    measured = one.measured(metric) if one else None
+    ours = NONE
+    if one and measured:
+        ours = lines(
+            cell(measured, digits(metric)) + (" *" if marked else ""), _interval(one, metric)
+        )
+    if metric not in printed:
+        return ours
+    value, sd = printed[metric], printed.get("sd", {}).get(metric)
+    spread = "" if sd is None else f" ± {number(sd, digits(metric))}"
+    theirs = f"paper {number(value, digits(metric))}{spread}"
+    if measured is None:
+        return lines(ours, theirs)
+    return lines(ours, theirs, _difference(measured.mean - value, sd, digits(metric)))
+
+
+def _interval(one: Experiment, metric: str) -> str:
+    """Over seeds; of one seed over documents, and named so."""
+    measured = one.measured(metric)
+    if measured and measured.interval:
+        return interval(measured.interval, digits(metric))
+    over_documents = interval(one.over_documents.get(metric))
+    return f"{over_documents} bootstrap" if over_documents else ""
+
+
+def _difference(difference: float, sd: float | None, decimals: int) -> str:
+    verdict = ""
+    if sd is not None:
+        rounded = abs(round(difference, decimals))
+        verdict = ", within" if rounded <= round(SPREAD * sd, decimals) else ", outside"
+    return f"{signed(difference, decimals)}{verdict}"
+
+
+def _brackets(found: Sequence[Experiment]) -> list[str]:
+    one_seed = any(len(one.runs) == 1 for one in found)
+    bootstrap = "; of one seed, the bootstrap interval over test documents" if one_seed else ""
+    return [f"In brackets, the 95 % interval of the mean over seeds (Student's t){bootstrap}."]
+
+
+def _paper_note(paper: Paper, names: Sequence[str]) -> list[str]:
+    if not any(name in paper for name in names):
+        return []
+    return [
+        "Paper: Zhou et al., ACL 2021; below it our mean less the paper's number. Within: at most "
+        f"{SPREAD} of the paper's standard deviations away; where it printed none, no verdict."
+    ]
+
+
+def _significant(comparisons: Mapping[str, Any] | None) -> set[tuple[str, str]]:
+    rows = comparisons["rows"] if comparisons else []
+    return {(row["experiment"], row["metric"]) for row in rows if _is_significant(row)}
+
+
+def _is_significant(row: Mapping[str, Any]) -> bool:
+    return bool(row["p_holm"] < SIGNIFICANT)
+
+
+def _mark_note(
+    layout: Layout, marked: set[tuple[str, str]], comparisons: Mapping[str, Any] | None
+) -> list[str]:
+    if not comparisons:
+        return []
+    found = (
+        f"* differs from {layout.reference}" if marked else f"None differs from {layout.reference}"
+    )
+    return [f"{found} by the test below; AUCs are not tested."]
+
+
+def comparison_table(layout: Layout, comparisons: Mapping[str, Any] | None) -> Table | None:
+    """Each row of a table less its reference; None where nothing was compared."""
+    if not comparisons:
+        return None
+    rows: Rows = comparisons["rows"]
+    by_place = {(row["experiment"], row["metric"]): row for row in rows}
+    names = list(dict.fromkeys(row["experiment"] for row in rows))
+    metrics = list(dict.fromkeys(row["metric"] for row in rows))
+    return Table(
+        f"{layout.title}, difference from {layout.reference}",
+        ("experiment", *map(label, metrics)),
+        tuple(
+            (
+                lines(name, _pairs(next(row for row in rows if row["experiment"] == name))),
+                *(_compared(by_place.get((name, metric))) for metric in metrics),
+            )
+            for name in names
+        ),
+        frozenset({"experiment"}),
+        notes=(
+            "The experiment less the reference, over the seeds both have (a floor, which no seed "
+            "moves, stands for each). In brackets, the 95 % paired-bootstrap interval over test "
+            f"documents. p: approximate randomisation, {comparisons['draws']:,} draws, adjusted by "
+            f"Holm over the {len(rows)} tests of this table; * below {SIGNIFICANT:.0%}. Where "
+            "interval and p disagree, go by p.",
+        ),
+    )
+
+
+def _pairs(row: Mapping[str, Any]) -> str:
+    return "1 seed" if row["seeds"] == 1 else f"{row['seeds']} seeds"
+
+
+def _compared(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return NONE
+    mark = " *" if _is_significant(row) else ""
+    bounds = interval((row["low"], row["high"]))
+    p = "p < 0.001" if row["p_holm"] < 0.001 else f"p = {number(row['p_holm'])}"
+    return lines(signed(row["difference"]) + mark, bounds, p)

@@ -1,0 +1,151 @@
+"""Where a model helps and how far to trust it: strata, calibration, attention, as tables.
+
+Strata are counted at the dev-tuned threshold, and their captions say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from isd_pipeline.reports.cells import NONE, Table, cell, digits, label, number, seeds
+from isd_pipeline.reports.results import Experiment, RunResult, experiments
+from isd_pipeline.reports.tables import named
+
+# What each kind of strata is called, and its sizes: (row of the table, key of the stratum).
+OF_CODES = (("codes", "codes"), ("codes in test", "codes_present"))
+OF_DOCUMENTS = (("documents", "documents"), ("codes a document", "gold_per_document"))
+KINDS = {
+    "frequency": ("training documents that have the code", OF_CODES),
+    "system": ("diagnosis or procedure", OF_CODES),
+    "length": ("words of the document", OF_DOCUMENTS),
+    "number_of_codes": ("codes of the document", OF_DOCUMENTS),
+}
+SMALL = ("system", "length", "number_of_codes")
+MOST_FLOORS, MOST = 2, 6  # experiments in one figure
+SHARPNESS = ("attention_sd", "attention_entropy", "attention_words")
+
+
+def scored_strata(found: Sequence[Experiment], kind: str) -> list[Mapping[str, Any]]:
+    """The strata of one kind in which there is something to find; [] where nobody has any."""
+    strata = next((one.strata(kind) for one in found if one.strata(kind)), ())
+    return [row for row in strata if row["f1_micro"] is not None]
+
+
+def strata_table(runs: Sequence[RunResult], kind: str, metric: str) -> Table | None:
+    """One metric within the strata of one kind, a column each; None where there is but one."""
+    found, (said, sizes) = experiments(runs), KINDS[kind]
+    strata = scored_strata(found, kind)
+    if len(strata) < 2:
+        return None
+    names = [row["stratum"] for row in strata]
+    size_rows = [(words, *(_size(row[key]) for row in strata)) for words, key in sizes]
+    scores = [
+        (named(one), *(cell(one.in_stratum(kind, name, metric)) for name in names)) for one in found
+    ]
+    return Table(
+        f"{label(metric).removesuffix(', present')} by {said}, tuned",
+        (said, *names),
+        (*size_rows, *scores),
+        frozenset({said}),
+        (*("size" for _ in sizes), *("floor" if one.floor else "" for one in found)),
+    )
+
+
+def chapter_table(shown: Sequence[Experiment], metric: str) -> Table | None:
+    """One metric within each ICD chapter, a row each, of some experiments."""
+    strata = scored_strata(shown, "chapter")
+    if not strata:
+        return None
+    rows = tuple(
+        (
+            row["stratum"],
+            *(number(row[key], 0) for key in ("codes", "codes_present", "gold")),
+            *(cell(one.in_stratum("chapter", row["stratum"], metric)) for one in shown),
+        )
+        for row in strata
+    )
+    sizes = ("codes", "codes in test", "occurrences in test")
+    columns = ("ICD chapter", *sizes, *map(named, shown))
+    caption = f"{label(metric)} by ICD chapter, tuned"
+    return Table(caption, columns, rows, frozenset({"ICD chapter"}))
+
+
+def _size(value: float) -> str:
+    return number(value, 1 if isinstance(value, float) else 0)
+
+
+def legible(
+    found: Sequence[Experiment], metric: str, first: Collection[str] = ()
+) -> list[Experiment]:
+    """As many as one figure can show, in the order given.
+
+    The best floors by a metric, the experiments named `first`, and the best of the others.
+    """
+    scored = [(measured.mean, one) for one in found if (measured := one.measured(metric))]
+    ranked = [one for _, one in sorted(scored, key=lambda pair: -pair[0])]
+    floors = [one for one in ranked if one.floor][:MOST_FLOORS]
+    others = [one for one in ranked if not one.floor]
+    others.sort(key=lambda one: one.name not in first)
+    kept = [*floors, *others[: MOST - len(floors)]]
+    return [one for one in found if one in kept]
+
+
+def calibration_table(runs: Sequence[RunResult]) -> Table | None:
+    """The dev-fitted temperature and the errors of the test split without and with it."""
+    found = [one for one in experiments(runs) if one.calibrated("temperature")]
+    if not found:
+        return None
+    errors = [(when, name) for name in ("ece", "ece_shown", "bce") for when in ("before", "after")]
+    said = {"ece": "ECE", "ece_shown": "ECE, shown cells", "bce": "cross-entropy"}
+    return Table(
+        "Calibration of the test split, before and after one temperature fitted on the dev split",
+        (
+            "experiment",
+            "seeds",
+            "temperature",
+            *(f"{said[name]}, {when}" for when, name in errors),
+        ),
+        tuple(
+            (
+                named(one),
+                seeds(one),
+                cell(one.calibrated("temperature"), 2),
+                *(cell(one.calibrated(name, when)) for when, name in errors),
+            )
+            for one in found
+        ),
+        frozenset({"experiment", "seeds"}),
+        tuple("floor" if one.floor else "" for one in found),
+        (
+            "ECE: mean over cells, a code of a document each, of how far the share of true cells "
+            "is from the probability, in 15 bins. Shown cells: those of probability 0.01 and more, "
+            "which a coder would see. Cross-entropy in nats a cell.",
+        ),
+    )
+
+
+def sharpness_table(runs: Sequence[RunResult]) -> Table | None:
+    """How concentrated attention is; None where no experiment has any."""
+    found = [one for one in experiments(runs) if one.measured("attention_words")]
+    if not found:
+        return None
+    return Table(
+        "How sharp the attention is, means over test documents and queries",
+        ("experiment", "seeds", *map(label, SHARPNESS)),
+        tuple(
+            (one.name, seeds(one), *(_sharpness(one, metric) for metric in SHARPNESS))
+            for one in found
+        ),
+        frozenset({"experiment", "seeds"}),
+        notes=(
+            "The standard deviation is the authors' (Table 6), of weights over notes padded to "
+            "4,000 words; higher is sharper. The entropy does not depend on padding; its "
+            "exponential is how many words are read, if all were read alike.",
+        ),
+    )
+
+
+def _sharpness(one: Experiment, metric: str) -> str:
+    measured = one.measured(metric)
+    return cell(measured, digits(metric)) if measured else NONE

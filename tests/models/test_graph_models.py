@@ -1,0 +1,106 @@
+"""What holds for every model that knows how codes are related."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from isd_pipeline.models import graph_parts
+from isd_pipeline.training.batches import Batch
+from isd_pipeline.training.label_objective import Prediction, PredictionConfig
+from tests.models.graph_models import MODELS, N_CODES, N_WORDS, logits, notes
+
+close = torch.testing.assert_close
+EXACT = {"atol": 1e-12, "rtol": 1e-12}
+WIDER = {"hypercore": {}, "msatt_kg": {"channels": 24}, "ha_gru": {"units": 16, "attention": 16}}
+EACH = pytest.mark.parametrize("name", MODELS)
+
+
+@EACH
+def test_padding_neighbours_and_order_never_change_a_notes_logits(name: str):
+    model = MODELS[name]().double()
+    with torch.no_grad():
+        model.words[0] = 100.0  # even a padding row that is not 0 stays without effect
+    batch = notes(9, 3, 14, 1)
+    together = logits(model, batch)
+    for row, length in enumerate((9, 3, 14, 1)):
+        alone = logits(model, batch[row : row + 1, :length])
+        padded = logits(model, F.pad(batch[row : row + 1, :length], (0, 20)))
+        close(together[row : row + 1], alone, **EXACT)
+        close(padded, alone, **EXACT)
+    order = torch.tensor([2, 0, 3, 1])
+    close(logits(model, batch[order]), together[order], **EXACT)
+
+
+@EACH
+def test_neighbours_do_not_change_a_note_while_training_either(name: str):
+    model, batch = MODELS[name](dropout=0.0).double().train(), notes(9, 3, 14)
+    close(logits(model, batch)[1:2], logits(model, batch[1:2, :3]), **EXACT)
+
+
+@EACH
+def test_the_gradient_reaches_every_parameter(name: str):
+    model, tokens = MODELS[name]().train(), notes(9, 3)
+    gold = torch.tensor([[0, 3], [5, -1]])
+    objective = Prediction(PredictionConfig())
+    objective(model, Batch(tokens, gold, torch.arange(2).numpy()))["prediction"].backward()
+    untouched = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert untouched == []
+
+
+@EACH
+def test_codes_taken_some_at_a_time_score_and_learn_as_all_at_once(
+    name: str, monkeypatch: pytest.MonkeyPatch
+):
+    model, tokens = MODELS[name]().double(), notes(9, 3)
+    found = []
+    for at_once in (N_CODES, 2):
+        monkeypatch.setattr(graph_parts, "LABELS_AT_ONCE", at_once)
+        model.zero_grad()
+        scores = model(tokens, tokens != 0).logits
+        scores.square().sum().backward()
+        found.append([scores.detach(), *(p.grad.clone() for p in model.parameters())])
+    for whole, parts in zip(*found, strict=True):
+        close(whole, parts, **EXACT)
+
+
+@EACH
+def test_attention_is_given_when_asked_and_ends_at_the_note(name: str):
+    model, tokens = MODELS[name](), notes(9, 5)
+    assert model(tokens, tokens != 0).attention is None
+    output = model(tokens, tokens != 0, want_attention=True)
+    assert output.attention.shape == (2, N_CODES, 9)
+    close(output.attention.sum(-1), torch.ones(2, N_CODES))
+    assert not output.attention[1, :, 5:].any()
+    close(output.logits, model(tokens, tokens != 0).logits)
+
+
+@EACH
+def test_a_word_that_names_a_code_is_learned(name: str):
+    """Words 1 to 9 name the nine codes; a note holds some of them among words that name none."""
+    model = MODELS[name](dropout=0.0, **WIDER[name]).train()
+    generator = torch.Generator().manual_seed(0)
+    has = torch.rand(60, N_CODES, generator=generator) < 0.3
+    filler = torch.randint(N_CODES + 1, N_WORDS, has.shape, generator=generator)
+    tokens = torch.where(has, torch.arange(1, N_CODES + 1), filler)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(100):
+        optimizer.zero_grad()
+        scores = model(tokens, tokens != 0).logits
+        F.binary_cross_entropy_with_logits(scores, has.float()).backward()
+        optimizer.step()
+    assert ((scores > 0) == has).float().mean() > 0.97
+
+
+@EACH
+@pytest.mark.parametrize("wrong", [{"dropout": 1.0}, {"dropout": -0.1}])
+def test_settings_that_cannot_be_meant_are_refused(name: str, wrong: dict[str, float]):
+    with pytest.raises(ValueError, match="not in"):
+        MODELS[name](**wrong)
+
+
+@pytest.mark.parametrize("name", ["hypercore", "msatt_kg"])
+def test_an_even_kernel_is_refused_for_it_has_no_middle(name: str):
+    with pytest.raises(ValueError, match="kernel_size=4: an odd number wanted"):
+        MODELS[name](kernel_size=4)

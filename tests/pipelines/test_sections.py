@@ -1,0 +1,75 @@
+"""What lies over what, when an experiment's row is read for a cohort."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from isd_pipeline.pipelines.plans import FLOORS, read_plan
+from isd_pipeline.pipelines.sections import experiment_row
+
+CONF = Path(__file__).parents[2] / "conf/base"
+COHORTS = {"small": {"train": {"model": {"n_queries": 8}, "training": {"patience": 3, "clip": 1}}}}
+EXPERIMENTS = {
+    "isd": None,
+    "caml": {"system": "caml", "training": {"patience": 10}},
+    "elsewhere": {
+        "system": "caml",
+        "training": {"patience": 10},
+        "cohorts": {"small": {"model": {"dropout": 0.5}, "training": {"patience": 4}}},
+    },
+}
+
+
+def conf(name: str) -> dict[str, Any]:
+    return yaml.safe_load((CONF / f"parameters_{name}.yml").read_text())
+
+
+def row(experiment: str) -> dict[str, Any]:
+    return experiment_row(COHORTS, "small", EXPERIMENTS, experiment)
+
+
+def test_a_row_lies_over_its_cohort_and_a_cohort_in_the_row_over_both() -> None:
+    assert row("isd") == {"system": "isd", **COHORTS["small"]["train"]}
+    assert row("caml") == {"system": "caml", "training": {"patience": 10, "clip": 1}}
+    assert row("elsewhere")["training"] == {"patience": 4, "clip": 1}
+    assert row("elsewhere")["model"] == {"dropout": 0.5}
+    assert EXPERIMENTS["elsewhere"]["training"] == {"patience": 10}  # nothing is changed in place
+
+
+@pytest.mark.parametrize("cohort", list(conf("cohorts")["cohorts"]))
+def test_every_experiment_can_be_read_for_every_cohort(cohort: str) -> None:
+    everything = conf("cohorts") | conf("experiments") | {"cohort": cohort}
+    for name, settings in everything["experiments"].items():
+        if (settings or {}).get("system") not in FLOORS:
+            plan = read_plan(everything | {"experiment": name})
+            assert plan.name == (settings or {}).get("system", "isd")
+
+
+def test_the_cohorts_that_rows_name_exist_here_or_in_the_paper() -> None:
+    known = {*conf("cohorts")["cohorts"], *conf("paper")["paper_cohorts"]}
+    for settings in conf("experiments")["experiments"].values():
+        assert set((settings or {}).get("cohorts", {})) <= known
+
+
+@pytest.mark.parametrize(
+    ("cohort", "experiment", "section", "settings"),
+    [
+        ("mimic3_full", "dr_caml", "objective", {"description": 0.01}),
+        ("mimic3_50", "dr_caml", "objective", {"description": 10}),
+        ("mimic3_full", "caml", "model", {"width": 50, "kernel_size": 10, "dropout": 0.2}),
+        ("mimic3_full", "caml", "training", {"learning_rate": 1e-4, "batch_size": 16}),
+        ("mimic3_50", "multirescnn", "training", {"metric": "dev_p_at_5", "patience": 10}),
+        ("mimic3_full", "laat", "model", {"width": 512, "attention_width": 512}),
+        ("mimic3_50", "laat", "model", {"width": 256, "attention_width": 256}),
+        ("mimic3_full", "caml_tuned", "training", {"learning_rate": 5e-3, "weight_decay": 1e-3}),
+    ],
+)
+def test_rows_are_the_authors_settings(
+    cohort: str, experiment: str, section: str, settings: dict[str, Any]
+) -> None:
+    everything = conf("cohorts") | conf("experiments")
+    plan = read_plan(everything | {"cohort": cohort, "experiment": experiment})
+    read = getattr(plan, section)
+    assert {name: getattr(read, name) for name in settings} == settings

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isd_pipeline.text.sentences import sentence_starts
+from isd_pipeline.text.tokens import tokenize
+
+
+def sentences(text: str) -> list[str]:
+    """The words of each sentence."""
+    tokens = tokenize(text)
+    words = tokens.words.to_pylist()
+    parts = np.split(np.array(words, dtype=object), sentence_starts(text, tokens.begins)[1:])
+    return [" ".join(part) for part in parts]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Chest pain. No fever.", ["chest pain", "no fever"]),
+        ("Was it the heart? No! Lungs.", ["was it the heart", "no", "lungs"]),
+        ("He said 'no.' Then left.", ["he said no", "then left"]),
+        ("Creatinine 1.5 today", ["creatinine today"]),
+        ("take b.i.d. for pain", ["take b i d for pain"]),
+        ("The pain\nwas sharp.", ["the pain was sharp"]),  # a line broken at a width
+        ("ALLERGIES:\n\nnone known", ["allergies", "none known"]),
+        ("one\n \t \ntwo", ["one", "two"]),
+        ("Meds:\n1. Aspirin daily\n2. Lasix", ["meds", "aspirin daily", "lasix"]),
+        ("Stable.  \n\n  so he left", ["stable", "so he left"]),
+        ("...\n\nFever", ["fever"]),
+        ("no end", ["no end"]),
+    ],
+)
+def test_sentences_of_a_note(text: str, expected: list[str]):
+    assert sentences(text) == expected
+
+
+def test_a_note_without_words_has_no_sentence():
+    assert sentence_starts("12. 34.", tokenize("12. 34.").begins).tolist() == []
+
+
+@given(st.text(st.sampled_from("aB1 .\n?)'")))
+def test_starts_are_words_in_order_and_the_first_word_is_one(text: str):
+    begins = tokenize(text).begins
+    starts = sentence_starts(text, begins).tolist()
+    assert starts == sorted(set(starts))
+    assert starts[:1] == [0] * bool(len(begins))
+    assert all(0 <= start < len(begins) for start in starts)
