@@ -18,7 +18,8 @@ from isd_pipeline.pipelines.search.bench import Bench
 from isd_pipeline.pipelines.search.rows import as_line
 from isd_pipeline.pipelines.search.space import SearchSettings, read_search, searched
 from isd_pipeline.pipelines.search.trials import best_of, go_on, read_tried, table, write_tried
-from isd_pipeline.pipelines.train.nodes import fingerprints, make_start
+from isd_pipeline.pipelines.sections import revision_of
+from isd_pipeline.pipelines.train.nodes import fingerprints, make_start, with_graph
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from isd_pipeline.embeddings.words import WordVectors
     from isd_pipeline.text.documents import Documents
     from isd_pipeline.text.vocabulary import Vocabulary
+    from isd_pipeline.training.systems import Start
 
 logger = logging.getLogger(__name__)
 
@@ -46,9 +48,8 @@ def search_settings(
 
     settings, device = read_search(parameters), choose_device(parameters["device"])
     torch.set_num_threads(parameters["jobs"])
-    start = partial(
-        make_start, documents, code_index, vocabulary, word_vectors, code_word_vectors, code_vectors
-    )
+    vectors = (word_vectors, code_word_vectors, code_vectors)
+    start = partial(start_as_train_does, documents, code_index, vocabulary, vectors, parameters)
     record = record_path(settings, parameters, fingerprints(documents, code_index, vocabulary))
     bench = Bench(documents, start, parameters, settings.metric, device, record.stem)
     keep = partial(write_tried, record)
@@ -60,6 +61,21 @@ def search_settings(
     logger.info("%s; best is trial %d", counts, best.number + 1)
     _tell_next(found)
     return table(tried), {name: found["experiments"][name]}
+
+
+def start_as_train_does(
+    documents: Mapping[str, Documents],
+    code_index: CodeIndex,
+    vocabulary: Vocabulary,
+    vectors: tuple[Callable[..., Any], ...],
+    parameters: Mapping[str, Any],
+) -> Start:
+    """What the experiment's training begins with, its graph of codes included if it has one."""
+    start = make_start(documents, code_index, vocabulary, *vectors)
+    if not read_plan(parameters).system.graph:
+        return start
+    revision = revision_of(parameters["cohorts"], parameters["cohort"])
+    return with_graph(start, documents, code_index, revision, parameters["seed"])
 
 
 def record_path(
