@@ -54,13 +54,14 @@ SECTION = {
 def parameters(section: dict[str, Any] = SECTION) -> dict[str, Any]:
     model = {"width": 8, "kernel_sizes": [3], "n_layers": 1}
     training = {"max_epochs": 4, "warm_up_epochs": 1, "batch_size": 4, "metric": "dev_f1_micro"}
+    extract = {"source": "mimic3", "raw": "nowhere"}
     return {
         "cohort": "tiny",
         "experiment": "small",
         "seed": 1,
         "device": "cpu",
         "jobs": 1,
-        "cohorts": {"tiny": {"train": {"model": model, "training": training}}},
+        "cohorts": {"tiny": {"extract": extract, "train": {"model": model, "training": training}}},
         "experiments": {"small": ROW},
         "search": {"small": section},
     }
@@ -244,13 +245,17 @@ def test_a_real_search_killed_in_an_epoch_goes_on_in_the_same_runs_to_the_same_r
     assert not [name for run in runs for name in run.data.metrics if "test" in name]
 
 
-def test_the_best_row_trained_as_an_experiment_scores_what_its_trial_did(folder: Path) -> None:
-    section = SECTION | {"metric": "dev_f1_micro", "trials": 2}
-    trials, row = search_settings(*INPUTS, parameters(section))
-    write_rows(row, Path("row.yml"))
+@pytest.mark.parametrize("row", [ROW, {"system": "hypercore", "model": {"filters": 4}}])
+def test_the_best_row_trained_as_an_experiment_scores_what_its_trial_did(
+    row: dict[str, Any], folder: Path
+) -> None:
+    space = {"training.learning_rate": {"low": 1.0e-3, "high": 0.1, "log": True}}
+    section = {"trials": 2, "metric": "dev_f1_micro", "space": space}
+    these = parameters(section) | {"experiments": {"small": row}}
+    trials, found = search_settings(*INPUTS, these)
+    write_rows(found, Path("row.yml"))
     experiments = OmegaConfigLoader(".", base_env=".", config_patterns={"rows": ["row*"]})["rows"]
-    these = parameters() | {"experiment": "small_searched"} | experiments
-    _, _, figures = train_model(*INPUTS, these)
+    _, _, figures = train_model(*INPUTS, these | {"experiment": "small_searched"} | experiments)
     assert figures["best_dev_score"] == trials["score"].max()
 
 

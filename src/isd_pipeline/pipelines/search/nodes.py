@@ -18,7 +18,8 @@ from isd_pipeline.pipelines.search.bench import Bench
 from isd_pipeline.pipelines.search.rows import as_line
 from isd_pipeline.pipelines.search.space import SearchSettings, read_search, searched
 from isd_pipeline.pipelines.search.trials import best_of, go_on, read_tried, table, write_tried
-from isd_pipeline.pipelines.train.nodes import fingerprints, make_start
+from isd_pipeline.pipelines.sections import revision_of
+from isd_pipeline.pipelines.train.nodes import fingerprints, make_start, with_graph
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from isd_pipeline.embeddings.words import WordVectors
     from isd_pipeline.text.documents import Documents
     from isd_pipeline.text.vocabulary import Vocabulary
+    from isd_pipeline.training.systems import Start
 
 logger = logging.getLogger(__name__)
 
@@ -46,22 +48,34 @@ def search_settings(
 
     settings, device = read_search(parameters), choose_device(parameters["device"])
     torch.set_num_threads(parameters["jobs"])
-    start = partial(
-        make_start, documents, code_index, vocabulary, word_vectors, code_word_vectors, code_vectors
-    )
+    vectors = (word_vectors, code_word_vectors, code_vectors)
+    start = partial(start_as_train_does, documents, code_index, vocabulary, vectors, parameters)
     record = record_path(settings, parameters, fingerprints(documents, code_index, vocabulary))
     bench = Bench(documents, start, parameters, settings.metric, device, record.stem)
     keep = partial(write_tried, record)
     tried = go_on(settings, parameters["seed"], read_tried(record), bench.try_out, keep)
     best = best_of(tried)
     found = searched(parameters, best.values)
-    row = {found["experiment"]: found["experiments"][found["experiment"]]}
+    name = found["experiment"]
     counts = ", ".join(f"{n} {state}" for state, n in Counter(one.state for one in tried).items())
-    logger.info(
-        "%s; best is trial %d: %s %.4f", counts, best.number + 1, settings.metric, best.score
-    )
-    _tell_next(found, row)
-    return table(tried), row
+    logger.info("%s; best is trial %d", counts, best.number + 1)
+    _tell_next(found)
+    return table(tried), {name: found["experiments"][name]}
+
+
+def start_as_train_does(
+    documents: Mapping[str, Documents],
+    code_index: CodeIndex,
+    vocabulary: Vocabulary,
+    vectors: tuple[Callable[..., Any], ...],
+    parameters: Mapping[str, Any],
+) -> Start:
+    """What the experiment's training begins with, its graph of codes included if it has one."""
+    start = make_start(documents, code_index, vocabulary, *vectors)
+    if not read_plan(parameters).system.graph:
+        return start
+    revision = revision_of(parameters["cohorts"], parameters["cohort"])
+    return with_graph(start, documents, code_index, revision, parameters["seed"])
 
 
 def record_path(
@@ -91,9 +105,9 @@ def open_development(folder: Path) -> dict[str, Documents]:
     return {split: Documents.open(folder / split) for split in ("train", "dev")}
 
 
-def _tell_next(found: Mapping[str, Any], row: Mapping[str, Any]) -> None:
-    (line,) = (as_line(name, settings) for name, settings in row.items())
+def _tell_next(found: Mapping[str, Any]) -> None:
     run = ",".join(f"{name}={found[name]}" for name in ("cohort", "experiment", "seed"))
+    line = as_line(found["experiment"], found["experiments"][found["experiment"]])
     logger.info("to train it:  kedro run --pipelines=train --params %s", run)
     logger.info(
         "to keep it, move its row from conf/local/parameters_searched.yml to "
