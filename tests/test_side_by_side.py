@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -92,7 +93,9 @@ def test_killed_side_by_side_a_table_is_gone_on_with_and_each_training_is_made_o
             assert first.poll() is None, first.stdout and first.stdout.read()
             assert time.monotonic() < deadline
             time.sleep(0.05)
+        killed = psutil.Process(first.pid).children(recursive=True)
         os.killpg(first.pid, signal.SIGKILL)
+    psutil.wait_procs(killed, timeout=60)  # until then DVC takes them for alive
     assert set(began(project)) == set(LISTS["experiments"])
 
     (project / "began.txt").unlink()
