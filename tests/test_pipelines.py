@@ -112,6 +112,18 @@ def test_the_report_shows_every_run_and_its_stamp(project: Path) -> None:
         metrics = json.loads((project / RUNS / experiment / "seed_1/metrics.json").read_text())
         assert 0 < metrics["test"]["auc_micro"] <= 1
         assert {"f1_macro_caml", "f1_micro_tuned", "p_at_8", "map"} <= metrics["test"].keys()
+        assert ("attention_words" in metrics["test"]) == (experiment != "linear_svm")
+
+
+def test_experiments_are_compared_within_the_tables_that_have_two_of_them(project: Path) -> None:
+    path = project / "data/08_reporting/synthetic/comparisons.json"
+    compared = json.loads(path.read_text())
+    rows = {name: {row["experiment"] for row in table["rows"]} for name, table in compared.items()}
+    ablation = {"isd_without_cooccurrence_decoder"}
+    assert rows == {"table1": {"linear_svm"}, "table3": ablation, "small": ablation}
+    for table in compared.values():
+        assert all(0 < row["p"] <= row["p_holm"] <= 1 for row in table["rows"])
+        assert all(row["low"] <= row["high"] for row in table["rows"])
 
 
 def test_a_second_repro_runs_nothing_and_one_edited_experiment_trains_one(project: Path) -> None:
