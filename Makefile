@@ -13,7 +13,7 @@ export OMP_NUM_THREADS ?= 1
 
 COHORT ?= synthetic
 JOBS ?= 1
-TABLES := $(shell sed -n "s/^  \(table[a-z0-9_]*\):.*/\1/p" conf/base/parameters_tables.yml)
+TABLES := $(shell sed -n "s/^  \([a-z][a-z0-9_]*\):.*/\1/p" conf/base/parameters_tables.yml)
 
 CODIESP ?= ../shared/data/codiesp/codiesp_v4.zip
 
@@ -49,7 +49,7 @@ studies/%/dvc.yaml: | environment
 	@isd study $*
 
 real: environment data/01_raw/codiesp_full/codiesp_v4.zip data/01_raw/codiesp_50/codiesp_v4.zip  ## a first look on CodiEsp: CODIESP=path/to/codiesp_v4.zip
-	@dvc repro studies/codiesp_50/dvc.yaml:overview studies/codiesp_full/dvc.yaml:overview
+	@dvc repro studies/codiesp_50/dvc.yaml:ours studies/codiesp_full/dvc.yaml:ours
 	@isd summary codiesp_50
 	@isd summary codiesp_full
 
