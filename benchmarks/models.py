@@ -19,6 +19,7 @@ from typing import Any
 from measuring import cpu_seconds, peak_gb, run_apart
 
 WORD_WIDTH, CODE_WIDTH, N_CATEGORIES, WORDS_A_TITLE = 100, 256, 1_159, 10
+BALL_WIDTH, TRAINING_NOTES, CODES_A_NOTE = 50, 47_719, 15
 
 
 def main() -> None:
@@ -77,19 +78,32 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
 
 def random_start(options: argparse.Namespace) -> Any:
     """Numbers of the sizes of MIMIC-III, where a real cohort's vectors would be."""
+    import numpy as np
     import torch
     from mimic_shaped import Sizes
+    from scipy import sparse
 
+    from isd_pipeline.data.hierarchy import NO_PARENT, CodeTree
+    from isd_pipeline.embeddings.graphs import cooccurrence
     from isd_pipeline.training.systems import Start
 
-    words = torch.randn(Sizes().words + 2, WORD_WIDTH)
+    words, random = torch.randn(Sizes().words + 2, WORD_WIDTH), np.random.default_rng(0)
+    groups = np.arange(options.codes) % min(N_CATEGORIES, options.codes)
+    parents = np.append(options.codes + groups, np.full(groups.max() + 1, NO_PARENT))
+    drawn = random.integers(options.codes, size=TRAINING_NOTES * CODES_A_NOTE)
+    starts = np.arange(TRAINING_NOTES + 1) * CODES_A_NOTE
+    shape = (TRAINING_NOTES, options.codes)
+    gold = sparse.csr_matrix((np.ones(len(drawn), dtype=bool), drawn, starts), shape=shape)
     return Start(
         words=words,
         words_of_codes=words,
         codes=torch.randn(options.codes, CODE_WIDTH),
         titles=torch.randint(1, Sizes().words, (options.codes, WORDS_A_TITLE)),
         label_log_odds=torch.zeros(options.codes),
-        code_groups=torch.arange(options.codes) % min(N_CATEGORIES, options.codes),
+        code_groups=torch.from_numpy(groups),
+        tree=CodeTree(("",) * len(parents), parents, options.codes),
+        cooccurrence=cooccurrence(gold),
+        places=torch.rand(options.codes, BALL_WIDTH) / BALL_WIDTH,
     )
 
 
