@@ -90,7 +90,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     change(project / "conf/base/parameters_cohorts.yml", "cohorts.synthetic", TINY)
     change(project / "conf/base/parameters_tables.yml", "tables.small", SMALL)
     change(project / "dvc.yaml", "stages.demo.deps", demonstrated())
-    change(project / "conf/base/parameters.yml", "jobs", 1)  # threads only wait on so small a model
     assert run(project, "dvc", "init", "--no-scm", "-q").returncode == 0
     written = run(project, sys.executable, "-m", "isd_pipeline", "study")
     assert written.stdout == "studies/synthetic/dvc.yaml\n", written.stderr
