@@ -22,8 +22,11 @@ from isd_pipeline.pipelines.configuration import refuse_unknown
 FOR_USERS = (ValueError, OSError, FloatingPointError, DatasetError)
 
 
-def one_line(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a command: its errors become one line each. ISD_DEBUG=1 shows the trace instead."""
+def one_line(command: Callable[..., Any], *, failed: int = 1) -> Callable[..., Any]:
+    """Wrap a command: its errors become one line each, and the exit status `failed`.
+
+    ISD_DEBUG=1 shows the trace instead.
+    """
 
     @functools.wraps(command)
     def wrapped(*arguments: Any, **options: Any) -> Any:
@@ -39,7 +42,9 @@ def one_line(command: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as error:
             if os.environ.get("ISD_DEBUG"):
                 raise
-            raise click.ClickException(cause(error)) from None
+            told = click.ClickException(cause(error))
+            told.exit_code = failed
+            raise told from None
 
     return wrapped
 

@@ -26,7 +26,7 @@ class FileDataset(AbstractDataset[Any, Any]):
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._path = Path(PurePosixPath(filepath))
-        self._load_name, self._save_name, self._made_by = load, save, made_by
+        self._load_name, self._save_name, self.made_by = load, save, made_by
         self.metadata = metadata
 
     def load(self) -> Any:
@@ -46,13 +46,13 @@ class FileDataset(AbstractDataset[Any, Any]):
         return self._path.exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._path.as_posix(), "made_by": self._made_by}
+        return {"filepath": self._path.as_posix(), "made_by": self.made_by}
 
     def _remedy(self) -> str:
-        if self._made_by is None:
+        if self.made_by is None:
             return "docs/data.md says how to get it."
         return (
-            f"Make it with `kedro run --pipelines={self._made_by}` and the same --params, "
+            f"Make it with `kedro run --pipelines={self.made_by}` and the same --params, "
             "or let `dvc repro` make all that is missing."
         )
 

@@ -1,0 +1,60 @@
+"""Answers as JSON Lines or as CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TextIO
+
+from isd_pipeline.coding.coder import Answer
+
+COLUMNS = (
+    *("id", "code", "title", "system", "score", "above_threshold", "evidence"),
+    *("truncated_at", "problem", "model"),
+)
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute a cell that begins so
+
+
+def form_of(path: Path) -> Callable[[Iterable[Answer], TextIO], None]:
+    """What writes answers in the form that a file's ending asks for."""
+    forms = {".jsonl": write_jsonl, ".csv": write_csv}
+    if path.suffix.lower() not in forms:
+        raise ValueError(f"{path}: name a file that ends in .jsonl or .csv")
+    return forms[path.suffix.lower()]
+
+
+def write_jsonl(answers: Iterable[Answer], file: TextIO) -> None:
+    """One object a note."""
+    for answer in answers:
+        file.write(json.dumps(asdict(answer), ensure_ascii=False) + "\n")
+
+
+def write_csv(answers: Iterable[Answer], file: TextIO) -> None:
+    """One row a code, its evidence as `begin-end` pairs; of a note without codes its problem."""
+    table = csv.writer(file, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for answer in answers:
+        table.writerows([_inert(cell) for cell in row] for row in _rows(answer))
+
+
+def _rows(answer: Answer) -> list[tuple[object, ...]]:
+    last = (answer.truncated_at, answer.problem, answer.model.sha256)
+    if answer.problem is not None:
+        return [(answer.id, *[None] * 6, *last)]
+    return [
+        (
+            *(answer.id, code.code, code.title, code.system, code.score),
+            str(code.above_threshold).lower(),
+            " ".join(f"{span.begin}-{span.end}" for span in code.evidence),
+            *last,
+        )
+        for code in answer.codes
+    ]
+
+
+def _inert(cell: object) -> object:
+    """Text that a spreadsheet would take for a formula, made text by an apostrophe."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell

@@ -1,0 +1,71 @@
+"""A file of notes into a file of answers, a few notes at a time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from isd_pipeline.coding.answers import form_of
+from isd_pipeline.coding.coder import TUNED, Answer, Coder
+from isd_pipeline.coding.notes import read_notes
+from isd_pipeline.data.files import replacing
+
+AT_ONCE = 32  # notes in memory
+
+
+def code_notes(
+    coder: Coder,
+    notes: Path,
+    to: Path,
+    *,
+    top: int = 15,
+    threshold: str | float = TUNED,
+    evidence: bool = True,
+) -> Counter[str]:
+    """Answer for each note of a file, in its order, in a file written whole or not at all.
+
+    Counts notes; problems, of which there are no codes; truncated, which were not read to the end.
+    """
+    write = form_of(to)
+    counts = Counter(notes=0, problems=0, truncated=0)
+
+    def answers() -> Iterator[Answer]:
+        waiting = read_notes(notes)
+        while some := list(islice(waiting, AT_ONCE)):
+            for answer in coder.code(some, top=top, threshold=threshold, evidence=evidence):
+                counts["notes"] += 1
+                counts["problems"] += answer.problem is not None
+                counts["truncated"] += answer.truncated_at is not None
+                yield answer
+
+    with replacing(to) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        write(answers(), file)
+    return counts
+
+
+def refuse_target(to: Path, notes: Path, *, force: bool) -> None:
+    """Raise, before a model is opened, where the answers may not be written."""
+    form_of(to)
+    if not notes.exists():
+        raise FileNotFoundError(f"{notes}: no such file or folder")
+    if to.is_dir():
+        raise IsADirectoryError(f"{to}: is a folder; name a file for the answers")
+    if to.exists() and to.samefile(notes):
+        raise ValueError(f"{to}: these are the notes; name another file for the answers")
+    if to.exists() and not force:
+        raise FileExistsError(f"{to}: is there already; --force replaces it")
+
+
+def parse_threshold(text: str) -> str | float:
+    """`tuned`, or a score from 0 to 1."""
+    if text == TUNED:
+        return text
+    try:
+        score = float(text)
+    except ValueError:
+        score = -1.0
+    if not 0 <= score <= 1:
+        raise ValueError(f"threshold {text}: `{TUNED}` or a score from 0 to 1 is wanted")
+    return score

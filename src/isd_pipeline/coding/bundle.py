@@ -1,0 +1,184 @@
+"""A bundle: all that coding a new note needs, in one folder with one SHA-256 for a name.
+
+    weights.safetensors   the trained weights
+    bundle.json           everything else: settings, codes, vocabulary, thresholds, the test metrics
+
+The JSON holds the SHA-256 of the weights and its own, which therefore stands for the whole and is
+the bundle's name in every answer. It tells damage, not forgery: who can change a file can change
+its sum. Nothing of a note is in a bundle but the vocabulary's words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isd_pipeline import __version__
+from isd_pipeline.data.cohorts import CodeIndex
+from isd_pipeline.data.files import replacing, write_json
+from isd_pipeline.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FORMAT = 1
+RECORD, WEIGHTS = "bundle.json", "weights.safetensors"
+TOKENISER = "words of letters, digits and underscores; numerals dropped; lower case"
+REMEDY = "copy it again, or make it again with `isd bundle`"
+DATA_USE = (
+    "as the terms of the training data allow: the weights were made from them, and the words of "
+    "the vocabulary stood in them"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """A trained run that can be carried away.
+
+    `settings` are the checkpoint's: system, model, objective, training, seed. `revision` says which
+    ICD the codes are of. `training_counts` [L] is how many training documents have each code.
+    Thresholds are log-odds, before `temperature` divides them. `metrics` are the test split's, as
+    they were recorded. `sha256` names what was read from a folder; it is empty before that.
+    """
+
+    cohort: str
+    experiment: str
+    seed: int
+    revision: str
+    settings: Mapping[str, Any]
+    codes: CodeIndex
+    training_counts: tuple[int, ...]
+    vocabulary: Vocabulary
+    vocabulary_settings: Mapping[str, Any]
+    threshold_tuned: float
+    temperature: float
+    fingerprints: Mapping[str, str]
+    metrics: Mapping[str, float]
+    weights: Mapping[str, Tensor] = field(repr=False)
+    tokeniser: str = TOKENISER
+    data_use: str = DATA_USE
+    version: str = __version__
+    sha256: str = ""
+
+    @property
+    def name(self) -> str:
+        """The run that it was made from, such as `synthetic-isd-1`."""
+        return f"{self.cohort}-{self.experiment}-{self.seed}"
+
+    @property
+    def max_tokens(self) -> int:
+        """How many words of a note the model reads."""
+        return int(self.settings["training"]["max_tokens"])
+
+
+def write_bundle(bundle: Bundle, folder: Path) -> str:
+    """Write a bundle, whole or not at all, in place of one that stood there; give its SHA-256.
+
+    The same run gives the same bytes: no clock and no path is in them.
+    """
+    from safetensors.torch import save
+
+    content = save({name: value.detach().cpu() for name, value in bundle.weights.items()})
+    record = _record(bundle) | {"weights_sha256": hashlib.sha256(content).hexdigest()}
+    digest = _digest(record)
+    with replacing(Path(folder)) as temporary:
+        temporary.mkdir()
+        (temporary / WEIGHTS).write_bytes(content)
+        write_json(temporary / RECORD, record | {"sha256": digest})
+    return digest
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read a bundle whose files are those that were written.
+
+    Raises:
+        FileNotFoundError: there is no bundle, or one of its files is missing.
+        ValueError: it is damaged, of a newer format, or does not fit this version.
+    """
+    from safetensors.torch import load
+
+    folder = Path(folder)
+    record = _read_record(folder)
+    content = _file(folder, WEIGHTS).read_bytes()
+    if hashlib.sha256(content).hexdigest() != record.pop("weights_sha256", None):
+        raise ValueError(f"{folder / WEIGHTS}: cut off or changed since it was written; {REMEDY}")
+    try:
+        return _bundle(record, load(content))
+    except (TypeError, ValueError, KeyError) as error:
+        raise ValueError(
+            f"{folder}: made by isd_pipeline {record.get('version')}, which this one, "
+            f"{__version__}, cannot read ({' '.join(str(error).split())})"
+        ) from None
+
+
+def is_bundle(folder: Path) -> bool:
+    """Whether a folder holds what looks like a bundle, damaged or not."""
+    return Path(folder, RECORD).is_file()
+
+
+def _record(bundle: Bundle) -> dict[str, Any]:
+    """All but the weights and the name, as JSON: lists for tuples."""
+    kept = {f.name: getattr(bundle, f.name) for f in fields(bundle)}
+    codes = bundle.codes
+    del kept["weights"], kept["sha256"]
+    kept |= {
+        "format": FORMAT,
+        "codes": [list(row) for row in zip(codes.codes, codes.systems, codes.titles, strict=True)],
+        "vocabulary": list(bundle.vocabulary.words),
+    }
+    record: dict[str, Any] = json.loads(json.dumps(kept))
+    return record
+
+
+def _bundle(record: dict[str, Any], weights: dict[str, Tensor]) -> Bundle:
+    """The opposite of `_record`."""
+    if record["tokeniser"] != TOKENISER:
+        raise ValueError(f"its tokeniser is another: {record['tokeniser']}")
+    if len(record["training_counts"]) != len(record["codes"]):
+        raise ValueError("it has not one training count for each code")
+    columns = (tuple(column) for column in zip(*record["codes"], strict=True))
+    known = {f.name for f in fields(Bundle)}
+    return Bundle(
+        **{name: value for name, value in record.items() if name in known}
+        | {
+            "codes": CodeIndex(*columns),
+            "training_counts": tuple(record["training_counts"]),
+            "vocabulary": Vocabulary(tuple(record["vocabulary"])),
+            "weights": weights,
+        }
+    )
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    """The JSON as it was written, its `sha256` in it."""
+    path = _file(folder, RECORD)
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        made, digest = record["format"], record.pop("sha256")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ValueError(f"{path}: cut off or no bundle; {REMEDY}") from None
+    if made != FORMAT:
+        raise ValueError(
+            f"{path}: a bundle of format {made}, this isd_pipeline reads format {FORMAT}; install "
+            "the one that made it, or make it again with `isd bundle`"
+        )
+    if digest != _digest(record):
+        raise ValueError(f"{path}: changed since it was written; {REMEDY}")
+    return record | {"sha256": digest}
+
+
+def _file(folder: Path, name: str) -> Path:
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder; `isd bundle` makes a bundle of a run")
+    if not (folder / name).is_file():
+        raise FileNotFoundError(f"{folder / name}: missing, so the bundle is incomplete; {REMEDY}")
+    return folder / name
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    """SHA-256 of a JSON value, whatever its layout in the file."""
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()

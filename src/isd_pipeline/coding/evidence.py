@@ -1,0 +1,48 @@
+"""The words that weigh most, as stretches of the note: what a coder is shown for a code.
+
+Axes: N words of a note.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from isd_pipeline.shapes import Float, Int
+
+WORDS = 10  # that are shown for a code, at most
+LEAST = 0.25  # of the heaviest word's weight: what is lighter is not shown
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of a note: code points [begin, end), and the weight of its words together."""
+
+    begin: int
+    end: int
+    weight: float
+
+
+def spans(
+    weights: Float[np.ndarray, " N"], begins: Int[np.ndarray, " N"], ends: Int[np.ndarray, " N"]
+) -> list[Span]:
+    """The heaviest words, those that follow each other as one stretch, in the note's order.
+
+    At most `WORDS` words, none lighter than `LEAST` of the heaviest; of equals the earlier. As the
+    weights of a code sum to 1, those of its stretches sum to the share of attention that is shown.
+    """
+    shown = _heaviest(weights)
+    gaps = np.flatnonzero(np.diff(shown) > 1) + 1
+    return [
+        Span(int(begins[run[0]]), int(ends[run[-1]]), float(weights[run].sum()))
+        for run in np.split(shown, gaps)
+        if len(run)
+    ]
+
+
+def _heaviest(weights: Float[np.ndarray, " N"]) -> Int[np.ndarray, " W"]:
+    """Which words are shown, ascending."""
+    order = np.argsort(-weights, kind="stable")[:WORDS]
+    least = LEAST * weights.max(initial=0.0)
+    return np.sort(order[(weights[order] >= least) & (weights[order] > 0)])

@@ -1,0 +1,119 @@
+"""Notes to be coded, one at a time, from whatever file a user has them in.
+
+A fault of the file stops the reading with one line that names file and row; a fault of one note is
+told in that note's answer. Neither holds a word of a text, nor an id.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from isd_pipeline.coding.coder import Note
+from isd_pipeline.data.delimited import read_csv
+
+LARGEST = 16 << 20  # bytes of one note
+KINDS = "a .csv, .csv.gz, .jsonl or .txt file, or a folder of .txt files"
+NOT_UTF8 = "the note is not UTF-8; convert it first, e.g. `iconv -f latin1 -t utf8`"
+
+
+def read_notes(path: Path) -> Iterator[Note]:
+    """The notes of a file or a folder, in its order; memory holds one block of the file.
+
+    A CSV has the columns `id` and `text`, a line of JSONL the same keys; others are passed over.
+    A .txt file is a note, its name without the ending the id.
+
+    Raises:
+        FileNotFoundError: there is no such file, or the folder has no .txt file.
+        ValueError: it is none of these kinds, damaged, lacks a column, or gives an id twice.
+    """
+    seen: set[str] = set()
+    for place, note in _numbered(Path(path)):
+        if not note.id or not _is_unicode(note.id):
+            raise ValueError(f"{place}: no id that can be written; each note needs one of its own")
+        if note.id in seen:
+            raise ValueError(f"{place}: an id that an earlier note has; each needs one of its own")
+        seen.add(note.id)
+        yield note
+
+
+def _numbered(path: Path) -> Iterator[tuple[str, Note]]:
+    """Each note with its place, for a message."""
+    if path.is_dir():
+        return _of_folder(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file or folder; give {KINDS}")
+    if path.name.lower().endswith((".csv", ".csv.gz")):
+        return _of_csv(path)
+    if path.suffix.lower() == ".jsonl":
+        return _of_jsonl(path)
+    if path.suffix.lower() == ".txt":
+        return iter([(str(path), _of_text(path))])
+    raise ValueError(f"{path}: the ending says no kind of notes; give {KINDS}")
+
+
+def _of_folder(folder: Path) -> Iterator[tuple[str, Note]]:
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".txt")
+    if not paths:
+        raise FileNotFoundError(f"{folder}: has no .txt file; give {KINDS}")
+    return ((f"{folder}, file {n}", _of_text(path)) for n, path in enumerate(paths, start=1))
+
+
+def _of_text(path: Path) -> Note:
+    """Line ends and a byte order mark stay: offsets count them."""
+    if path.stat().st_size > LARGEST:
+        return Note(path.stem, "", f"the note is larger than {LARGEST >> 20} MiB")
+    try:
+        return Note(path.stem, path.read_bytes().decode("utf-8"))
+    except UnicodeDecodeError:
+        return Note(path.stem, "", NOT_UTF8)
+
+
+def _of_csv(path: Path) -> Iterator[tuple[str, Note]]:
+    for batch in read_csv(path, ["id", "text"]):
+        for row in batch.to_pylist():
+            note = Note(row["id"] or "", row["text"] or "")
+            yield f"{path}, row {row['row']}, column id", note
+
+
+def _of_jsonl(path: Path) -> Iterator[tuple[str, Note]]:
+    with path.open("rb") as file:
+        number = 0
+        while line := file.readline(LARGEST + 1):
+            number += 1
+            place = f"{path}, line {number}"
+            if len(line) > LARGEST:
+                raise ValueError(f"{place}: longer than {LARGEST >> 20} MiB; is it JSON Lines?")
+            if line.strip():
+                yield place, _of_line(line.removeprefix(b"\xef\xbb\xbf"), place)
+
+
+def _of_line(line: bytes, place: str) -> Note:
+    try:
+        row = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise ValueError(f"{place}: bytes that are not UTF-8; convert the file first") from None
+    except (ValueError, RecursionError):
+        raise ValueError(f"{place}: not a JSON object, or cut off") from None
+    if not isinstance(row, dict):
+        raise ValueError(f"{place}: not a JSON object")
+    return Note(_text_of(row, "id", place), _text_of(row, "text", place))
+
+
+def _text_of(row: dict[str, Any], key: str, place: str) -> str:
+    """A value as text; a whole number will do for an id, null for nothing."""
+    if key not in row:
+        raise ValueError(f"{place}: no key `{key}`; each line has `id` and `text`")
+    value = row[key]
+    if key == "id" and type(value) is int:
+        return str(value)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"{place}: `{key}` is not text")
+    return value or ""
+
+
+def _is_unicode(text: str) -> bool:
+    """Not so of half a surrogate pair, which JSON can escape and no file can hold."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
