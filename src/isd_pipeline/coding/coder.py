@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from scipy.special import expit, logit
+from torch import nn
 
+from isd_pipeline import __version__
 from isd_pipeline.coding.bundle import Bundle, read_bundle
 from isd_pipeline.coding.evidence import Span, spans
 from isd_pipeline.evaluation.attention import Reading, read_note
@@ -93,7 +95,7 @@ class Coder:
             raise ValueError("device cuda: torch sees no GPU here; use cpu")
         self.bundle = bundle
         self.device = device
-        self.model = rebuild(bundle.settings, bundle.weights).to(device).eval()
+        self.model = _rebuilt(bundle).to(device).eval()
         self._name = Model(bundle.name, bundle.sha256)
 
     @classmethod
@@ -200,6 +202,17 @@ class Coder:
             return [()] * len(shown)
         weights = evidence_in(reading, self.model.config, shown)
         return [tuple(spans(of_code, words.begins, words.ends)) for of_code in weights]
+
+
+def _rebuilt(bundle: Bundle) -> nn.Module:
+    """The model, or one line where this version has no such system or setting, or no such size."""
+    try:
+        return rebuild(bundle.settings, bundle.weights)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"bundle {bundle.name}, made by isd_pipeline {bundle.version}: {__version__} cannot "
+            f"build its model ({' '.join(str(error).split())})"
+        ) from None
 
 
 def _shown(scores: Float[np.ndarray, " L"], top: int, cut: float) -> Int[np.ndarray, " K"]:

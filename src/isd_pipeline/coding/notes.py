@@ -55,7 +55,8 @@ def _numbered(path: Path) -> Iterator[tuple[str, Note]]:
 
 
 def _of_folder(folder: Path) -> Iterator[tuple[str, Note]]:
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".txt")
+    texts = (path for path in folder.iterdir() if path.suffix.lower() == ".txt")
+    paths = sorted(path for path in texts if path.is_file())
     if not paths:
         raise FileNotFoundError(f"{folder}: has no .txt file; give {KINDS}")
     return ((f"{folder}, file {n}", _of_text(path)) for n, path in enumerate(paths, start=1))

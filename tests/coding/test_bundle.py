@@ -1,0 +1,141 @@
+"""A bundle is read as it was written, or refused in one line."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from isd_pipeline.coding import bundle as module
+from isd_pipeline.coding.bundle import read_bundle, write_bundle
+from isd_pipeline.coding.coder import Coder
+from tests.coding.tiny import bundle_of
+
+FILES = ("bundle.json", "weights.safetensors")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_bundle(bundle_of(), tmp_path / "bundle")
+    return tmp_path / "bundle"
+
+
+def test_a_bundle_is_read_as_it_was_written(tmp_path: Path) -> None:
+    made = bundle_of()
+    digest = write_bundle(made, tmp_path / "bundle")
+    read = read_bundle(tmp_path / "bundle")
+    assert read.sha256 == digest
+    assert re.fullmatch("[0-9a-f]{64}", digest)
+    tuples_are_lists = json.loads(json.dumps(made.settings))
+    for name in {field.name for field in fields(made)} - {"weights", "sha256", "settings"}:
+        assert getattr(read, name) == getattr(made, name), name
+    assert read.settings == tuples_are_lists
+    assert read.weights.keys() == made.weights.keys()
+    assert all(torch.equal(read.weights[name], made.weights[name]) for name in made.weights)
+
+
+def test_the_name_is_the_contents_and_nothing_else(tmp_path: Path) -> None:
+    first = write_bundle(bundle_of(), tmp_path / "a")
+    assert write_bundle(bundle_of(), tmp_path / "b") == first
+    other = replace(bundle_of(), threshold_tuned=-0.5)
+    weights = dict(bundle_of().weights)
+    weights["codes"] = weights["codes"] + 1e-6
+    names = {write_bundle(other, tmp_path / "c")}
+    names.add(write_bundle(replace(bundle_of(), weights=weights), tmp_path / "d"))
+    assert len(names | {first}) == 3
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.99])
+def test_one_changed_byte_is_refused(folder: Path, name: str, part: float) -> None:
+    content = bytearray((folder / name).read_bytes())
+    content[int(part * len(content))] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(ValueError, match=rf"{name}: .*make it again with `isd bundle`"):
+        read_bundle(folder)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_cut_in_half_is_refused(folder: Path, name: str) -> None:
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match=f"{name}: cut off"):
+        read_bundle(folder)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(FileNotFoundError, match=f"{name}: missing, so the bundle is incomplete"):
+        read_bundle(folder)
+
+
+def test_a_missing_folder_names_the_command_that_makes_one(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no such folder; `isd bundle` makes"):
+        read_bundle(tmp_path / "none")
+
+
+def test_a_newer_format_is_told_from_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FORMAT", 2)
+    write_bundle(bundle_of(), tmp_path / "bundle")
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="a bundle of format 2, this isd_pipeline reads format 1"):
+        read_bundle(tmp_path / "bundle")
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "3", '{"sha256": "x"}', "\x80"])
+def test_what_is_no_bundle_is_refused(folder: Path, text: str) -> None:
+    (folder / "bundle.json").write_text(text, encoding="latin-1")
+    with pytest.raises(ValueError, match=r"bundle\.json: cut off or no bundle"):
+        read_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"training_counts": (1, 2)},
+        {"tokeniser": "another"},
+    ],
+)
+def test_a_whole_bundle_that_this_version_cannot_read_is_refused(
+    tmp_path: Path, change: dict
+) -> None:
+    write_bundle(replace(bundle_of(), **change), tmp_path / "bundle")
+    with pytest.raises(ValueError, match=r"made by isd_pipeline .* cannot read"):
+        read_bundle(tmp_path / "bundle")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"system": "unheard_of"},
+        {"model": {"unheard_of": 1}},
+        {"model": {"width": 16, "kernel_sizes": [3, 5], "n_queries": 4}},
+    ],
+    ids=["system", "setting", "size"],
+)
+def test_a_model_that_this_version_cannot_build_is_refused(tmp_path: Path, change: dict) -> None:
+    made = bundle_of()
+    write_bundle(replace(made, settings={**made.settings, **change}), tmp_path / "bundle")
+    with pytest.raises(ValueError, match=r"bundle tiny-isd-3, .* cannot build its model"):
+        Coder.open(tmp_path / "bundle")
+
+
+def test_a_full_disk_leaves_the_bundle_that_stood_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    before = read_bundle(folder).sha256
+    monkeypatch.setattr(module, "write_json", full)
+    with pytest.raises(OSError, match="no space left"):
+        write_bundle(bundle_of(max_tokens=5), folder)
+    assert read_bundle(folder).sha256 == before
+    assert [path.name for path in folder.parent.iterdir()] == ["bundle"]

@@ -1,0 +1,207 @@
+"""From a finished run to a bundle, and from the bundle alone to coded notes: as a user does it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from isd_pipeline.__main__ import main
+from isd_pipeline.coding.bundle import read_bundle
+from isd_pipeline.data.cohorts import CodeIndex
+from isd_pipeline.pipelines.formats import read_scores, write_scores
+from isd_pipeline.text.documents import Documents
+
+ROOT = Path(__file__).parents[2]
+STAGES = ("generate", "extract", "preprocess", "embed", "train", "evaluate")
+RUN = """
+import sys
+from pathlib import Path
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+bootstrap_project(Path.cwd())
+for stage in sys.argv[1:]:
+    with KedroSession.create(Path.cwd()) as session:
+        session.run(pipeline_names=[stage])
+"""
+TINY = {
+    "generate": {"admissions": 200, "seed": 1, "words": 150, "code_pool": 200, "other_notes": 0},
+    "extract": {"source": "mimic3", "raw": "data/01_raw/synthetic"},
+    "preprocess": {"vocabulary": {"min_docs": 3, "source": "train"}},
+    "embed": {"words": {"epochs": 1}, "codes": {"epochs": 1, "width": 16, "normalised": False}},
+    "train": {
+        "model": {"width": 16, "n_queries": 4},
+        "training": {"max_epochs": 2, "warm_up_epochs": 1, "max_tokens": 60},
+    },
+}
+NOTES = "data/02_intermediate/synthetic/notes.parquet"
+SCORES = "data/07_model_output/synthetic/isd/seed_1/scores.safetensors"
+
+
+def python(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *words]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+
+
+def isd(*words: object) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout in which one run was trained and evaluated."""
+    project = tmp_path_factory.mktemp("project")
+    for name in ("conf", "src"):
+        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", project)
+    cohorts = project / "conf/base/parameters_cohorts.yml"
+    rows = yaml.safe_load(cohorts.read_text())
+    rows["cohorts"]["synthetic"] = TINY
+    cohorts.write_text(yaml.safe_dump(rows))
+    (project / "conf/base/tracking.yml").write_text("uri: ''\n")
+    made = python(project, "-c", RUN, *STAGES)
+    assert made.returncode == 0, made.stderr[-3000:]
+    return project
+
+
+@pytest.fixture(scope="module")
+def bundle(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its bundle, far from the project."""
+    folder = tmp_path_factory.mktemp("elsewhere") / "bundle"
+    command = ["bundle", "synthetic", "isd", "--to", str(folder)]
+    made = python(project, "-m", "isd_pipeline", *command)
+    assert made.returncode == 0, made.stderr
+    assert made.stdout == f"{folder}: synthetic-isd-1, sha256 {read_bundle(folder).sha256}\n"
+    again = python(project, "-m", "isd_pipeline", *command)
+    assert f"{folder}: is there already; --force replaces it" in again.stderr
+    return folder
+
+
+def test_a_bundle_holds_what_the_run_recorded(project: Path, bundle: Path) -> None:
+    made = read_bundle(bundle)
+    reporting = project / "data/08_reporting/synthetic/runs/isd/seed_1"
+    metrics, calibration = (
+        json.loads((reporting / f"{name}.json").read_text()) for name in ("metrics", "calibration")
+    )
+    assert made.metrics == metrics["test"]
+    assert made.threshold_tuned == metrics["dev"]["threshold_tuned"]
+    assert made.temperature == calibration["temperature"]
+    assert made.codes == CodeIndex.open(project / "data/03_primary/synthetic/code_index.json")
+    train = Documents.open(project / "data/05_model_input/synthetic/train")
+    counts = [
+        sum(n in train.labels_of(d) for d in range(len(train))) for n in range(len(made.codes))
+    ]
+    assert list(made.training_counts) == counts
+    assert (made.revision, made.max_tokens) == ("icd9", 60)
+
+
+def test_a_bundle_holds_no_note_and_no_admission(project: Path, bundle: Path) -> None:
+    notes = pq.read_table(project / NOTES).to_pydict()
+    told = b"".join(path.read_bytes() for path in bundle.iterdir())
+    for text in notes["text"]:
+        middle = len(text) // 2
+        assert text[middle : middle + 40].encode() not in told
+    assert not [name for name in set(notes["document_id"]) if f'"{name}"'.encode() in told]
+
+
+def test_the_notes_of_the_dev_split_get_the_scores_of_the_evaluation(
+    project: Path, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through files and commands alone, where nothing of the project is in reach."""
+    import numpy as np
+
+    dev = Documents.open(project / "data/05_model_input/synthetic/dev")
+    scores = read_scores(project / SCORES)["dev"]
+    texts: dict[str, str] = {}  # a summary and its addenda are one document
+    for note in pq.read_table(project / NOTES).to_pylist():
+        earlier = texts.get(note["document_id"])
+        texts[note["document_id"]] = f"{earlier}\n{note['text']}" if earlier else note["text"]
+    monkeypatch.chdir(tmp_path)
+    lines = [json.dumps({"id": id, "text": texts[id]}) for id in dev.ids.tolist()]
+    Path("notes.jsonl").write_text("\n".join(lines))
+    coded = isd("code", bundle, "notes.jsonl", "--top", 1000)
+    assert coded.exit_code == 0, coded.output
+    answers = [
+        json.loads(line) for line in Path("notes.jsonl.codes.jsonl").read_text().splitlines()
+    ]
+    assert [answer["id"] for answer in answers] == dev.ids.tolist()
+    made = read_bundle(bundle)
+    for answer, row in zip(answers, scores.astype(np.float64), strict=True):
+        found = {code["code"]: code for code in answer["codes"]}
+        likely = 1 / (1 + np.exp(-row / made.temperature))
+        np.testing.assert_allclose([found[c]["score"] for c in made.codes.codes], likely, rtol=1e-5)
+        text = texts[answer["id"]]
+        for code in answer["codes"]:
+            assert code["evidence"]
+            for span in code["evidence"]:
+                assert text[span["begin"] : span["end"]].strip() != ""
+                assert span["end"] <= (answer["truncated_at"] or len(text))
+
+
+def test_exit_statuses_tell_coded_from_problems_from_nothing_written(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("good.txt").write_text("admitted with fever and pain and history of diabetes")
+    Path("notes.csv").write_text("id,text\n1,\n2,the patient was admitted\n")
+    assert isd("code", bundle, "good.txt", "--to", "good.csv").exit_code == 0
+    some = isd("code", bundle, "notes.csv", "--to", "some.csv", "--no-evidence")
+    assert (some.exit_code, Path("some.csv").exists()) == (1, True)
+    assert "2 notes, 1 with a problem, 0 not read whole" in some.output
+    for words, line in (
+        ((bundle, "good.txt", "--to", "good.csv"), "Error: good.csv: is there already; --force"),
+        ((bundle, "none.csv"), "Error: none.csv: no such file or folder"),
+        ((tmp_path, "good.txt"), "bundle.json: missing, so the bundle is incomplete"),
+        ((bundle, "good.txt", "--threshold", "2"), "`tuned` or a score from 0 to 1 is wanted"),
+    ):
+        refused = isd("code", *words)
+        assert refused.exit_code == 2
+        assert line in refused.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("good.csv", "good.txt", "notes.csv", "some.csv"),
+    ]
+    assert isd("code", bundle, "good.txt", "--to", "good.csv", "--force").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (
+            ["synthetic", "isd", "--seed", "2"],
+            "model of this run is not there yet. Make it with "
+            "`kedro run --pipelines=train --params cohort=synthetic,experiment=isd,seed=2`",
+        ),
+        (["synthetic", "linear_svm"], "linear_svm is a linear floor, which keeps no weights"),
+        (["syntetic", "isd"], "has no 'syntetic'; did you mean 'synthetic'?"),
+        (
+            ["synthetic", "isd", "--to", "conf", "--force"],
+            "conf: is there already; it is no bundle",
+        ),
+    ],
+)
+def test_what_cannot_be_bundled_is_one_clear_line(
+    project: Path, words: list[str], line: str
+) -> None:
+    refused = python(project, "-m", "isd_pipeline", "bundle", *words)
+    assert refused.returncode == 1
+    assert line in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_an_evaluation_of_other_weights_makes_no_bundle(project: Path) -> None:
+    """Trained again and not evaluated again, a run has the threshold of weights that are gone."""
+    path = project / SCORES
+    kept = path.read_bytes()
+    write_scores({split: found - 0.5 for split, found in read_scores(path).items()}, path)
+    refused = python(project, "-m", "isd_pipeline", "bundle", "synthetic", "isd")
+    path.write_bytes(kept)
+    assert "the metrics are of other weights" in refused.stderr
+    assert "run `kedro run --pipelines=evaluate --params cohort=synthetic" in refused.stderr
+    assert not (project / "bundles").exists()
