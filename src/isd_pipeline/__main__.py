@@ -25,7 +25,7 @@ from isd_pipeline.pipelines.tracking import Tracker, TrackingSettings
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Automatic ICD coding with ISD: look at results, compare runs."""
+    """Automatic ICD coding with ISD: look at results, compare runs, code new notes."""
 
 
 @main.command()
@@ -87,13 +87,11 @@ def bundle(cohort: str, experiment: str, seed: int, to: Path | None, force: bool
 
     Without --to it stands under bundles/, which git passes over.
     """
-    from isd_pipeline.coding.bundle import is_bundle, write_bundle
+    from isd_pipeline.coding.bundle import refuse_folder, write_bundle
     from isd_pipeline.pipelines.bundling import bundle_of_run
 
     folder = to or Path("bundles", f"{cohort}-{experiment}-{seed}")
-    if folder.exists() and not (force and is_bundle(folder)):
-        remedy = "--force replaces it" if is_bundle(folder) else "it is no bundle; name another"
-        raise FileExistsError(f"{folder}: is there already; {remedy}")
+    refuse_folder(folder, force=force)
     made = bundle_of_run(cohort, experiment, seed, Path())
     click.echo(f"{folder}: {made.name}, sha256 {write_bundle(made, folder)}")
     click.echo(f"Use of it: {made.data_use}.", err=True)

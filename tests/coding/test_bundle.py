@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from isd_pipeline.coding import bundle as module
-from isd_pipeline.coding.bundle import read_bundle, write_bundle
-from isd_pipeline.coding.coder import Coder
+from isd_pipeline.coding.bundle import read_bundle, refuse_folder, write_bundle
+from isd_pipeline.coding.coder import Coder, Note
+from isd_pipeline.data.cohorts import CodeIndex
+from isd_pipeline.text.vocabulary import Vocabulary
+from isd_pipeline.training.systems import SYSTEMS
 from tests.coding.tiny import bundle_of
+from tests.training.test_systems import N_CODES, N_WORDS, SMALL, model_of
 
 FILES = ("bundle.json", "weights.safetensors")
 
@@ -36,6 +40,34 @@ def test_a_bundle_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read.settings == tuples_are_lists
     assert read.weights.keys() == made.weights.keys()
     assert all(torch.equal(read.weights[name], made.weights[name]) for name in made.weights)
+
+
+@pytest.mark.parametrize("system", list(SYSTEMS))
+def test_every_system_codes_from_its_bundle_as_before(tmp_path: Path, system: str) -> None:
+    """Those with a graph of the codes too: it is among their weights."""
+    model = model_of(system)
+    index = CodeIndex(tuple("ABCDEF"), ("diagnosis",) * N_CODES, tuple("abcdef"))
+    words = tuple(f"w{number:02}" for number in range(N_WORDS))
+    made = replace(
+        bundle_of(),
+        settings={
+            "system": system,
+            "model": asdict(SYSTEMS[system].model_config(**SMALL[system])),
+            "training": {"max_tokens": 20},
+        },
+        codes=index,
+        training_counts=(1,) * N_CODES,
+        vocabulary=Vocabulary(words),
+        weights=model.state_dict(),
+    )
+    write_bundle(made, tmp_path / "bundle")
+    text = "w03 w17 w29 w05 unheard w11"
+    (answer,) = Coder.open(tmp_path / "bundle").code([Note("n", text)])
+    tokens = torch.from_numpy(made.vocabulary.encode(text.split()).astype("int64"))[None]
+    with torch.inference_mode():
+        logits = model.eval()(tokens, tokens != 0).logits[0].double()
+    expected = dict(zip(index.codes, (logits / made.temperature).sigmoid().tolist(), strict=True))
+    assert {code.code: code.score for code in answer.codes} == pytest.approx(expected, rel=1e-12)
 
 
 def test_the_name_is_the_contents_and_nothing_else(tmp_path: Path) -> None:
@@ -139,3 +171,16 @@ def test_a_full_disk_leaves_the_bundle_that_stood_there(
         write_bundle(bundle_of(max_tokens=5), folder)
     assert read_bundle(folder).sha256 == before
     assert [path.name for path in folder.parent.iterdir()] == ["bundle"]
+
+
+def test_a_bundle_takes_the_place_of_nothing_but_a_bundle(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    for free in (tmp_path / "empty", tmp_path / "new"):
+        refuse_folder(free, force=False)
+    refuse_folder(folder, force=True)
+    with pytest.raises(FileExistsError, match="--force replaces it"):
+        refuse_folder(folder, force=False)
+    for other in (tmp_path, tmp_path / "file"):
+        with pytest.raises(FileExistsError, match="is no bundle; name another folder"):
+            refuse_folder(other, force=True)

@@ -32,6 +32,7 @@ def csv_of(header: str = "id,text") -> str:
 def test_a_csv_is_read_with_its_ids_as_text_and_its_notes_unchanged(tmp_path: Path) -> None:
     assert list(read_notes(written(tmp_path / "n.csv", csv_of()))) == NOTES
     assert list(read_notes(written(tmp_path / "m.CSV", csv_of("ID,Text")))) == NOTES
+    assert list(read_notes(written(tmp_path / "b.csv", "\ufeff" + csv_of()))) == NOTES
     packed = gzip.compress(csv_of().encode())
     assert list(read_notes(written(tmp_path / "n.csv.gz", packed))) == NOTES
 

@@ -182,7 +182,7 @@ def test_exit_statuses_tell_coded_from_problems_from_nothing_written(
         (["syntetic", "isd"], "has no 'syntetic'; did you mean 'synthetic'?"),
         (
             ["synthetic", "isd", "--to", "conf", "--force"],
-            "conf: is there already; it is no bundle",
+            "conf: is there already and is no bundle",
         ),
     ],
 )

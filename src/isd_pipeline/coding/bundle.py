@@ -92,7 +92,7 @@ def write_bundle(bundle: Bundle, folder: Path) -> str:
     return digest
 
 
-def read_bundle(folder: Path) -> Bundle:
+def read_bundle(folder: Path | str) -> Bundle:
     """Read a bundle whose files are those that were written.
 
     Raises:
@@ -115,9 +115,14 @@ def read_bundle(folder: Path) -> Bundle:
         ) from None
 
 
-def is_bundle(folder: Path) -> bool:
-    """Whether a folder holds what looks like a bundle, damaged or not."""
-    return Path(folder, RECORD).is_file()
+def refuse_folder(folder: Path, *, force: bool) -> None:
+    """Raise, before a run is read, where a bundle may not be written."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not (folder / RECORD).is_file():
+        raise FileExistsError(f"{folder}: is there already and is no bundle; name another folder")
+    if not force:
+        raise FileExistsError(f"{folder}: is there already; --force replaces it")
 
 
 def _record(bundle: Bundle) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class Coder:
         self._name = Model(bundle.name, bundle.sha256)
 
     @classmethod
-    def open(cls, folder: Path, device: str = "cpu") -> Coder:
+    def open(cls, folder: Path | str, device: str = "cpu") -> Coder:
         """Make a bundle ready; raises what `read_bundle` raises."""
         return cls(read_bundle(folder), device)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from isd_pipeline.shapes import Float, Int
 
+# Of 30 pairs, the one whose words agreed best with planted evidence (docs/coding.md).
 WORDS = 10  # that are shown for a code, at most
 LEAST = 0.25  # of the heaviest word's weight: what is lighter is not shown
 

@@ -75,7 +75,7 @@ def _read(key: Mapping[str, Any], project: Path) -> tuple[dict[str, Any], dict[s
             if not context.catalog.exists(name):
                 raise FileNotFoundError(
                     f"{name} of this run is not there yet. Make it with "
-                    f"{_command(context.catalog.get(name).made_by, key)}"
+                    f"{_command(context.catalog[name].made_by, key)}"
                 )
         return context.params["cohorts"], {name: context.catalog.load(name) for name in NEEDED}
 
