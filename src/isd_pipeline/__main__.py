@@ -16,7 +16,7 @@ from typing import Any
 import click
 import yaml
 
-from isd_pipeline.cli import one_line
+from isd_pipeline.messages import one_line
 from isd_pipeline.pipelines.comparing import compare_link
 from isd_pipeline.pipelines.configuration import read_config
 from isd_pipeline.pipelines.studies import write_study
@@ -126,7 +126,7 @@ def code(
     from isd_pipeline.coding import batch
     from isd_pipeline.coding.coder import Coder
 
-    to = to or notes.with_name(f"{notes.resolve().name}.codes.jsonl")
+    to = to or notes.parent / f"{notes.resolve().name}.codes.jsonl"
     asked["threshold"] = batch.parse_threshold(asked["threshold"])
     batch.refuse_target(to, notes, force=force)
     torch.set_num_threads(jobs)
@@ -134,9 +134,8 @@ def code(
     if asked["evidence"] and not coder.has_evidence:
         click.echo(f"{coder.bundle.settings['system']}: has no evidence to show", err=True)
     counts = batch.code_notes(coder, notes, to, **asked)
-    click.echo(
-        "{notes} notes, {problems} with a problem, {truncated} not read whole".format(**counts)
-    )
+    told = "notes {notes}, with a problem {problems}, not read whole {truncated}"
+    click.echo(told.format(**counts))
     click.echo(to)
     sys.exit(counts["problems"] > 0)
 

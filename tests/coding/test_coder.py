@@ -150,7 +150,7 @@ def test_the_likeliest_codes_are_told_and_none_above_the_threshold_is_left_out()
         ("", "the note is empty"),
         (" \n\t\u00a0", "the note is empty"),
         ("12 / 34 — 🙂", "the note has no words, only numerals and signs"),
-        ("Unheardof secret", "none of the 2 words read is in the model's vocabulary"),
+        ("Unheardof secret", "no word read is in the model's vocabulary (of 2)"),
     ],
 )
 def test_a_note_that_cannot_be_coded_says_why_without_a_word_of_it(text: str, problem: str) -> None:

@@ -154,7 +154,7 @@ def test_exit_statuses_tell_coded_from_problems_from_nothing_written(
     assert isd("code", bundle, "good.txt", "--to", "good.csv").exit_code == 0
     some = isd("code", bundle, "notes.csv", "--to", "some.csv", "--no-evidence")
     assert (some.exit_code, Path("some.csv").exists()) == (1, True)
-    assert "2 notes, 1 with a problem, 0 not read whole" in some.output
+    assert "notes 2, with a problem 1, not read whole 0" in some.output
     for words, line in (
         ((bundle, "good.txt", "--to", "good.csv"), "Error: good.csv: is there already; --force"),
         ((bundle, "none.csv"), "Error: none.csv: no such file or folder"),
@@ -168,6 +168,16 @@ def test_exit_statuses_tell_coded_from_problems_from_nothing_written(
         *("good.csv", "good.txt", "notes.csv", "some.csv"),
     ]
     assert isd("code", bundle, "good.txt", "--to", "good.csv", "--force").exit_code == 0
+
+
+def test_coding_says_no_more_than_it_has_to_and_needs_no_project(
+    bundle: Path, tmp_path: Path
+) -> None:
+    """In a process of its own: Kedro's framework, once imported, would speak of its logging."""
+    (tmp_path / "note.txt").write_text("admitted with fever and pain and history of diabetes")
+    coded = python(tmp_path, "-m", "isd_pipeline", "code", str(bundle), "note.txt")
+    assert coded.stdout == "notes 1, with a problem 0, not read whole 0\nnote.txt.codes.jsonl\n"
+    assert (coded.returncode, coded.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

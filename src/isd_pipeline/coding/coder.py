@@ -22,7 +22,7 @@ from isd_pipeline import __version__
 from isd_pipeline.coding.bundle import Bundle, read_bundle
 from isd_pipeline.coding.evidence import Span, spans
 from isd_pipeline.evaluation.attention import Reading, read_note
-from isd_pipeline.evaluation.evidence import evidence_in
+from isd_pipeline.evaluation.evidence import spread_over_windows
 from isd_pipeline.evaluation.predict import predict
 from isd_pipeline.models.isd import ISD
 from isd_pipeline.shapes import Float, Int
@@ -200,7 +200,8 @@ class Coder:
         """The evidence of each code that is shown; none where none was read."""
         if reading is None or not isinstance(self.model, ISD):
             return [()] * len(shown)
-        weights = evidence_in(reading, self.model.config, shown)
+        config, attention = self.model.config, reading.attention[reading.winners[shown]]
+        weights = spread_over_windows(attention, config.kernel_sizes, config.residual_words)
         return [tuple(spans(of_code, words.begins, words.ends)) for of_code in weights]
 
 
@@ -228,5 +229,5 @@ def _problem(text: str, tokens: Int[np.ndarray, " N"], unknown: int) -> str | No
     if not len(tokens):
         return "the note has no words, only numerals and signs"
     if (tokens == unknown).all():
-        return f"none of the {len(tokens)} words read is in the model's vocabulary"
+        return f"no word read is in the model's vocabulary (of {len(tokens)})"
     return None

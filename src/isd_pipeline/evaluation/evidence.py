@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from isd_pipeline.evaluation.attention import Reading, Windows, read_note, top_words, words_seen
-from isd_pipeline.models.isd import ISD, ISDConfig
+from isd_pipeline.models.isd import ISD
 from isd_pipeline.shapes import Float, Int
 
 
@@ -37,19 +37,10 @@ def isd_evidence(
     (`per_label`) a code's evidence is its own attention, spread alike.
     """
     reading = read_note(model, tokens[:max_tokens])
-    found = evidence_in(reading, model.config, codes, note_starts)
-    return np.pad(found, ((0, 0), (0, len(tokens) - found.shape[1])))
-
-
-def evidence_in(
-    reading: Reading,
-    config: ISDConfig,
-    codes: Int[np.ndarray, " K"],
-    note_starts: Sequence[int] = (0,),
-) -> Float[np.ndarray, "K N"]:
-    """The evidence of some codes in a note that was read already."""
     chosen = reading.attention[reading.winners[codes]]
-    return spread_over_windows(chosen, config.kernel_sizes, config.residual_words, note_starts)
+    config = model.config
+    found = spread_over_windows(chosen, config.kernel_sizes, config.residual_words, note_starts)
+    return np.pad(found, ((0, 0), (0, len(tokens) - found.shape[1])))
 
 
 def spread_over_windows(
