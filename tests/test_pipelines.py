@@ -40,9 +40,14 @@ SPANNED = {
     "cohort": "synthetic",
     "experiments": ["isd", "isd_without_cooccurrence_decoder"],
     "floors": ["linear_svm"],
+    "stacks": ["titles"],
     "seeds": [1],
 }
-SMALL = {"title": "A small table", "experiments": SPANNED["experiments"], "reference": "isd"}
+SMALL = {
+    "title": "A small table",
+    "experiments": [*SPANNED["experiments"], *SPANNED["stacks"]],
+    "reference": "isd",
+}
 
 
 def change(path: Path, key: str, value: object) -> None:
@@ -149,7 +154,8 @@ def test_a_table_trains_nothing_that_was_trained_and_gives_mean_and_page(project
 
     made = run(project, "dvc", "repro", "studies/synthetic/dvc.yaml:small")
     ran = [line.split("'")[1] for line in made.stdout.splitlines() if "Running stage" in line]
-    assert ran == ["studies/synthetic/dvc.yaml:small"], made.stdout + made.stderr
+    needed = [f"studies/synthetic/dvc.yaml:{stage}" for stage in ("titles@1", "small")]
+    assert ran == needed, made.stdout + made.stderr
     table = json.loads((project / "data/08_reporting/synthetic/tables/small.json").read_text())
     metrics = json.loads((project / RUNS / "isd/seed_1/metrics.json").read_text())
     assert list(table) == sorted(SMALL["experiments"])
@@ -158,7 +164,7 @@ def test_a_table_trains_nothing_that_was_trained_and_gives_mean_and_page(project
 
     client = MlflowClient(f"sqlite:///{project}/mlflow.db")
     experiment = client.get_experiment_by_name("isd_pipeline").experiment_id
-    assert len(client.search_runs([experiment], "tags.small = 'yes'")) == 2
+    assert len(client.search_runs([experiment], "tags.small = 'yes'")) == 3
     again = run(project, "dvc", "repro")
     assert "Running stage" not in again.stdout
 

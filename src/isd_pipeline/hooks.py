@@ -15,7 +15,7 @@ from isd_pipeline.pipelines.tracking import RunKey, Tracker, TrackingSettings
 
 RUN_PARAMETERS = ["cohort", "experiment", "seed", "table", "device", "jobs"]
 SECTIONS = ["cohorts", "experiments", "tables", "search", "paper", "paper_cohorts"]
-TRACKED = {"train", "floor", "evaluate", "table", "publish", "search"}
+TRACKED = {"train", "floor", "stack", "evaluate", "table", "publish", "search"}
 
 
 class ParametersHook:
@@ -63,7 +63,7 @@ class TrackingHook:
             return
         tracker = Tracker(self._settings)
         key = RunKey(*(self._parameters[name] for name in ("cohort", "experiment", "seed")))
-        if names & {"train", "floor"}:
+        if names & {"train", "floor", "stack"}:
             shown = shown_parameters(self._parameters)
             tracker.start(key, shown, {"resume_key": _resume_key(shown)})
         elif "evaluate" in names:

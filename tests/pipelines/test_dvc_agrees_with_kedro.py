@@ -14,7 +14,7 @@ from isd_pipeline.pipelines.studies import render_study
 
 ROOT = Path(__file__).parents[2]
 RUN = {"cohort": "synthetic", "experiment": "isd", "seed": 1, "table": "table3"}
-STAGES = ("extract", "preprocess", "embed", "train", "evaluate", "floor")
+STAGES = ("extract", "preprocess", "embed", "train", "evaluate", "floor", "stack")
 STUDIES = sorted(path.parent.name for path in ROOT.glob("studies/*/study.yaml"))
 
 
@@ -28,12 +28,15 @@ def tables() -> dict:
 
 def dvc_paths(stage: str, file: str = "studies/stages.yaml") -> tuple[set[str], set[str]]:
     """What a stage depends on and what it gives, for one cohort, experiment and seed."""
-    settings = read(file)["stages"][stage]
+    settings = read(file)["stages"][{"stack": "STACK"}.get(stage, stage)]
 
     def paths(*sections: str) -> set[str]:
         listed = [entry for section in sections for entry in settings.get(section, [])]
         names = [entry if isinstance(entry, str) else next(iter(entry)) for entry in listed]
-        text = [name.replace("TABLE", "table3").replace("ROW", "isd") for name in names]
+        text = [
+            name.replace("TABLE", "table3").replace("ROW", "isd").replace("STACK", "isd")
+            for name in names
+        ]
         return {re.sub(r"\$\{(?:item\.)?(\w+)\}", lambda m: str(RUN[m[1]]), name) for name in text}
 
     return paths("deps"), paths("outs", "metrics", "plots")
@@ -64,7 +67,10 @@ def covered(path: str, by: set[str]) -> bool:
 def test_dvc_knows_everything_that_a_pipeline_reads_and_writes(stage: str) -> None:
     deps, outs = dvc_paths(stage)
     reads, writes = kedro_paths(stage)
-    assert {path for path in reads if not covered(path, deps)} == set()
+    members = {"data/07_model_output/synthetic"}  # of all runs a stack reads its members'
+    if members <= reads:
+        assert "data/07_model_output/synthetic/MEMBER" in deps
+    assert {path for path in reads - members if not covered(path, deps)} == set()
     assert {path for path in writes if not covered(path, outs)} == set()
 
 
@@ -127,13 +133,25 @@ def test_the_parameters_that_stages_watch_exist() -> None:
                         assert name[0] in content[section], f"{file} has no {key}"
 
 
+def test_a_stack_waits_for_its_members_of_the_same_seed_and_for_a_floor() -> None:
+    stages = read("studies/synthetic/dvc.yaml")["stages"]
+    folder = "data/07_model_output/${cohort}/"
+    waits = {dep for dep in stages["isd_with_words"]["deps"] if dep.startswith(folder)}
+    assert waits == {
+        f"{folder}isd_aligned/seed_${{item.seed}}",
+        f"{folder}logistic_regression/seed_1",
+    }
+    assert "isd_with_words,seed=${item.seed}" in stages["isd_with_words"]["cmd"]
+
+
 @pytest.mark.parametrize("study", STUDIES)
 def test_a_study_lists_what_exists_and_its_stages_are_those_of_all(study: str) -> None:
     lists = read(f"studies/{study}/study.yaml")
     experiments = read("conf/base/parameters_experiments.yml")["experiments"]
     assert lists["cohort"] == study
     assert study in read("conf/base/parameters_cohorts.yml")["cohorts"]
-    assert set(lists["experiments"]) | set(lists["floors"]) <= set(experiments)
+    listed = {*lists["experiments"], *lists["floors"], *lists.get("stacks", [])}
+    assert listed <= set(experiments)
     assert (ROOT / "studies" / study / "dvc.yaml").read_text() == render_study(lists, ROOT)
     assert tables().keys() <= read(f"studies/{study}/dvc.yaml")["stages"].keys()
 
@@ -146,13 +164,15 @@ def test_a_new_study_spans_everything_and_an_old_one_keeps_its_lists(tmp_path: P
     lists = yaml.safe_load(study.read_text())
     assert lists["seeds"] == list(range(1, 11))
     rows = {row for table in tables().values() for row in table.experiments}
-    assert rows <= {*lists["experiments"], *lists["floors"]}
+    assert rows <= {*lists["experiments"], *lists["floors"], *lists["stacks"]}
 
     study.write_text(yaml.safe_dump({**lists, "experiments": ["isd"], "floors": [], "seeds": [4]}))
     stages = yaml.safe_load(write_study("mimic3_50", tmp_path).read_text())["stages"]
     assert yaml.safe_load(study.read_text())["seeds"] == [4]
     assert "floor" not in stages  # DVC refuses a matrix over an empty list
     assert "table3" not in stages
+    assert "isd_with_words" not in stages  # nothing would make its members
+    assert "titles" in stages
     with pytest.raises(ValueError, match="no 'mimic3_5'; did you mean 'mimic3_50'"):
         write_study("mimic3_5", tmp_path)
 

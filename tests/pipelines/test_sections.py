@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from isd_pipeline.pipelines.plans import FLOORS, read_plan
+from isd_pipeline.pipelines.plans import FLOORS, STACK, read_plan, read_stack
 from isd_pipeline.pipelines.sections import experiment_row
 
 CONF = Path(__file__).parents[2] / "conf/base"
@@ -42,7 +42,12 @@ def test_a_row_lies_over_its_cohort_and_a_cohort_in_the_row_over_both() -> None:
 def test_every_experiment_can_be_read_for_every_cohort(cohort: str) -> None:
     everything = conf("cohorts") | conf("experiments") | {"cohort": cohort}
     for name, settings in everything["experiments"].items():
-        if (settings or {}).get("system") not in FLOORS:
+        system = (settings or {}).get("system")
+        if system == STACK:
+            assert read_stack(everything | {"experiment": name}).members == tuple(
+                settings["model"]["members"]
+            )
+        elif system not in FLOORS:
             plan = read_plan(everything | {"experiment": name})
             assert plan.name == (settings or {}).get("system", "isd")
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from isd_pipeline.training.systems import System
 
 FLOORS = ("logistic_regression", "linear_svm")
+STACK = "stack"  # no system of its own: it weighs the scores of others
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ def read_plan(parameters: Mapping[str, Any]) -> Plan:
             f"{source} is a linear floor: run it with `kedro run --pipelines=floor` and the same "
             "--params"
         )
+    if row["system"] == STACK:
+        raise ValueError(
+            f"{source} weighs other experiments: run it with `kedro run --pipelines=stack` and the "
+            "same --params"
+        )
     for key in row:
         refuse_unknown(key, ["system", "model", "objective", "training"], source)
     system = choose(row["system"], SYSTEMS, f"{source}.system")
@@ -73,12 +79,29 @@ def read_floor(parameters: Mapping[str, Any]) -> tuple[str, Any]:
     return row["system"], read_config(LinearFloorConfig, settings, f"{source}.model")
 
 
+def read_stack(parameters: Mapping[str, Any]) -> Any:
+    """Check the row of a stack: its members are experiments, and no stacks themselves."""
+    from isd_pipeline.models.stack import StackConfig
+
+    row, source = _row(parameters)
+    if row["system"] != STACK:
+        raise ValueError(f"{source} is no stack: its system is {row['system']}")
+    config = read_config(StackConfig, row.get("model"), f"{source}.model")
+    for name in config.members:
+        member = choose(name, parameters["experiments"], f"{source}.model.members") or {}
+        if member.get("system") == STACK:
+            raise ValueError(f"{source}.model.members: {name} is a stack; name its members instead")
+    return config
+
+
 def shown_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Every setting of a run under a dotted name, the same names for every run of a system."""
     shown = {name: parameters[name] for name in ("cohort", "experiment", "seed")}
     if _row(parameters)[0]["system"] in FLOORS:
         system, config = read_floor(parameters)
         settings = {"system": system, "model": asdict(config)}
+    elif _row(parameters)[0]["system"] == STACK:
+        settings = {"system": STACK, "model": asdict(read_stack(parameters))}
     else:
         settings = read_plan(parameters).settings
     return shown | flatten(settings)
@@ -89,6 +112,6 @@ def _row(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     row = experiment_row(
         parameters["cohorts"], parameters["cohort"], parameters["experiments"], experiment
     )
-    if row["system"] in FLOORS:  # what a cohort sets is for networks
+    if row["system"] in (*FLOORS, STACK):  # what a cohort sets is for networks
         row = {"system": row["system"], **(parameters["experiments"][experiment] or {})}
     return row, f"{EXPERIMENTS}.{experiment}"

@@ -14,8 +14,8 @@ import yaml
 
 from isd_pipeline.data.files import write_text
 from isd_pipeline.pipelines.configuration import choose
-from isd_pipeline.pipelines.plans import FLOORS
-from isd_pipeline.pipelines.sections import COHORTS, TABLES_FILE, read_tables
+from isd_pipeline.pipelines.plans import FLOORS, STACK
+from isd_pipeline.pipelines.sections import COHORTS, EXPERIMENTS, TABLES_FILE, read_tables
 
 HEADER = "# Written by `isd study` from studies/stages.yaml and conf/base/parameters_tables.yml.\n"
 LISTS = (
@@ -25,11 +25,19 @@ SEEDS = list(range(1, 11))  # the paper's number; study.yaml may have fewer
 
 
 def render_study(lists: dict[str, Any], root: Path = Path()) -> str:
-    """The text of `dvc.yaml` over these lists; a table whose rows they lack gets no stage."""
+    """The text of `dvc.yaml` over these lists.
+
+    A table whose rows they lack gets no stage, nor does a stack whose members they lack.
+    """
     stages = _read(root / "studies/stages.yaml")["stages"]
-    pattern = stages.pop("TABLE")
+    pattern, stacking = stages.pop("TABLE"), stages.pop("STACK")
     stages = {name: stage for name, stage in stages.items() if _spans_something(stage, lists)}
     runs = {*lists["experiments"], *lists["floors"]}
+    for name in lists.get("stacks", []):
+        members = choose(name, _rows(root), EXPERIMENTS)["model"]["members"]
+        if runs.issuperset(members):
+            stages[name] = _stack_stage(stacking, name, members, lists["floors"])
+    runs |= stages.keys() & set(lists.get("stacks", []))
     for name, table in read_tables(_read(root / TABLES_FILE)).items():
         if runs.issuperset(table.experiments):
             stages[name] = _table_stage(pattern, name, table.experiments)
@@ -54,9 +62,26 @@ def write_study(cohort: str, root: Path = Path()) -> Path:
 
 def _everything(cohort: str, root: Path) -> dict[str, Any]:
     """The lists of a new study: every experiment there is, over the paper's ten seeds."""
-    rows = _read(root / "conf/base/parameters_experiments.yml")["experiments"]
-    trained = [name for name in rows if name not in FLOORS]
-    return {"cohort": cohort, "experiments": trained, "floors": list(FLOORS), "seeds": SEEDS}
+    kinds = {name: (row or {}).get("system") for name, row in _rows(root).items()}
+    return {
+        "cohort": cohort,
+        "experiments": [name for name, kind in kinds.items() if kind not in (*FLOORS, STACK)],
+        "floors": [name for name, kind in kinds.items() if kind in FLOORS],
+        "stacks": [name for name, kind in kinds.items() if kind == STACK],
+        "seeds": SEEDS,
+    }
+
+
+def _stack_stage(
+    pattern: dict[str, Any], name: str, members: list[str], floors: list[str]
+) -> dict[str, Any]:
+    """A stage that waits for its members: of the same seed, or a floor's only one."""
+    stage = yaml.safe_load(yaml.safe_dump(pattern, sort_keys=False).replace("STACK", name))
+    seeds = {one: "seed_1" if one in floors else "seed_${item.seed}" for one in members}
+    deps = [dep for dep in stage["deps"] if "MEMBER" not in dep]
+    for dep in (dep for dep in stage["deps"] if "MEMBER" in dep):
+        deps += [dep.replace("MEMBER", f"{one}/{seed}") for one, seed in seeds.items()]
+    return {**stage, "deps": deps}
 
 
 def _table_stage(pattern: dict[str, Any], name: str, rows: tuple[str, ...]) -> dict[str, Any]:
@@ -71,6 +96,11 @@ def _spans_something(stage: dict[str, Any], lists: dict[str, Any]) -> bool:
     """DVC refuses a matrix over an empty list."""
     spans = stage.get("matrix", {}).values()
     return all(lists[span.removeprefix("${").removesuffix("}")] for span in spans)
+
+
+def _rows(root: Path) -> dict[str, Any]:
+    rows: dict[str, Any] = _read(root / "conf/base/parameters_experiments.yml")["experiments"]
+    return rows
 
 
 def _read(path: Path) -> Any:

@@ -31,7 +31,7 @@ def fit_floor(
     }
     system, config = read_floor(parameters)
     began = time.monotonic()
-    words = _words_of(tokenized_notes, documents)
+    words = words_of_splits(tokenized_notes, documents)
     dev, test = systems[system](
         words["train"],
         documents["train"].label_matrix(len(code_index)),
@@ -44,7 +44,7 @@ def fit_floor(
     }
 
 
-def _words_of(
+def words_of_splits(
     tokenized_notes: RecordStream, documents: Mapping[str, Documents]
 ) -> dict[str, list[list[str]]]:
     """The words of each split's documents, in the order of the documents."""

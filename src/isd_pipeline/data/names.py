@@ -1,0 +1,27 @@
+"""What a code is called: its title, and what the tabular list files under it."""
+
+from __future__ import annotations
+
+from isd_pipeline.data import icd
+from isd_pipeline.data.cohorts import CodeIndex
+from isd_pipeline.data.hierarchy import Revision
+
+
+def names_of(codes: CodeIndex, revision: Revision) -> list[list[str]]:
+    """The names of every code, its title first.
+
+    ICD-10-CM has inclusion terms, conditions that are coded so ("Pyrexia NOS" of R50.9), in the
+    package simple-icd-10-cm. They are English; ICD-9-CM and ICD-10-PCS have the title alone.
+    """
+    return [
+        [title, *_inclusion_terms(code, system, revision)]
+        for code, system, title in zip(codes.codes, codes.systems, codes.titles, strict=True)
+    ]
+
+
+def _inclusion_terms(code: str, system: icd.System, revision: Revision) -> list[str]:
+    import simple_icd_10_cm as book
+
+    if revision != "icd10" or system != icd.DIAGNOSIS or not book.is_valid_item(code):
+        return []
+    return list(book.get_inclusion_term(code))
