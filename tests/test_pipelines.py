@@ -241,6 +241,33 @@ def test_a_killed_training_goes_on_in_the_same_run_to_the_same_bytes(project: Pa
     assert {point.step for point in history} == {1, 2, 3, 4, 5, 6}
 
 
+def test_evidence_is_held_against_what_was_planted_and_text_stays_in_its_folder(
+    project: Path,
+) -> None:
+    made = run(project, "kedro", "run", "--pipelines=evidence")
+    assert made.returncode == 0, made.stderr
+    found = json.loads(
+        (project / "data/08_reporting/synthetic/evidence/isd/seed_1.json").read_text()
+    )
+    sources = found["sources"]
+    assert list(sources)[-1] == "random"
+    assert {means["pairs"] for means in sources.values()} == {sources["model"]["pairs"]}
+    assert sources["words that go with the code"]["average_precision"] > (
+        2 * sources["random"]["average_precision"]
+    )
+    page = project / "data/07_model_output/synthetic/evidence/isd/seed_1/readings.html"
+    assert "What the representations read" in page.read_text()
+    assert run(project, "kedro", "run", "--pipelines=report").returncode == 0
+    report = (project / "data/08_reporting/synthetic/report.html").read_text()
+    assert "Evidence of gold codes against marked words" in report
+
+
+def test_a_cohort_without_marks_has_no_evidence_to_measure(project: Path) -> None:
+    told = run(project, "kedro", "run", "--pipelines=evidence", "--params=cohort=mimic3_50")
+    assert told.returncode == 1
+    assert "nobody has marked the evidence" in told.stderr
+
+
 def test_a_search_leaves_its_trials_and_an_experiment_that_kedro_knows(project: Path) -> None:
     section = {
         "trials": 2,

@@ -14,7 +14,7 @@ from isd_pipeline.pipelines.studies import render_study
 
 ROOT = Path(__file__).parents[2]
 RUN = {"cohort": "synthetic", "experiment": "isd", "seed": 1, "table": "table3"}
-STAGES = ("extract", "preprocess", "embed", "train", "evaluate", "floor", "stack")
+STAGES = ("extract", "preprocess", "embed", "train", "evaluate", "floor", "stack", "evidence")
 STUDIES = sorted(path.parent.name for path in ROOT.glob("studies/*/study.yaml"))
 
 

@@ -62,3 +62,22 @@ def test_a_figure_shows_floors_what_is_named_and_the_best_and_no_more():
     ]
     shown = where.legible(experiments([*runs, *floors]), "f1_micro", {"named"})
     assert [one.name for one in shown] == ["floor1", "floor2", "named", "e2", "e1", "e0"]
+
+
+def test_agreement_of_evidence_is_by_source_and_then_by_experiment():
+    means = dict.fromkeys(where.AGREEMENT, 0.25) | {"pairs": 12}
+    runs = [
+        RunResult(
+            experiment="isd",
+            seed=seed,
+            metrics={},
+            evidence={"sources": {"random": means, "model": {**means, "first": seed / 2}}},
+        )
+        for seed in (1, 2)
+    ]
+    found = where.plausibility_table([*runs, RunResult(experiment="caml", seed=1, metrics={})])
+    assert [row[0] for row in found.rows] == ["random", "isd"]
+    assert found.rows[0][2:] == ("0.250",) * 6
+    assert found.rows[1][-1] == "0.750 ± 0.354"
+    assert "12 pairs" in found.caption
+    assert where.plausibility_table([RunResult(experiment="isd", seed=1, metrics={})]) is None

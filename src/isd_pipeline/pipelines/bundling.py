@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.pipelines.plans import FLOORS
+from isd_pipeline.pipelines.plans import FLOORS, STACK
 from isd_pipeline.pipelines.sections import (
     PreprocessSettings,
     cohort_section,
@@ -82,9 +82,10 @@ def _read(key: Mapping[str, Any], project: Path) -> tuple[dict[str, Any], dict[s
 
 def _refuse_floor(parameters: Mapping[str, Any]) -> None:
     names = ("cohorts", "cohort", "experiments", "experiment")
-    if experiment_row(*(parameters[name] for name in names))["system"] in FLOORS:
+    if experiment_row(*(parameters[name] for name in names))["system"] in (*FLOORS, STACK):
         raise ValueError(
-            f"{parameters['experiment']} is a linear floor, which keeps no weights to bundle"
+            f"{parameters['experiment']} is a linear floor or a stack, which keep no weights to "
+            "bundle; name a network"
         )
 
 

@@ -28,6 +28,7 @@ class RunRecord:
     metrics: Mapping[str, Mapping[str, float]]
     strata: Mapping[str, list[dict[str, Any]]]
     calibration: Mapping[str, Any]
+    evidence: Mapping[str, Any]
     training: Mapping[str, float]
     history: pd.DataFrame | None
 
@@ -49,13 +50,21 @@ def _read_run(folder: Path) -> RunRecord:
         metrics=formats.read_json(folder / "metrics.json"),
         strata=_if_there(folder / "strata.json"),
         calibration=_if_there(folder / "calibration.json"),
+        evidence=_if_there(
+            folder.parents[2] / "evidence" / folder.parent.name / f"{folder.name}.json"
+        ),
         training=formats.read_json(folder / "training.json"),
         history=formats.read_csv(history) if history.exists() else None,
     )
 
 
+def _evidence_of(folder: Path) -> Path:
+    """Beside the folder of all runs: not every run has any, and no table waits for it."""
+    return folder.parents[2] / "evidence" / folder.parent.name / f"{folder.name}.json"
+
+
 def _if_there(path: Path) -> Any:
-    """Empty for a run that was evaluated before such files were written."""
+    """Empty for a run evaluated before such files were; for one that has no evidence, too."""
     return formats.read_json(path) if path.exists() else {}
 
 

@@ -95,7 +95,7 @@ def _table_stage(pattern: dict[str, Any], name: str, rows: tuple[str, ...]) -> d
 def _spans_something(stage: dict[str, Any], lists: dict[str, Any]) -> bool:
     """DVC refuses a matrix over an empty list."""
     spans = stage.get("matrix", {}).values()
-    return all(lists[span.removeprefix("${").removesuffix("}")] for span in spans)
+    return all(lists.get(span.removeprefix("${").removesuffix("}")) for span in spans)
 
 
 def _rows(root: Path) -> dict[str, Any]:

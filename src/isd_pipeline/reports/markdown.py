@@ -19,6 +19,7 @@ from isd_pipeline.reports.where import (
     SMALL,
     calibration_table,
     chapter_table,
+    plausibility_table,
     sharpness_table,
     strata_table,
 )
@@ -59,6 +60,7 @@ def results_markdown(
         chapter_table(experiments(runs), "f1_micro"),
         calibration_table(runs),
         sharpness_table(runs),
+        plausibility_table(runs),
         *(codes_tables(runs, against, tuned=True) or ()),
     ]
     parts = [markdown(stamped(table, synthetic)) for table in tables if table]

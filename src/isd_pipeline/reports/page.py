@@ -192,7 +192,11 @@ def _trust(
         "Of all cells of the test split with about this probability, how many are true; 15 bins, "
         f"those of fewer than {where_figures.FEWEST_CELLS} cells left out, seeds together."
     )
-    found = [where.calibration_table(runs), where.sharpness_table(runs)]
+    found = [
+        where.calibration_table(runs),
+        where.sharpness_table(runs),
+        where.plausibility_table(runs),
+    ]
     return _part([(where_figures.reliability(shown), caption)], found, synthetic)
 
 
@@ -221,7 +225,7 @@ def _sections(parts: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("paper", "The paper's tables", parts["paper"]),
         ("frequency", "Rare and frequent codes", parts["frequency"]),
         ("where", "Where it helps", parts["where"]),
-        ("trust", "Calibration and attention", parts["trust"]),
+        ("trust", "Calibration, attention, evidence", parts["trust"]),
         ("codes", "Code by code", True),
         ("training", "Training", parts["curves"]),
     ]

@@ -25,8 +25,9 @@ class RunResult:
     `_tuned`. `history` has one row per epoch: `epoch`, the loss terms and their weighted `total`,
     dev metrics in columns that begin with `dev_`, and BESIDE_LOSSES. `strata` are those of
     `evaluation.strata.all_strata` and `per_code` its `code_table`; `calibration` is that of
-    `evaluation.calibration.calibrate`, `drawn` that of `evaluation.resampling.bootstrap_run`. A
-    `floor` is a simple model that the others are held against.
+    `evaluation.calibration.calibrate`, `drawn` that of `evaluation.resampling.bootstrap_run`;
+    `evidence` is what the stage `evidence` found. A `floor` is a simple model that the others are
+    held against.
     """
 
     experiment: str
@@ -36,6 +37,7 @@ class RunResult:
     strata: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     per_code: pd.DataFrame | None = None
     calibration: Mapping[str, Any] | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
     drawn: Bootstrap | None = None
     minutes: float | None = None
     device: str = ""
@@ -108,6 +110,12 @@ class Experiment:
         """How many seeds predict next to nothing, or next to everything."""
         name = "collapsed_tuned" if tuned else "collapsed"
         return sum(run.metrics.get(name, 0.0) > 0 for run in self.runs)
+
+    def agreement(self, source: str, name: str) -> Measured | None:
+        """How well a source of evidence agrees with what people marked."""
+        found = [run.evidence["sources"].get(source) for run in self.runs if run.evidence]
+        values = [means[name] for means in found if means]
+        return Measured.of(values) if values else None
 
     def calibrated(self, name: str, when: str = "") -> Measured | None:
         """The `temperature`, or a metric `before` or `after` it."""

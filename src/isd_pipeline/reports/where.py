@@ -24,6 +24,15 @@ KINDS = {
 SMALL = ("system", "length", "number_of_codes")
 MOST_FLOORS, MOST = 2, 6  # experiments in one figure
 SHARPNESS = ("attention_sd", "attention_entropy", "attention_words")
+MODEL = "model"  # among the sources of evidence
+AGREEMENT = {
+    "average_precision": "average precision",
+    "r_precision": "R-precision",
+    "precision_at_5": "precision, 5 words",
+    "recall_at_5": "recall, 5 words",
+    "iou_at_5": "IoU, 5 words",
+    "first": "first word marked",
+}
 
 
 def scored_strata(found: Sequence[Experiment], kind: str) -> list[Mapping[str, Any]]:
@@ -144,6 +153,35 @@ def sharpness_table(runs: Sequence[RunResult]) -> Table | None:
             "exponential is how many words are read, if all were read alike.",
         ),
     )
+
+
+def plausibility_table(runs: Sequence[RunResult]) -> Table | None:
+    """Whether the evidence is where people marked it; None where no run was held against marks."""
+    found = [one for one in experiments(runs) if one.agreement(MODEL, "pairs")]
+    if not found:
+        return None
+    simple = [name for name in found[0].runs[0].evidence["sources"] if name != MODEL]
+    rows = [(name, "", *_agreement(found[0], name, spread=False)) for name in simple]
+    rows += [(one.name, seeds(one), *_agreement(one, MODEL)) for one in found]
+    pairs = found[0].runs[0].evidence["sources"][MODEL]["pairs"]
+    return Table(
+        f"Evidence of gold codes against marked words, {pairs:,} pairs of note and code",
+        ("source", "seeds", *AGREEMENT.values()),
+        tuple(rows),
+        frozenset({"source", "seeds"}),
+        notes=(
+            "Agreement of words. The first rows need no model. The model's evidence is its "
+            "attention, handed on to the words of the convolutions' windows: what it looked at, "
+            "not proof. Of the five words with most evidence: how many are marked (precision), how "
+            "many of the marked ones they are (recall), intersection over union (IoU).",
+        ),
+    )
+
+
+def _agreement(one: Experiment, source: str, spread: bool = True) -> list[str]:
+    """What needs no model is the same for every seed, and has no spread."""
+    found = [one.agreement(source, name) for name in AGREEMENT]
+    return [cell(each) if spread else number(each.mean if each else None) for each in found]
 
 
 def _sharpness(one: Experiment, metric: str) -> str:

@@ -40,7 +40,7 @@ def score_documents(
 
     torch.set_num_threads(parameters["jobs"])
     device = choose_device(parameters["device"])
-    model = _trained_model(checkpoint, code_index, vocabulary).to(device)
+    model = trained_model(checkpoint, code_index, vocabulary).to(device)
     training = checkpoint.settings["training"]
     reading = {
         "max_tokens": training["max_tokens"],
@@ -54,7 +54,7 @@ def score_documents(
     return scores, attention_sharpness(model, documents["test"], **reading)
 
 
-def _trained_model(
+def trained_model(
     checkpoint: Checkpoint, code_index: CodeIndex, vocabulary: Vocabulary
 ) -> nn.Module:
     """Weights of another vocabulary or other codes are refused."""

@@ -102,6 +102,7 @@ def _result(run: RunRecord, per_code: pd.DataFrame | None, drawn: Bootstrap | No
         strata=run.strata,
         per_code=per_code,
         calibration=run.calibration,
+        evidence=run.evidence,
         drawn=drawn,
         minutes=run.training.get("minutes"),
         device=DEVICES.get(run.training.get("on_gpu", -1.0), ""),
