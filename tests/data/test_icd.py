@@ -36,7 +36,7 @@ def test_the_dot_stands_where_the_book_has_it(code, system, dotted):
 def test_a_dot_can_be_taken_out_again_and_no_two_codes_get_one_label(code_and_system):
     code, system = code_and_system
     assert icd.undot(icd.dot(code, system)) == code
-    assert icd.is_undotted_icd9(code, system)
+    assert icd.is_undotted(code, system)
     assert not icd.dot(code, system).endswith(".")
 
 

@@ -144,6 +144,8 @@ def make_cohort(
     splits: pa.Table,
     *,
     label_space: LabelSpace,
+    revision: icd.Revision = "icd9",
+    min_documents: int = 1,
     top: int | Sequence[str] | None = None,
 ) -> Cohort:
     """Label the documents and keep those that the splits name.
@@ -151,6 +153,9 @@ def make_cohort(
     Args:
         documents: (document_id, patient_id), one row a document, in the order of `notes`.
         codes, titles: as extracted. splits: (document_id, split); "unlabelled" needs no code.
+        revision: of the codes, which says where a dot stands.
+        min_documents: codes of fewer `documents` than this are dropped first, and then the
+            documents that are left without a code.
         top: how many most frequent codes to keep, or the codes themselves. They are counted
             over all `documents`, repeats too, ties by first appearance; then documents
             without any of them are dropped.
@@ -158,9 +163,12 @@ def make_cohort(
     if not documents.num_rows:
         raise ValueError("there are no notes to label: the table of notes has no row")
     _refuse_other_patients(documents, codes)
-    found = label_documents(codes, documents["document_id"].combine_chunks(), label_space)
+    found = label_documents(codes, documents["document_id"].combine_chunks(), label_space, revision)
     labels, counts = found.table, dict(found.counts)
     counts |= _left_out(documents, labels, splits)
+    if min_documents > 1:
+        labels, counted = drop_rare_labels(labels, min_documents, found.sources)
+        counts |= counted
     kept = None if top is None else top_codes(labels, top) if isinstance(top, int) else list(top)
     if kept is not None:
         labels = keep_labels(labels, kept)
@@ -179,6 +187,22 @@ def top_codes(labels: pa.Table, count: int) -> list[str]:
     """The most frequent labels, repeats counted, first come first where two are as frequent."""
     counted = Counter(pc.list_flatten(labels["labels"]).to_pylist())
     return [label for label, _ in counted.most_common(count)]
+
+
+def drop_rare_labels(
+    labels: pa.Table, min_documents: int, sources: dict[str, tuple[icd.System, str]]
+) -> tuple[pa.Table, dict[str, int]]:
+    """Only labels of at least `min_documents` documents, and only documents that have one."""
+    held = Counter(label for row in labels["labels"].to_pylist() for label in set(row))
+    rare = [label for label, documents in held.items() if documents < min_documents]
+    kept = keep_labels(labels, held.keys() - rare)
+    counts = {
+        f"rare_{system}_labels": sum(sources[label][0] == system for label in rare)
+        for system in (icd.DIAGNOSIS, icd.PROCEDURE)
+    }
+    counts["documents_without_frequent_code"] = labels.num_rows - kept.num_rows
+    LOG.info("%d of %d codes are of under %d documents", len(rare), len(held), min_documents)
+    return kept, counts
 
 
 def keep_labels(labels: pa.Table, kept: Iterable[str]) -> pa.Table:

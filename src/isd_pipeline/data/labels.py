@@ -1,10 +1,12 @@
-"""From rows of codes to the labels of a document, in one of three label spaces.
+"""From rows of codes to the labels of a document, in one of four label spaces.
 
 - `clean`: a code as it should be, `03.31`; unique within a document and code system.
 - `caml`: what CAML's programs make of MIMIC-III, faults included, since the paper's 8,921 codes
   are counted there. Procedures are read as integers (`0331` becomes `33.1`); the list of all
   codes is written and read again in blocks, and in a block without letters labels become
   decimal numbers (`66.` becomes `66.0`, `99.60` becomes `99.6`). Repeats are kept.
+- `edin`: what Edin et al. (SIGIR 2023) make of MIMIC-IV: `clean`, but for an ICD-10 diagnosis of
+  three characters, which keeps a dot with nothing behind it: `I10.`.
 - `dotted`: the code as its table writes it, for corpora whose codes have their dots.
 """
 
@@ -22,8 +24,8 @@ import pyarrow.compute as pc
 from isd_pipeline.data import icd
 from isd_pipeline.data.tables import LABELS
 
-LabelSpace = Literal["clean", "caml", "dotted"]
-SPACES = ("clean", "caml", "dotted")
+LabelSpace = Literal["clean", "caml", "edin", "dotted"]
+SPACES = ("clean", "caml", "edin", "dotted")
 BLOCK = 131_072  # rows: the largest power of two within 2**20 cells of 5 columns, pandas' own rule
 _NUMBER = re.compile(r"[0-9]+\.?[0-9]*")
 
@@ -41,7 +43,9 @@ class Labels:
     counts: dict[str, int]
 
 
-def label_documents(codes: pa.Table, documents: pa.Array, space: LabelSpace) -> Labels:
+def label_documents(
+    codes: pa.Table, documents: pa.Array, space: LabelSpace, revision: icd.Revision = "icd9"
+) -> Labels:
     """The labels of `documents`, in their order; within a document in the order of the rows."""
     if space not in SPACES:
         raise ValueError(f"label_space={space!r} is none of {', '.join(SPACES)}")
@@ -49,7 +53,7 @@ def label_documents(codes: pa.Table, documents: pa.Array, space: LabelSpace) -> 
     rows = codes.filter(pc.is_valid(place))
     document = place.drop_null().to_numpy().astype(np.int64)
     names, number = _distinct_codes(rows)
-    by_name = [_label(system, code, space) for system, code in names]
+    by_name = [_label(system, code, space, revision) for system, code in names]
     labels = np.array(by_name, dtype=object)[number].tolist()
     if space == "caml":
         labels = reread_by_pandas(labels)
@@ -62,9 +66,9 @@ def label_documents(codes: pa.Table, documents: pa.Array, space: LabelSpace) -> 
         "empty_or_repeated_code_rows": int(len(labels) - kept.sum()),
     }
     if space == "caml":
-        every = {_label(system, code, space) for system, code in _distinct_codes(codes)[0]}
+        every = {_label(*name, space, revision) for name in _distinct_codes(codes)[0]}
         counts["caml_labels_before_filtering"] = len(every)
-    return Labels(table, _sources(names, number, labels, space), counts)
+    return Labels(table, _sources(names, number, labels, space, revision), counts)
 
 
 def reread_by_pandas(labels: list[str | None]) -> list[str | None]:
@@ -108,12 +112,16 @@ def _distinct_codes(rows: pa.Table) -> tuple[list[tuple[icd.System, str | None]]
     return [(s, code or None) for s, code in names], encoded.indices.to_numpy().astype(np.int64)
 
 
-def _label(system: icd.System, code: str | None, space: LabelSpace) -> str | None:
+def _label(
+    system: icd.System, code: str | None, space: LabelSpace, revision: icd.Revision
+) -> str | None:
     if code is None or space == "dotted":
         return code
+    if space == "edin":
+        return icd.edin_label(code, system, revision)
     if space == "caml" and system == icd.PROCEDURE:
         return icd.caml_procedure(code)
-    return icd.dot(code, system)
+    return icd.dot(code, system, revision)
 
 
 def _first_of_its_kind(document: np.ndarray, number: np.ndarray, kinds: int) -> np.ndarray:
@@ -142,6 +150,7 @@ def _sources(
     number: np.ndarray,
     labels: list[str | None],
     space: LabelSpace,
+    revision: icd.Revision,
 ) -> dict[str, tuple[icd.System, str]]:
     """For each label its most frequent code, the first met where two are as frequent."""
     encoded = pa.array(labels, pa.string()).dictionary_encode()
@@ -155,6 +164,6 @@ def _sources(
         label = distinct[pairs[n] // len(names)]
         system, code = names[pairs[n] % len(names)]
         if label and code is not None:
-            clean = code if space == "dotted" else icd.dot(code, system)
+            clean = code if space == "dotted" else icd.dot(code, system, revision)
             best.setdefault(label, (system, clean))
     return best
