@@ -47,7 +47,7 @@ def refuse_other_codes(
     revision: icd.Revision = "icd9",
     known: Collection[tuple[str, str]] = (),
 ) -> None:
-    """Whether `table` (code, row) holds undotted codes of one revision with their zeros, or nothing.
+    """Whether `table` (code, row) holds undotted codes with their zeros, or nothing.
 
     `known` has (system, dotted code) of the dictionaries; it helps to find lost zeros. Raises
     ValueError with the first row that is wrong, and how many are.

@@ -84,8 +84,9 @@ def category(
     """The group of a dotted code, of which the paper counts 1,159 (section 4.4).
 
     `before_dot` is what the authors' code does: three characters, four of E codes, two of
-    procedures; an ICD-10 procedure, which has no dot, is grouped by its first three. `three_characters` is what the paper says, of the code without its dot; the letter
-    of the system before it keeps procedure 39.7 apart from diagnosis 397.
+    procedures; an ICD-10 procedure, which has no dot, is grouped by its first three.
+    `three_characters` is what the paper says, of the code without its dot; the letter of the
+    system before it keeps procedure 39.7 apart from diagnosis 397.
 
     >>> category("E878.8", "diagnosis"), category("E878.8", "diagnosis", "three_characters")
     ('d:E878', 'd:E87')

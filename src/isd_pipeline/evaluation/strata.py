@@ -124,8 +124,9 @@ def by_chapter(
     """`within_codes` by ICD chapter: those of diagnoses, then those of procedures.
 
     Codes and systems are a `CodeIndex`'s. A code that has not the shape of this revision is in
-    "unknown". Of ICD-10-PCS, which has no chapters, the sections count as such. In the label space `caml`
-    procedures have lost their leading zeros: some are counted in the chapter of what is left.
+    "unknown". Of ICD-10-PCS, which has no chapters, the sections count as such. In the label
+    space `caml` procedures have lost their leading zeros: some are counted in the chapter of what
+    is left.
     """
     _check_same_length(counts, codes, "code names")
     chapters = np.array([_chapter(*pair, revision) for pair in zip(codes, systems, strict=True)])
