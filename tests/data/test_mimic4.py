@@ -9,10 +9,19 @@ import pytest
 from isd_pipeline.data.mimic4 import extract
 
 SECRET = "ZZCANARY"
-NOTE = "note_id subject_id hadm_id note_type note_seq charttime storetime text".split()
-DIAGNOSIS = "subject_id hadm_id seq_num icd_code icd_version".split()
-PROCEDURE = "subject_id hadm_id seq_num chartdate icd_code icd_version".split()
-TITLE = "icd_code icd_version long_title".split()
+NOTE = [
+    "note_id",
+    "subject_id",
+    "hadm_id",
+    "note_type",
+    "note_seq",
+    "charttime",
+    "storetime",
+    "text",
+]
+DIAGNOSIS = ["subject_id", "hadm_id", "seq_num", "icd_code", "icd_version"]
+PROCEDURE = ["subject_id", "hadm_id", "seq_num", "chartdate", "icd_code", "icd_version"]
+TITLE = ["icd_code", "icd_version", "long_title"]
 
 
 def note(subject, admission, number, text):
@@ -217,4 +226,6 @@ def test_a_missing_table_is_named_with_where_to_get_it(hospital, name):
 
 def test_an_admission_of_two_patients_is_refused_in_the_notes(hospital):
     write(hospital, "note/discharge", [*NOTES, note(8, 300, 1, "text")])
-    assert "discharge.csv.gz, row 9, column subject_id" in refused(hospital)
+    assert "discharge.csv.gz, row 3, column subject_id: an admission has another" in refused(
+        hospital
+    )
