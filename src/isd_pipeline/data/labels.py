@@ -12,8 +12,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,7 +26,10 @@ import pyarrow.compute as pc
 from isd_pipeline.data import icd
 from isd_pipeline.data.tables import LABELS
 
+LOG = logging.getLogger(__name__)
+
 LabelSpace = Literal["clean", "caml", "edin", "dotted"]
+Sources = dict[str, tuple[icd.System, str]]  # a label: the system and the clean code it stands for
 SPACES = ("clean", "caml", "edin", "dotted")
 BLOCK = 131_072  # rows: the largest power of two within 2**20 cells of 5 columns, pandas' own rule
 _NUMBER = re.compile(r"[0-9]+\.?[0-9]*")
@@ -39,7 +44,7 @@ class Labels:
     """
 
     table: pa.Table
-    sources: dict[str, tuple[icd.System, str]]
+    sources: Sources
     counts: dict[str, int]
 
 
@@ -69,6 +74,30 @@ def label_documents(
         every = {_label(*name, space, revision) for name in _distinct_codes(codes)[0]}
         counts["caml_labels_before_filtering"] = len(every)
     return Labels(table, _sources(names, number, labels, space, revision), counts)
+
+
+def drop_rare_labels(
+    labels: pa.Table, min_documents: int, sources: Sources
+) -> tuple[pa.Table, dict[str, int]]:
+    """Only labels of at least `min_documents` documents, and only documents that have one."""
+    held = Counter(label for row in labels["labels"].to_pylist() for label in set(row))
+    rare = [label for label, documents in held.items() if documents < min_documents]
+    kept = keep_labels(labels, held.keys() - rare)
+    counts = {
+        f"rare_{system}_labels": sum(sources[label][0] == system for label in rare)
+        for system in (icd.DIAGNOSIS, icd.PROCEDURE)
+    }
+    counts["documents_without_frequent_code"] = labels.num_rows - kept.num_rows
+    LOG.info("%d of %d codes are of under %d documents", len(rare), len(held), min_documents)
+    return kept, counts
+
+
+def keep_labels(labels: pa.Table, kept: Iterable[str]) -> pa.Table:
+    """Only some labels, and only the documents that have one of them."""
+    wanted = set(kept)
+    cut = [[x for x in row if x in wanted] for row in labels["labels"].to_pylist()]
+    table = pa.table([labels["document_id"], pa.array(cut, LABELS.field(1).type)], schema=LABELS)
+    return table.filter(pc.greater(pc.list_value_length(table["labels"]), 0))
 
 
 def reread_by_pandas(labels: list[str | None]) -> list[str | None]:
@@ -151,7 +180,7 @@ def _sources(
     labels: list[str | None],
     space: LabelSpace,
     revision: icd.Revision,
-) -> dict[str, tuple[icd.System, str]]:
+) -> Sources:
     """For each label its most frequent code, the first met where two are as frequent."""
     encoded = pa.array(labels, pa.string()).dictionary_encode()
     distinct = [*encoded.dictionary.to_pylist(), None]
@@ -159,7 +188,7 @@ def _sources(
     pairs, first, count = np.unique(
         where * max(len(names), 1) + number, return_index=True, return_counts=True
     )
-    best: dict[str, tuple[icd.System, str]] = {}
+    best: Sources = {}
     for n in np.lexsort((first, -count)):
         label = distinct[pairs[n] // len(names)]
         system, code = names[pairs[n] % len(names)]

@@ -133,6 +133,25 @@ def read_titles(folder: Path) -> tuple[pa.Table, dict[str, int]]:
     return pa.Table.from_pylist(rows_of, schema=TITLES), counts
 
 
+def carevue_patients(folder: Path) -> tuple[set[int], dict[str, int]]:
+    """The patients whose stays were all charted in CareVue, in MIMIC-II's years; and the counts.
+
+    ICUSTAYS says of each stay where it was charted: carevue, metavision, or both.
+    """
+    path = find_csv(folder, "ICUSTAYS")
+    kinds: dict[int, set[str]] = {}
+    for batch in read_csv(path, ["SUBJECT_ID", "DBSOURCE"]):
+        sources = pc.utf8_lower(pc.fill_null(stripped(batch["DBSOURCE"]), "")).to_pylist()
+        patients = ids(batch, "SUBJECT_ID", path).to_pylist()
+        for patient, source in zip(patients, sources, strict=True):
+            kinds.setdefault(patient, set()).add(source)
+    found = {patient for patient, sources in kinds.items() if sources == {"carevue"}}
+    if not found:
+        raise ValueError(f"{path}, column DBSOURCE: no patient is 'carevue'; is it MIMIC-III's?")
+    LOG.warning("CareVue's %d of %d patients: a proxy of MIMIC-II", len(found), len(kinds))
+    return found, {"carevue_patients": len(found), "other_patients": len(kinds) - len(found)}
+
+
 def _batches(path: Path) -> Iterator[pa.RecordBatch]:
     return read_csv(path, ["SUBJECT_ID", "HADM_ID", "ICD9_CODE"])
 

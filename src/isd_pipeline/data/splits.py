@@ -22,7 +22,13 @@ PUBLISHED = {  # how the SHA-256 of caml-mimic's lists begins
     "full": {"train": "abc4601d", "dev": "5bc77377", "test": "2861293b"},
     "50": {"train": "aee261aa", "dev": "bcd69c3b", "test": "cc3d3c22"},
 }
+DEV_AND_TEST = "dev_and_test"  # MIMIC-II as CAML had it: one set to choose on and to test on
 _EDIN_NAMES = {"train": "train", "val": "dev", "test": "test"}
+
+
+def names_of(split: str) -> tuple[str, ...]:
+    """What a document's row may say when it is in `split`: the name itself, or that of two."""
+    return (split, DEV_AND_TEST) if split in ("dev", "test") else (split,)
 
 
 def splits_from_lists(
