@@ -21,6 +21,7 @@ TABLES_FILE = "conf/base/parameters_tables.yml"
 TABLES = f"{TABLES_FILE}: tables"
 
 
+SELECTED_ON_TEST = "no dev set: every model was chosen on test, as CAML chose it"
 SPLITS_OF = {  # what `split` may be; CodiEsp comes split, and nothing is asked
     "mimic2": ("laat", "caml"),
     "mimic3": ("lists", "patients", "edin"),
@@ -103,13 +104,30 @@ class ReportSettings:
     """How a cohort's page is headed."""
 
     k: int = 8  # the P@k of the paper's table
-    stamp: str = ""  # shown over every table, where the numbers compare with nothing
+    stamp: str = ""  # shown over every table, where the numbers want a warning
 
 
 def revision_of(cohorts: Mapping[str, Any], cohort: str) -> Revision:
     """Which ICD a cohort's codes are of: CodiEsp's are ICD-10, MIMIC-IV's either, others ICD-9."""
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
     return "icd10" if settings.source == "codiesp" else settings.revision
+
+
+def name_in_paper(cohorts: Mapping[str, Any], cohort: str) -> str:
+    """Which data set of the paper a cohort is: what its key `paper` says, or its own name."""
+    return str(choose(cohort, cohorts, COHORTS).get("paper", cohort))
+
+
+def is_generated(cohorts: Mapping[str, Any], cohort: str) -> bool:
+    """Whether a cohort is the synthetic hospital's."""
+    return "generate" in choose(cohort, cohorts, COHORTS)
+
+
+def stamp_of(cohorts: Mapping[str, Any], cohort: str) -> str:
+    """What stands over every table of a cohort; that a model was chosen on test always does."""
+    stamp = cohort_section(cohorts, cohort, "report", ReportSettings).stamp
+    split = cohort_section(cohorts, cohort, "extract", ExtractSettings).split
+    return "; ".join(part for part in (stamp, SELECTED_ON_TEST * (split == "caml")) if part)
 
 
 def table_layouts(parameters: Mapping[str, Any]) -> dict[str, Layout]:
@@ -151,7 +169,7 @@ def experiment_row(
     if system != "isd":
         base = {"training": base.get("training")}
     merged: dict[str, dict[str, Any]] = {}
-    for layer in (base, row, elsewhere.get(cohort) or {}):
+    for layer in (base, row, elsewhere.get(name_in_paper(cohorts, cohort)) or {}):
         merged |= {
             name: _merged(merged.get(name, {}), section or {}) for name, section in layer.items()
         }
