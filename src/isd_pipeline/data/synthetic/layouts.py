@@ -26,7 +26,7 @@ EVERY_EMPTY = 29  # summaries of MIMIC-II that hold headings and nothing else
 EVERY_SHORT = 61  # summaries of one word
 EVERY_REPEATED, EVERY_SECOND, EVERY_BLANK = 31, 53, 67  # notes of MIMIC-IV
 EVERY_MIXED, EVERY_PADDED = 41, 5  # admissions coded in both revisions; codes padded to 7
-OF_BOTH = "V4501"  # a pacemaker in ICD-9, a traffic accident in ICD-10
+OF_BOTH = "V4501"  # a pacemaker in ICD-9, an accident in ICD-10
 ICD10_SHARE = 2  # of five patients are coded in ICD-10
 EMPTY_SUMMARY = "Admission Date:  [**2101-1-1**][NEWLINE]Sex:  M[NEWLINE]Dictated By: J. of Nowhere"
 
@@ -75,6 +75,7 @@ def write_mimic4(folder: Path, settings: HospitalSettings) -> None:
         for system, name in ((icd.DIAGNOSIS, "diagnoses"), (icd.PROCEDURE, "procedures")):
             rows = (row for code in _listed(system) for row in _mimic4_titles(code))
             tables[f"hosp/d_icd_{name}"].writelines(dict.fromkeys(rows))
+        tables["hosp/d_icd_diagnoses"].write(f'{OF_BOTH},10,"Bicycle rider in an accident"\n')
 
 
 def write_icustays(folder: Path, settings: HospitalSettings) -> None:
