@@ -140,6 +140,28 @@ def test_mimic4_comes_out_as_edin_et_al_count_it(
     assert counts["titles_missing"] == 0
 
 
+def test_the_order_of_rows_in_mimic4s_files_changes_nothing_that_a_model_reads(
+    raw: dict[str, Path], tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    for path in sorted(raw["mimic4"].rglob("*.csv.gz")):
+        shuffled = table(path.parent, path.name).sample(frac=1, random_state=5)
+        place = other / path.relative_to(raw["mimic4"])
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shuffled.to_csv(place, index=False)
+    found = []
+    for number, folder in enumerate((raw["mimic4"], other)):
+        cohorts = section("mimic4_icd10", {"mimic4": folder}, **SMALL)
+        found.append(prepared(cohorts, "mimic4_icd10", tmp_path / str(number)))
+    (first, index, counts), (second, same_index, same_counts) = found
+    assert index == same_index
+    assert counts == same_counts
+    for split in ("train", "dev", "test"):
+        assert first[split].ids.tolist() == second[split].ids.tolist()
+        assert first[split].tokens.tolist() == second[split].tokens.tolist()
+        assert first[split].labels.tolist() == second[split].labels.tolist()
+
+
 def test_mimic3_clean_keeps_true_codes_of_enough_admissions(
     raw: dict[str, Path], tmp_path: Path
 ) -> None:
