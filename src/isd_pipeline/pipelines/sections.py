@@ -68,6 +68,8 @@ class ExtractSettings:
             raise ValueError(f"{self.source} has no label_space={self.label_space!r}; use clean")
         if self.patients != "all" and self.source != "mimic3":
             raise ValueError(f"patients={self.patients!r} is for the source mimic3 alone")
+        if self.revision != "icd9" and self.source != "mimic4":
+            raise ValueError(f"revision={self.revision!r} is for the source mimic4 alone")
         if self.systems == ():
             raise ValueError("systems is empty; name diagnosis, procedure or both")
 
