@@ -144,10 +144,10 @@ def test_the_second_note_of_an_admission_goes_with_it(tmp_path):
 @pytest.mark.parametrize(
     ("ids", "splits", "said"),
     [
-        ([100_000, 7], ["train", "test"], "column _id: no note has 1 of the 2 ids"),
+        ([100_000, 7], ["train", "test"], "row 2, column _id: no note has this id (as 1 of 2)"),
         ([100_000, 100_000], ["train", "test"], "row 2, column _id: the id stands in an earlier"),
         ([100_000, 100_003], ["train", "dev"], "row 2, column split: none of train, val, test"),
-        ([100_000, 100_001], ["train", "test"], "a patient of test is in train too"),
+        ([100_000, 100_001], ["train", "test"], "row 2: a patient of test is in train too (row 1)"),
         ([100_000, 100_003], ["train", "test"], "split dev would have no document"),
     ],
 )

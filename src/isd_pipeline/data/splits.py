@@ -101,7 +101,6 @@ def splits_from_feather(documents: pa.Table, path: Path) -> tuple[pa.Table, dict
     """
     path = Path(path)
     patients = _patients(documents)
-    known = {admission_of(document) for document in patients}
     split_of: dict[str, str] = {}
     for row, (admission, split) in enumerate(_read_feather(path), start=1):
         if split not in _EDIN_NAMES:
@@ -109,14 +108,9 @@ def splits_from_feather(documents: pa.Table, path: Path) -> tuple[pa.Table, dict
         if admission in split_of:
             raise ValueError(f"{path}, row {row}, column _id: the id stands in an earlier row too")
         split_of[admission] = _EDIN_NAMES[split]
-    unknown = len(split_of.keys() - known)
-    if unknown:
-        raise ValueError(
-            f"{path}, column _id: no note has {unknown} of the {len(split_of)} ids; are the file "
-            "and the notes of one data set and one release?"
-        )
+    _refuse_unknown(list(split_of), {admission_of(document) for document in patients}, path)
     placed = {d: split_of[admission_of(d)] for d in patients if admission_of(d) in split_of}
-    _refuse_patient_in_two(placed, patients, path)
+    _refuse_patient_in_two(split_of, patients, path)
     left = len(patients) - len(placed)
     if left:
         LOG.warning("%d of %d documents are not in %s: left out", left, len(patients), path.name)
@@ -179,14 +173,27 @@ def _read_feather(path: Path) -> list[tuple[str, str]]:
     return list(zip(ids, table["split"].to_pylist(), strict=True))
 
 
+def _refuse_unknown(rows: list[str], known: set[str], path: Path) -> None:
+    unknown = [row for row, admission in enumerate(rows, start=1) if admission not in known]
+    if unknown:
+        raise ValueError(
+            f"{path}, row {unknown[0]}, column _id: no note has this id (as {len(unknown)} of "
+            f"{len(rows)}); are the file and the notes of one data set and one release?"
+        )
+
+
 def _refuse_patient_in_two(
     split_of: Mapping[str, str], patients: Mapping[str, str], path: Path
 ) -> None:
-    first: dict[str, str] = {}
-    for document, split in split_of.items():
-        other = first.setdefault(patients[document], split)
+    owner = {admission_of(document): patient for document, patient in patients.items()}
+    first: dict[str, tuple[int, str]] = {}
+    for row, (admission, split) in enumerate(split_of.items(), start=1):
+        above, other = first.setdefault(owner[admission], (row, split))
         if other != split:
-            raise ValueError(f"{path}: a patient of {split} is in {other} too; take another file")
+            raise ValueError(
+                f"{path}, row {row}: a patient of {split} is in {other} too (row {above}); take "
+                "the file as published"
+            )
 
 
 def _label_matrix(rows: list[set[str]]) -> np.ndarray:
