@@ -286,6 +286,7 @@ def test_the_rows_of_another_release_of_mimic4_are_known_by_their_number() -> No
         ("mimic4_icd9", {"label_space": "caml"}, "mimic4 has no label_space='caml'"),
         ("mimic4_icd9", {"patients": "carevue"}, "is for the source mimic3 alone"),
         ("mimic3_clean", {"systems": []}, "systems is empty"),
+        ("mimic2", {"systems": ["diagnosis"]}, "systems is for the sources mimic3 and mimic4"),
         ("mimic3_clean", {"revision": "icd10"}, "is for the source mimic4 alone"),
         ("mimic4_icd9", {"revision": "icd11"}, "revision"),
     ],

@@ -22,11 +22,10 @@ TABLES = f"{TABLES_FILE}: tables"
 
 
 SELECTED_ON_TEST = "no dev set: every model was chosen on test, as CAML chose it"
-SPLITS_OF = {  # what `split` may be; CodiEsp comes split, and nothing is asked
+SPLITS_OF = {  # what `split` may be; a source that comes split has the default alone
     "mimic2": ("laat", "caml"),
     "mimic3": ("lists", "patients", "edin"),
     "mimic4": ("edin", "patients"),
-    "codiesp": ("lists",),
 }
 FAULTY_SPACE = {"mimic3": "caml", "mimic4": "edin"}
 
@@ -55,14 +54,15 @@ class ExtractSettings:
     split_seed: int = 1  # of our own splits
     dev_lines: int = 1_141  # of MIMIC-II's training lines, split laat
     min_documents: int = 1  # codes of fewer documents are dropped
-    systems: tuple[icd.System, ...] | None = None  # None: both; of CodiEsp, the diagnoses
+    systems: tuple[icd.System, ...] | None = None  # of MIMIC-III and -IV; None: both
     patients: Literal["all", "carevue"] = "all"  # of MIMIC-III: those of MIMIC-II's time
     revision: icd.Revision = "icd9"  # which of MIMIC-IV's two
     release: str = "2.2"  # of MIMIC-IV's hosp tables
 
     def __post_init__(self) -> None:
-        if self.split not in SPLITS_OF[self.source]:
-            known = ", ".join(SPLITS_OF[self.source])
+        splits = SPLITS_OF.get(self.source, ("lists",))
+        if self.split not in splits:
+            known = ", ".join(splits)
             raise ValueError(f"split={self.split!r} is none of {known}, which {self.source} has")
         if self.label_space not in ("clean", FAULTY_SPACE.get(self.source)):
             raise ValueError(f"{self.source} has no label_space={self.label_space!r}; use clean")
@@ -70,6 +70,8 @@ class ExtractSettings:
             raise ValueError(f"patients={self.patients!r} is for the source mimic3 alone")
         if self.revision != "icd9" and self.source != "mimic4":
             raise ValueError(f"revision={self.revision!r} is for the source mimic4 alone")
+        if self.systems is not None and self.source not in ("mimic3", "mimic4"):
+            raise ValueError("systems is for the sources mimic3 and mimic4 alone")
         if self.systems == ():
             raise ValueError("systems is empty; name diagnosis, procedure or both")
 

@@ -21,15 +21,19 @@ def extract_tables(
     cohorts: Mapping[str, Any], cohort: str
 ) -> tuple[RecordStream, RecordStream, RecordStream, Extraction]:
     """Read the source's files; the notes are a stream that is written as it is read."""
-    from isd_pipeline.data.selection import only_systems
-
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
-    found = READERS[settings.source](settings)
-    if settings.systems is not None:
-        found = only_systems(found, settings.systems)
+    found = read_source(settings)
     if settings.real:
         _check_real(found.counts, settings)
     return found.notes, found.codes, found.titles, found
+
+
+def read_source(settings: ExtractSettings) -> Extraction:
+    """Read the files of a cohort by the reader of their layout."""
+    from isd_pipeline.data.selection import only_systems
+
+    found = READERS[settings.source](settings)
+    return found if settings.systems is None else only_systems(found, settings.systems)
 
 
 def _mimic2(settings: ExtractSettings) -> Extraction:
@@ -59,10 +63,9 @@ def _mimic4(settings: ExtractSettings) -> Extraction:
 
 
 def _codiesp(settings: ExtractSettings) -> Extraction:
-    from isd_pipeline.data import codiesp, icd
+    from isd_pipeline.data import codiesp
 
-    systems = settings.systems or (icd.DIAGNOSIS,)
-    return codiesp.extract(Path(settings.raw), language=settings.language, systems=systems)
+    return codiesp.extract(Path(settings.raw), language=settings.language)
 
 
 READERS: Mapping[str, Callable[[ExtractSettings], Extraction]] = {
