@@ -42,6 +42,7 @@ def test_what_stands_above_a_code_of_icd9(code: str, system: icd.System, names: 
     ("code", "names"),
     [
         ("I10", ["I10-I1A", "I00-I99"]),
+        ("I10.", ["I10-I1A", "I00-I99"]),  # as Edin et al. write it
         ("S72.001A", ["S72.001", "S72.00", "S72.0", "S72", "S70-S79", "S00-T88"]),
         ("T18.9XXA", ["T18.9", "T18", "T15-T19", "S00-T88"]),  # X fills up and is no node
         ("C7A.00", ["C7A.0", "C7A", "C00-D49"]),  # a block of one category

@@ -8,6 +8,11 @@ from isd_pipeline.data import icd
 
 diagnoses = st.from_regex(r"[0-9]{3,5}|V[0-9]{2,4}|E[0-9]{3,4}", fullmatch=True).filter(str.isascii)
 procedures = st.from_regex(r"[0-9]{2,4}", fullmatch=True).filter(str.isascii)
+diagnoses10 = st.from_regex(r"[A-Z][0-9][0-9A-Z][0-9A-Z]{0,4}", fullmatch=True)
+procedures10 = st.from_regex(r"[0-9A-HJ-NP-Z]{7}", fullmatch=True)
+coded10 = st.one_of(
+    st.tuples(diagnoses10, st.just("diagnosis")), st.tuples(procedures10, st.just("procedure"))
+)
 coded = st.one_of(
     st.tuples(diagnoses, st.just("diagnosis")), st.tuples(procedures, st.just("procedure"))
 )
@@ -36,8 +41,69 @@ def test_the_dot_stands_where_the_book_has_it(code, system, dotted):
 def test_a_dot_can_be_taken_out_again_and_no_two_codes_get_one_label(code_and_system):
     code, system = code_and_system
     assert icd.undot(icd.dot(code, system)) == code
-    assert icd.is_undotted_icd9(code, system)
+    assert icd.is_undotted(code, system)
     assert not icd.dot(code, system).endswith(".")
+
+
+@given(coded10)
+def test_a_dot_of_icd10_can_be_taken_out_again_and_edin_et_al_differ_in_three_characters_alone(
+    code_and_system,
+):
+    code, system = code_and_system
+    assert icd.is_undotted(code, system, "icd10")
+    label, theirs = icd.dot(code, system, "icd10"), icd.edin_label(code, system, "icd10")
+    assert icd.undot(label) == icd.undot(theirs) == code
+    assert not label.endswith(".")
+    assert (theirs != label) == (system == "diagnosis" and len(code) == 3)
+    assert icd.category(label, system) == icd.category(theirs, system)
+    assert icd.category(label, system) == f"{system[0]}:{code[:3]}"
+
+
+@given(coded)
+def test_edin_et_als_labels_of_icd9_are_the_clean_ones(code_and_system):
+    code, system = code_and_system
+    assert icd.edin_label(code, system, "icd9") == icd.dot(code, system)
+
+
+@given(st.one_of(coded, coded10))
+def test_a_dotted_code_is_no_undotted_one(code_and_system):
+    code, system = code_and_system
+    for revision in ("icd9", "icd10"):
+        label = icd.dot(code, system, revision)
+        assert "." not in label or not icd.is_undotted(label, system, revision)
+
+
+@pytest.mark.parametrize(
+    ("code", "system", "revision"),
+    [
+        ("I10", "diagnosis", "icd9"),
+        ("0389", "diagnosis", "icd10"),
+        ("i10", "diagnosis", "icd10"),
+        ("I1", "diagnosis", "icd10"),
+        ("E11650000", "diagnosis", "icd10"),
+        ("0DB78Z", "procedure", "icd10"),
+        ("0DB78IX", "procedure", "icd10"),  # neither I nor O in ICD-10-PCS
+        ("ab12", "procedure", "icd9"),
+        ("", "diagnosis", "icd9"),
+    ],
+)
+def test_what_has_not_the_shape_of_a_revision(code, system, revision):
+    assert not icd.is_undotted(code, system, revision)
+
+
+@pytest.mark.parametrize(
+    ("code", "section"),
+    [
+        ("0DB78ZX", "0 medical and surgical"),
+        ("10E0XZZ", "1 obstetrics"),
+        ("BW03ZZZ", "B imaging"),
+        ("XW033E5", "X new technology"),
+        ("E1165", "unknown"),
+        ("EW03ZZZ", "unknown"),
+    ],
+)
+def test_the_section_of_a_procedure_of_icd10(code, section):
+    assert icd.icd10_section(code) == section
 
 
 @pytest.mark.parametrize(
@@ -75,6 +141,7 @@ def test_every_procedure_has_a_dot_in_camls_space(code):
         ("39.72", "procedure", "p:39", "p:397"),
         ("397.1", "diagnosis", "d:397", "d:397"),
         ("N44.8", "diagnosis", "d:N44", "d:N44"),
+        ("0DB78ZX", "procedure", "p:0DB", "p:0DB"),
     ],
 )
 def test_both_readings_of_the_category(code, system, before_dot, three):

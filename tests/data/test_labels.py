@@ -190,5 +190,5 @@ def test_labels_before_filtering_count_all_admissions_and_the_empty_label():
 
 
 def test_an_unknown_space_is_refused():
-    with pytest.raises(ValueError, match="none of clean, caml, dotted"):
+    with pytest.raises(ValueError, match="none of clean, caml, edin, dotted"):
         lists(code_table(("1", "diagnosis", "0389")), ["1"], "Clean")

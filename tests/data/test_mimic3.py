@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from isd_pipeline.data.mimic3 import extract
+from isd_pipeline.data.mimic3 import carevue_patients, extract
+from isd_pipeline.data.selection import only_patients, only_systems
 from isd_pipeline.data.tables import write_parquet
 
 SECRET = "ZZCANARY"
@@ -285,3 +286,43 @@ def test_memory_does_not_grow_with_the_file(hospital, monkeypatch):
         peaks.append(peak + tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] + (45 << 20)  # the file grew by 108 MB
+
+
+# The patients of MIMIC-II's years
+
+STAY_HEADER = ["ROW_ID", "SUBJECT_ID", "HADM_ID", "ICUSTAY_ID", "DBSOURCE"]
+STAYS = [  # a patient is CareVue's whose every stay is
+    (1, 20, 200, 1, "carevue"),
+    (2, 20, 100, 2, "carevue"),
+    (3, 9, 300, 3, "carevue"),
+    (4, 9, 300, 4, "metavision"),
+    (5, 7, 400, 5, "both"),
+]
+
+
+def test_carevues_patients_are_those_charted_nowhere_else(hospital, caplog):
+    write(hospital, "ICUSTAYS", STAY_HEADER, STAYS)
+    patients, counts = carevue_patients(hospital)
+    assert patients == {20}
+    assert counts == {"carevue_patients": 1, "other_patients": 2}
+    assert "a proxy of MIMIC-II" in caplog.text
+    write(hospital, "ICUSTAYS", STAY_HEADER, STAYS[::-1])
+    assert carevue_patients(hospital) == (patients, counts)
+
+
+def test_some_patients_keep_their_notes_and_codes_and_the_files_counts(hospital):
+    whole = extract(hospital)
+    some = only_systems(only_patients(whole, {20}, {"carevue_patients": 1}), ("diagnosis",))
+    assert set(some.notes.read()["patient_id"].to_pylist()) == {"20"}
+    assert some.codes.read()["code"].to_pylist() == ["0389", None]
+    assert some.counts == whole.counts | {"carevue_patients": 1}
+
+
+def test_icu_stays_that_are_missing_or_of_another_data_set_are_refused(hospital):
+    with pytest.raises(
+        FileNotFoundError, match=r"neither ICUSTAYS\.csv nor ICUSTAYS\.csv\.gz; doc"
+    ):
+        carevue_patients(hospital)
+    write(hospital, "ICUSTAYS", STAY_HEADER, [(1, 20, 200, 1, "x")])
+    with pytest.raises(ValueError, match="column DBSOURCE: no patient is 'carevue'"):
+        carevue_patients(hospital)

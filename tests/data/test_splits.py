@@ -1,11 +1,22 @@
 """Who trains and who tests: as published, or drawn so that no patient does both."""
 
 import hashlib
+import random
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyarrow import feather
 
-from isd_pipeline.data.splits import PUBLISHED, splits_by_patient, splits_from_lists
+from isd_pipeline.data.splits import (
+    PUBLISHED,
+    splits_by_patient,
+    splits_from_feather,
+    splits_from_lists,
+    splits_stratified,
+)
+from isd_pipeline.data.tables import LABELS
 
 
 def documents(count=3_000, per_patient=3):
@@ -98,3 +109,98 @@ def test_no_notes_no_split():
         splits_by_patient(documents(2), seed=1)
     with pytest.raises(ValueError, match="below 1 together"):
         splits_by_patient(documents(), seed=1, dev=0.6, test=0.5)
+
+
+# Edin et al.'s files, and our own split where there is none
+
+
+def split_file(folder, ids, splits, kind=None):
+    path = folder / "mimic_split.feather"
+    feather.write_feather(pa.table({"_id": pa.array(ids, kind), "split": splits}), path)
+    return path
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.float64(), pa.string()])
+def test_a_split_file_is_followed_whatever_type_its_ids_have(tmp_path, kind, caplog):
+    ids = [100_000, 100_003, 100_006]
+    ids = [str(i) for i in ids] if kind == pa.string() else ids
+    path = split_file(tmp_path, ids, ["train", "val", "test"], kind)
+    table, counts = splits_from_feather(documents(8), path)
+    assert table.to_pylist() == [
+        {"document_id": "100000", "split": "train"},
+        {"document_id": "100003", "split": "dev"},
+        {"document_id": "100006", "split": "test"},
+    ]
+    assert counts == {"train_ids": 1, "dev_ids": 1, "test_ids": 1, "documents_in_no_list": 5}
+    assert "5 of 8 documents are not in mimic_split.feather: left out" in caplog.text
+
+
+def test_the_second_note_of_an_admission_goes_with_it(tmp_path):
+    notes = pa.table({"document_id": ["1", "1-2", "2", "3"], "patient_id": ["a", "a", "b", "c"]})
+    table, _ = splits_from_feather(notes, split_file(tmp_path, [1, 2, 3], ["test", "val", "train"]))
+    assert table["split"].to_pylist() == ["test", "test", "dev", "train"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "splits", "said"),
+    [
+        ([100_000, 7], ["train", "test"], "row 2, column _id: no note has this id (as 1 of 2)"),
+        ([100_000, 100_000], ["train", "test"], "row 2, column _id: the id stands in an earlier"),
+        ([100_000, 100_003], ["train", "dev"], "row 2, column split: none of train, val, test"),
+        ([100_000, 100_001], ["train", "test"], "row 2: a patient of test is in train too (row 1)"),
+        ([100_000, 100_003], ["train", "test"], "split dev would have no document"),
+    ],
+)
+def test_a_split_file_that_cannot_be_right_is_refused(tmp_path, ids, splits, said):
+    with pytest.raises(ValueError, match="split") as caught:
+        splits_from_feather(documents(12), split_file(tmp_path, ids, splits))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_split_file_that_is_cut_or_of_other_columns_is_refused(tmp_path):
+    path = split_file(tmp_path, [100_000], ["train"])
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(ValueError, match="not a whole feather file"):
+        splits_from_feather(documents(12), path)
+    feather.write_feather(pa.table({"id": [1]}), path)
+    with pytest.raises(ValueError, match="no column _id among id"):
+        splits_from_feather(documents(12), path)
+
+
+def labelled(count, seed=0, order=None):
+    """`count` documents of three to a patient, each with some of ten codes, and one without any."""
+    dice = random.Random(seed)
+    rows = [[f"{n:03}" for n in range(10) if dice.random() < 1 / (n + 2)] for _ in range(count)]
+    found = documents(count)
+    table = pa.table([found["document_id"], pa.array(rows)], LABELS)
+    if order is None:
+        return found, table
+    return found.take(order), table.take(order[::-1])
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.permutations(range(90)))
+def test_the_order_of_rows_does_not_change_the_stratified_split(order):
+    first, counts = splits_stratified(*labelled(90), seed=1)
+    again, same = splits_stratified(*labelled(90, order=order), seed=1)
+    assert sorted(again.to_pylist(), key=str) == sorted(first.to_pylist(), key=str)
+    assert counts == same
+
+
+def test_the_stratified_split_is_ours_by_patient_and_holds_the_shares_of_frequent_codes(caplog):
+    notes, labels = labelled(3_000)
+    table, counts = splits_stratified(notes, labels, seed=1)
+    assert "our own split, not a published one" in caplog.text
+    assert counts["split_is_ours"] == 1
+    coded = {row["document_id"]: row["labels"] for row in labels.to_pylist() if row["labels"]}
+    split_of = dict(zip(*(table[name].to_pylist() for name in table.column_names), strict=True))
+    assert split_of.keys() == coded.keys()
+    assert counts["documents_in_no_list"] == 3_000 - len(coded)
+    owner = dict(zip(*(notes[name].to_pylist() for name in notes.column_names), strict=True))
+    splits_of_patient = {(owner[document], split) for document, split in split_of.items()}
+    assert len(splits_of_patient) == len({owner[document] for document in split_of})
+    for code in ("000", "001", "002"):
+        held = [split_of[document] for document, row in coded.items() if code in row]
+        assert held.count("test") / len(held) == pytest.approx(0.15, abs=0.02)
+        assert held.count("dev") / len(held) == pytest.approx(0.10, abs=0.02)

@@ -108,7 +108,7 @@ def test_e_codes_and_v_codes_of_icd_10_are_no_longer_supplements():
     assert [row["stratum"] for row in rows] == [
         "E00-E89 endocrine",
         "V00-Y99 external causes",
-        "ICD-10-PCS",
+        "0 medical and surgical",
     ]
 
 

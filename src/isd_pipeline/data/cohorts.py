@@ -17,8 +17,15 @@ import pyarrow.compute as pc
 
 from isd_pipeline.data import icd
 from isd_pipeline.data.files import write_json
-from isd_pipeline.data.labels import LabelSpace, label_documents
-from isd_pipeline.data.tables import LABELS
+from isd_pipeline.data.labels import (
+    LabelSpace,
+    Sources,
+    drop_rare_labels,
+    keep_labels,
+    label_documents,
+)
+from isd_pipeline.data.splits import names_of
+from isd_pipeline.data.tables import SPLITS
 
 LOG = logging.getLogger(__name__)
 
@@ -144,6 +151,8 @@ def make_cohort(
     splits: pa.Table,
     *,
     label_space: LabelSpace,
+    revision: icd.Revision = "icd9",
+    min_documents: int = 1,
     top: int | Sequence[str] | None = None,
 ) -> Cohort:
     """Label the documents and keep those that the splits name.
@@ -151,6 +160,9 @@ def make_cohort(
     Args:
         documents: (document_id, patient_id), one row a document, in the order of `notes`.
         codes, titles: as extracted. splits: (document_id, split); "unlabelled" needs no code.
+        revision: of the codes, which says where a dot stands.
+        min_documents: codes of fewer `documents` than this are dropped first, and then the
+            documents that are left without a code.
         top: how many most frequent codes to keep, or the codes themselves. They are counted
             over all `documents`, repeats too, ties by first appearance; then documents
             without any of them are dropped.
@@ -158,21 +170,46 @@ def make_cohort(
     if not documents.num_rows:
         raise ValueError("there are no notes to label: the table of notes has no row")
     _refuse_other_patients(documents, codes)
-    found = label_documents(codes, documents["document_id"].combine_chunks(), label_space)
-    labels, counts = found.table, dict(found.counts)
-    counts |= _left_out(documents, labels, splits)
+    labels, sources, counts = labels_of_cohort(
+        documents,
+        codes,
+        label_space=label_space,
+        revision=revision,
+        min_documents=min_documents,
+        splits=splits,
+    )
     kept = None if top is None else top_codes(labels, top) if isinstance(top, int) else list(top)
     if kept is not None:
         labels = keep_labels(labels, kept)
     labels, splits = _in_splits(labels, splits)
     index, titled = index_codes(
         kept if kept is not None else set(pc.list_flatten(labels["labels"]).to_pylist()),
-        found.sources,
+        sources,
         titles,
     )
     if not len(index):
         raise ValueError("no document of train, dev or test has a code; do notes and codes match?")
     return Cohort(labels, splits, index, counts | _sizes(labels, splits, index) | titled)
+
+
+def labels_of_cohort(
+    documents: pa.Table,
+    codes: pa.Table,
+    *,
+    label_space: LabelSpace,
+    revision: icd.Revision = "icd9",
+    min_documents: int = 1,
+    splits: pa.Table | None = None,
+) -> tuple[pa.Table, Sources, dict[str, int]]:
+    """The labels of all documents, what each stands for, and what was counted."""
+    ids = documents["document_id"].combine_chunks()
+    found = label_documents(codes, ids, label_space, revision)
+    placed = SPLITS.empty_table() if splits is None else splits
+    counts = found.counts | _left_out(documents, found.table, placed)
+    if min_documents == 1:
+        return found.table, found.sources, counts
+    labels, counted = drop_rare_labels(found.table, min_documents, found.sources)
+    return labels, found.sources, counts | counted
 
 
 def top_codes(labels: pa.Table, count: int) -> list[str]:
@@ -181,16 +218,8 @@ def top_codes(labels: pa.Table, count: int) -> list[str]:
     return [label for label, _ in counted.most_common(count)]
 
 
-def keep_labels(labels: pa.Table, kept: Iterable[str]) -> pa.Table:
-    """Only some labels, and only the documents that have one of them."""
-    wanted = set(kept)
-    cut = [[x for x in row if x in wanted] for row in labels["labels"].to_pylist()]
-    table = pa.table([labels["document_id"], pa.array(cut, LABELS.field(1).type)], schema=LABELS)
-    return table.filter(pc.greater(pc.list_value_length(table["labels"]), 0))
-
-
 def index_codes(
-    labels: Iterable[str], sources: dict[str, tuple[icd.System, str]], titles: pa.Table
+    labels: Iterable[str], sources: Sources, titles: pa.Table
 ) -> tuple[CodeIndex, dict[str, int]]:
     """Sort the codes and give each its title, or the nearest to one that the tables have."""
     book = {
@@ -270,9 +299,11 @@ def _sizes(labels: pa.Table, splits: pa.Table, index: CodeIndex) -> dict[str, in
     lengths = pc.list_value_length(labels["labels"]).to_numpy()
     place = pc.index_in(labels["document_id"], splits["document_id"].combine_chunks())
     split_of = np.asarray(splits["split"].take(place).to_pylist(), dtype=object)
-    counts = {f"{n}_documents": int((split_of == n).sum()) for n in ("train", "dev", "test")}
+    counts = {}
     for name in ("train", "dev", "test"):
-        counts[f"{name}_documents_with_code"] = int(((split_of == name) & (lengths > 0)).sum())
+        member = np.isin(split_of, names_of(name))
+        counts[f"{name}_documents"] = int(member.sum())
+        counts[f"{name}_documents_with_code"] = int((member & (lengths > 0)).sum())
         if not counts[f"{name}_documents_with_code"]:
             raise ValueError(f"split {name} has no document with a code of the cohort")
     counts["labels"] = len(index)

@@ -35,7 +35,9 @@ def find_csv(folder: Path, name: str) -> Path:
     for wanted in tried:
         if wanted.lower() in found:
             return found[wanted.lower()]
-    raise FileNotFoundError(f"{folder}: holds neither {tried[0]} nor {tried[1]}")
+    raise FileNotFoundError(
+        f"{folder}: holds neither {tried[0]} nor {tried[1]}; docs/data.md says how to get it"
+    )
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:

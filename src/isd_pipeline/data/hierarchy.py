@@ -19,14 +19,13 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 
 from isd_pipeline.data import icd
 from isd_pipeline.data.cohorts import CodeIndex
+from isd_pipeline.data.icd import Revision
 
-Revision = Literal["icd9", "icd10"]
 NO_PARENT = -1
 _TABLES = {icd.DIAGNOSIS: "DX", icd.PROCEDURE: "SG"}
 
@@ -70,13 +69,14 @@ def above(code: str, system: icd.System, revision: Revision) -> list[str]:
     >>> above("038.9", "diagnosis", "icd9"), above("39.61", "procedure", "icd9")
     (['038', '030-041', '001-139'], ['39.6', '39', '35-39'])
     """
+    bare = code.removesuffix(".")  # Edin et al. write I10. for I10
     if revision == "icd9":
         names = _above_icd9(code, system)
     elif system == icd.PROCEDURE:
         names = [code[:axes] for axes in (3, 2, 1)]
     else:
-        names = _above_icd10(code)
-    return [name for name in dict.fromkeys(names) if name != code]
+        names = _above_icd10(bare)
+    return [name for name in dict.fromkeys(names) if name not in (code, bare)]
 
 
 def _above_icd9(code: str, system: icd.System) -> list[str]:

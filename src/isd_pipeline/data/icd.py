@@ -13,17 +13,20 @@ from typing import Literal
 System = Literal["diagnosis", "procedure"]
 DIAGNOSIS: System = "diagnosis"
 PROCEDURE: System = "procedure"
+Revision = Literal["icd9", "icd10"]  # of the Clinical Modification, with its procedures
 
 _UNDOTTED = {
-    DIAGNOSIS: re.compile(r"[0-9]{1,5}|V[0-9]{1,4}|E[0-9]{1,4}"),
-    PROCEDURE: re.compile(r"[0-9]{1,4}"),
+    ("icd9", DIAGNOSIS): re.compile(r"[0-9]{1,5}|V[0-9]{1,4}|E[0-9]{1,4}"),
+    ("icd9", PROCEDURE): re.compile(r"[0-9]{1,4}"),
+    ("icd10", DIAGNOSIS): re.compile(r"[A-Z][0-9][0-9A-Z][0-9A-Z]{0,4}"),
+    ("icd10", PROCEDURE): re.compile(r"[0-9A-HJ-NP-Z]{7}"),  # no I and no O, as in the standard
 }
 _SHORTEST = {DIAGNOSIS: 3, PROCEDURE: 2}
 
 
-def is_undotted_icd9(code: str, system: System) -> bool:
-    """Whether a code has the shape of MIMIC's: digits, or V or E and digits, and no dot."""
-    return _UNDOTTED[system].fullmatch(code) is not None
+def is_undotted(code: str, system: System, revision: Revision = "icd9") -> bool:
+    """Whether a code has the shape of MIMIC's: ICD-9 as digits, or V or E and digits; no dot."""
+    return _UNDOTTED[revision, system].fullmatch(code) is not None
 
 
 def is_too_short(code: str, system: System) -> bool:
@@ -31,15 +34,19 @@ def is_too_short(code: str, system: System) -> bool:
     return len(code) < _SHORTEST[system]
 
 
-def dot(code: str, system: System) -> str:
-    """The dotted form of an undotted ICD-9 code.
+def dot(code: str, system: System, revision: Revision = "icd9") -> str:
+    """The dotted form of an undotted code; an ICD-10 procedure has no dot.
 
     >>> dot("0389", "diagnosis"), dot("V3001", "diagnosis"), dot("E8788", "diagnosis")
     ('038.9', 'V30.01', 'E878.8')
     >>> dot("0331", "procedure"), dot("66", "procedure"), dot("E912", "diagnosis")
     ('03.31', '66', 'E912')
+    >>> dot("E1165", "diagnosis", "icd10"), dot("0DB78ZX", "procedure", "icd10")
+    ('E11.65', '0DB78ZX')
     """
-    head = _digits_before_dot(code, system)
+    if revision == "icd10" and system == PROCEDURE:
+        return code
+    head = 3 if revision == "icd10" else _digits_before_dot(code, system)
     return f"{code[:head]}.{code[head:]}" if len(code) > head else code
 
 
@@ -60,14 +67,26 @@ def caml_procedure(code: str) -> str:
     return f"{number[:2]}.{number[2:]}"
 
 
+def edin_label(code: str, system: System, revision: Revision) -> str:
+    """A label of Edin et al. (SIGIR 2023): an ICD-10 diagnosis has a dot even at the end.
+
+    >>> edin_label("I10", "diagnosis", "icd10"), edin_label("390", "diagnosis", "icd9")
+    ('I10.', '390')
+    """
+    if revision == "icd10" and system == DIAGNOSIS:
+        return f"{code[:3]}.{code[3:]}"
+    return dot(code, system, revision)
+
+
 def category(
     code: str, system: System, reading: Literal["before_dot", "three_characters"] = "before_dot"
 ) -> str:
     """The group of a dotted code, of which the paper counts 1,159 (section 4.4).
 
     `before_dot` is what the authors' code does: three characters, four of E codes, two of
-    procedures. `three_characters` is what the paper says, of the code without its dot; the letter
-    of the system before it keeps procedure 39.7 apart from diagnosis 397.
+    procedures; an ICD-10 procedure, which has no dot, is grouped by its first three.
+    `three_characters` is what the paper says, of the code without its dot; the letter of the
+    system before it keeps procedure 39.7 apart from diagnosis 397.
 
     >>> category("E878.8", "diagnosis"), category("E878.8", "diagnosis", "three_characters")
     ('d:E878', 'd:E87')
@@ -76,7 +95,9 @@ def category(
     """
     if reading not in ("before_dot", "three_characters"):
         raise ValueError(f"reading={reading!r} is neither before_dot nor three_characters")
-    group = code.split(".")[0] if reading == "before_dot" else undot(code)[:3]
+    has_no_dot = is_undotted(code, PROCEDURE, "icd10") and system == PROCEDURE
+    whole = reading == "three_characters" or has_no_dot
+    group = undot(code)[:3] if whole else code.split(".")[0]
     return f"{system[0]}:{group}"
 
 
@@ -109,6 +130,13 @@ def icd10_chapter(code: str) -> str:
     starts = [name[:3] for name in _ICD10]
     place = bisect_right(starts, key) - 1
     return _ICD10[place] if place >= 0 else "unknown"
+
+
+def icd10_section(code: str) -> str:
+    """The section of an ICD-10-PCS procedure, its first character: "0 medical and surgical"."""
+    if not is_undotted(code, PROCEDURE, "icd10"):
+        return "unknown"
+    return next((name for name in _ICD10_PCS if name[0] == code[0]), "unknown")
 
 
 def _digits_before_dot(code: str, system: System) -> int:
@@ -186,4 +214,24 @@ _ICD10 = (
     "U00-U85 special purposes",
     "V00-Y99 external causes",
     "Z00-Z99 factors",
+)
+
+_ICD10_PCS = (
+    "0 medical and surgical",
+    "1 obstetrics",
+    "2 placement",
+    "3 administration",
+    "4 measurement and monitoring",
+    "5 extracorporeal assistance and performance",
+    "6 extracorporeal therapies",
+    "7 osteopathic",
+    "8 other procedures",
+    "9 chiropractic",
+    "B imaging",
+    "C nuclear medicine",
+    "D radiation therapy",
+    "F physical rehabilitation",
+    "G mental health",
+    "H substance abuse treatment",
+    "X new technology",
 )

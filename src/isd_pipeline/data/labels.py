@@ -1,17 +1,21 @@
-"""From rows of codes to the labels of a document, in one of three label spaces.
+"""From rows of codes to the labels of a document, in one of four label spaces.
 
 - `clean`: a code as it should be, `03.31`; unique within a document and code system.
 - `caml`: what CAML's programs make of MIMIC-III, faults included, since the paper's 8,921 codes
   are counted there. Procedures are read as integers (`0331` becomes `33.1`); the list of all
   codes is written and read again in blocks, and in a block without letters labels become
   decimal numbers (`66.` becomes `66.0`, `99.60` becomes `99.6`). Repeats are kept.
+- `edin`: what Edin et al. (SIGIR 2023) make of MIMIC-IV: `clean`, but for an ICD-10 diagnosis of
+  three characters, which keeps a dot with nothing behind it: `I10.`.
 - `dotted`: the code as its table writes it, for corpora whose codes have their dots.
 """
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,8 +26,11 @@ import pyarrow.compute as pc
 from isd_pipeline.data import icd
 from isd_pipeline.data.tables import LABELS
 
-LabelSpace = Literal["clean", "caml", "dotted"]
-SPACES = ("clean", "caml", "dotted")
+LOG = logging.getLogger(__name__)
+
+LabelSpace = Literal["clean", "caml", "edin", "dotted"]
+Sources = dict[str, tuple[icd.System, str]]  # a label: the system and the clean code it stands for
+SPACES = ("clean", "caml", "edin", "dotted")
 BLOCK = 131_072  # rows: the largest power of two within 2**20 cells of 5 columns, pandas' own rule
 _NUMBER = re.compile(r"[0-9]+\.?[0-9]*")
 
@@ -37,11 +44,13 @@ class Labels:
     """
 
     table: pa.Table
-    sources: dict[str, tuple[icd.System, str]]
+    sources: Sources
     counts: dict[str, int]
 
 
-def label_documents(codes: pa.Table, documents: pa.Array, space: LabelSpace) -> Labels:
+def label_documents(
+    codes: pa.Table, documents: pa.Array, space: LabelSpace, revision: icd.Revision = "icd9"
+) -> Labels:
     """The labels of `documents`, in their order; within a document in the order of the rows."""
     if space not in SPACES:
         raise ValueError(f"label_space={space!r} is none of {', '.join(SPACES)}")
@@ -49,7 +58,7 @@ def label_documents(codes: pa.Table, documents: pa.Array, space: LabelSpace) -> 
     rows = codes.filter(pc.is_valid(place))
     document = place.drop_null().to_numpy().astype(np.int64)
     names, number = _distinct_codes(rows)
-    by_name = [_label(system, code, space) for system, code in names]
+    by_name = [_label(system, code, space, revision) for system, code in names]
     labels = np.array(by_name, dtype=object)[number].tolist()
     if space == "caml":
         labels = reread_by_pandas(labels)
@@ -62,9 +71,33 @@ def label_documents(codes: pa.Table, documents: pa.Array, space: LabelSpace) -> 
         "empty_or_repeated_code_rows": int(len(labels) - kept.sum()),
     }
     if space == "caml":
-        every = {_label(system, code, space) for system, code in _distinct_codes(codes)[0]}
+        every = {_label(*name, space, revision) for name in _distinct_codes(codes)[0]}
         counts["caml_labels_before_filtering"] = len(every)
-    return Labels(table, _sources(names, number, labels, space), counts)
+    return Labels(table, _sources(names, number, labels, space, revision), counts)
+
+
+def drop_rare_labels(
+    labels: pa.Table, min_documents: int, sources: Sources
+) -> tuple[pa.Table, dict[str, int]]:
+    """Only labels of at least `min_documents` documents, and only documents that have one."""
+    held = Counter(label for row in labels["labels"].to_pylist() for label in set(row))
+    rare = [label for label, documents in held.items() if documents < min_documents]
+    kept = keep_labels(labels, held.keys() - rare)
+    counts = {
+        f"rare_{system}_labels": sum(sources[label][0] == system for label in rare)
+        for system in (icd.DIAGNOSIS, icd.PROCEDURE)
+    }
+    counts["documents_without_frequent_code"] = labels.num_rows - kept.num_rows
+    LOG.info("%d of %d codes are of under %d documents", len(rare), len(held), min_documents)
+    return kept, counts
+
+
+def keep_labels(labels: pa.Table, kept: Iterable[str]) -> pa.Table:
+    """Only some labels, and only the documents that have one of them."""
+    wanted = set(kept)
+    cut = [[x for x in row if x in wanted] for row in labels["labels"].to_pylist()]
+    table = pa.table([labels["document_id"], pa.array(cut, LABELS.field(1).type)], schema=LABELS)
+    return table.filter(pc.greater(pc.list_value_length(table["labels"]), 0))
 
 
 def reread_by_pandas(labels: list[str | None]) -> list[str | None]:
@@ -108,12 +141,16 @@ def _distinct_codes(rows: pa.Table) -> tuple[list[tuple[icd.System, str | None]]
     return [(s, code or None) for s, code in names], encoded.indices.to_numpy().astype(np.int64)
 
 
-def _label(system: icd.System, code: str | None, space: LabelSpace) -> str | None:
+def _label(
+    system: icd.System, code: str | None, space: LabelSpace, revision: icd.Revision
+) -> str | None:
     if code is None or space == "dotted":
         return code
+    if space == "edin":
+        return icd.edin_label(code, system, revision)
     if space == "caml" and system == icd.PROCEDURE:
         return icd.caml_procedure(code)
-    return icd.dot(code, system)
+    return icd.dot(code, system, revision)
 
 
 def _first_of_its_kind(document: np.ndarray, number: np.ndarray, kinds: int) -> np.ndarray:
@@ -142,7 +179,8 @@ def _sources(
     number: np.ndarray,
     labels: list[str | None],
     space: LabelSpace,
-) -> dict[str, tuple[icd.System, str]]:
+    revision: icd.Revision,
+) -> Sources:
     """For each label its most frequent code, the first met where two are as frequent."""
     encoded = pa.array(labels, pa.string()).dictionary_encode()
     distinct = [*encoded.dictionary.to_pylist(), None]
@@ -150,11 +188,11 @@ def _sources(
     pairs, first, count = np.unique(
         where * max(len(names), 1) + number, return_index=True, return_counts=True
     )
-    best: dict[str, tuple[icd.System, str]] = {}
+    best: Sources = {}
     for n in np.lexsort((first, -count)):
         label = distinct[pairs[n] // len(names)]
         system, code = names[pairs[n] % len(names)]
         if label and code is not None:
-            clean = code if space == "dotted" else icd.dot(code, system)
+            clean = code if space == "dotted" else icd.dot(code, system, revision)
             best.setdefault(label, (system, clean))
     return best

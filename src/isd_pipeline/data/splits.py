@@ -1,4 +1,4 @@
-"""Which documents train, tune and test: by the published id lists, or by patient and seed."""
+"""Which documents train, tune and test: by a published list or file, or drawn by patient."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import feather
 
 from isd_pipeline.data.files import sha256
-from isd_pipeline.data.tables import SPLITS
+from isd_pipeline.data.tables import LABELS, SPLITS
 
 LOG = logging.getLogger(__name__)
 
@@ -19,6 +22,13 @@ PUBLISHED = {  # how the SHA-256 of caml-mimic's lists begins
     "full": {"train": "abc4601d", "dev": "5bc77377", "test": "2861293b"},
     "50": {"train": "aee261aa", "dev": "bcd69c3b", "test": "cc3d3c22"},
 }
+DEV_AND_TEST = "dev_and_test"  # MIMIC-II as CAML had it: one set to choose on and to test on
+_EDIN_NAMES = {"train": "train", "val": "dev", "test": "test"}
+
+
+def names_of(split: str) -> tuple[str, ...]:
+    """What a document's row may say when it is in `split`: the name itself, or that of two."""
+    return (split, DEV_AND_TEST) if split in ("dev", "test") else (split,)
 
 
 def splits_from_lists(
@@ -81,6 +91,129 @@ def splits_by_patient(
         *counts.values(),
     )
     return table, counts
+
+
+def splits_from_feather(documents: pa.Table, path: Path) -> tuple[pa.Table, dict[str, int]]:
+    """Splits by a file of Edin et al.: `_id` is the admission, `split` train, val or test.
+
+    The documents of an admission, `123` and `123-2`, go with it; `val` is dev. An unknown id, an
+    id or a patient in two splits is refused; documents in no row are left out and counted.
+    """
+    path = Path(path)
+    patients = _patients(documents)
+    split_of: dict[str, str] = {}
+    for row, (admission, split) in enumerate(_read_feather(path), start=1):
+        if split not in _EDIN_NAMES:
+            raise ValueError(f"{path}, row {row}, column split: none of {', '.join(_EDIN_NAMES)}")
+        if admission in split_of:
+            raise ValueError(f"{path}, row {row}, column _id: the id stands in an earlier row too")
+        split_of[admission] = _EDIN_NAMES[split]
+    _refuse_unknown(list(split_of), {admission_of(document) for document in patients}, path)
+    placed = {d: split_of[admission_of(d)] for d in patients if admission_of(d) in split_of}
+    _refuse_patient_in_two(split_of, patients, path)
+    left = len(patients) - len(placed)
+    if left:
+        LOG.warning("%d of %d documents are not in %s: left out", left, len(patients), path.name)
+    table = _table(documents, placed)
+    return table, {**_sizes(table, ("train", "dev", "test")), "documents_in_no_list": left}
+
+
+def splits_stratified(
+    documents: pa.Table, labels: pa.Table, *, seed: int, dev: float = 0.1, test: float = 0.15
+) -> tuple[pa.Table, dict[str, int]]:
+    """Our own split where a published file is wanting: patients, stratified by all their labels.
+
+    Iterative stratification (Sechidis et al., 2011), first of test, then of dev from the rest, as
+    Edin et al. made theirs; of `documents`, those with a label. The order of rows is no matter.
+    """
+    owner = _patients(documents)
+    held = dict(zip(*(labels[n].to_pylist() for n in LABELS.names), strict=True))
+    of_patient: dict[str, set[str]] = {}
+    for document, row in held.items():
+        if row:
+            of_patient.setdefault(owner[document], set()).update(row)
+    patients = sorted(of_patient)
+    table = _label_matrix([of_patient[patient] for patient in patients])
+    LOG.warning(
+        "no split file given: %d patients are split by iterative stratification over %d codes, "
+        "seed %d. This is our own split, not a published one; on all of MIMIC-IV it takes hours",
+        *table.shape,
+        seed,
+    )
+    rest, tested = _stratify(table, np.arange(len(patients)), test, seed)
+    trained, tuned = _stratify(table, rest, dev / (1 - test), seed)
+    split_of_patient = {
+        patients[n]: name
+        for name, rows in (("train", trained), ("dev", tuned), ("test", tested))
+        for n in rows
+    }
+    placed = {d: split_of_patient[owner[d]] for d, row in held.items() if row}
+    found = _table(documents, placed)
+    sizes = _sizes(found, ("train", "dev", "test"))
+    return found, {**sizes, "documents_in_no_list": len(owner) - len(placed), "split_is_ours": 1}
+
+
+def admission_of(document: str) -> str:
+    """The admission of a document: `123` of `123-2`, its second note."""
+    return document.partition("-")[0]
+
+
+def _read_feather(path: Path) -> list[tuple[str, str]]:
+    try:
+        table = feather.read_table(path)
+    except (pa.ArrowInvalid, OSError):
+        raise ValueError(f"{path}: not a whole feather file; download it again") from None
+    for name in ("_id", "split"):
+        if name not in table.column_names:
+            raise ValueError(f"{path}: no column {name} among {', '.join(table.column_names)}")
+    numbers = table["_id"]
+    if pa.types.is_floating(numbers.type):  # pandas makes ids so where one is missing
+        numbers = pc.cast(numbers, pa.int64())
+    ids = pc.cast(numbers, pa.string()).to_pylist()
+    return list(zip(ids, table["split"].to_pylist(), strict=True))
+
+
+def _refuse_unknown(rows: list[str], known: set[str], path: Path) -> None:
+    unknown = [row for row, admission in enumerate(rows, start=1) if admission not in known]
+    if unknown:
+        raise ValueError(
+            f"{path}, row {unknown[0]}, column _id: no note has this id (as {len(unknown)} of "
+            f"{len(rows)}); are the file and the notes of one data set and one release?"
+        )
+
+
+def _refuse_patient_in_two(
+    split_of: Mapping[str, str], patients: Mapping[str, str], path: Path
+) -> None:
+    owner = {admission_of(document): patient for document, patient in patients.items()}
+    first: dict[str, tuple[int, str]] = {}
+    for row, (admission, split) in enumerate(split_of.items(), start=1):
+        above, other = first.setdefault(owner[admission], (row, split))
+        if other != split:
+            raise ValueError(
+                f"{path}, row {row}: a patient of {split} is in {other} too (row {above}); take "
+                "the file as published"
+            )
+
+
+def _label_matrix(rows: list[set[str]]) -> np.ndarray:
+    """Which row has which label, bool [rows, labels by code point]."""
+    columns = {label: n for n, label in enumerate(sorted(set().union(*rows)))}
+    table = np.zeros((len(rows), len(columns)), dtype=bool)
+    for n, row in enumerate(rows):
+        table[n, [columns[label] for label in row]] = True
+    return table
+
+
+def _stratify(
+    table: np.ndarray, rows: np.ndarray, share: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Part `rows` of the table into the larger rest and a share of them."""
+    from iterstrat.ml_stratifiers import MultilabelStratifiedShuffleSplit
+
+    draw = MultilabelStratifiedShuffleSplit(n_splits=1, test_size=share, random_state=seed)
+    rest, taken = next(draw.split(rows, table[rows]))
+    return rows[rest], rows[taken]
 
 
 def _patients(documents: pa.Table) -> dict[str, str]:

@@ -124,8 +124,9 @@ def by_chapter(
     """`within_codes` by ICD chapter: those of diagnoses, then those of procedures.
 
     Codes and systems are a `CodeIndex`'s. A code that has not the shape of this revision is in
-    "unknown". ICD-10-PCS has no chapters, and its codes are one group. In the label space `caml`
-    procedures have lost their leading zeros: some are counted in the chapter of what is left.
+    "unknown". Of ICD-10-PCS, which has no chapters, the sections count as such. In the label
+    space `caml` procedures have lost their leading zeros: some are counted in the chapter of what
+    is left.
     """
     _check_same_length(counts, codes, "code names")
     chapters = np.array([_chapter(*pair, revision) for pair in zip(codes, systems, strict=True)])
@@ -137,7 +138,7 @@ def by_chapter(
 def _chapter(code: str, system: icd.System, revision: Revision) -> str:
     if revision == "icd9":
         return icd.icd9_chapter(code, system)
-    return "ICD-10-PCS" if system == icd.PROCEDURE else icd.icd10_chapter(code)
+    return icd.icd10_section(code) if system == icd.PROCEDURE else icd.icd10_chapter(code)
 
 
 def within_codes(

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
+from isd_pipeline.data import icd
 from isd_pipeline.data.hierarchy import Revision
+from isd_pipeline.data.labels import LabelSpace
 from isd_pipeline.embeddings.words import WordVectorConfig
 from isd_pipeline.pipelines.configuration import choose, read_config, refuse_unknown
 from isd_pipeline.reports.layout import Layout
@@ -19,21 +21,64 @@ TABLES_FILE = "conf/base/parameters_tables.yml"
 TABLES = f"{TABLES_FILE}: tables"
 
 
+SELECTED_ON_TEST = "no dev set: every model was chosen on test, as CAML chose it"
+SPLITS_OF = {  # what `split` may be; a source that comes split has the default alone
+    "mimic2": ("laat", "caml"),
+    "mimic3": ("lists", "patients", "edin"),
+    "mimic4": ("edin", "patients"),
+}
+FAULTY_SPACE = {"mimic3": "caml", "mimic4": "edin"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExtractSettings:
     """Where a cohort comes from and which of its documents and codes it keeps.
 
-    `real: true` says that the files are MIMIC-III v1.4 itself: its published counts and split
-    lists are then checked, and a difference stops the run.
+    `real: true` says that the files are MIMIC itself: its published counts and split lists are
+    then checked, and a difference stops the run.
+
+    `split`: `lists`, CAML's id lists beside the files, or where there are none patients drawn by
+    a hash; `patients`, always these; `edin`, `split_file` of Edin et al. (SIGIR 2023) or, where
+    it is missing, our own stratified one; of MIMIC-II `laat`, its last training lines as dev, or
+    `caml`, no dev at all: the best epoch is then chosen on test, as CAML chose it.
     """
 
-    source: Literal["mimic3", "codiesp"]  # the file layout
+    source: Literal["mimic2", "mimic3", "mimic4", "codiesp"]  # the file layout
     raw: str  # folder, or CodiEsp's zip
     codes: Literal["full", "top50"] = "full"
-    label_space: Literal["clean", "caml"] = "clean"  # caml: with the published faults
+    label_space: Literal["clean", "caml", "edin"] = "clean"  # the others: with published faults
     real: bool = False
     language: Literal["en", "es"] = "en"  # CodiEsp's
-    split_seed: int = 1  # of our own patient-wise split, where there are no id lists
+    split: Literal["lists", "patients", "edin", "laat", "caml"] = "lists"
+    split_file: str = ""  # of Edin et al., in `raw` or by its whole path
+    split_seed: int = 1  # of our own splits
+    dev_lines: int = 1_141  # of MIMIC-II's training lines, split laat
+    min_documents: int = 1  # codes of fewer documents are dropped
+    systems: tuple[icd.System, ...] | None = None  # of MIMIC-III and -IV; None: both
+    patients: Literal["all", "carevue"] = "all"  # of MIMIC-III: those of MIMIC-II's time
+    revision: icd.Revision = "icd9"  # which of MIMIC-IV's two
+    release: str = "2.2"  # of MIMIC-IV's hosp tables
+
+    def __post_init__(self) -> None:
+        splits = SPLITS_OF.get(self.source, ("lists",))
+        if self.split not in splits:
+            known = ", ".join(splits)
+            raise ValueError(f"split={self.split!r} is none of {known}, which {self.source} has")
+        if self.label_space not in ("clean", FAULTY_SPACE.get(self.source)):
+            raise ValueError(f"{self.source} has no label_space={self.label_space!r}; use clean")
+        if self.patients != "all" and self.source != "mimic3":
+            raise ValueError(f"patients={self.patients!r} is for the source mimic3 alone")
+        if self.revision != "icd9" and self.source != "mimic4":
+            raise ValueError(f"revision={self.revision!r} is for the source mimic4 alone")
+        if self.systems is not None and self.source not in ("mimic3", "mimic4"):
+            raise ValueError("systems is for the sources mimic3 and mimic4 alone")
+        if self.systems == ():
+            raise ValueError("systems is empty; name diagnosis, procedure or both")
+
+    @property
+    def space(self) -> LabelSpace:
+        """The label space: a corpus whose codes have their dots has no other."""
+        return "dotted" if self.source in ("codiesp", "mimic2") else self.label_space
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,13 +108,30 @@ class ReportSettings:
     """How a cohort's page is headed."""
 
     k: int = 8  # the P@k of the paper's table
-    stamp: str = ""  # shown over every table, where the numbers compare with nothing
+    stamp: str = ""  # shown over every table, where the numbers want a warning
 
 
 def revision_of(cohorts: Mapping[str, Any], cohort: str) -> Revision:
-    """Which ICD a cohort's codes are of: MIMIC-III's files hold ICD-9-CM, CodiEsp's ICD-10."""
-    source = cohort_section(cohorts, cohort, "extract", ExtractSettings).source
-    return "icd9" if source == "mimic3" else "icd10"
+    """Which ICD a cohort's codes are of: CodiEsp's are ICD-10, MIMIC-IV's either, others ICD-9."""
+    settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
+    return "icd10" if settings.source == "codiesp" else settings.revision
+
+
+def name_in_paper(cohorts: Mapping[str, Any], cohort: str) -> str:
+    """Which data set of the paper a cohort is: what its key `paper` says, or its own name."""
+    return str(choose(cohort, cohorts, COHORTS).get("paper", cohort))
+
+
+def is_generated(cohorts: Mapping[str, Any], cohort: str) -> bool:
+    """Whether a cohort is the synthetic hospital's."""
+    return "generate" in choose(cohort, cohorts, COHORTS)
+
+
+def stamp_of(cohorts: Mapping[str, Any], cohort: str) -> str:
+    """What stands over every table of a cohort; that a model was chosen on test always does."""
+    stamp = cohort_section(cohorts, cohort, "report", ReportSettings).stamp
+    split = cohort_section(cohorts, cohort, "extract", ExtractSettings).split
+    return "; ".join(part for part in (stamp, SELECTED_ON_TEST * (split == "caml")) if part)
 
 
 def table_layouts(parameters: Mapping[str, Any]) -> dict[str, Layout]:
@@ -111,7 +173,7 @@ def experiment_row(
     if system != "isd":
         base = {"training": base.get("training")}
     merged: dict[str, dict[str, Any]] = {}
-    for layer in (base, row, elsewhere.get(cohort) or {}):
+    for layer in (base, row, elsewhere.get(name_in_paper(cohorts, cohort)) or {}):
         merged |= {
             name: _merged(merged.get(name, {}), section or {}) for name, section in layer.items()
         }

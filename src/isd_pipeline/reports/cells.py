@@ -108,6 +108,6 @@ def seeds(found: Experiment) -> str:
     return "1 seed" if len(found.runs) == 1 else f"{len(found.runs)} seeds"
 
 
-def stamped(table: Table, synthetic: bool) -> Table:
-    """The table, its caption saying that it is of synthetic data if it is."""
-    return replace(table, caption=f"{table.caption} ({SYNTHETIC})") if synthetic else table
+def stamped(table: Table, stamp: str) -> Table:
+    """The table, with what must be said of its numbers in the caption."""
+    return replace(table, caption=f"{table.caption} ({stamp})") if stamp else table

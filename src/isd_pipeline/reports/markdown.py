@@ -42,6 +42,7 @@ def results_markdown(
     paper: Mapping[str, Mapping[str, Any]] | None = None,
     k: int = 8,
     synthetic: bool = False,
+    stamp: str = "",
     against: str = "logistic_regression",
 ) -> str:
     """The tables of one cohort for docs/results.md, under a heading of the second level.
@@ -49,6 +50,7 @@ def results_markdown(
     The arguments are those of `page.page`.
     """
     paper = {} if synthetic else paper or {}
+    stamp = stamp or (SYNTHETIC if synthetic else "")
     tables = [
         results_table(runs, tuned=False),
         results_table(runs, tuned=True),
@@ -63,8 +65,8 @@ def results_markdown(
         plausibility_table(runs),
         *(codes_tables(runs, against, tuned=True) or ()),
     ]
-    parts = [markdown(stamped(table, synthetic)) for table in tables if table]
-    warning = [f"**{SYNTHETIC}**\n"] if synthetic else []
+    parts = [markdown(stamped(table, stamp)) for table in tables if table]
+    warning = [f"**{_escaped(stamp)}**\n"] if stamp else []
     return "\n".join([f"## {_escaped(cohort)}\n", *warning, *parts])
 
 

@@ -32,6 +32,7 @@ def page(
     paper_cohort: Mapping[str, float] | None = None,
     k: int = 8,
     synthetic: bool = False,
+    stamp: str = "",
     against: str = "logistic_regression",
 ) -> str:
     """The page of one cohort, in whole.
@@ -39,9 +40,10 @@ def page(
     `facts` is what was run (commit, fingerprints, versions), a dict, dicts within allowed.
     `layouts` are the tables of parameters_tables.yml, `comparisons` what the stage `compare` wrote
     of them. `paper` and `paper_cohort` are the cohort's rows of parameters_paper.yml, unused where
-    `synthetic`. `k`: the P@k of the cohort's tables. `against`: with which experiment the best
-    neural one is compared code by code.
+    `synthetic`. `k`: the P@k of the cohort's tables. `stamp`: what is said over every table.
+    `against`: with which experiment the best neural one is compared code by code.
     """
+    stamp = stamp or (SYNTHETIC if synthetic else "")
     paper = {} if synthetic else paper or {}
     paper_cohort = {} if synthetic else paper_cohort or {}
     of_paper = tables_of_paper(runs, layouts or {}, paper=paper, comparisons=comparisons or {}, k=k)
@@ -50,23 +52,24 @@ def page(
     shown = where.legible(found, "f1_micro_tuned", references)
     parts = {
         "data": _data(statistics, paper_cohort) if statistics else None,
-        "paper": [stamped(table, synthetic) for table in of_paper],
-        "frequency": _frequency(runs, shown, synthetic),
-        "where": _where(runs, shown, synthetic),
-        "trust": _trust(runs, shown, synthetic),
+        "paper": [stamped(table, stamp) for table in of_paper],
+        "frequency": _frequency(runs, shown, stamp),
+        "where": _where(runs, shown, stamp),
+        "trust": _trust(runs, shown, stamp),
         "curves": _curves(found),
     }
     codes = tables.codes_tables(runs, against, tuned=True)
     return _template().render(
         **parts,
         cohort=cohort,
-        stamp=SYNTHETIC if synthetic else "",
+        stamp=stamp,
+        synthetic=synthetic,
         summary=summary(runs),
         sections=_sections(parts),
         experiments=tables.experiments_table(runs),
         facts=tables.facts_table(facts or {}),
-        results=[stamped(table, synthetic) for table in _results(runs) if table],
-        codes=[stamped(table, synthetic) for table in codes or ()],
+        results=[stamped(table, stamp) for table in _results(runs) if table],
+        codes=[stamped(table, stamp) for table in codes or ()],
         no_codes=f"No neural experiment and {against} with tables per code: nothing to compare.",
     )
 
@@ -153,7 +156,7 @@ def _curves(found: Sequence[Experiment]) -> list[tuple[str, str | None, str | No
 
 
 def _frequency(
-    runs: Sequence[RunResult], shown: Sequence[Experiment], synthetic: bool
+    runs: Sequence[RunResult], shown: Sequence[Experiment], stamp: str
 ) -> dict[str, Any]:
     found = [where.strata_table(runs, "frequency", metric) for metric in OF_FREQUENCY]
     figure = where_figures.by_frequency(shown, OF_FREQUENCY[0], "macro-F1 (per code)")
@@ -161,12 +164,10 @@ def _frequency(
         "Mean F1 of the codes that occur in the test split, by how many training documents have "
         f"the code. {_reading(runs, shown)}"
     )
-    return _part([(figure, caption)], found, synthetic)
+    return _part([(figure, caption)], found, stamp)
 
 
-def _where(
-    runs: Sequence[RunResult], shown: Sequence[Experiment], synthetic: bool
-) -> dict[str, Any]:
+def _where(runs: Sequence[RunResult], shown: Sequence[Experiment], stamp: str) -> dict[str, Any]:
     reading = _reading(runs, shown)
     drawn = [
         (
@@ -182,12 +183,10 @@ def _where(
     ]
     found = [where.strata_table(runs, kind, "f1_micro") for kind in where.SMALL]
     found.append(where.chapter_table(shown, "f1_micro"))
-    return _part(drawn, found, synthetic)
+    return _part(drawn, found, stamp)
 
 
-def _trust(
-    runs: Sequence[RunResult], shown: Sequence[Experiment], synthetic: bool
-) -> dict[str, Any]:
+def _trust(runs: Sequence[RunResult], shown: Sequence[Experiment], stamp: str) -> dict[str, Any]:
     caption = (
         "Of all cells of the test split with about this probability, how many are true; 15 bins, "
         f"those of fewer than {where_figures.FEWEST_CELLS} cells left out, seeds together."
@@ -197,14 +196,14 @@ def _trust(
         where.sharpness_table(runs),
         where.plausibility_table(runs),
     ]
-    return _part([(where_figures.reliability(shown), caption)], found, synthetic)
+    return _part([(where_figures.reliability(shown), caption)], found, stamp)
 
 
 def _part(
-    drawn: Sequence[tuple[str | None, str]], found: Sequence[Table | None], synthetic: bool
+    drawn: Sequence[tuple[str | None, str]], found: Sequence[Table | None], stamp: str
 ) -> dict[str, Any]:
     """Figures with captions, and tables; empty where there is none of them."""
-    some = [stamped(table, synthetic) for table in found if table]
+    some = [stamped(table, stamp) for table in found if table]
     return {"figures": drawn, "tables": some} if some else {}
 
 

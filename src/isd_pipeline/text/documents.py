@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.files import replacing
+from isd_pipeline.data.splits import names_of
 from isd_pipeline.data.tables import RecordStream
 from isd_pipeline.text.vocabulary import Vocabulary
 
@@ -115,7 +116,7 @@ def encode_documents(
     counts: dict[str, int] = {}
     orders = {}
     for split in ("train", "dev", "test"):
-        members = [document for document, name in split_of.items() if name == split]
+        members = [document for document, name in split_of.items() if name in names_of(split)]
         orders[split] = _order(members, lengths, coded, split, counts)
     with replacing(Path(folder)) as temporary:
         stores = {
@@ -123,7 +124,7 @@ def encode_documents(
             for split, order in orders.items()
         }
         for batch in tokenized_notes.select(["document_id", "tokens"]):
-            _encode_batch(batch, vocabulary, stores, split_of)
+            _encode_batch(batch, vocabulary, stores)
         for store in stores.values():
             store.close()
     return counts
@@ -213,13 +214,11 @@ def _encode_batch(
     batch: pa.RecordBatch,
     vocabulary: Vocabulary,
     stores: Mapping[str, _Store],
-    split_of: Mapping[str, str],
 ) -> None:
     numbers = vocabulary.encode(batch["tokens"].flatten())
     ends = np.cumsum(batch["tokens"].value_lengths().to_numpy()).tolist()
     for document, place in zip(batch["document_id"].to_pylist(), pairwise([0, *ends]), strict=True):
-        store = stores.get(split_of.get(document, ""))
-        if store is not None:
+        for store in stores.values():
             store.put(document, numbers[slice(*place)])
 
 

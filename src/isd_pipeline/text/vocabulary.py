@@ -17,12 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isd_pipeline.data.files import write_json
+from isd_pipeline.data.splits import DEV_AND_TEST
 from isd_pipeline.data.tables import RecordStream
 
 Source = Literal["train", "all", "train_and_unlabelled"]
 SPLITS_READ = {
     "train": ("train",),
-    "all": ("train", "dev", "test", "unlabelled"),
+    "all": ("train", "dev", "test", DEV_AND_TEST, "unlabelled"),
     "train_and_unlabelled": ("train", "unlabelled"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 MOST_CODES = 18_000  # of the 18,449 codes of ICD-9-CM
 
@@ -23,6 +24,7 @@ class HospitalSettings:
     dev_share: float = 0.10  # of the patients
     test_share: float = 0.15  # of the patients
     compressed: bool = False  # NOTEEVENTS.csv.gz instead of NOTEEVENTS.csv
+    layout: Literal["mimic2", "mimic3", "mimic4"] = "mimic3"  # of the files
 
     def __post_init__(self) -> None:
         self._in_range("admissions", 200, 60_000)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isd_pipeline.pipelines.sections import ExtractSettings, cohort_section
+
+LOG = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,17 +21,69 @@ def extract_tables(
     cohorts: Mapping[str, Any], cohort: str
 ) -> tuple[RecordStream, RecordStream, RecordStream, Extraction]:
     """Read the source's files; the notes are a stream that is written as it is read."""
-    from isd_pipeline.data import codiesp, mimic3
-    from isd_pipeline.data.counts import MIMIC3, check_counts
-
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
-    if settings.source == "codiesp":
-        found = codiesp.extract(Path(settings.raw), language=settings.language)
-    else:
-        found = mimic3.extract(Path(settings.raw))
+    found = read_source(settings)
     if settings.real:
-        check_counts(found.counts, MIMIC3)
+        _check_real(found.counts, settings)
     return found.notes, found.codes, found.titles, found
+
+
+def read_source(settings: ExtractSettings) -> Extraction:
+    """Read the files of a cohort by the reader of their layout."""
+    from isd_pipeline.data.selection import only_systems
+
+    found = READERS[settings.source](settings)
+    return found if settings.systems is None else only_systems(found, settings.systems)
+
+
+def _mimic2(settings: ExtractSettings) -> Extraction:
+    from isd_pipeline.data import mimic2
+
+    dev_lines = settings.dev_lines if settings.split == "laat" else None
+    return mimic2.extract(Path(settings.raw), dev_lines=dev_lines)
+
+
+def _mimic3(settings: ExtractSettings) -> Extraction:
+    from isd_pipeline.data import mimic3
+    from isd_pipeline.data.selection import only_patients
+
+    folder = Path(settings.raw)
+    found = mimic3.extract(folder)
+    if settings.patients == "all":
+        return found
+    return only_patients(found, *mimic3.carevue_patients(folder))
+
+
+def _mimic4(settings: ExtractSettings) -> Extraction:
+    from isd_pipeline.data import mimic4
+
+    return mimic4.extract(
+        Path(settings.raw), revision=settings.revision, label_space=settings.space
+    )
+
+
+def _codiesp(settings: ExtractSettings) -> Extraction:
+    from isd_pipeline.data import codiesp
+
+    return codiesp.extract(Path(settings.raw), language=settings.language)
+
+
+READERS: Mapping[str, Callable[[ExtractSettings], Extraction]] = {
+    "mimic2": _mimic2,
+    "mimic3": _mimic3,
+    "mimic4": _mimic4,
+    "codiesp": _codiesp,
+}
+
+
+def _check_real(counts: Mapping[str, int], settings: ExtractSettings) -> None:
+    from isd_pipeline.data import counts as published
+    from isd_pipeline.pipelines.expectations import expected_counts
+
+    if settings.source == "mimic4":
+        published.refuse_other_release(counts, settings.release)
+    look_at = published.LOOK_AT.get(settings.source, "")
+    published.check_counts(counts, expected_counts(settings, counts), look_at)
 
 
 def split_documents(
@@ -42,8 +97,11 @@ def split_documents(
     if extraction.splits is not None:
         return extraction.splits, extraction.splits, extraction.counts
     documents = list_documents(notes)
+    if settings.split == "edin":
+        everything, counts = _split_of_edin(documents, extraction, settings)
+        return everything, everything, extraction.counts | counts
     everything, counts = _split(documents, settings, "full")
-    if settings.codes == "full":
+    if settings.codes == "full" or settings.split == "patients":
         return everything, everything, extraction.counts | counts
     some, counts = _split(documents, settings, "50")
     return everything, some, extraction.counts | counts
@@ -68,11 +126,35 @@ def list_documents(notes: RecordStream) -> pa.Table:
 def _split(
     documents: pa.Table, settings: ExtractSettings, name: str
 ) -> tuple[pa.Table, dict[str, int]]:
-    """By the id lists beside the files; ours by patient where there is none at all."""
+    """By the id lists beside the files; ours by patient where there is none, or by choice."""
     from isd_pipeline.data.splits import splits_by_patient, splits_from_lists
 
     folder = Path(settings.raw)
-    if not any(folder.glob("*_hadm_ids.csv")):
+    if settings.split == "patients" or not any(folder.glob("*_hadm_ids.csv")):
         return splits_by_patient(documents, seed=settings.split_seed)
     lists = {split: folder / f"{split}_{name}_hadm_ids.csv" for split in ("train", "dev", "test")}
     return splits_from_lists(documents, lists, published=name if settings.real else None)
+
+
+def _split_of_edin(
+    documents: pa.Table, extraction: Extraction, settings: ExtractSettings
+) -> tuple[pa.Table, dict[str, int]]:
+    """By the file that the section names; our own, over the cohort's labels, where it is missing.
+
+    A file that is named and missing is no error: who has none can still work, and is told.
+    """
+    from isd_pipeline.data.cohorts import labels_of_cohort
+    from isd_pipeline.data.splits import splits_from_feather, splits_stratified
+
+    path = Path(settings.raw) / settings.split_file
+    if path.is_file():
+        return splits_from_feather(documents, path)
+    LOG.warning("%s: no split file of Edin et al. there (docs/data.md says where it is)", path)
+    labels, _, _ = labels_of_cohort(
+        documents,
+        extraction.codes.read(),
+        label_space=settings.space,
+        revision=settings.revision,
+        min_documents=settings.min_documents,
+    )
+    return splits_stratified(documents, labels, seed=settings.split_seed)

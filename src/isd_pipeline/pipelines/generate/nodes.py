@@ -1,4 +1,4 @@
-"""The synthetic hospital, as files in MIMIC-III's layout."""
+"""The synthetic hospital, as files in one of MIMIC's layouts."""
 
 from __future__ import annotations
 
@@ -12,9 +12,14 @@ from isd_pipeline.pipelines.sections import COHORTS, cohort_section
 
 def generate_hospital(cohorts: Mapping[str, Any], cohort: str) -> Callable[[Path], None]:
     """What writes the hospital into a folder: it never stands in memory as a whole."""
-    from isd_pipeline.data.synthetic import HospitalSettings, write_hospital
+    from isd_pipeline.data import synthetic
 
     if "generate" not in choose(cohort, cohorts, COHORTS):
         raise ValueError(f"{COHORTS}.{cohort} has no section `generate`: it is no synthetic cohort")
-    settings = cohort_section(cohorts, cohort, "generate", HospitalSettings)
-    return lambda folder: write_hospital(folder, settings)
+    settings = cohort_section(cohorts, cohort, "generate", synthetic.HospitalSettings)
+    writers = {
+        "mimic2": synthetic.write_mimic2,
+        "mimic3": synthetic.write_hospital,
+        "mimic4": synthetic.write_mimic4,
+    }
+    return lambda folder: writers[settings.layout](folder, settings)

@@ -41,7 +41,9 @@ def label(
         codes.read(),
         titles.read(),
         cohort_splits.read(),
-        label_space="dotted" if settings.source == "codiesp" else settings.label_space,
+        label_space=settings.space,
+        revision=settings.revision,
+        min_documents=settings.min_documents,
         top=_top(settings),
     )
     return made.labels, made.splits, made.codes, made.counts
@@ -53,7 +55,8 @@ def _top(settings: ExtractSettings) -> int | tuple[str, ...] | None:
 
     if settings.codes == "full":
         return None
-    return CAML_TOP_50 if settings.real and settings.label_space == "clean" else 50
+    pinned = settings.source == "mimic3" and settings.real and settings.label_space == "clean"
+    return CAML_TOP_50 if pinned else 50
 
 
 def count_words(
@@ -84,14 +87,14 @@ def check_cohort(
     """All that was counted, held against the published counts where data are said to be real."""
     from isd_pipeline.data import counts as published
     from isd_pipeline.data.cohorts import CAML_TOP_50
+    from isd_pipeline.pipelines.expectations import expected_counts
 
     found = {**extraction_counts, **labelling_counts, **vocabulary_counts}
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
     if settings.real:
-        name = "50" if settings.codes == "top50" else "full"
-        expected = published.MIMIC3_COHORTS.get((name, settings.label_space), {})
-        published.check_counts(found, published.MIMIC3 | expected)
-        if name == "50":
+        look_at = published.LOOK_AT.get(settings.source, "")
+        published.check_counts(found, expected_counts(settings, found), look_at)
+        if settings.source == "mimic3" and settings.codes == "top50":
             published.refuse_other_top_50(code_index.codes, CAML_TOP_50)
     return found
 

@@ -12,6 +12,9 @@ from isd_pipeline.pipelines.sections import (
     ReportSettings,
     cohort_section,
     experiment_row,
+    is_generated,
+    name_in_paper,
+    stamp_of,
     table_layouts,
 )
 
@@ -45,6 +48,7 @@ def make_report(
 
     cohort = parameters["cohort"]
     settings = cohort_section(parameters["cohorts"], cohort, "report", ReportSettings)
+    name = name_in_paper(parameters["cohorts"], cohort)
     results = [
         _result(run, code_tables.get(run.key), draws_of_runs.get(run.key))
         for run in _in_order(runs, parameters)
@@ -58,16 +62,17 @@ def make_report(
         "cohort": cohort,
         "layouts": table_layouts(parameters),
         "comparisons": comparisons,
-        "paper": parameters["paper"].get(cohort),
+        "paper": parameters["paper"].get(name),
         "k": settings.k,
-        "synthetic": bool(settings.stamp),
+        "synthetic": is_generated(parameters["cohorts"], cohort),
+        "stamp": stamp_of(parameters["cohorts"], cohort),
     }
     html = page(
         results,
         **shared,
         statistics=_statistics(documents, code_index, parameters),
         facts=_facts(code_index, vocabulary),
-        paper_cohort=parameters["paper_cohorts"].get(cohort),
+        paper_cohort=parameters["paper_cohorts"].get(name),
     )
     return html, results_markdown(results, **shared)
 
