@@ -73,6 +73,18 @@ def study(cohorts: tuple[str, ...]) -> None:
         click.echo(write_study(cohort))
 
 
+@main.command("init-data")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--format", "form", default="csv", help="csv, jsonl or parquet.")
+@one_line
+def init_data(folder: Path, form: str) -> None:
+    """Write an example of own data into FOLDER: made-up notes and their codes, to be replaced."""
+    from isd_pipeline.data.example import write_example
+
+    write_example(folder, form)
+    click.echo(f"{folder}: notes.{form} and codes.{form}, made up. docs/own_data.md goes on.")
+
+
 def _tracking_settings() -> TrackingSettings:
     path = Path("conf/base/tracking.yml")
     if not path.exists():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from isd_pipeline.data.hierarchy import Revision
+from isd_pipeline.data.own_layout import OwnLayout
 from isd_pipeline.embeddings.words import WordVectorConfig
 from isd_pipeline.pipelines.configuration import choose, read_config, refuse_unknown
 from isd_pipeline.reports.layout import Layout
@@ -27,13 +28,15 @@ class ExtractSettings:
     lists are then checked, and a difference stops the run.
     """
 
-    source: Literal["mimic3", "codiesp"]  # the file layout
+    source: Literal["mimic3", "codiesp", "own"]  # the file layout
     raw: str  # folder, or CodiEsp's zip
     codes: Literal["full", "top50"] = "full"
     label_space: Literal["clean", "caml"] = "clean"  # caml: with the published faults
     real: bool = False
     language: Literal["en", "es"] = "en"  # CodiEsp's
+    kind: Literal["diagnoses", "procedures", "both"] = "diagnoses"  # CodiEsp's codes
     split_seed: int = 1  # of our own patient-wise split, where there are no id lists
+    own: OwnLayout = field(default_factory=OwnLayout)  # of a user's own files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +71,10 @@ class ReportSettings:
 
 def revision_of(cohorts: Mapping[str, Any], cohort: str) -> Revision:
     """Which ICD a cohort's codes are of: MIMIC-III's files hold ICD-9-CM, CodiEsp's ICD-10."""
-    source = cohort_section(cohorts, cohort, "extract", ExtractSettings).source
-    return "icd9" if source == "mimic3" else "icd10"
+    settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
+    if settings.source == "own":
+        return "icd9" if settings.own.system.startswith("icd9") else "icd10"
+    return "icd9" if settings.source == "mimic3" else "icd10"
 
 
 def table_layouts(parameters: Mapping[str, Any]) -> dict[str, Layout]:

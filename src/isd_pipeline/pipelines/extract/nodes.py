@@ -18,17 +18,25 @@ def extract_tables(
     cohorts: Mapping[str, Any], cohort: str
 ) -> tuple[RecordStream, RecordStream, RecordStream, Extraction]:
     """Read the source's files; the notes are a stream that is written as it is read."""
-    from isd_pipeline.data import codiesp, mimic3
     from isd_pipeline.data.counts import MIMIC3, check_counts
 
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
-    if settings.source == "codiesp":
-        found = codiesp.extract(Path(settings.raw), language=settings.language)
-    else:
-        found = mimic3.extract(Path(settings.raw))
+    found = read_source(settings)
     if settings.real:
         check_counts(found.counts, MIMIC3)
     return found.notes, found.codes, found.titles, found
+
+
+def read_source(settings: ExtractSettings) -> Extraction:
+    """Read the files of a cohort by the reader of their layout."""
+    from isd_pipeline.data import codiesp, mimic3, own
+
+    if settings.source == "own":
+        return own.extract(Path(settings.raw), settings.own)
+    if settings.source == "codiesp":
+        kinds = codiesp.KINDS[settings.kind]
+        return codiesp.extract(Path(settings.raw), language=settings.language, systems=kinds)
+    return mimic3.extract(Path(settings.raw))
 
 
 def split_documents(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from isd_pipeline.pipelines.sections import ExtractSettings, PreprocessSettings, cohort_section
 
+DOTTED = ("codiesp", "own")  # sources whose codes have their dots
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -41,7 +43,7 @@ def label(
         codes.read(),
         titles.read(),
         cohort_splits.read(),
-        label_space="dotted" if settings.source == "codiesp" else settings.label_space,
+        label_space="dotted" if settings.source in DOTTED else settings.label_space,
         top=_top(settings),
     )
     return made.labels, made.splits, made.codes, made.counts

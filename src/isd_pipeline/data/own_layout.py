@@ -1,0 +1,89 @@
+"""How a user's files are laid out: which file is which, and which of its columns is what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+FORMATS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
+
+Asked = Mapping[str, str | list[str] | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnLayout:
+    """How a user's files are laid out (docs/own_data.md). A file without a name has its usual one.
+
+    `columns` and `code_columns` map our names to theirs; null says that a column is not to be read.
+    """
+
+    notes: str = ""  # the file of notes; else the one called notes.csv, .jsonl, .parquet …
+    codes: str = ""  # the file of code rows; else codes.*; else a column of the notes
+    table: str = ""  # the file of the user's own coding system: code, title, parent
+    columns: dict[str, str | list[str] | None] = field(default_factory=dict)
+    code_columns: dict[str, str | list[str] | None] = field(default_factory=dict)
+    system: str = "icd10cm"  # of all codes, or of those whose row says none
+    systems: dict[str, str] = field(
+        default_factory=dict
+    )  # a word of column `system`: its name here
+    separator: str = "auto"  # of CSV cells; auto: of , ; tab | the one that cuts the header most
+    code_separator: str = ";"  # of codes in one cell
+    encoding: str = "utf-8"
+    date_format: str = ""  # as of strptime; else ISO 8601
+    types: tuple[str, ...] = ()  # keep notes of these types; else all
+    bad_codes: Literal["refuse", "drop"] = "refuse"  # what is no code of its system
+    expected: dict[str, int] = field(default_factory=dict)  # counts that must come out
+
+
+def find_table(folder: Path, name: str, given: str, key: str) -> Path | None:
+    """The file called `given`, or else `name` with an ending that is read; None without one."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder; name it in the cohort's extract.raw")
+    if given:
+        if not (folder / given).is_file():
+            near = get_close_matches(given, [path.name for path in folder.iterdir()], n=1)
+            hint = f"; is it {near[0]}?" if near else f"; correct own.{key}"
+            raise FileNotFoundError(f"{folder / given}: no such file{hint}")
+        return folder / given
+    found = [p for p in sorted(folder.iterdir()) if p.name.lower() in {name + e for e in FORMATS}]
+    if len(found) > 1:
+        raise ValueError(
+            f"{folder}: holds {' and '.join(p.name for p in found)}; name one: own.{key}"
+        )
+    return found[0] if found else None
+
+
+def match_columns(
+    path: Path, header: Sequence[str], asked: Asked, known: Mapping[str, bool], key: str
+) -> dict[str, tuple[str, ...]]:
+    """Our names -> the file's. `known`: our names, and whether the file must have such a column."""
+    for ours in asked:
+        if ours not in known:
+            raise ValueError(f"own.{key} has no '{ours}'{near(ours, known, 'known are: ')}")
+    by_name = {name.strip().lower(): name for name in reversed(header)}
+    found = {}
+    for ours, needed in known.items():
+        theirs = asked.get(ours, ours)
+        if theirs is None and not needed:
+            continue
+        names = [theirs] if isinstance(theirs, str) else list(theirs or [ours])
+        missing = [name for name in names if name.strip().lower() not in by_name]
+        if missing and (needed or ours in asked):
+            hint = near(missing[0].lower(), by_name, "the file has: ")
+            raise ValueError(
+                f"{path}, row 1: no column {missing[0]}, which should be the {ours}{hint}; "
+                f"own.{key} maps our names to the file's, as {{{ours}: NAME}}"
+            )
+        if not missing:
+            found[ours] = tuple(by_name[name.strip().lower()] for name in names)
+    return found
+
+
+def near(name: str, known: Iterable[str], else_known: str) -> str:
+    """The nearest known name as a hint, or all of them where none is near."""
+    found = get_close_matches(name, list(known), n=1)
+    return f"; did you mean '{found[0]}'?" if found else f"; {else_known}{', '.join(known)}"
