@@ -18,6 +18,7 @@ class Finding:
 
     An error would stop the pipeline, a warning would not, a note is nothing to mend. `row` counts
     from the header as row 1 (JSONL: the line, Parquet: the row from 1); None for a whole file.
+    Where the row is no longer known, `note` is the id of the note.
     """
 
     level: Level
@@ -27,14 +28,17 @@ class Finding:
     row: int | None = None
     column: str = ""
     count: int = 1
+    note: str = ""
 
     def line(self) -> str:
         """In one line: file, row, column, what, how often, remedy."""
         row = "" if self.row is None else f"row {self.row}"
+        note = f"note {self.note}" if self.note else ""
         column = f"column {self.column}" if self.column else ""
-        where = ", ".join(part for part in (self.file, row, column) if part)
+        where = ", ".join(part for part in (self.file, row, note, column) if part)
         often = f" ({self.count:,} times)" if self.count > 1 else ""
-        return f"{where}: {self.what}{often}" + (f"; {self.remedy}" if self.remedy else "")
+        told = f"{self.what}{often}" + (f"; {self.remedy}" if self.remedy else "")
+        return f"{where}: {told}" if where else told
 
 
 def of_error(error: Exception, file: str) -> Finding:

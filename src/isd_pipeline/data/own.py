@@ -60,6 +60,11 @@ def extract(folder: Path, layout: OwnLayout, *, scratch: Path | None = None) -> 
         raise ValueError(f"{folder}: could not be read")
     for one in findings:
         LOG.warning("%s", one.line())
+    return tables(found, layout, scratch=scratch)
+
+
+def tables(found: OwnData, layout: OwnLayout, *, scratch: Path | None = None) -> Extraction:
+    """The tables of what `read_own` found nothing wrong in."""
     rows, titled = systems.titles_of(found.codes.used, found.table)
     columns = list(zip(*rows, strict=True)) or [()] * len(TITLES)
     titles = pa.table([pa.array(column, pa.string()) for column in columns], schema=TITLES)
