@@ -189,6 +189,8 @@ WRONG_NOTES = [
     (NOTES, {"columns": {"tekst": "text"}}, "own.columns has no 'tekst'; did you mean 'text'?"),
     ("id,text,date\n7,x,31/12/2031\n", {}, "row 2, column date: no date"),
     ("id,text,split\n7,x,maybe\n", {}, "row 2, column split: no split"),
+    (f"7,{SECRET} {'word ' * 20}\n", {}, "row 1: holds no names of columns"),
+    (f"7,{SECRET}\n", {}, "row 1: holds no names of columns"),
     ("id,text\n,x\n", {}, "row 2, column id: no id"),
     ("id,text,patient\n7,x,p1\n7,y,p2\n", {}, "row 3, column patient: an id has two patients"),
     (

@@ -80,6 +80,10 @@ def tables(found: OwnData, layout: OwnLayout, *, scratch: Path | None = None) ->
 def read_own(folder: Path, layout: OwnLayout, findings: Findings) -> OwnData | None:
     """Look at everything; None where there is too little to go on, which the findings tell."""
     table = None
+    if not folder.is_dir():
+        remedy = "name it in the cohort's extract.raw"
+        findings.add(Finding("error", str(folder), "no such folder", remedy))
+        return None
     if layout.table or layout.system not in systems.OFFICIAL:
         table = _try(lambda: _own_table(folder, layout, findings), folder, findings)
     notes = _try(lambda: _read_notes(folder, layout, findings), folder, findings)

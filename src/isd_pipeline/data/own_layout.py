@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
+LONGEST_NAME = 60
+_CELL = re.compile(r"\s*[0-9][-0-9.:/ T]*")  # a number or a date
 FORMATS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 
 Asked = Mapping[str, str | list[str] | None]
@@ -41,8 +44,6 @@ class OwnLayout:
 def find_table(folder: Path, name: str, given: str, key: str) -> Path | None:
     """The file called `given`, or else `name` with an ending that is read; None without one."""
     folder = Path(folder)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder; name it in the cohort's extract.raw")
     if given:
         if not (folder / given).is_file():
             near = get_close_matches(given, [path.name for path in folder.iterdir()], n=1)
@@ -64,7 +65,10 @@ def match_columns(
     for ours in asked:
         if ours not in known:
             raise ValueError(f"own.{key} has no '{ours}'{near(ours, known, 'known are: ')}")
-    by_name = {name.strip().lower(): name for name in reversed(header)}
+    _refuse_cells(path, header)
+    by_name: dict[str, str] = {}
+    for name in header:
+        by_name.setdefault(name.strip().lower(), name)
     found = {}
     for ours, needed in known.items():
         theirs = asked.get(ours, ours)
@@ -81,6 +85,14 @@ def match_columns(
         if not missing:
             found[ours] = tuple(by_name[name.strip().lower()] for name in names)
     return found
+
+
+def _refuse_cells(path: Path, header: Sequence[str]) -> None:
+    """A file without a header has a note there, which no message may repeat."""
+    if any(len(name) > LONGEST_NAME or "\n" in name or _CELL.fullmatch(name) for name in header):
+        raise ValueError(
+            f"{path}, row 1: holds no names of columns but what looks like data; add a header"
+        )
 
 
 def near(name: str, known: Iterable[str], else_known: str) -> str:

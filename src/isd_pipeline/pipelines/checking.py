@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +84,7 @@ def _check(
     if settings.real:
         checks.check_counts(found.counts, MIMIC3, raw, findings)
     seen = checks.check_notes(found.notes, raw, findings)
-    splits = _splits(found, cohorts, cohort, findings)
+    splits = _splits(found, Path(raw), cohorts, cohort, findings)
     if splits is not None:
         checks.check_splits(seen, splits, raw, findings)
         labelled = [r["document_id"] for r in splits.to_pylist() if r["split"] != "unlabelled"]
@@ -137,14 +138,14 @@ def _of_raw(error: Exception, raw: Path) -> Finding:
 
 
 def _splits(
-    found: Extraction, cohorts: Mapping[str, Any], cohort: str, findings: Findings
+    found: Extraction, raw: Path, cohorts: Mapping[str, Any], cohort: str, findings: Findings
 ) -> pa.Table | None:
     from isd_pipeline.pipelines.extract.nodes import split_documents
 
     try:
         return split_documents(found.notes, found, cohorts, cohort)[1]
     except (ValueError, OSError) as error:
-        findings.add(of_error(error, ""))
+        findings.add(_of_raw(error, raw))
         return None
 
 
@@ -187,8 +188,8 @@ def _logged(settings: ExtractSettings, findings: Findings) -> Iterator[None]:
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             ours = settings.source == "own" and record.name.endswith(".splits")
-            what = record.getMessage()
-            findings.add(Finding("note" if ours else "warning", settings.raw, what))
+            found = _of_raw(ValueError(record.getMessage()), Path(settings.raw))
+            findings.add(replace(found, level="note" if ours else "warning"))
 
     logger, handler = logging.getLogger("isd_pipeline.data"), Handler(logging.WARNING)
     before = logger.propagate
