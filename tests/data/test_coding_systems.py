@@ -31,6 +31,7 @@ from isd_pipeline.data.coding_systems import (
         ("S72.001A", "icd10cm", "S72.001A"),
         ("0dqb", "icd10pcs", "0DQB"),
         ("0016070", "icd10pcs", "0016070"),
+        ("0273", "icd10pcs", "0273"),
     ],
 )
 def test_a_code_is_written_one_way_whatever_its_dot_case_and_blanks(cell, system, written):

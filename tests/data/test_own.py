@@ -3,16 +3,20 @@
 import gzip
 import json
 import random
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import csv
 
+from isd_pipeline.data import codiesp
 from isd_pipeline.data.example import example, write_example
 from isd_pipeline.data.own import extract
 from isd_pipeline.data.own_layout import OwnLayout
+from isd_pipeline.data.tables import SPLITS
 from isd_pipeline.text.tokens import tokenize_notes
 
 SECRET = "ZZCANARY"
@@ -125,6 +129,23 @@ def test_codes_may_stand_in_a_column_of_the_notes(tmp_path, cell):
     assert [code[3] for code in codes] == ["E11.9", "I10"]
 
 
+def test_a_list_as_numpy_prints_it_is_not_read_as_one_long_code(tmp_path):
+    table = "code,title\nab,both\n"
+    folder = files(tmp_path, "id,text,codes\n7,x,['a' 'b']\n", None, **{"own.csv": table})
+    assert "row 2, column codes: no list" in refused(folder, system="local", table="own.csv")
+
+
+def test_a_column_of_codes_beside_a_file_of_codes_is_not_read_and_that_is_said(tmp_path, caplog):
+    _, _, codes = read(files(tmp_path, "id,text,codes\n7,x,J18.9\n", "id,code\n7,I10\n"))
+    assert [code[3] for code in codes] == ["I10"]
+    assert "column codes: not read, for there is codes.csv too" in caplog.text
+
+
+def test_names_of_columns_may_be_numbers(tmp_path):
+    _, notes, _ = read(files(tmp_path, "id,text,2019,\n7,x,1,\n", "id,code\n7,I10\n"))
+    assert notes == [("7", "7", "7", "x")]
+
+
 def test_codes_may_stand_in_several_columns_or_in_rows_that_repeat_the_text(tmp_path):
     notes = "id,text,dx1,dx2\nA,Text,E11.9,I10\nA,Text,J18.9,\n"
     found, read_notes, codes = read(files(tmp_path, notes, None), columns={"codes": ["dx1", "dx2"]})
@@ -230,6 +251,8 @@ WRONG_CODES = [
     ("id,code\n7,I10\n", {"system": "icd10"}, "own.system knows no 'icd10'; did you mean 'icd10"),
     ("id,code\n7,I10\n", {"system": "local", "table": "t.csv"}, "t.csv: no such file"),
     (None, {}, "no codes; give a file codes.csv"),
+    ("id,code\n", {}, "column code: no code at all"),
+    ("id,code\n7,\n", {}, "column code: no code at all"),
 ]
 
 
@@ -326,3 +349,41 @@ def test_the_order_of_the_rows_changes_nothing(tmp_path, seed):
     assert one == other
     assert first.titles.read().equals(second.titles.read())
     assert first.counts == second.counts
+
+
+ZIP = Path(__file__).parents[3] / "shared" / "data" / "codiesp" / "codiesp_v4.zip"
+EXPORTS = {
+    "excel": lambda table, path: csv.write_csv(
+        table, path, csv.WriteOptions(delimiter=";", include_header=True)
+    ),
+    "parquet": lambda table, path: pq.write_table(table, path),
+}
+
+
+@pytest.mark.skipif(not ZIP.exists(), reason="CodiEsp is not here")
+@pytest.mark.parametrize("form", list(EXPORTS))
+def test_codiesp_as_own_data_is_what_its_own_reader_gives(tmp_path, form):
+    corpus = codiesp.extract(ZIP, language="es", systems=codiesp.KINDS["both"], unlabelled=False)
+    notes, codes = corpus.notes.read(), corpus.codes.read()
+    split_of = dict(zip(*(corpus.splits[n].to_pylist() for n in SPLITS.names), strict=True))
+    wide = notes.rename_columns(["Informe", "Paciente", "note_id", "Texto"]).append_column(
+        "split", pa.array([split_of[i] for i in notes["document_id"].to_pylist()])
+    )
+    ending = "parquet" if form == "parquet" else "csv"
+    EXPORTS[form](wide, tmp_path / f"informes.{ending}")
+    EXPORTS[form](codes, tmp_path / f"codes.{ending}")
+    found, read_notes, read_codes = read(
+        tmp_path,
+        notes=f"informes.{ending}",
+        columns={"id": "Informe", "text": "Texto", "patient": "Paciente"},
+        code_columns={"id": "document_id"},
+        systems={"diagnosis": "icd10cm", "procedure": "icd10pcs"},
+    )
+    assert sorted(read_notes) == sorted(tuple(row.values()) for row in notes.to_pylist())
+    assert sorted(read_codes) == sorted(tuple(row.values()) for row in codes.to_pylist())
+    assert sorted(found.splits.to_pylist(), key=str) == sorted(corpus.splits.to_pylist(), key=str)
+    mine, theirs = (
+        {(r["code"], r["system"]): r["title"] for r in titles.read().to_pylist()}
+        for titles in (found.titles, corpus.titles)
+    )
+    assert mine == theirs

@@ -83,7 +83,7 @@ def write_code(code: str, system: str, table: OwnTable | None = None) -> str | N
     if not _SHAPES[system].fullmatch(code):
         return None
     if system == ICD10PCS:
-        return None if code.isdigit() and len(code) < 7 else code
+        return None if code.isdigit() and code not in _pcs() else code  # 16070 was 0016070
     bare = icd.undot(code)
     if system in (ICD9CM, ICD9PROC):
         return icd.dot(bare, kind_of(system))

@@ -92,6 +92,9 @@ def read_own(folder: Path, layout: OwnLayout, findings: Findings) -> OwnData | N
         return None
     path, names, index, beside = notes
     raw = codes or beside
+    if codes is not None and beside is not None:
+        what = f"not read, for there is {codes.path.name} too"
+        findings.add(Finding("note", str(path), what, column=beside.column))
     if raw is None:
         if not any(one.level == "error" for one in findings):
             remedy = "give a file codes.csv, or a column of the notes: own.columns.codes"

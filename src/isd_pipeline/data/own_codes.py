@@ -27,6 +27,7 @@ TABLE_COLUMNS = {"code": True, "title": True, "parent": False}
 _ROWS = pa.schema(
     [*((name, pa.string()) for name in ("id", "code", "system")), ("row", pa.int64())]
 )
+_UNPARTED = re.compile(r"""['"]\s+['"]""")  # as numpy prints a list, which Python reads as one word
 LAST = "\U0010ffff"  # where empty codes come among the others
 ZEROS = "none of the codes begins with 0, so they were once read as numbers (0389 became 389)"
 
@@ -111,6 +112,8 @@ def place_codes(
         if system is not None and code is not None:
             used[system, code] += int(count)
     _tell_of_systems(used, table, tell)
+    if rows["code"].null_count == rows.num_rows:
+        tell("code", "no code at all", "is it the right file?", None, 1)
     kept = _kept(rows, index, [s or "" for s, _ in named], written, number, tell)
     counts = {
         "code_rows": rows.num_rows,
@@ -173,6 +176,8 @@ def _cut(cell: str | None, separator: str) -> list[str] | str:
     """The codes of a cell, a list in JSON or Python or parts between separators, or a fault."""
     if cell is None or not cell.strip():
         return []
+    if _UNPARTED.search(cell):
+        return "no list of codes"
     if not cell.strip().startswith("["):
         return [part.strip() for part in cell.split(separator) if part.strip()]
     try:

@@ -65,7 +65,6 @@ def match_columns(
     for ours in asked:
         if ours not in known:
             raise ValueError(f"own.{key} has no '{ours}'{near(ours, known, 'known are: ')}")
-    _refuse_cells(path, header)
     by_name: dict[str, str] = {}
     for name in header:
         by_name.setdefault(name.strip().lower(), name)
@@ -77,6 +76,7 @@ def match_columns(
         names = [theirs] if isinstance(theirs, str) else list(theirs or [ours])
         missing = [name for name in names if name.strip().lower() not in by_name]
         if missing and (needed or ours in asked):
+            _refuse_cells(path, header)
             hint = near(missing[0].lower(), by_name, "the file has: ")
             raise ValueError(
                 f"{path}, row 1: no column {missing[0]}, which should be the {ours}{hint}; "
