@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import random
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from pyarrow import csv
 
 from isd_pipeline.data import codiesp
-from isd_pipeline.data.example import example, write_example
+from isd_pipeline.data.example import WRITERS, example, write_example
 from isd_pipeline.data.own import extract
 from isd_pipeline.data.own_layout import OwnLayout
 from isd_pipeline.data.tables import SPLITS
@@ -333,19 +332,17 @@ def test_offsets_give_back_every_word_whatever_the_text(tmp_path_factory, texts,
                 assert text_of[note][place].lower() == document["tokens"][at]
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_the_order_of_the_rows_changes_nothing(tmp_path, seed):
-    notes, codes = example(3, 40)
-    for name, rows in (("a", (notes, codes)), ("b", (notes[:], codes[:]))):
-        folder = tmp_path / name
-        folder.mkdir()
-        for file, some in zip(("notes", "codes"), rows, strict=True):
-            if name == "b":
-                random.Random(seed).shuffle(some)
-            lines = "".join(json.dumps(row) + "\n" for row in some)
-            (folder / f"{file}.jsonl").write_text(lines)
-    first, *one = read(tmp_path / "a")
-    second, *other = read(tmp_path / "b")
+@settings(max_examples=15, deadline=None)
+@given(st.randoms(use_true_random=False), st.sampled_from(["csv", "jsonl", "parquet"]))
+def test_the_order_of_the_rows_changes_nothing(tmp_path_factory, shuffler, form):
+    folder = tmp_path_factory.mktemp("own")
+    write_example(folder / "a", form, documents=40)
+    (folder / "b").mkdir()
+    for name, rows in zip(("notes", "codes"), example(1, 40), strict=True):
+        shuffler.shuffle(rows)
+        WRITERS[form](folder / "b" / f"{name}.{form}", rows)
+    first, *one = read(folder / "a")
+    second, *other = read(folder / "b")
     assert one == other
     assert first.titles.read().equals(second.titles.read())
     assert first.counts == second.counts

@@ -85,3 +85,14 @@ def test_a_cohort_with_an_empty_split_has_a_card():
     )  # fmt: skip
     assert card["splits"]["dev"]["words_per_document"] is None
     assert "nothing was left out" in card_markdown(card)
+
+
+def test_numbers_of_an_own_system_are_not_taken_for_chapters_of_icd_9():
+    some = SplitStatistics.of(np.array([3]), sparse.csr_matrix([[True]]))
+    codes = CodeIndex(("5021",), ("diagnosis",), ("",))
+    card = data_card(
+        CohortStatistics(splits={"train": some}),
+        codes, {}, cohort="c", source={"system": "local"}, fingerprints={}, raw={},
+    )  # fmt: skip
+    assert card["chapters"] == {}
+    assert "Codes by chapter" not in [table.caption for table in card_tables(card)]

@@ -128,6 +128,8 @@ def check_codes(
     here = here.filter(pc.is_valid(here["code"]))
     coded = set(here["document_id"].unique().to_pylist())
     _told(findings, file, "warning", len(known - coded), "documents have no code: left out")
+    borrowed = extraction.counts.get("titles_of_an_ancestor", 0)
+    _told(findings, file, "note", borrowed, "codes have the title of an ancestor")
     keys = pc.binary_join_element_wise(here["document_id"], here["system"], here["code"], "\x1f")
     _told(
         findings,

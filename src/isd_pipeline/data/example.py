@@ -58,19 +58,14 @@ def write_example(folder: Path, form: str = "csv", *, seed: int = 1, documents: 
 
     Raises FileExistsError where the folder holds something, so that nothing of a user's is lost.
     """
-    writers: Mapping[str, Callable[[Path, Rows], None]] = {
-        "csv": _write_csv,
-        "jsonl": _write_jsonl,
-        "parquet": _write_parquet,
-    }
     folder = Path(folder)
-    if form not in writers:
-        raise ValueError(f"format={form!r} is none of {', '.join(writers)}")
+    if form not in WRITERS:
+        raise ValueError(f"format={form!r} is none of {', '.join(WRITERS)}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f"{folder}: is there already and not empty; name a new folder")
     notes, codes = example(seed, documents)
-    writers[form](folder / f"notes.{form}", notes)
-    writers[form](folder / f"codes.{form}", codes)
+    WRITERS[form](folder / f"notes.{form}", notes)
+    WRITERS[form](folder / f"codes.{form}", codes)
 
 
 def example(seed: int, documents: int) -> tuple[Rows, Rows]:
@@ -121,3 +116,10 @@ def _write_jsonl(path: Path, rows: Rows) -> None:
 def _write_parquet(path: Path, rows: Rows) -> None:
     with replacing(path) as temporary:
         pq.write_table(pa.Table.from_pylist(rows), temporary)
+
+
+WRITERS: Mapping[str, Callable[[Path, Rows], None]] = {
+    "csv": _write_csv,
+    "jsonl": _write_jsonl,
+    "parquet": _write_parquet,
+}

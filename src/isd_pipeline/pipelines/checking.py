@@ -77,6 +77,10 @@ def _check(
     from isd_pipeline.data.counts import MIMIC3
 
     raw = settings.raw
+    if not Path(raw).exists():
+        raise FileNotFoundError(
+            f"{raw}: not there; docs/data.md says how to get it, extract.raw names another place"
+        )
     _tell_of_marks(Path(raw), findings)
     found = _extract(settings, findings)
     if found is None:

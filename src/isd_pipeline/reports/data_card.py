@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from isd_pipeline.data import icd
+from isd_pipeline.data.coding_systems import OFFICIAL
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.evaluation.strata import (
     CODES_OF_DOCUMENT,
@@ -71,7 +72,7 @@ def data_card(
         "source": dict(source),
         "splits": {name: _split(split) for name, split in statistics.splits.items()},
         "codes": _codes(statistics, codes),
-        "chapters": _chapters(statistics, codes),
+        "chapters": _chapters(statistics, codes) if _is_icd(source) else {},
         "distributions": {
             "documents_per_code": _banded(_per_code(statistics), FREQUENCIES),
             "codes_per_document": _banded(statistics.codes_per_document, CODES_OF_DOCUMENT),
@@ -87,7 +88,8 @@ def data_card(
 def card_tables(card: Mapping[str, Any]) -> list[Table]:
     """The tables of a card that the page does not have already."""
     found = [_lengths_table(card), _codes_table(card), *_distribution_tables(card)]
-    return [*found, _chapters_table(card), _left_out_table(card), *_fingerprint_tables(card)]
+    found += [_chapters_table(card)] if card["chapters"] else []
+    return [*found, _left_out_table(card), *_fingerprint_tables(card)]
 
 
 def card_markdown(card: Mapping[str, Any], stamp: str = "") -> str:
@@ -160,6 +162,11 @@ def _chapters(statistics: CohortStatistics, codes: CodeIndex) -> dict[str, dict[
         row["codes"] += 1
         row["occurrences"] += int(documents)
     return found
+
+
+def _is_icd(source: Mapping[str, Any]) -> bool:
+    """Whether the codes are of a system that has chapters: a user's own has none that we know."""
+    return source.get("system", OFFICIAL[0]) in OFFICIAL
 
 
 def _banded(values: np.ndarray, bounds: Bounds) -> dict[str, int]:
