@@ -26,7 +26,7 @@ from isd_pipeline.pipelines.tracking import Tracker, TrackingSettings
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Automatic ICD coding with ISD: look at results, compare runs."""
+    """Automatic ICD coding with ISD: check data, look at results, compare runs."""
 
 
 @main.command()

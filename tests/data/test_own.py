@@ -224,6 +224,9 @@ WRONG_NOTES = [
     ("id,text\n", {}, "no note at all"),
     (NOTES, {"notes": "note.csv"}, "no such file; is it notes.csv?"),
     (NOTES, {"expected": {"note_records": 4}}, "note_records: 3, expected 4; is a file cut off?"),
+    (NOTES.replace("\n", "\r"), {}, "line ends are CR alone"),
+    (NOTES.encode("utf-16"), {}, "looks like UTF-16; set own.encoding: utf-16"),
+    (NOTES.replace('""', '\\"').replace("no", "n,o"), {}, "is doubled"),
     (NOTES, {"expected": {"noterecords": 4}}, "did you mean 'note_records'?"),
 ]
 
@@ -231,6 +234,21 @@ WRONG_NOTES = [
 @pytest.mark.parametrize(("notes", "layout", "said"), WRONG_NOTES)
 def test_wrong_notes_are_refused_with_their_place(tmp_path, notes, layout, said):
     assert said in refused(files(tmp_path, notes), **layout)
+
+
+@pytest.mark.parametrize(
+    ("layout", "said"),
+    [
+        ({"notes": "../notes.csv"}, "leads out of the folder"),
+        ({"codes": "/etc/passwd"}, "leads out of the folder"),
+        ({"encoding": "latin-99"}, "is not known"),
+        ({"separator": "ab"}, "neither auto, tab nor one character"),
+        ({"code_separator": ""}, "is empty"),
+    ],
+)
+def test_a_layout_that_makes_no_sense_is_refused_before_a_file_is_read(layout, said):
+    with pytest.raises(ValueError, match=said):
+        OwnLayout(**layout)
 
 
 WRONG_CODES = [

@@ -36,6 +36,7 @@ def column_names(path: Path, layout: OwnLayout) -> list[str]:
     """The columns of a file; of JSONL, those of its first 100 rows."""
     kind = _format(path)
     if kind == "csv":
+        _refuse_strange_bytes(path, layout)
         return read_header(path, separator=_separator(path, layout), encoding=layout.encoding)
     if kind == "parquet":
         return list(_parquet_schema(path).names)
@@ -90,7 +91,7 @@ def _format(path: Path) -> Literal["csv", "jsonl", "parquet"]:
 
 def _separator(path: Path, layout: OwnLayout) -> str:
     if layout.separator != "auto":
-        return "\t" if layout.separator in ("tab", "\\t") else layout.separator
+        return "\t" if layout.separator == "tab" else layout.separator
     cells = {s: read_header(path, separator=s, encoding=layout.encoding) for s in SEPARATORS}
     return max(SEPARATORS, key=lambda separator: len(cells[separator]))
 
@@ -100,12 +101,28 @@ def _told(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     try:
         yield from batches
     except ValueError as error:
-        if "bytes that are not" not in str(error):
-            raise
-        raise ValueError(f"{error}; {OTHER_ENCODING}") from None
+        remedy = OTHER_ENCODING if "bytes that are not" in str(error) else ""
+        remedy = DOUBLED if "cells where the header has" in str(error) else remedy
+        raise ValueError(f"{error}; {remedy}" if remedy else str(error)) from None
 
 
 OTHER_ENCODING = "name the file's own in own.encoding (latin-1, cp1252, utf-16), or convert it"
+
+
+DOUBLED = 'a quotation mark in a cell is doubled (""), not written \\"'
+
+
+def _refuse_strange_bytes(path: Path, layout: OwnLayout) -> None:
+    """What would be read as a header of one strange name: UTF-16, and the line ends of old Macs."""
+    try:
+        with pa.input_stream(str(path), buffer_size=1 << 16) as stream:
+            first = stream.read(1 << 16)
+    except (OSError, EOFError):
+        return  # read_header tells
+    if first.startswith((b"\xff\xfe", b"\xfe\xff")) and "16" not in layout.encoding:
+        raise ValueError(f"{path}, row 1: looks like UTF-16; set own.encoding: utf-16")
+    if b"\r" in first and b"\n" not in first:
+        raise ValueError(f"{path}, row 1: line ends are CR alone; save it with LF or CRLF")
 
 
 def _parquet_schema(path: Path) -> pa.Schema:

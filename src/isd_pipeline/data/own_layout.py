@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 LONGEST_NAME = 60
@@ -40,6 +41,22 @@ class OwnLayout:
     bad_codes: Literal["refuse", "drop"] = "refuse"  # what is no code of its system
     expected: dict[str, int] = field(default_factory=dict)  # counts that must come out
 
+    def __post_init__(self) -> None:
+        for name in (self.notes, self.codes, self.table):
+            path = PurePath(name)
+            if path.is_absolute() or ".." in path.parts or "\0" in name:
+                raise ValueError(f"{name!r} leads out of the folder `raw`; name a file in it")
+        if self.separator not in ("auto", "tab") and len(self.separator) != 1:
+            raise ValueError(f"separator={self.separator!r} is neither auto, tab nor one character")
+        if not self.code_separator:
+            raise ValueError("code_separator is empty; it parts the codes of one cell")
+        try:
+            codecs.lookup(self.encoding)
+        except LookupError:
+            raise ValueError(
+                f"encoding={self.encoding!r} is not known; utf-8, latin-1, cp1252, utf-16 are"
+            ) from None
+
 
 def find_table(folder: Path, name: str, given: str, key: str) -> Path | None:
     """The file called `given`, or else `name` with an ending that is read; None without one."""
@@ -50,7 +67,8 @@ def find_table(folder: Path, name: str, given: str, key: str) -> Path | None:
             hint = f"; is it {near[0]}?" if near else f"; correct own.{key}"
             raise FileNotFoundError(f"{folder / given}: no such file{hint}")
         return folder / given
-    found = [p for p in sorted(folder.iterdir()) if p.name.lower() in {name + e for e in FORMATS}]
+    known = {name + ending for ending in FORMATS}
+    found = [p for p in sorted(folder.iterdir()) if p.name.lower() in known and p.is_file()]
     if len(found) > 1:
         raise ValueError(
             f"{folder}: holds {' and '.join(p.name for p in found)}; name one: own.{key}"
@@ -78,9 +96,10 @@ def match_columns(
         if missing and (needed or ours in asked):
             _refuse_cells(path, header)
             hint = near(missing[0].lower(), by_name, "the file has: ")
+            mapped = f"; own.{key} maps our names to the file's, as {{{ours}: NAME}}"
             raise ValueError(
-                f"{path}, row 1: no column {missing[0]}, which should be the {ours}{hint}; "
-                f"own.{key} maps our names to the file's, as {{{ours}: NAME}}"
+                f"{path}, row 1: no column {missing[0]}, which should be the {ours}{hint}"
+                + (mapped if key != "table" else "")
             )
         if not missing:
             found[ours] = tuple(by_name[name.strip().lower()] for name in names)
