@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import csv
 
-from isd_pipeline.data import codiesp
+from isd_pipeline.data import codiesp, icd, mimic3
 from isd_pipeline.data.example import WRITERS, example, write_example
 from isd_pipeline.data.own import extract
 from isd_pipeline.data.own_layout import OwnLayout
+from isd_pipeline.data.synthetic import HospitalSettings, write_hospital
 from isd_pipeline.data.tables import SPLITS
 from isd_pipeline.text.tokens import tokenize_notes
 
@@ -364,6 +365,30 @@ def test_the_order_of_the_rows_changes_nothing(tmp_path_factory, shuffler, form)
     assert one == other
     assert first.titles.read().equals(second.titles.read())
     assert first.counts == second.counts
+
+
+def test_a_mimic_hospital_as_own_data_has_the_clean_codes_of_its_own_reader(tmp_path):
+    hospital = HospitalSettings(admissions=200, seed=2, words=150, code_pool=300)
+    write_hospital(tmp_path / "mimic", hospital)
+    theirs = mimic3.extract(tmp_path / "mimic")
+    (tmp_path / "own").mkdir()
+    csv.write_csv(theirs.notes.read(), tmp_path / "own/notes.csv")
+    csv.write_csv(theirs.codes.read(), tmp_path / "own/codes.csv")
+    found, notes, codes = read(
+        tmp_path / "own",
+        columns={"id": "document_id", "patient": "patient_id", "note": "note_id"},
+        code_columns={"id": "document_id"},
+        systems={"diagnosis": "icd9cm", "procedure": "icd9proc"},
+    )
+    documents = set(theirs.notes.read()["document_id"].to_pylist())
+    expected = {
+        (row["document_id"], row["patient_id"], row["system"], icd.dot(row["code"], row["system"]))
+        for row in theirs.codes.read().to_pylist()
+        if row["code"] and row["document_id"] in documents
+    }
+    assert {code for code in codes if code[3]} == expected
+    assert {note[0] for note in notes} == documents
+    assert found.counts["codes_without_title"] == 0
 
 
 ZIP = Path(__file__).parents[3] / "shared" / "data" / "codiesp" / "codiesp_v4.zip"
