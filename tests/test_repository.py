@@ -24,6 +24,22 @@ def test_no_tracked_file_is_large_or_a_hospitals() -> None:
     assert [fault for path in files if not path.is_symlink() for fault in faults(path)] == []
 
 
+@pytest.mark.skipif(not tracked(), reason="not a git checkout")
+def test_git_passes_over_what_is_made_of_notes_and_keeps_its_counts() -> None:
+    made = ("02_intermediate/own/notes.parquet", "03_primary/own/vocabulary.json")
+    made += ("04_feature/own/words/vectors.npy", "05_model_input/own/train/ids.json")
+    for name in made:
+        assert _is_ignored(f"data/{name}")
+    assert not _is_ignored("data/02_intermediate/own/counts.json")
+    assert not _is_ignored("data/08_reporting/own/data_card.json")
+
+
+def _is_ignored(name: str) -> bool:
+    return (
+        subprocess.run(["git", "check-ignore", "-q", name], cwd=ROOT, check=False).returncode == 0
+    )
+
+
 def test_the_guard_refuses_what_it_should(tmp_path: Path) -> None:
     table = tmp_path / "a.csv"
     table.write_text('"ROW_ID","SUBJECT_ID","HADM_ID","TEXT"\n1,2,3,""\n')

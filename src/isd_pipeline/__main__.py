@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import time
 import urllib.error
 import urllib.request
 import webbrowser
+from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +28,7 @@ from isd_pipeline.pipelines.tracking import Tracker, TrackingSettings
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Automatic ICD coding with ISD: look at results, compare runs, code new notes."""
+    """Automatic ICD coding with ISD: check data, look at results, compare runs, code new notes."""
 
 
 @main.command()
@@ -138,6 +141,48 @@ def code(
     click.echo(told.format(**counts))
     click.echo(to)
     sys.exit(counts["problems"] > 0)
+
+
+@main.command("init-data")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--format", "form", default="csv", help="csv, jsonl or parquet.")
+@one_line
+def init_data(folder: Path, form: str) -> None:
+    """Write an example of own data into FOLDER: made-up notes and their codes, to be replaced."""
+    from isd_pipeline.data.example import write_example
+
+    write_example(folder, form)
+    click.echo(f"{folder}: notes.{form} and codes.{form}, made up. docs/own_data.md goes on.")
+
+
+@main.command()
+@click.argument("target")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
+def check(target: str, as_json: bool) -> None:
+    """List all that is wrong or unusual in the raw files of a cohort, or of a folder.
+
+    TARGET is a cohort, or a folder of files. Exit code 0: fine; 1: warnings; 2: errors, which
+    would stop the pipeline.
+    """
+    sys.exit(_check(target, as_json))
+
+
+@one_line
+def _check(target: str, as_json: bool) -> int:
+    from isd_pipeline.pipelines import checking
+
+    findings, counts = checking.check(target, checking.read_cohorts())
+    code = checking.exit_code(findings)
+    if as_json:
+        listed = [asdict(one) for one in findings]
+        told = {"target": target, "exit_code": code, "counts": counts, "findings": listed}
+        click.echo(json.dumps(told, indent=1))
+        return code
+    for one in findings:
+        click.echo(f"{one.level + ':':9}{one.line()}")
+    levels = Counter(one.level for one in findings)
+    click.echo(f"{levels['error']} errors, {levels['warning']} warnings, {levels['note']} notes")
+    return code
 
 
 def _tracking_settings() -> TrackingSettings:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from isd_pipeline.data.codiesp import extract, near_duplicates, read_evidence
+from isd_pipeline.data.codiesp import KINDS, extract, near_duplicates, read_evidence
 from isd_pipeline.data.tables import EVIDENCE
 
 ZIP = Path(__file__).parents[3] / "shared" / "data" / "codiesp" / "codiesp_v4.zip"
@@ -69,6 +69,16 @@ def test_procedures_come_when_asked_for(tmp_path):
     codes = extract(corpus(tmp_path), systems=("diagnosis", "procedure")).codes.read()
     assert Counter(codes["system"].to_pylist()) == {"diagnosis": 6, "procedure": 3}
     assert codes["code"].to_pylist()[-1] == "BW03ZZZ"
+
+
+def test_a_procedure_cut_after_four_characters_has_the_title_of_all_it_stands_for(tmp_path):
+    path = corpus(tmp_path, train__trainP_tsv="A1\tbw03\nA1\t0dqb\n")
+    titles = extract(path, systems=("procedure",)).titles.read()
+    assert [(row["code"], row["title"]) for row in titles.to_pylist()] == [
+        ("0DQB", "Repair Ileum"),
+        ("BW03", "Plain Radiography of Chest"),
+        ("BW03ZZZ", "Plain Radiography of Chest"),
+    ]
 
 
 def test_a_background_report_that_repeats_a_test_report_is_left_out(tmp_path, caplog):
@@ -188,6 +198,29 @@ def test_the_official_corpus_counts_what_its_authors_say(language):
     assert (len(occurrences), sum(n == 1 for n in occurrences.values())) == (2_557, 1_325)
     assert set(found.titles.read()["code"].to_pylist()) == set(occurrences)
     assert all(found.titles.read()["title"].to_pylist())
+
+
+@needs_corpus
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_the_official_codes_of_each_kind_have_titles_in_both_languages(language, kind):
+    found = extract(ZIP, language=language, systems=KINDS[kind], unlabelled=False)
+    rows = found.codes.read().to_pylist()
+    distinct = {(row["system"], row["code"]) for row in rows}
+    expected = {"diagnosis": (11_158, 2_557), "procedure": (3_246, 870)}
+    assert {system: expected[system] for system in KINDS[kind]} == {
+        system: (
+            sum(row["system"] == system for row in rows),
+            sum(of == system for of, _ in distinct),
+        )
+        for system in KINDS[kind]
+    }
+    titles = {(row["system"], row["code"]): row["title"] for row in found.titles.read().to_pylist()}
+    bare = {"D915", "DU11", "DW11", "DW16", "F13Z"} & {code for _, code in distinct}
+    assert {
+        code for _, code in distinct - titles.keys()
+    } == bare  # what they stand for shares no word
+    assert all(titles.values())
 
 
 @needs_corpus

@@ -168,3 +168,34 @@ def test_no_cell_is_ever_a_number_a_date_or_a_word_for_nothing(tmp_path):
     batch = next(read_csv(path, ["ID"]))
     assert batch.column(0).type == pa.string()
     assert batch.column(0).to_pylist() == [*values[:-1], None]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(cells, cells), min_size=1, max_size=8),
+    st.sampled_from([";", "\t", "|"]),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le"]),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_any_separator_and_encoding_give_the_cells_that_were_written(
+    tmp_path_factory, rows, separator, encoding, end
+):
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    with path.open("w", encoding=encoding, newline="") as file:
+        writer = csv.writer(file, delimiter=separator, quoting=csv.QUOTE_ALL, lineterminator=end)
+        writer.writerows([("ID", "TEXT"), *rows])
+    found = [
+        (row["ID"] or "", row["TEXT"] or "")
+        for batch in read_csv(path, ["ID", "TEXT"], separator=separator, encoding=encoding)
+        for row in batch.to_pylist()
+    ]
+    assert found == rows
+
+
+def test_bytes_of_another_encoding_have_their_line_however_far_they_are(tmp_path):
+    path = tmp_path / "a.csv"
+    lines = [f"{n},{'word ' * 20}" for n in range(9_000)]
+    lines[7_000] += "caf\u00e9"
+    path.write_bytes("\n".join(["ID,TEXT", *lines, ""]).encode("latin-1"))
+    with pytest.raises(ValueError, match=r"a\.csv, line 7002: bytes that are not UTF-8"):
+        list(read_csv(path, ["ID"], encoding="utf-8"))

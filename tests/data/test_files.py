@@ -50,3 +50,16 @@ def test_json_has_sorted_keys_and_keeps_its_letters(tmp_path: Path) -> None:
 def test_sha256_of_a_known_text(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     assert files.sha256(tmp_path / "a").startswith("ba7816bf8f01cfea")
+
+
+def test_files_are_known_by_their_names_within_the_folder_their_sizes_and_sums(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "raw/part").mkdir(parents=True)
+    (tmp_path / "raw/part/b.csv").write_bytes(b"abc")
+    (tmp_path / "raw/a.csv").write_bytes(b"")
+    found = files.fingerprint_files(tmp_path / "raw")
+    assert {name: file["bytes"] for name, file in found.items()} == {"a.csv": 0, "part/b.csv": 3}
+    assert found["part/b.csv"]["sha256"].startswith("ba7816bf")  # of "abc", FIPS 180-2
+    assert list(files.fingerprint_files(tmp_path / "raw/a.csv")) == ["a.csv"]
+    assert files.fingerprint_files(tmp_path / "absent") == {}

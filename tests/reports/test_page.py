@@ -7,7 +7,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.reports.cells import SYNTHETIC
+from isd_pipeline.reports.data_card import data_card
 from isd_pipeline.reports.layout import Layout
 from isd_pipeline.reports.page import page, summary
 from isd_pipeline.reports.results import RunResult
@@ -124,3 +126,22 @@ def test_a_page_of_nothing_yet_and_of_one_bare_run_is_whole():
     Outline(text)
     assert "No linear floor was run" in text
     assert "nan" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
+
+
+def test_the_data_card_is_a_section_of_the_page_and_stamped(runs, statistics):
+    codes = CodeIndex(tuple(f"{n:03}" for n in range(60)), ("diagnosis",) * 60, ("<i>",) * 60)
+    card = data_card(
+        statistics,
+        codes,
+        {},
+        cohort="c",
+        source={},
+        fingerprints={},
+        raw={"<b>.csv": {"bytes": 1, "sha256": ""}},
+    )
+    text = page(runs, cohort="c", card=card, synthetic=True)
+    outline = Outline(text)
+    assert "#card" in outline.values("href")
+    assert f"What was left out, and why ({SYNTHETIC})" in outline.captions
+    assert "<b>.csv" not in text
+    assert "#card" not in Outline(page(runs, cohort="c")).values("href")

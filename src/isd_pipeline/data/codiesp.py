@@ -12,13 +12,12 @@ import re
 import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
 
-from isd_pipeline.data import icd
+from isd_pipeline.data import coding_systems, icd
 from isd_pipeline.data.tables import (
     CODES,
     EVIDENCE,
@@ -33,12 +32,17 @@ LOG = logging.getLogger(__name__)
 
 Language = Literal["en", "es"]
 _TEXTS = {"es": "text_files", "en": "text_files_en"}
+KINDS: dict[str, tuple[icd.System, ...]] = {
+    "diagnoses": (icd.DIAGNOSIS,),
+    "procedures": (icd.PROCEDURE,),
+    "both": (icd.DIAGNOSIS, icd.PROCEDURE),
+}
 _TABLES = {icd.DIAGNOSIS: "D", icd.PROCEDURE: "P"}
 _SHAPES = {
     icd.DIAGNOSIS: re.compile(r"[A-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?"),
     icd.PROCEDURE: re.compile(r"[0-9A-Z]{1,7}"),
 }
-_KINDS = {"DIAGNOSTICO": icd.DIAGNOSIS, "PROCEDIMIENTO": icd.PROCEDURE}
+_MARKED = {"DIAGNOSTICO": icd.DIAGNOSIS, "PROCEDIMIENTO": icd.PROCEDURE}
 _PLACES = re.compile(r"[0-9]+ [0-9]+(;[0-9]+ [0-9]+)*")
 SPLIT_NAMES = ("train", "dev", "test")
 
@@ -205,11 +209,11 @@ def _spans(
         article, kind, code, _, places = cells
         if article not in texts:
             raise ValueError(f"{where}: no {split} text for this article")
-        if kind not in _KINDS:
+        if kind not in _MARKED:
             raise ValueError(f"{where}, column 2: neither DIAGNOSTICO nor PROCEDIMIENTO")
-        code = _code(code, _KINDS[kind], f"{where}, column 3")
+        code = _code(code, _MARKED[kind], f"{where}, column 3")
         for begin, end in _parts(places, len(texts[article]), f"{where}, column 5"):
-            yield article, article, _KINDS[kind], code, begin, end
+            yield article, article, _MARKED[kind], code, begin, end
 
 
 def _parts(places: str, length: int, where: str) -> list[tuple[int, int]]:
@@ -243,19 +247,17 @@ def _code(cell: str, system: icd.System, where: str) -> str:
 
 
 def _titles(used: set[tuple[str, str]]) -> tuple[list[tuple[str, str, str]], dict[str, int]]:
-    """A title for each diagnosis; the nearest ancestor's for one that ICD-10-CM lacks.
+    """A title for each code, the nearest ancestor's for one that ICD-10-CM lacks.
 
-    The package has no ICD-10-PCS, so procedures get none here.
+    Half of the procedures are cut after four characters: their title is what they stand for.
     """
-    import simple_icd_10_cm as book
-
-    titles, borrowed = [], 0
-    for code in sorted(code for system, code in used if system == icd.DIAGNOSIS):
-        known = islice((c for c in (code, *icd.parents(code)) if book.is_valid_item(c)), 1)
-        for name in known:
-            titles.append((code, str(icd.DIAGNOSIS), book.get_description(name)))
-            borrowed += name != code
-    return titles, {"titles": len(titles), "titles_of_an_ancestor": borrowed}
+    names: dict[str, str] = {
+        icd.DIAGNOSIS: coding_systems.ICD10CM,
+        icd.PROCEDURE: coding_systems.ICD10PCS,
+    }
+    rows, counts = coding_systems.titles_of((names[system], code) for system, code in used)
+    titles = [(code, str(system), title) for code, system, title in rows]
+    return titles, {"titles": len(titles), "titles_of_an_ancestor": counts["titles_of_an_ancestor"]}
 
 
 def _table(rows: Iterable[tuple[str, ...]], schema: pa.Schema) -> pa.Table:

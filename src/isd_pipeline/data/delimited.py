@@ -7,6 +7,7 @@ file, row (the header is row 1; a row may span many lines) and column, never wha
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import io
@@ -40,18 +41,21 @@ def find_csv(folder: Path, name: str) -> Path:
     )
 
 
-def read_csv(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def read_csv(
+    path: Path, columns: Sequence[str], *, separator: str = ",", encoding: str | None = None
+) -> Iterator[pa.RecordBatch]:
     """Batches of `columns` (in that order, named as asked, type string, empty cells null).
 
     The added column `row` (int64) is the row's number in the file. One block of the file is in
-    memory at a time, so a caller that filters each batch never holds the rows it drops.
+    memory at a time, so a caller that filters each batch never holds the rows it drops. Where an
+    `encoding` is given, bytes that are not of it are refused with their line.
     """
     path = Path(path)
     check_sum(path)
-    header = read_header(path)
+    header = read_header(path, separator=separator, encoding=encoding)
     found = _match_columns(path, header, columns)
     names = [found[name] for name in columns]
-    reader = _open(path, header, names)
+    reader = _open(path, _WithEndRow(path, len(header), separator, encoding), names, separator)
     row, ended = 2, False
     for batch in _guarded(path, reader):
         numbers = pa.array(np.arange(row, row + batch.num_rows))
@@ -66,16 +70,18 @@ def read_csv(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         )
 
 
-def read_header(path: Path) -> list[str]:
+def read_header(path: Path, *, separator: str = ",", encoding: str | None = None) -> list[str]:
     """The column names as the file writes them."""
     try:
         with pa.input_stream(str(path), buffer_size=1 << 16) as stream:
             first = stream.read(1 << 16)
     except (OSError, EOFError) as error:
         raise _refusal(path, error) from None
+    if encoding is not None:
+        first = codecs.getincrementaldecoder(encoding)("replace").decode(first).encode()
     line = re.split(rb"\r?\n", first, maxsplit=1)[0].removeprefix(b"\xef\xbb\xbf")
     try:
-        header = next(csv.reader([line.decode("utf-8")]), [])
+        header = next(csv.reader([line.decode("utf-8")], delimiter=separator), [])
     except (UnicodeDecodeError, csv.Error):
         raise ValueError(f"{path}, row 1: not a CSV header in UTF-8") from None
     if not header:
@@ -107,8 +113,9 @@ def check_sum(path: Path) -> bool:
 def _match_columns(path: Path, header: list[str], wanted: Sequence[str]) -> dict[str, str]:
     """Wanted name -> name in the file, without regard to case."""
     spelled: dict[str, str] = {}
+    asked = {name.lower() for name in wanted}
     for name in header:
-        if name.lower() in spelled:
+        if name.lower() in spelled and name.lower() in asked:
             raise ValueError(f"{path}, row 1: two columns are named {name.upper()}")
         spelled[name.lower()] = name
     for name in wanted:
@@ -119,15 +126,19 @@ def _match_columns(path: Path, header: list[str], wanted: Sequence[str]) -> dict
     return {name: spelled[name.lower()] for name in wanted}
 
 
-def _open(path: Path, header: list[str], names: list[str]) -> pa.csv.CSVStreamingReader:
+def _open(
+    path: Path, rows: _WithEndRow, names: list[str], separator: str
+) -> pa.csv.CSVStreamingReader:
     def refuse(row: pa.csv.InvalidRow) -> str:
         return "error"  # with its text in the message, which _refusal leaves out
 
     try:
         return pa.csv.open_csv(
-            _WithEndRow(path, len(header)),
+            rows,
             read_options=pa.csv.ReadOptions(block_size=BLOCK, use_threads=False),
-            parse_options=pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=refuse),
+            parse_options=pa.csv.ParseOptions(
+                delimiter=separator, newlines_in_values=True, invalid_row_handler=refuse
+            ),
             convert_options=pa.csv.ConvertOptions(
                 include_columns=names,
                 column_types={name: pa.string() for name in names},
@@ -180,13 +191,15 @@ class _WithEndRow(io.RawIOBase):
 
     pyarrow takes a file that stops inside a quoted cell for whole. There the added row is
     swallowed by the open cell, so a reader that does not meet it knows that the file is cut.
+    With an `encoding` the bytes are made UTF-8 on the way.
     """
 
-    def __init__(self, path: Path, width: int) -> None:
+    def __init__(self, path: Path, width: int, separator: str, encoding: str | None) -> None:
         self._path = path
-        self._source = pa.input_stream(str(path), compression="detect")
+        file = pa.input_stream(str(path), compression="detect")
+        self._source = file if encoding is None else _AsUtf8(file, path, encoding)
         self._last = b""
-        self._end: bytes = ("\n" + ",".join([END] * width) + "\n").encode()
+        self._end: bytes = ("\n" + separator.join([END] * width) + "\n").encode()
 
     def readable(self) -> bool:
         """Always: what io asks before it reads."""
@@ -213,3 +226,37 @@ class _WithEndRow(io.RawIOBase):
         """Close the file beneath."""
         self._source.close()
         super().close()
+
+
+class _AsUtf8:
+    """A file's bytes of another encoding as UTF-8; a byte that is none of it has its line."""
+
+    def __init__(self, source: pa.NativeFile, path: Path, encoding: str) -> None:
+        self._source, self._path, self._encoding = source, path, encoding
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._waiting = b""
+        self._lines = 1
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes; none at the end."""
+        while not self._waiting:
+            data: bytes = self._source.read(1 << 18)
+            self._waiting = self._decoded(data).encode()
+            self._lines += self._waiting.count(b"\n")
+            if not data:
+                break
+        given, self._waiting = self._waiting[:size], self._waiting[size:]
+        return given
+
+    def _decoded(self, data: bytes) -> str:
+        try:
+            return self._decoder.decode(data, final=not data)
+        except UnicodeDecodeError as error:
+            line = self._lines + error.object[: error.start].count(b"\n")
+            raise ValueError(
+                f"{self._path}, line {line}: bytes that are not {self._encoding.upper()}"
+            ) from None
+
+    def close(self) -> None:
+        """Close the file beneath."""
+        self._source.close()

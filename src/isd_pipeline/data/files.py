@@ -49,6 +49,17 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def fingerprint_files(path: Path) -> dict[str, dict[str, Any]]:
+    """Size and SHA-256 of a file, or of a folder's files by their names in it; {} for neither."""
+    path = Path(path)
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    within = path.parent if path.is_file() else path
+    return {
+        file.relative_to(within).as_posix(): {"bytes": file.stat().st_size, "sha256": sha256(file)}
+        for file in files
+    }
+
+
 def _move(temporary: Path, path: Path) -> None:
     """Rename over `path`. A folder cannot replace a full one, so the old one steps aside."""
     if not path.is_dir():

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 from isd_pipeline.data import icd
 from isd_pipeline.data.hierarchy import Revision
 from isd_pipeline.data.labels import LabelSpace
+from isd_pipeline.data.own_layout import OwnLayout
 from isd_pipeline.embeddings.words import WordVectorConfig
 from isd_pipeline.pipelines.configuration import choose, read_config, refuse_unknown
 from isd_pipeline.reports.layout import Layout
@@ -43,12 +44,13 @@ class ExtractSettings:
     `caml`, no dev at all: the best epoch is then chosen on test, as CAML chose it.
     """
 
-    source: Literal["mimic2", "mimic3", "mimic4", "codiesp"]  # the file layout
+    source: Literal["mimic2", "mimic3", "mimic4", "codiesp", "own"]  # the file layout
     raw: str  # folder, or CodiEsp's zip
     codes: Literal["full", "top50"] = "full"
     label_space: Literal["clean", "caml", "edin"] = "clean"  # the others: with published faults
     real: bool = False
     language: Literal["en", "es"] = "en"  # CodiEsp's
+    kind: Literal["diagnoses", "procedures", "both"] = "diagnoses"  # CodiEsp's codes
     split: Literal["lists", "patients", "edin", "laat", "caml"] = "lists"
     split_file: str = ""  # of Edin et al., in `raw` or by its whole path
     split_seed: int = 1  # of our own splits
@@ -58,6 +60,7 @@ class ExtractSettings:
     patients: Literal["all", "carevue"] = "all"  # of MIMIC-III: those of MIMIC-II's time
     revision: icd.Revision = "icd9"  # which of MIMIC-IV's two
     release: str = "2.2"  # of MIMIC-IV's hosp tables
+    own: OwnLayout = field(default_factory=OwnLayout)  # of a user's own files
 
     def __post_init__(self) -> None:
         splits = SPLITS_OF.get(self.source, ("lists",))
@@ -78,7 +81,7 @@ class ExtractSettings:
     @property
     def space(self) -> LabelSpace:
         """The label space: a corpus whose codes have their dots has no other."""
-        return "dotted" if self.source in ("codiesp", "mimic2") else self.label_space
+        return "dotted" if self.source in ("codiesp", "mimic2", "own") else self.label_space
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,8 +115,10 @@ class ReportSettings:
 
 
 def revision_of(cohorts: Mapping[str, Any], cohort: str) -> Revision:
-    """Which ICD a cohort's codes are of: CodiEsp's are ICD-10, MIMIC-IV's either, others ICD-9."""
+    """Which ICD a cohort's codes are of: CodiEsp's are ICD-10, MIMIC-IV's and own data's either."""
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
+    if settings.source == "own":
+        return "icd9" if settings.own.system.startswith("icd9") else "icd10"
     return "icd10" if settings.source == "codiesp" else settings.revision
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from isd_pipeline.reports import figures, tables, where, where_figures
 from isd_pipeline.reports.cells import SYNTHETIC, Table, cell, label, seeds, stamped
+from isd_pipeline.reports.data_card import card_tables
 from isd_pipeline.reports.layout import Layout
 from isd_pipeline.reports.paper import tables_of_paper
 from isd_pipeline.reports.results import (
@@ -34,6 +35,7 @@ def page(
     synthetic: bool = False,
     stamp: str = "",
     against: str = "logistic_regression",
+    card: Mapping[str, Any] | None = None,
 ) -> str:
     """The page of one cohort, in whole.
 
@@ -41,7 +43,8 @@ def page(
     `layouts` are the tables of parameters_tables.yml, `comparisons` what the stage `compare` wrote
     of them. `paper` and `paper_cohort` are the cohort's rows of parameters_paper.yml, unused where
     `synthetic`. `k`: the P@k of the cohort's tables. `stamp`: what is said over every table.
-    `against`: with which experiment the best neural one is compared code by code.
+    `against`: with which experiment the best neural one is compared code by code. `card` is that
+    of `data_card.data_card`.
     """
     stamp = stamp or (SYNTHETIC if synthetic else "")
     paper = {} if synthetic else paper or {}
@@ -52,6 +55,7 @@ def page(
     shown = where.legible(found, "f1_micro_tuned", references)
     parts = {
         "data": _data(statistics, paper_cohort) if statistics else None,
+        "card": [stamped(table, stamp) for table in card_tables(card)] if card else [],
         "paper": [stamped(table, stamp) for table in of_paper],
         "frequency": _frequency(runs, shown, stamp),
         "where": _where(runs, shown, stamp),
@@ -220,6 +224,7 @@ def _sections(parts: Mapping[str, Any]) -> list[tuple[str, str]]:
     sections = [
         ("run", "What was run", True),
         ("data", "The data", parts["data"]),
+        ("card", "Data card", parts["card"]),
         ("results", "Results", True),
         ("paper", "The paper's tables", parts["paper"]),
         ("frequency", "Rare and frequent codes", parts["frequency"]),

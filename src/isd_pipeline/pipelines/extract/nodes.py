@@ -65,7 +65,14 @@ def _mimic4(settings: ExtractSettings) -> Extraction:
 def _codiesp(settings: ExtractSettings) -> Extraction:
     from isd_pipeline.data import codiesp
 
-    return codiesp.extract(Path(settings.raw), language=settings.language)
+    kinds = codiesp.KINDS[settings.kind]
+    return codiesp.extract(Path(settings.raw), language=settings.language, systems=kinds)
+
+
+def _own(settings: ExtractSettings) -> Extraction:
+    from isd_pipeline.data import own
+
+    return own.extract(Path(settings.raw), settings.own)
 
 
 READERS: Mapping[str, Callable[[ExtractSettings], Extraction]] = {
@@ -73,6 +80,7 @@ READERS: Mapping[str, Callable[[ExtractSettings], Extraction]] = {
     "mimic3": _mimic3,
     "mimic4": _mimic4,
     "codiesp": _codiesp,
+    "own": _own,
 }
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isd_pipeline.pipelines.plans import FLOORS
 from isd_pipeline.pipelines.sections import (
+    ExtractSettings,
     ReportSettings,
     cohort_section,
     experiment_row,
@@ -32,6 +35,55 @@ DEVICES = {0.0: "CPU", 1.0: "GPU"}
 SHOWN_VERSIONS = ("isd-pipeline", "torch", "gensim", "scikit-learn", "numpy", "pandas")
 
 
+def make_data_card(
+    documents: Mapping[str, Documents],
+    code_index: CodeIndex,
+    vocabulary: Vocabulary,
+    cohort_counts: Mapping[str, float],
+    parameters: Mapping[str, Any],
+) -> tuple[dict[str, Any], str]:
+    """What the cohort's data are, as JSON and as Markdown; needs no run."""
+    from isd_pipeline.data.files import fingerprint_files
+    from isd_pipeline.reports.data_card import card_markdown, data_card
+
+    cohort, cohorts = parameters["cohort"], parameters["cohorts"]
+    settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
+    card = data_card(
+        _statistics(documents, code_index, parameters),
+        code_index,
+        cohort_counts,
+        cohort=cohort,
+        source=_source(settings),
+        fingerprints=_fingerprints(documents, code_index, vocabulary),
+        raw=fingerprint_files(Path(settings.raw)),
+    )
+    stamp = cohort_section(cohorts, cohort, "report", ReportSettings).stamp
+    return card, card_markdown(card, stamp)
+
+
+def _source(settings: ExtractSettings) -> dict[str, Any]:
+    """What the cohort's section says of its data, but for where they lie."""
+    found: dict[str, Any] = {"source": settings.source, "codes": settings.codes}
+    if settings.source == "codiesp":
+        return {**found, "language": settings.language, "kind": settings.kind}
+    if settings.source == "own":
+        return {**found, "system": settings.own.system}
+    return {**found, "label_space": settings.label_space, "real": settings.real}
+
+
+def _fingerprints(
+    documents: Mapping[str, Documents], code_index: CodeIndex, vocabulary: Vocabulary
+) -> dict[str, str]:
+    """Of the codes, the words, and each split as a model reads it."""
+    found = {"codes": code_index.fingerprint, "vocabulary": vocabulary.fingerprint}
+    for split, those in documents.items():
+        data = hashlib.sha256("\n".join(those.ids.tolist()).encode())
+        for part in (those.tokens, those.token_starts, those.labels, those.label_starts):
+            data.update(part.tobytes())
+        found[split] = data.hexdigest()[:16]
+    return found
+
+
 def make_report(
     runs: list[RunRecord],
     code_tables: Mapping[Key, pd.DataFrame],
@@ -41,6 +93,7 @@ def make_report(
     code_index: CodeIndex,
     vocabulary: Vocabulary,
     parameters: Mapping[str, Any],
+    data_card: Mapping[str, Any],
 ) -> tuple[str, str]:
     """The page as HTML and its tables as Markdown."""
     from isd_pipeline.reports.markdown import results_markdown
@@ -73,6 +126,7 @@ def make_report(
         statistics=_statistics(documents, code_index, parameters),
         facts=_facts(code_index, vocabulary),
         paper_cohort=parameters["paper_cohorts"].get(name),
+        card=data_card,
     )
     return html, results_markdown(results, **shared)
 

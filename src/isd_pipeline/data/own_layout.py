@@ -1,0 +1,120 @@
+"""How a user's files are laid out: which file is which, and which of its columns is what."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path, PurePath
+from typing import Literal
+
+LONGEST_NAME = 60
+_CELL = re.compile(r"\s*[0-9][-0-9.:/ T]*")  # a number or a date
+FORMATS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
+
+Asked = Mapping[str, str | list[str] | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnLayout:
+    """How a user's files are laid out (docs/own_data.md). A file without a name has its usual one.
+
+    `columns` and `code_columns` map our names to theirs; null says that a column is not to be read.
+    """
+
+    notes: str = ""  # the file of notes; else the one called notes.csv, .jsonl, .parquet …
+    codes: str = ""  # the file of code rows; else codes.*; else a column of the notes
+    table: str = ""  # the file of the user's own coding system: code, title, parent
+    columns: dict[str, str | list[str] | None] = field(default_factory=dict)
+    code_columns: dict[str, str | list[str] | None] = field(default_factory=dict)
+    system: str = "icd10cm"  # of all codes, or of those whose row says none
+    systems: dict[str, str] = field(
+        default_factory=dict
+    )  # a word of column `system`: its name here
+    separator: str = "auto"  # of CSV cells; auto: of , ; tab | the one that cuts the header most
+    code_separator: str = ";"  # of codes in one cell
+    encoding: str = "utf-8"
+    date_format: str = ""  # as of strptime; else ISO 8601
+    types: tuple[str, ...] = ()  # keep notes of these types; else all
+    bad_codes: Literal["refuse", "drop"] = "refuse"  # what is no code of its system
+    expected: dict[str, int] = field(default_factory=dict)  # counts that must come out
+
+    def __post_init__(self) -> None:
+        for name in (self.notes, self.codes, self.table):
+            path = PurePath(name)
+            if path.is_absolute() or ".." in path.parts or "\0" in name:
+                raise ValueError(f"{name!r} leads out of the folder `raw`; name a file in it")
+        if self.separator not in ("auto", "tab") and len(self.separator) != 1:
+            raise ValueError(f"separator={self.separator!r} is neither auto, tab nor one character")
+        if not self.code_separator:
+            raise ValueError("code_separator is empty; it parts the codes of one cell")
+        try:
+            codecs.lookup(self.encoding)
+        except LookupError:
+            raise ValueError(
+                f"encoding={self.encoding!r} is not known; utf-8, latin-1, cp1252, utf-16 are"
+            ) from None
+
+
+def find_table(folder: Path, name: str, given: str, key: str) -> Path | None:
+    """The file called `given`, or else `name` with an ending that is read; None without one."""
+    folder = Path(folder)
+    if given:
+        if not (folder / given).is_file():
+            near = get_close_matches(given, [path.name for path in folder.iterdir()], n=1)
+            hint = f"; is it {near[0]}?" if near else f"; correct own.{key}"
+            raise FileNotFoundError(f"{folder / given}: no such file{hint}")
+        return folder / given
+    known = {name + ending for ending in FORMATS}
+    found = [p for p in sorted(folder.iterdir()) if p.name.lower() in known and p.is_file()]
+    if len(found) > 1:
+        raise ValueError(
+            f"{folder}: holds {' and '.join(p.name for p in found)}; name one: own.{key}"
+        )
+    return found[0] if found else None
+
+
+def match_columns(
+    path: Path, header: Sequence[str], asked: Asked, known: Mapping[str, bool], key: str
+) -> dict[str, tuple[str, ...]]:
+    """Our names -> the file's. `known`: our names, and whether the file must have such a column."""
+    for ours in asked:
+        if ours not in known:
+            raise ValueError(f"own.{key} has no '{ours}'{near(ours, known, 'known are: ')}")
+    by_name: dict[str, str] = {}
+    for name in header:
+        by_name.setdefault(name.strip().lower(), name)
+    found = {}
+    for ours, needed in known.items():
+        theirs = asked.get(ours, ours)
+        if theirs is None and not needed:
+            continue
+        names = [theirs] if isinstance(theirs, str) else list(theirs or [ours])
+        missing = [name for name in names if name.strip().lower() not in by_name]
+        if missing and (needed or ours in asked):
+            _refuse_cells(path, header)
+            hint = near(missing[0].lower(), by_name, "the file has: ")
+            mapped = f"; own.{key} maps our names to the file's, as {{{ours}: NAME}}"
+            raise ValueError(
+                f"{path}, row 1: no column {missing[0]}, which should be the {ours}{hint}"
+                + (mapped if key != "table" else "")
+            )
+        if not missing:
+            found[ours] = tuple(by_name[name.strip().lower()] for name in names)
+    return found
+
+
+def _refuse_cells(path: Path, header: Sequence[str]) -> None:
+    """A file without a header has a note there, which no message may repeat."""
+    if any(len(name) > LONGEST_NAME or "\n" in name or _CELL.fullmatch(name) for name in header):
+        raise ValueError(
+            f"{path}, row 1: holds no names of columns but what looks like data; add a header"
+        )
+
+
+def near(name: str, known: Iterable[str], else_known: str) -> str:
+    """The nearest known name as a hint, or all of them where none is near."""
+    found = get_close_matches(name, list(known), n=1)
+    return f"; did you mean '{found[0]}'?" if found else f"; {else_known}{', '.join(known)}"

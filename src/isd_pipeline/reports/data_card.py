@@ -1,0 +1,236 @@
+"""What a cohort's data are, in numbers and codes alone: a card to put beside every result.
+
+Made of what preprocessing left: the documents a model reads, the codes in their order, and all
+that was counted on the way. No text is on it, no title and no path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from isd_pipeline.data import icd
+from isd_pipeline.data.coding_systems import OFFICIAL
+from isd_pipeline.data.cohorts import CodeIndex
+from isd_pipeline.evaluation.strata import (
+    CODES_OF_DOCUMENT,
+    FREQUENCIES,
+    LENGTHS,
+    Bounds,
+    revision_of,
+)
+from isd_pipeline.reports.cells import NONE, Table, number
+from isd_pipeline.reports.markdown import markdown
+from isd_pipeline.reports.results import CohortStatistics, SplitStatistics
+
+MOST_FREQUENT = 20
+LEFT_OUT = {  # what was counted: what it is, and why it is not there
+    "notes_of_other_types": ("notes of other types", "the section asks for some types only"),
+    "repeated_notes": ("repeated notes", "the same words twice in one document are read once"),
+    "empty_notes": ("empty notes", "there is nothing to read; kept, without a word"),
+    "documents_without_code_rows": ("documents without a row of codes", "nothing to learn from"),
+    "documents_with_empty_codes": (
+        "documents whose codes are all empty",
+        "their words count for the vocabulary; no model is trained on them",
+    ),
+    "documents_without_a_word": ("documents without a word", "there is nothing to read"),
+    "documents_in_no_list": ("documents in no list of ids", "the published split leaves them out"),
+    "background_near_dev": ("background reports near dev", "word vectors would know the test"),
+    "background_near_test": ("background reports near test", "word vectors would know the test"),
+    "codes_of_no_note": ("code rows of no note", "there is nothing to read for them"),
+    "codes_dropped": ("code rows that hold no code", "bad_codes: drop"),
+    "code_rows_without_code": ("empty code rows", "there is no code in them"),
+    "empty_or_repeated_code_rows": ("empty or repeated code rows", "a code counts once a document"),
+}
+
+
+def data_card(
+    statistics: CohortStatistics,
+    codes: CodeIndex,
+    counts: Mapping[str, float],
+    *,
+    cohort: str,
+    source: Mapping[str, Any],
+    fingerprints: Mapping[str, str],
+    raw: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """The card as JSON.
+
+    `counts` is all that extraction and preprocessing counted, `source` what the cohort's section
+    says of its data, `fingerprints` those of codes, words and documents, `raw` size and SHA-256 of
+    each raw file, empty where the files are not on this machine.
+    """
+    without_word = sum(
+        int(counts.get(f"{name}_documents_with_code", len(split.lengths))) - len(split.lengths)
+        for name, split in statistics.splits.items()
+    )
+    known = {**counts, "documents_without_a_word": without_word}
+    return {
+        "cohort": cohort,
+        "source": dict(source),
+        "splits": {name: _split(split) for name, split in statistics.splits.items()},
+        "codes": _codes(statistics, codes),
+        "chapters": _chapters(statistics, codes) if _is_icd(source) else {},
+        "distributions": {
+            "documents_per_code": _banded(_per_code(statistics), FREQUENCIES),
+            "codes_per_document": _banded(statistics.codes_per_document, CODES_OF_DOCUMENT),
+            "words_per_document": _banded(statistics.lengths, LENGTHS),
+        },
+        "left_out": {name: known[name] for name in LEFT_OUT if known.get(name)},
+        "counts": dict(counts),
+        "fingerprints": dict(fingerprints),
+        "raw_files": {name: dict(file) for name, file in raw.items()},
+    }
+
+
+def card_tables(card: Mapping[str, Any]) -> list[Table]:
+    """The tables of a card that the page does not have already."""
+    found = [_lengths_table(card), _codes_table(card), *_distribution_tables(card)]
+    found += [_chapters_table(card)] if card["chapters"] else []
+    return [*found, _left_out_table(card), *_fingerprint_tables(card)]
+
+
+def card_markdown(card: Mapping[str, Any], stamp: str = "") -> str:
+    """The card as a page of Markdown, counts at its end."""
+    source = ", ".join(f"{name}: {value}" for name, value in card["source"].items())
+    rows = tuple((name, _shown(value)) for name, value in sorted(card["counts"].items()))
+    counts = Table("All that was counted", ("count", "value"), rows, frozenset({"count"}))
+    parts = [
+        f"# Data card: {card['cohort']}\n",
+        f"{source}.\n",
+        *([f"**{stamp}**\n"] if stamp else []),
+    ]
+    return "\n".join([*parts, *(markdown(table) for table in (*card_tables(card), counts))])
+
+
+def _split(split: SplitStatistics) -> dict[str, Any]:
+    has = bool(len(split.lengths))
+    return {
+        "documents": len(split.lengths),
+        "words": int(split.lengths.sum()),
+        "words_per_document": _quantiles(split.lengths) if has else None,
+        "codes_per_document": _quantiles(split.codes_per_document) if has else None,
+        "codes": int((split.documents_per_code > 0).sum()),
+    }
+
+
+def _quantiles(values: np.ndarray) -> dict[str, float]:
+    """Mean, median, 95th percentile, least and most."""
+    median, high = np.percentile(values, [50, 95])
+    return {
+        "mean": round(float(values.mean()), 2),
+        "median": float(median),
+        "p95": float(high),
+        "min": int(values.min()),
+        "max": int(values.max()),
+    }
+
+
+def _per_code(statistics: CohortStatistics) -> np.ndarray:
+    """Documents of all splits that have each code, in the order of the codes."""
+    return np.sum([split.documents_per_code for split in statistics.splits.values()], axis=0)
+
+
+def _codes(statistics: CohortStatistics, codes: CodeIndex) -> dict[str, Any]:
+    per_code = _per_code(statistics)
+    first = np.argsort(-per_code, kind="stable")[:MOST_FREQUENT]
+    train = (
+        statistics.splits["train"].documents_per_code if "train" in statistics.splits else per_code
+    )
+    return {
+        "distinct": len(codes),
+        "diagnoses": codes.systems.count(icd.DIAGNOSIS),
+        "procedures": codes.systems.count(icd.PROCEDURE),
+        "never_in_train": int((train == 0).sum()),
+        "share_of_the_most_frequent_tenth": round(statistics.top_tenth_share, 4),
+        "share_with_fewer_than_two_documents": round(statistics.under_two_share, 4),
+        "most_frequent": [[codes.codes[n], int(per_code[n])] for n in first],
+    }
+
+
+def _chapters(statistics: CohortStatistics, codes: CodeIndex) -> dict[str, dict[str, int]]:
+    """Codes and their occurrences by chapter, in the order of the codes."""
+    revision = revision_of(codes.codes, codes.systems)
+    found: dict[str, dict[str, int]] = {}
+    pairs = zip(codes.codes, codes.systems, strict=True)
+    for (code, system), documents in zip(pairs, _per_code(statistics), strict=True):
+        chapter = "ICD-10-PCS" if system == icd.PROCEDURE else icd.icd10_chapter(code)
+        chapter = icd.icd9_chapter(code, system) if revision == "icd9" else chapter
+        row = found.setdefault(chapter, {"codes": 0, "occurrences": 0})
+        row["codes"] += 1
+        row["occurrences"] += int(documents)
+    return found
+
+
+def _is_icd(source: Mapping[str, Any]) -> bool:
+    """Whether the codes are of a system that has chapters: a user's own has none that we know."""
+    return source.get("system", OFFICIAL[0]) in OFFICIAL
+
+
+def _banded(values: np.ndarray, bounds: Bounds) -> dict[str, int]:
+    return {
+        name: int(((values >= fewest) & (values <= most)).sum()) for name, fewest, most in bounds
+    }
+
+
+def _lengths_table(card: Mapping[str, Any]) -> Table:
+    rows = []
+    for name, split in card["splits"].items():
+        for what in ("words_per_document", "codes_per_document"):
+            cells = split[what] or dict.fromkeys(("mean", "median", "p95", "min", "max"))
+            rows.append((f"{name}, {what.replace('_', ' ')}", *map(_shown, cells.values())))
+    columns = ("split", "mean", "median", "95th percentile", "least", "most")
+    return Table("Lengths and codes of the documents", columns, tuple(rows), frozenset({"split"}))
+
+
+def _codes_table(card: Mapping[str, Any]) -> Table:
+    facts = {k: v for k, v in card["codes"].items() if k != "most_frequent"}
+    told = ", ".join(f"{name.replace('_', ' ')}: {_shown(value)}" for name, value in facts.items())
+    rows = tuple((code, _shown(count)) for code, count in card["codes"]["most_frequent"])
+    caption = "The most frequent codes, documents of all splits"
+    return Table(caption, ("code", "documents"), rows, frozenset({"code"}), notes=(f"{told}.",))
+
+
+def _distribution_tables(card: Mapping[str, Any]) -> list[Table]:
+    captions = {
+        "documents_per_code": ("How often codes occur, all splits", "documents of it", "codes"),
+        "codes_per_document": ("How many codes documents have", "codes of it", "documents"),
+        "words_per_document": ("How long documents are", "words of it", "documents"),
+    }
+    found = []
+    for name, (caption, of, counted) in captions.items():
+        rows = tuple((band, _shown(count)) for band, count in card["distributions"][name].items())
+        found.append(Table(caption, (of, counted), rows, frozenset({of})))
+    return found
+
+
+def _chapters_table(card: Mapping[str, Any]) -> Table:
+    rows = [(name, *map(_shown, row.values())) for name, row in card["chapters"].items()]
+    columns = ("chapter", "codes", "occurrences")
+    return Table("Codes by chapter", columns, tuple(rows), frozenset({"chapter"}))
+
+
+def _left_out_table(card: Mapping[str, Any]) -> Table:
+    rows = tuple((LEFT_OUT[n][0], _shown(v), LEFT_OUT[n][1]) for n, v in card["left_out"].items())
+    columns = ("what", "how many", "why")
+    rows = rows or ((NONE, "0", "nothing was left out"),)
+    return Table("What was left out, and why", columns, rows, frozenset({"what", "why"}))
+
+
+def _fingerprint_tables(card: Mapping[str, Any]) -> list[Table]:
+    words = frozenset({"of", "fingerprint"})
+    rows = tuple(card["fingerprints"].items())
+    made = Table("Fingerprints of what was made", ("of", "fingerprint"), rows, words)
+    if not card["raw_files"]:
+        return [made]
+    files: Sequence[tuple[str, str, str]] = [
+        (name, _shown(file["bytes"]), file["sha256"]) for name, file in card["raw_files"].items()
+    ]
+    columns = ("file", "bytes", "SHA-256")
+    return [made, Table("Raw files", columns, tuple(files), frozenset({"file", "SHA-256"}))]
+
+
+def _shown(value: float | None) -> str:
+    return number(value, 0 if value is None or float(value).is_integer() else 2)
