@@ -82,10 +82,11 @@ def _read(key: Mapping[str, Any], project: Path) -> tuple[dict[str, Any], dict[s
 
 def _refuse_floor(parameters: Mapping[str, Any]) -> None:
     names = ("cohorts", "cohort", "experiments", "experiment")
-    if experiment_row(*(parameters[name] for name in names))["system"] in (*FLOORS, STACK):
+    system = experiment_row(*(parameters[name] for name in names))["system"]
+    if system in (*FLOORS, STACK):
+        kind = "a linear floor" if system in FLOORS else "a stack"
         raise ValueError(
-            f"{parameters['experiment']} is a linear floor or a stack, which keep no weights to "
-            "bundle; name a network"
+            f"{parameters['experiment']} is {kind}, which keeps no weights to bundle"
         )
 
 
