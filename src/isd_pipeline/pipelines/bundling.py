@@ -85,9 +85,7 @@ def _refuse_floor(parameters: Mapping[str, Any]) -> None:
     system = experiment_row(*(parameters[name] for name in names))["system"]
     if system in (*FLOORS, STACK):
         kind = "a linear floor" if system in FLOORS else "a stack"
-        raise ValueError(
-            f"{parameters['experiment']} is {kind}, which keeps no weights to bundle"
-        )
+        raise ValueError(f"{parameters['experiment']} is {kind}, which keeps no weights to bundle")
 
 
 def _refuse_strangers(found: Mapping[str, Any], key: Mapping[str, Any]) -> None:

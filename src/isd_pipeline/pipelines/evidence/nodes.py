@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import islice
+from heapq import nlargest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,13 +117,14 @@ def show_readings(
     notes: RecordStream,
     metrics: Mapping[str, Mapping[str, float]],
 ) -> str:
-    """Table 5 of a few notes with their text, for the folder where notes may be."""
+    """Table 5 of the notes with most marked codes, with their text: for where notes may be."""
     from isd_pipeline.evaluation.plausibility import marked_words
     from isd_pipeline.reports.readings import readings_page
 
     model = trained_model(checkpoint, code_index, vocabulary)
     found = marked_words(marks, tokenized_notes, documents[SPLIT], code_index)
-    shown = {documents[SPLIT].ids[one.document]: one for one in islice(found, NOTES_SHOWN)}
+    most = nlargest(NOTES_SHOWN, found, key=lambda one: len(one.codes))  # of equals the first
+    shown = {documents[SPLIT].ids[one.document]: one for one in most}
     places = _rows(tokenized_notes, set(shown), ["begins", "ends", "note_ids", "note_starts"])
     texts = _rows(notes, set(shown), ["note_id", "text"])
     threshold = metrics["test"]["threshold_tuned"]
