@@ -233,6 +233,7 @@ def test_what_is_no_table_2_or_was_chosen_on_test_is_stamped_and_what_compares_i
     assert stamp_of(cohorts, "mimic2_proxy") == "proxy, not Table 2"
     assert "chosen on test" in stamp_of(cohorts, "mimic2_caml")
     assert stamp_of(cohorts, "mimic2") == ""
+    assert stamp_of(cohorts, "mimic2", {"split_is_ours": 1}).startswith("our own split")
     assert name_in_paper(cohorts, "mimic2_caml") == "mimic2"
     assert name_in_paper(cohorts, "mimic2_proxy") == "mimic2_proxy"
 

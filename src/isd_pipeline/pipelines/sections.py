@@ -23,6 +23,7 @@ TABLES = f"{TABLES_FILE}: tables"
 
 
 SELECTED_ON_TEST = "no dev set: every model was chosen on test, as CAML chose it"
+OUR_SPLIT = "our own split, not the published one"
 SPLITS_OF = {  # what `split` may be; a source that comes split has the default alone
     "mimic2": ("laat", "caml"),
     "mimic3": ("lists", "patients", "edin"),
@@ -132,11 +133,19 @@ def is_generated(cohorts: Mapping[str, Any], cohort: str) -> bool:
     return "generate" in choose(cohort, cohorts, COHORTS)
 
 
-def stamp_of(cohorts: Mapping[str, Any], cohort: str) -> str:
-    """What stands over every table of a cohort; that a model was chosen on test always does."""
+def stamp_of(
+    cohorts: Mapping[str, Any], cohort: str, counts: Mapping[str, float] | None = None
+) -> str:
+    """What stands over every table of a cohort.
+
+    That a model was chosen on test always does; and, where its `counts` say so, that a split of
+    ours stands in for a published one.
+    """
     stamp = cohort_section(cohorts, cohort, "report", ReportSettings).stamp
     split = cohort_section(cohorts, cohort, "extract", ExtractSettings).split
-    return "; ".join(part for part in (stamp, SELECTED_ON_TEST * (split == "caml")) if part)
+    ours = bool((counts or {}).get("split_is_ours"))
+    parts = (stamp, SELECTED_ON_TEST * (split == "caml"), OUR_SPLIT * ours)
+    return "; ".join(part for part in parts if part)
 
 
 def table_layouts(parameters: Mapping[str, Any]) -> dict[str, Layout]:

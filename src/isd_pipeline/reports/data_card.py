@@ -26,6 +26,22 @@ from isd_pipeline.reports.markdown import markdown
 from isd_pipeline.reports.results import CohortStatistics, SplitStatistics
 
 MOST_FREQUENT = 20
+# In the order that they are shown in: the card comes back from JSON with its keys sorted.
+SPLIT_NAMES = ("train", "dev", "test")
+QUANTILES = ("mean", "median", "p95", "min", "max")
+BANDS: Mapping[str, Bounds] = {
+    "documents_per_code": FREQUENCIES,
+    "codes_per_document": CODES_OF_DOCUMENT,
+    "words_per_document": LENGTHS,
+}
+OF_CODES = (
+    "distinct",
+    "diagnoses",
+    "procedures",
+    "never_in_train",
+    "share_of_the_most_frequent_tenth",
+    "share_with_fewer_than_two_documents",
+)
 LEFT_OUT = {  # what was counted: what it is, and why it is not there
     "notes_of_other_types": ("notes of other types", "the section asks for some types only"),
     "repeated_notes": ("repeated notes", "the same words twice in one document are read once"),
@@ -72,11 +88,11 @@ def data_card(
         "source": dict(source),
         "splits": {name: _split(split) for name, split in statistics.splits.items()},
         "codes": _codes(statistics, codes),
-        "chapters": _chapters(statistics, codes) if _is_icd(source) else {},
+        "chapters": _chapters(statistics, codes) if _is_icd(source) else [],
         "distributions": {
-            "documents_per_code": _banded(_per_code(statistics), FREQUENCIES),
-            "codes_per_document": _banded(statistics.codes_per_document, CODES_OF_DOCUMENT),
-            "words_per_document": _banded(statistics.lengths, LENGTHS),
+            "documents_per_code": _banded(_per_code(statistics), "documents_per_code"),
+            "codes_per_document": _banded(statistics.codes_per_document, "codes_per_document"),
+            "words_per_document": _banded(statistics.lengths, "words_per_document"),
         },
         "left_out": {name: known[name] for name in LEFT_OUT if known.get(name)},
         "counts": dict(counts),
@@ -150,18 +166,18 @@ def _codes(statistics: CohortStatistics, codes: CodeIndex) -> dict[str, Any]:
     }
 
 
-def _chapters(statistics: CohortStatistics, codes: CodeIndex) -> dict[str, dict[str, int]]:
+def _chapters(statistics: CohortStatistics, codes: CodeIndex) -> list[dict[str, Any]]:
     """Codes and their occurrences by chapter, in the order of the codes."""
     revision = revision_of(codes.codes, codes.systems)
-    found: dict[str, dict[str, int]] = {}
+    found: dict[str, dict[str, Any]] = {}
     pairs = zip(codes.codes, codes.systems, strict=True)
     for (code, system), documents in zip(pairs, _per_code(statistics), strict=True):
         chapter = "ICD-10-PCS" if system == icd.PROCEDURE else icd.icd10_chapter(code)
         chapter = icd.icd9_chapter(code, system) if revision == "icd9" else chapter
-        row = found.setdefault(chapter, {"codes": 0, "occurrences": 0})
+        row = found.setdefault(chapter, {"chapter": chapter, "codes": 0, "occurrences": 0})
         row["codes"] += 1
         row["occurrences"] += int(documents)
-    return found
+    return list(found.values())
 
 
 def _is_icd(source: Mapping[str, Any]) -> bool:
@@ -169,25 +185,27 @@ def _is_icd(source: Mapping[str, Any]) -> bool:
     return source.get("system", OFFICIAL[0]) in OFFICIAL
 
 
-def _banded(values: np.ndarray, bounds: Bounds) -> dict[str, int]:
+def _banded(values: np.ndarray, of: str) -> dict[str, int]:
     return {
-        name: int(((values >= fewest) & (values <= most)).sum()) for name, fewest, most in bounds
+        name: int(((values >= fewest) & (values <= most)).sum()) for name, fewest, most in BANDS[of]
     }
 
 
 def _lengths_table(card: Mapping[str, Any]) -> Table:
     rows = []
-    for name, split in card["splits"].items():
+    for name in (name for name in SPLIT_NAMES if name in card["splits"]):
         for what in ("words_per_document", "codes_per_document"):
-            cells = split[what] or dict.fromkeys(("mean", "median", "p95", "min", "max"))
-            rows.append((f"{name}, {what.replace('_', ' ')}", *map(_shown, cells.values())))
+            cells = card["splits"][name][what] or {}
+            shown = (_shown(cells.get(each)) for each in QUANTILES)
+            rows.append((f"{name}, {what.replace('_', ' ')}", *shown))
     columns = ("split", "mean", "median", "95th percentile", "least", "most")
     return Table("Lengths and codes of the documents", columns, tuple(rows), frozenset({"split"}))
 
 
 def _codes_table(card: Mapping[str, Any]) -> Table:
-    facts = {k: v for k, v in card["codes"].items() if k != "most_frequent"}
-    told = ", ".join(f"{name.replace('_', ' ')}: {_shown(value)}" for name, value in facts.items())
+    told = ", ".join(
+        f"{name.replace('_', ' ')}: {_shown(card['codes'][name])}" for name in OF_CODES
+    )
     rows = tuple((code, _shown(count)) for code, count in card["codes"]["most_frequent"])
     caption = "The most frequent codes, documents of all splits"
     return Table(caption, ("code", "documents"), rows, frozenset({"code"}), notes=(f"{told}.",))
@@ -201,19 +219,21 @@ def _distribution_tables(card: Mapping[str, Any]) -> list[Table]:
     }
     found = []
     for name, (caption, of, counted) in captions.items():
-        rows = tuple((band, _shown(count)) for band, count in card["distributions"][name].items())
+        counts = card["distributions"][name]
+        rows = tuple((band, _shown(counts[band])) for band, _, _ in BANDS[name])
         found.append(Table(caption, (of, counted), rows, frozenset({of})))
     return found
 
 
 def _chapters_table(card: Mapping[str, Any]) -> Table:
-    rows = [(name, *map(_shown, row.values())) for name, row in card["chapters"].items()]
     columns = ("chapter", "codes", "occurrences")
+    rows = [(row["chapter"], *(_shown(row[n]) for n in columns[1:])) for row in card["chapters"]]
     return Table("Codes by chapter", columns, tuple(rows), frozenset({"chapter"}))
 
 
 def _left_out_table(card: Mapping[str, Any]) -> Table:
-    rows = tuple((LEFT_OUT[n][0], _shown(v), LEFT_OUT[n][1]) for n, v in card["left_out"].items())
+    found = card["left_out"]
+    rows = tuple((w, _shown(found[n]), why) for n, (w, why) in LEFT_OUT.items() if n in found)
     columns = ("what", "how many", "why")
     rows = rows or ((NONE, "0", "nothing was left out"),)
     return Table("What was left out, and why", columns, rows, frozenset({"what", "why"}))

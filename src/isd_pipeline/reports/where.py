@@ -160,10 +160,12 @@ def plausibility_table(runs: Sequence[RunResult]) -> Table | None:
     found = [one for one in experiments(runs) if one.agreement(MODEL, "pairs")]
     if not found:
         return None
-    simple = [name for name in found[0].runs[0].evidence["sources"] if name != MODEL]
+    sources = found[0].runs[0].evidence["sources"]
+    simple = [name for name in sources if name != MODEL]
+    simple.sort(key=lambda name: sources[name]["average_precision"])
     rows = [(name, "", *_agreement(found[0], name, spread=False)) for name in simple]
     rows += [(one.name, seeds(one), *_agreement(one, MODEL)) for one in found]
-    pairs = found[0].runs[0].evidence["sources"][MODEL]["pairs"]
+    pairs = sources[MODEL]["pairs"]
     return Table(
         f"Evidence of gold codes against marked words, {pairs:,} pairs of note and code",
         ("source", "seeds", *AGREEMENT.values()),

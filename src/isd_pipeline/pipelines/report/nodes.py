@@ -57,8 +57,7 @@ def make_data_card(
         fingerprints=_fingerprints(documents, code_index, vocabulary),
         raw=fingerprint_files(Path(settings.raw)),
     )
-    stamp = cohort_section(cohorts, cohort, "report", ReportSettings).stamp
-    return card, card_markdown(card, stamp)
+    return card, card_markdown(card, stamp_of(cohorts, cohort, cohort_counts))
 
 
 def _source(settings: ExtractSettings) -> dict[str, Any]:
@@ -118,7 +117,7 @@ def make_report(
         "paper": parameters["paper"].get(name),
         "k": settings.k,
         "synthetic": is_generated(parameters["cohorts"], cohort),
-        "stamp": stamp_of(parameters["cohorts"], cohort),
+        "stamp": stamp_of(parameters["cohorts"], cohort, data_card["counts"]),
     }
     html = page(
         results,
