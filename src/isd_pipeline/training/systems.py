@@ -72,6 +72,7 @@ class System:
     codes: str
     groups: str = ""
     graph: bool = False  # whether it begins with what is known of how the codes are related
+    sentences: bool = False  # whether it reads where sentences begin
 
 
 def log_odds(gold: sparse.csr_matrix) -> Tensor:
@@ -211,6 +212,7 @@ SYSTEMS = {
         _prediction,
         words="words",
         codes="codes",
+        sentences=True,
     ),
     "msatt_kg": System(
         MSATTKGConfig,
