@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from isd_pipeline.models.encoders import WordVectors, refuse_share, run_packed
+from isd_pipeline.models.encoders import Recurrent, WordVectors, refuse_share
 from isd_pipeline.models.label_attention import LabelOutput, LabelwiseAttention
 from isd_pipeline.models.parts import refuse_below
 from isd_pipeline.shapes import Bool, Float, Int
@@ -124,13 +124,14 @@ class Reader(nn.Module):
     def __init__(self, config: LAATConfig, words: Float[Tensor, "V E"]) -> None:
         super().__init__()
         self.words = WordVectors(words, config.dropout, config.train_words)
-        self.encode = nn.LSTM(words.shape[1], config.width, batch_first=True, bidirectional=True)
+        self.encode = Recurrent(nn.LSTM, words.shape[1], config.width)
 
     def forward(
         self, tokens: Int[Tensor, "B N"], is_token: Bool[Tensor, "B N"]
     ) -> Float[Tensor, "B N D"]:
         """Read each note both ways; padding is 0."""
-        return run_packed(self.encode, self.words(tokens, is_token), is_token)[0]
+        states: Tensor = self.encode(self.words(tokens, is_token), is_token)[0]
+        return states
 
 
 class Level(nn.Module):
