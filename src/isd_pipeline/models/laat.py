@@ -21,15 +21,22 @@ START = 0.03  # standard deviation of initial weights behind the LSTM
 
 @dataclass(frozen=True, kw_only=True)
 class LAATConfig:
-    """The defaults are the authors' for MIMIC-III; its 50 codes have both widths 256."""
+    """The defaults are the authors' for MIMIC-III; its 50 codes have both widths 256.
+
+    They read word vectors as word2vec leaves them. Of norm 1, as ours come, the LSTM's states
+    stay so small that every code keeps to its frequency for epochs.
+    """
 
     width: int = 512  # u, of each direction
     attention_width: int = 512  # d_a
     dropout: float = 0.3  # of the word vectors
     train_words: bool = False
+    word_scale: float | int = 10.0  # times vectors of norm 1: numbers of size 1 at width 100
 
     def __post_init__(self) -> None:
         refuse_below(self, width=1, attention_width=1)
+        if not self.word_scale > 0:
+            raise ValueError(f"word_scale={self.word_scale} must be above 0")
         refuse_share(self, "dropout")
 
 
@@ -123,7 +130,8 @@ class Reader(nn.Module):
 
     def __init__(self, config: LAATConfig, words: Float[Tensor, "V E"]) -> None:
         super().__init__()
-        self.words = WordVectors(words, config.dropout, config.train_words)
+        scaled = config.word_scale * words
+        self.words = WordVectors(scaled, config.dropout, config.train_words)
         self.encode = Recurrent(nn.LSTM, words.shape[1], config.width)
 
     def forward(
