@@ -1,7 +1,7 @@
 """Every system finds out, in a few hundred steps, that each code is said by a word.
 
-A model whose beginnings are out of scale, as LAAT's are on word vectors of norm 1, stays at the codes'
-frequencies and raises no error.
+A model whose beginnings are out of scale, as LAAT's are on word vectors of norm 1, stays at the
+codes' frequencies and raises no error.
 """
 
 from __future__ import annotations
