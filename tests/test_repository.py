@@ -48,3 +48,21 @@ def test_nothing_is_unpickled(path: Path) -> None:
             assert options.get("allow_pickle") != "True"
             if called == "torch.load":
                 assert options.get("weights_only") == "True"
+
+
+def shown_model() -> list[tuple[str, str]]:
+    """Each piece of the diff in CONTRIBUTING.md, and the file it is said to stand in."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    diff, pieces = text.split("```diff\n")[1].split("```")[0], []
+    for file in diff.split("+++ ")[1:]:
+        name, _, body = file.partition("\n")
+        for hunk in body.split("@@\n"):
+            pieces.append((name, "\n".join(line[1:] for line in hunk.splitlines())))
+    return pieces
+
+
+def test_the_model_shown_to_contributors_stands_in_the_code_word_for_word() -> None:
+    pieces = shown_model()
+    assert len({name for name, _ in pieces}) == 3  # and the objective that was there already
+    for name, piece in pieces:
+        assert f"\n{piece}\n" in (ROOT / name).read_text(encoding="utf-8"), name
