@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +10,10 @@ from hypothesis import strategies as st
 from isd_pipeline.text.sentences import all_sentence_starts, sentence_starts
 from isd_pipeline.text.tokens import tokenize, tokenize_all
 
-PROSE = st.text(st.sampled_from("aB1 .\n?)'\t"))
+PROSE = st.text(st.sampled_from("aB1 .\n?)'\té\xa0\u2028"))
+END = re.compile(
+    r"""[.?!]["')\]]*\s++(?![a-z])|\n[^\S\n]*\n"""
+)  # the rule, read from left to right
 
 
 def sentences(text: str) -> list[str]:
@@ -42,6 +47,14 @@ def test_sentences_of_a_note(text: str, expected: list[str]):
 
 def test_a_note_without_words_has_no_sentence():
     assert sentence_starts("12. 34.", tokenize("12. 34.").begins).tolist() == []
+
+
+@given(PROSE)
+def test_sentences_begin_where_the_rule_says(text: str):
+    begins = tokenize(text).begins
+    ends = [0, *(match.end() for match in END.finditer(text))]
+    wanted = sorted({int(np.searchsorted(begins, end)) for end in ends} - {len(begins)})
+    assert sentence_starts(text, begins).tolist() == wanted
 
 
 @given(PROSE)

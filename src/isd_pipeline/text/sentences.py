@@ -16,8 +16,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_END = re.compile(r"""[.?!\n](?:(?<=\n)[^\S\n]*+\n|(?<!\n)["')\]]*+\s++(?![a-z]))""")
+_EMPTY_LINE = re.compile(r"\n[^\S\n]*+\n")
+_FOREIGN = re.compile(r"[^\x00-\x7f]")
 _BETWEEN = "\n\n"  # notes that are read together: an empty line
+_STOP, _CLOSER, _SPACE, _SMALL = range(1, 5)
+
+
+def _kind(letter: str) -> int:
+    """What a character does to a sentence: 0 nothing."""
+    if letter.isspace():
+        return _SPACE
+    if "a" <= letter <= "z":
+        return _SMALL
+    return _STOP * (letter in ".?!") + _CLOSER * (letter in "\"')]")
+
+
+_KINDS = bytes(_kind(chr(code)) for code in range(128)).ljust(256, b"\0")
 
 
 def sentence_starts(text: str, begins: np.ndarray) -> np.ndarray:
@@ -27,8 +41,7 @@ def sentence_starts(text: str, begins: np.ndarray) -> np.ndarray:
     without a word, such as the number of a list's item, begins nowhere. A note without words
     has no sentence.
     """
-    ends = [0, *(match.end() for match in _END.finditer(text))]
-    starts = np.unique(np.searchsorted(begins, ends))
+    starts = np.unique(np.searchsorted(begins, _ends(text)))
     return starts[starts < len(begins)].astype(np.int32)
 
 
@@ -44,3 +57,27 @@ def all_sentence_starts(
     offsets = np.cumsum([0, *sizes])[:-1]
     places = begins + np.repeat(offsets, np.diff(note_starts))
     return sentence_starts(_BETWEEN.join(texts), places)
+
+
+def _ends(text: str) -> np.ndarray:
+    """Where sentences can begin: 0, and behind every end, in no order. Whole arrays at a time."""
+    plain = text if text.isascii() else _FOREIGN.sub(_as_ascii, text)
+    kinds = np.frombuffer(plain.encode("ascii").translate(_KINDS) + b"\0", dtype=np.uint8)
+    stops = _past(np.flatnonzero(kinds == _STOP) + 1, kinds, _CLOSER)
+    spaced = _past(stops[kinds[stops] == _SPACE], kinds, _SPACE)
+    empty_lines = [match.end() for match in _EMPTY_LINE.finditer(plain)]
+    return np.concatenate([[0], spaced[kinds[spaced] != _SMALL], empty_lines]).astype(np.int64)
+
+
+def _as_ascii(match: re.Match[str]) -> str:
+    """Of what is not ASCII, only white space matters."""
+    return " " if match[0].isspace() else "A"
+
+
+def _past(places: np.ndarray, kinds: np.ndarray, kind: int) -> np.ndarray:
+    """The places moved behind the run of a kind that they stand at the beginning of, if any."""
+    moving = np.flatnonzero(kinds[places] == kind)
+    while len(moving):
+        places[moving] += 1
+        moving = moving[kinds[places[moving]] == kind]
+    return places
