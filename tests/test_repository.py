@@ -66,3 +66,13 @@ def test_the_model_shown_to_contributors_stands_in_the_code_word_for_word() -> N
     assert len({name for name, _ in pieces}) == 3  # and the objective that was there already
     for name, piece in pieces:
         assert f"\n{piece}\n" in (ROOT / name).read_text(encoding="utf-8"), name
+
+
+def test_the_table_of_systems_has_them_all() -> None:
+    from isd_pipeline.training.systems import SYSTEMS
+
+    rows = (ROOT / "docs" / "systems.md").read_text(encoding="utf-8").splitlines()
+    listed = [row.split("`")[1] for row in rows if row.startswith("| `")]
+    assert all(listed.count(name) >= 2 for name in SYSTEMS)  # what it is made of, what it costs
+    noted = [name for name, system in SYSTEMS.items() if system.note]
+    assert all(any(row.startswith(f"| `{n}`, {SYSTEMS[n].note} |") for row in rows) for n in noted)
