@@ -99,7 +99,7 @@ def made_notes(options: argparse.Namespace) -> Iterator[Any]:
         tokens = pa.ListArray.from_arrays(starts, names.take(pa.array(drawn)))
         places = pa.ListArray.from_arrays(starts, pa.array(np.arange(len(drawn)), pa.int32()))
         note_ids, note_starts = [[name] for name in ids], [[0]] * len(ids)
-        columns = [ids, ids, tokens, places, places, note_ids, note_starts]
+        columns = [ids, ids, tokens, places, places, note_ids, note_starts, note_starts]
         yield from pa.table(columns, names=TOKENIZED_NOTES.names).cast(TOKENIZED_NOTES).to_batches()
 
 

@@ -64,3 +64,31 @@ def test_nothing_is_unpickled(path: Path) -> None:
             assert options.get("allow_pickle") != "True"
             if called == "torch.load":
                 assert options.get("weights_only") == "True"
+
+
+def shown_model() -> list[tuple[str, str]]:
+    """Each piece of the diff in CONTRIBUTING.md, and the file it is said to stand in."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    diff, pieces = text.split("```diff\n")[1].split("```")[0], []
+    for file in diff.split("+++ ")[1:]:
+        name, _, body = file.partition("\n")
+        for hunk in body.split("@@\n"):
+            pieces.append((name, "\n".join(line[1:] for line in hunk.splitlines())))
+    return pieces
+
+
+def test_the_model_shown_to_contributors_stands_in_the_code_word_for_word() -> None:
+    pieces = shown_model()
+    assert len({name for name, _ in pieces}) == 3  # and the objective that was there already
+    for name, piece in pieces:
+        assert f"\n{piece}\n" in (ROOT / name).read_text(encoding="utf-8"), name
+
+
+def test_the_table_of_systems_has_them_all() -> None:
+    from isd_pipeline.training.systems import SYSTEMS
+
+    rows = (ROOT / "docs" / "systems.md").read_text(encoding="utf-8").splitlines()
+    listed = [row.split("`")[1] for row in rows if row.startswith("| `")]
+    assert all(listed.count(name) >= 2 for name in SYSTEMS)  # what it is made of, what it costs
+    noted = [name for name, system in SYSTEMS.items() if system.note]
+    assert all(any(row.startswith(f"| `{n}`, {SYSTEMS[n].note} |") for row in rows) for n in noted)

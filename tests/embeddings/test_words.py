@@ -34,7 +34,7 @@ def tokenized(documents: dict[str, list[list[str]]]) -> RecordStream:
         starts = np.cumsum([0, *map(len, notes)])[:-1].tolist()
         ids = [str(n) for n in range(len(notes))]
         places = list(range(len(words)))
-        rows.append([document, document, words, places, places, ids, starts])
+        rows.append([document, document, words, places, places, ids, starts, starts])
     columns = [
         pa.array(column, field.type)
         for column, field in zip(zip(*rows, strict=True), TOKENIZED_NOTES, strict=True)

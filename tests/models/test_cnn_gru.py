@@ -42,7 +42,7 @@ def test_the_gru_is_scored_by_its_last_states(both_ways: bool):
     torch.manual_seed(0)
     model = BiGRU(BiGRUConfig(width=4, both_ways=both_ways), torch.randn(9, 3), 2)
     tokens = torch.tensor([[3, 4]])
-    states, _ = model.encode(model.words(tokens, tokens != 0))
+    states, _ = model.encode(model.words(tokens, tokens != 0), tokens != 0)
     ends = torch.cat([states[:, -1, :2], states[:, 0, 2:]], 1) if both_ways else states[:, -1]
     close(model(tokens, tokens != 0).logits, model.score(ends))
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from isd_pipeline.models.encoders import TanhConv, WordVectors, greatest, run_packed
+from isd_pipeline.models.encoders import Recurrent, TanhConv, WordVectors, greatest
 
 close = torch.testing.assert_close
 
@@ -70,13 +70,23 @@ def test_padding_is_zero_and_untrained_words_stay():
 
 
 @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
-def test_a_packed_network_reads_each_note_as_if_alone(kind: type[nn.RNNBase]):
-    network = kind(2, 3, batch_first=True, bidirectional=True)
+def test_a_recurrent_network_is_torchs_on_each_note_alone(kind: type[nn.LSTM] | type[nn.GRU]):
     words, is_token = words_of(2, 6)
-    states, last = run_packed(network, words, is_token)
+    network, torchs = Recurrent(kind, 2, 3), kind(2, 3, batch_first=True, bidirectional=True)
+    back = {f"{name}_reverse": value for name, value in network.backwards.state_dict().items()}
+    torchs.load_state_dict(network.onwards.state_dict() | back)
+    states, last = network(words, is_token)
     assert states.shape == (2, 6, 6)
     assert not states[0, 2:].any()
     for note, length in enumerate((2, 6)):
-        alone, _ = network(words[note : note + 1, :length])
+        alone, _ = torchs(words[note : note + 1, :length])
         close(states[note, :length], alone[0])
-        close(last[:, note], torch.stack([alone[0, -1, :3], alone[0, 0, 3:]]))
+        close(last[note], torch.cat([alone[0, -1, :3], alone[0, 0, 3:]]))
+
+
+def test_a_network_that_reads_onwards_alone_has_one_direction():
+    words, is_token = words_of(2, 6)
+    network = Recurrent(nn.GRU, 2, 3, both_ways=False)
+    states, last = network(words, is_token)
+    assert states.shape == (2, 6, 3)
+    close(last, torch.stack([states[0, 1], states[1, 5]]))

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from isd_pipeline.models.encoders import Recurrent
 from isd_pipeline.models.ha_gru import HAGRU, HAGRUConfig, cut_sentences
 from tests.models.graph_models import N_CODES, ha_gru, logits, notes
 
@@ -17,6 +18,11 @@ def begin_at(tokens: Tensor, *places: int) -> Tensor:
     begins = torch.zeros_like(tokens, dtype=torch.bool)
     begins[:, list(places)] = True
     return begins
+
+
+def read_alone(network: Recurrent, sequence: Tensor) -> Tensor:
+    back = network.backwards(sequence.flip(0))[0].flip(0)
+    return torch.cat([network.onwards(sequence)[0], back], dim=1)
 
 
 def test_a_note_without_known_sentences_is_cut_into_equal_pieces():
@@ -40,10 +46,10 @@ def test_logits_are_those_of_the_equations_sentence_by_sentence():
     attend = model.attend_words
     sentences = []
     for words in model.words[tokens[0]].split([3, 1, 4]):
-        states = model.read_words.gru(words)[0]
+        states = read_alone(model.read_words, words)
         weights = (attend.to_key(states).tanh() @ attend.query.weight[0]).softmax(dim=0)
         sentences.append(states.T @ weights)
-    states = model.read_sentences.gru(torch.stack(sentences))[0]
+    states = read_alone(model.read_sentences, torch.stack(sentences))
     wanted = []
     for code in range(N_CODES):
         weights = (model.to_key(states).tanh() @ model.codes[code]).softmax(dim=0)

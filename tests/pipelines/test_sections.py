@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from isd_pipeline.pipelines.plans import FLOORS, STACK, read_plan, read_stack
+from isd_pipeline.pipelines.plans import FLOORS, STACK, notes_of, read_plan, read_stack
 from isd_pipeline.pipelines.sections import experiment_row
 
 CONF = Path(__file__).parents[2] / "conf/base"
@@ -78,3 +78,10 @@ def test_rows_are_the_authors_settings(
     plan = read_plan(everything | {"cohort": cohort, "experiment": experiment})
     read = getattr(plan, section)
     assert {name: getattr(read, name) for name in settings} == settings
+
+
+def test_systems_whose_authors_released_no_code_are_noted_whatever_their_row_is_called():
+    rows = {"isd": None, "msatt_kg": {"system": "msatt_kg"}, "mine": {"system": "hypercore"}}
+    rows |= {"linear_svm": {"system": "linear_svm"}, "caml": {"system": "caml"}}
+    said = "re-implementation from the description"
+    assert notes_of({"experiments": rows}) == {"msatt_kg": said, "mine": said}

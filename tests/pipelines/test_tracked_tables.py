@@ -74,3 +74,9 @@ def test_a_reference_that_is_no_row_is_refused() -> None:
     table = {"title": "T", "experiments": ["isd"], "reference": "isd_aligned"}
     with pytest.raises(ValueError, match=r"tables\.table9: reference: isd_aligned is not among"):
         read_tables({"tables": {"table9": table}})
+
+
+def test_a_re_implementation_is_called_one():
+    row = TableRow.of("msatt_kg", {1: {"f1_micro": 0.5}}, "re-implementation from the description")
+    last = as_text(TABLE, [row]).splitlines()[-1]
+    assert last == "| msatt_kg (re-implementation from the description) | 1 | 0.500 |"

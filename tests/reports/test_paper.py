@@ -9,8 +9,10 @@ import yaml
 
 from isd_pipeline.reports.cells import Table
 from isd_pipeline.reports.layout import Layout
+from isd_pipeline.reports.page import summary
 from isd_pipeline.reports.paper import comparison_table, paper_table, tables_of_paper
 from isd_pipeline.reports.results import RunResult
+from isd_pipeline.reports.tables import experiments_table, ranking_table, results_table
 
 PAPER = Path(__file__).parents[2] / "conf" / "base" / "parameters_paper.yml"
 TWO = Layout(title="Two", experiments=("isd", "other", "caml"), reference="isd")
@@ -123,7 +125,46 @@ def test_the_papers_tables_hold_what_it_printed():
     known = {*TWO.columns(5), *TWO.columns(8), "attention_sd", "source", "sd"}
     for cohort in paper.values():
         for row in cohort.values():
-            assert set(row) <= known
+            assert set(row) <= known | {"elsewhere"}
+            for other in row.get("elsewhere", []):
+                assert {"source", "what"} < set(other) <= known | {"what"}
+
+
+def test_what_others_measured_stands_below_and_what_did_not_come_back_is_said():
+    paper = yaml.safe_load(PAPER.read_text(encoding="utf-8"))["paper"]["mimic3_full"]
+    layout = Layout(title="T", experiments=("cnn", "caml", "joint_laat"), reference="caml")
+    found = beside([scored("caml", 0.06)], paper, layout)
+    assert cell_of(found, "caml", "micro-F1") == [
+        "0.060",
+        "paper 0.539",
+        "−0.479",
+        "AnEMIC 0.502 ± 0.002",
+        "caml-mimic#11 0.520",
+    ]
+    assert cell_of(found, "cnn", "micro-F1") == ["–", "AnEMIC 0.419 ± 0.006"]
+    assert cell_of(found, "joint_laat", "micro-F1") == ["–", "paper 0.575", "LAAT#5 0.575"]
+    assert found.notes[-1] == (
+        "Does not come back elsewhere either: caml's macro-F1 (CAML) of 0.088 "
+        "(0.057 ± 0.000 by AnEMIC, 0.069 by caml-mimic#11)."
+    )
+    assert not any("elsewhere" in note for note in beside([scored("isd", 0.5)], {"isd": {}}).notes)
+
+
+def test_a_re_implementation_is_called_one_in_every_row():
+    said = "msatt_kg (re-implementation from the description)"
+    note = "re-implementation from the description"
+    runs = [
+        scored("isd", 0.5),
+        RunResult(experiment="msatt_kg", seed=1, metrics={"f1_micro": 0.4}, note=note),
+    ]
+    layout = Layout(title="T", experiments=("isd", "msatt_kg"), reference="isd")
+    row = COMPARED["rows"][0] | {"experiment": "msatt_kg"}
+    compared = {**COMPARED, "rows": [row]}
+    for table in tables_of_paper(runs, {"t": layout}, paper={}, comparisons={"t": compared}, k=5):
+        assert table.rows[-1][0].split("\n")[0] == said
+    for table in (experiments_table(runs), results_table(runs, tuned=False), ranking_table(runs)):
+        assert table.rows[-1][0].split("\n")[0] == said
+    assert said in summary([runs[1]])[0]
 
 
 def test_every_metric_of_the_paper_stands_beside_one_of_ours(runs):

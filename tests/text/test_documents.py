@@ -26,6 +26,7 @@ TEXTS = {
     "3": "x fever",
     "u": "x",
 }
+SENTENCES = {"10": [0, 2], "3": [0, 1]}
 LABEL = {
     "10": ["401.9", "03.31", "401.9"],
     "9": ["038.9"],
@@ -55,6 +56,7 @@ def tokenized(cut=4):
             "ends": [],
             "note_ids": [],
             "note_starts": [],
+            "sentence_starts": SENTENCES.get(d, [0] * bool(t)),
         }
         for d, t in TEXTS.items()
     ]
@@ -84,6 +86,24 @@ def test_documents_stand_by_length_and_id_with_their_words_and_codes(tmp_path):
     assert train.lengths.dtype == np.int64
     assert train.tokens.dtype == train.labels.dtype == np.int32
     assert isinstance(train.tokens, np.memmap)
+
+
+def test_each_document_keeps_where_its_sentences_begin(tmp_path):
+    encode(tmp_path, cut=2)
+    train, test = (Documents.open(tmp_path / split) for split in ("train", "test"))
+    assert [train.sentences_of(i).tolist() for i in range(3)] == [[0], [0], [0, 2]]
+    assert [test.sentences_of(i).tolist() for i in range(2)] == [[0], [0, 1]]
+    assert (train.sentences.dtype, train.sentence_starts.dtype) == (np.int32, np.int64)
+
+
+def test_documents_written_before_sentences_were_kept_can_be_read(tmp_path):
+    encode(tmp_path)
+    for name in ("sentences", "sentence_starts"):
+        os.remove(tmp_path / "train" / f"{name}.npy")
+    train = Documents.open(tmp_path / "train")
+    assert train.tokens_of(2).tolist() == [1, 4, 2]
+    with pytest.raises(ValueError, match="do not say where sentences begin"):
+        train.sentences_of(0)
 
 
 def test_documents_without_words_or_codes_are_left_out_and_counted(tmp_path, caplog):
@@ -116,7 +136,14 @@ def test_a_split_comes_back_from_its_folder(tmp_path):
     first.save(tmp_path / "copy")
     again = Documents.open(tmp_path / "copy")
     assert again.ids.tolist() == first.ids.tolist()
-    for name in ("tokens", "token_starts", "labels", "label_starts"):
+    for name in (
+        "tokens",
+        "token_starts",
+        "labels",
+        "label_starts",
+        "sentences",
+        "sentence_starts",
+    ):
         assert np.array_equal(getattr(again, name), getattr(first, name))
     assert len(again) == 3
 
@@ -134,6 +161,9 @@ def test_a_store_cut_off_is_refused(tmp_path):
     np.save(tmp_path / "train" / "tokens.npy", np.zeros(3, np.int32))
     with pytest.raises(ValueError, match=r"tokens\.npy and token_starts\.npy do not fit"):
         Documents.open(tmp_path / "train")
+    os.remove(tmp_path / "test" / "sentences.npy")
+    with pytest.raises(ValueError, match=r"sentences\.npy and sentence_starts\.npy do not fit"):
+        Documents.open(tmp_path / "test")
 
 
 def test_a_failed_encoding_leaves_nothing(tmp_path):

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isd_pipeline.text.sentences import sentence_starts
-from isd_pipeline.text.tokens import tokenize
+from isd_pipeline.text.sentences import all_sentence_starts, sentence_starts
+from isd_pipeline.text.tokens import tokenize, tokenize_all
+
+PROSE = st.text(st.sampled_from("aB1 .\n?)'\té\xa0\u2028"))
+END = re.compile(
+    r"""[.?!]["')\]]*\s++(?![a-z])|\n[^\S\n]*\n"""
+)  # the rule, read from left to right
 
 
 def sentences(text: str) -> list[str]:
@@ -42,10 +49,29 @@ def test_a_note_without_words_has_no_sentence():
     assert sentence_starts("12. 34.", tokenize("12. 34.").begins).tolist() == []
 
 
-@given(st.text(st.sampled_from("aB1 .\n?)'")))
+@given(PROSE)
+def test_sentences_begin_where_the_rule_says(text: str):
+    begins = tokenize(text).begins
+    ends = [0, *(match.end() for match in END.finditer(text))]
+    wanted = sorted({int(np.searchsorted(begins, end)) for end in ends} - {len(begins)})
+    assert sentence_starts(text, begins).tolist() == wanted
+
+
+@given(PROSE)
 def test_starts_are_words_in_order_and_the_first_word_is_one(text: str):
     begins = tokenize(text).begins
     starts = sentence_starts(text, begins).tolist()
     assert starts == sorted(set(starts))
     assert starts[:1] == [0] * bool(len(begins))
     assert all(0 <= start < len(begins) for start in starts)
+
+
+@given(st.lists(PROSE, min_size=1, max_size=5))
+def test_notes_read_together_have_the_sentences_they_have_alone(texts: list[str]):
+    tokens = tokenize_all(texts)
+    alone = [
+        first + start
+        for text, first in zip(texts, tokens.starts.tolist(), strict=False)
+        for start in sentence_starts(text, tokenize(text).begins).tolist()
+    ]
+    assert all_sentence_starts(texts, tokens.begins, tokens.starts).tolist() == alone

@@ -119,6 +119,21 @@ def test_a_document_is_its_notes_one_after_the_other():
     assert third["tokens"] == ["last", "note"]
 
 
+def test_sentences_begin_in_the_document_and_each_note_begins_one():
+    texts = [
+        ("7", "No fever. 12 Chest"),
+        ("7", "pain.\n\n3. so"),
+        ("7", ""),
+        ("8", "34"),
+        ("9", "a. B"),
+    ]
+    rows = [(document, "1", str(n), text) for n, (document, text) in enumerate(texts)]
+    first, second, third = tokenize_notes(notes(rows)).read().to_pylist()
+    assert first["tokens"] == ["no", "fever", "chest", "pain", "so"]
+    assert first["sentence_starts"] == [0, 2, 3, 4]  # "pain" would go on, were it not another note
+    assert (second["sentence_starts"], third["sentence_starts"]) == ([], [0, 1])
+
+
 def test_each_offset_counts_in_the_note_its_word_comes_from():
     text_of = {note: text for _, _, note, text in ROWS}
     for row in tokenize_notes(notes()).read().to_pylist():

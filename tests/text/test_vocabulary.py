@@ -27,6 +27,7 @@ def tokenized(texts, cut=2):
             "ends": [],
             "note_ids": [d],
             "note_starts": [0],
+            "sentence_starts": [],
         }
         for d, t in texts.items()
     ]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -65,6 +67,49 @@ def test_a_random_cut_leaves_a_short_document_whole():
         generator = np.random.default_rng(seed)
         batch = collate(THREE, np.array([0, 2]), 4, cut="random", generator=generator)
         assert batch.tokens.tolist() == [[1, 2, 3, 4], [7, 0, 0, 0]]
+
+
+def with_sentences(documents: Documents, *starts: list[int]) -> Documents:
+    flat = np.array([start for one in starts for start in one], dtype=np.int32)
+    return replace(documents, sentences=flat, sentence_starts=np.cumsum([0, *map(len, starts)]))
+
+
+def test_a_batch_says_where_sentences_begin_only_where_a_system_asks():
+    documents = with_sentences(THREE, [0, 2, 3], [0], [0])
+    batch = collate(documents, np.array([1, 0]), 3, sentences=True)
+    assert batch.begins is not None
+    assert batch.begins.tolist() == [[True, False, False], [True, False, True]]
+    assert collate(documents, np.array([1, 0]), 3).begins is None
+    with pytest.raises(ValueError, match="do not say where sentences begin"):
+        collate(THREE, np.array([0]), 3, sentences=True)
+
+
+def test_a_cut_moves_sentences_along_and_what_follows_a_gap_begins_one():
+    long = with_sentences(documents_of([list(range(1, 9)), [1]], [[0], [0]]), [0, 3, 6], [0])
+    generator, seen = np.random.default_rng(0), {}
+    for _ in range(300):
+        batch = collate(
+            long, np.array([0, 1]), 4, cut="random", sentences=True, generator=generator
+        )
+        assert batch.begins is not None
+        seen[tuple(batch.tokens[0].tolist())] = batch.begins[0].int().tolist()
+        assert batch.begins[1].tolist() == [True, False, False, False]
+    assert seen == {
+        (1, 2, 3, 4): [1, 0, 0, 1],
+        (5, 6, 7, 8): [1, 0, 1, 0],
+        (1, 6, 7, 8): [1, 1, 1, 0],
+        (1, 2, 7, 8): [1, 0, 1, 0],
+        (1, 2, 3, 8): [1, 0, 0, 1],
+    }
+
+
+def test_a_cut_of_a_document_that_is_short_enough_moves_nothing():
+    short = with_sentences(documents_of([[1, 2, 3, 4]], [[0]]), [0, 3])
+    for seed in range(20):
+        generator = np.random.default_rng(seed)
+        batch = collate(short, np.array([0]), 4, cut="random", sentences=True, generator=generator)
+        assert batch.begins is not None
+        assert batch.begins.tolist() == [[True, False, False, True]]
 
 
 def test_every_document_comes_once_an_epoch():

@@ -145,6 +145,39 @@ def telling_documents() -> Documents:
     )
 
 
+def test_ha_gru_reads_the_sentences_of_its_notes_alone_and_in_any_batch():
+    model, documents = model_of("ha_gru", piece=4, longest_sentence=9).eval(), telling_documents()
+    generator = np.random.default_rng(3)
+    starts = [
+        np.flatnonzero(np.append(True, generator.random(length - 1) < 0.3))
+        for length in documents.lengths
+    ]
+    documents = replace(
+        documents,
+        sentences=np.concatenate(starts).astype(np.int32),
+        sentence_starts=np.cumsum([0, *map(len, starts)]),
+    )
+    together = predict(model, documents, batch_size=7, max_tokens=100, sentences=True)
+    alone = [read_note(model, documents.tokens_of(n), starts[n]).scores for n in range(60)]
+    np.testing.assert_allclose(together, np.array(alone), rtol=1e-5, atol=1e-6)
+    untold = predict(model, documents, batch_size=7, max_tokens=100)
+    assert np.abs(untold - together).max() > 1e-3
+
+
+def test_the_objective_tells_ha_gru_of_sentences():
+    model, start = model_of("ha_gru", piece=4).eval(), start_of()
+    objective = SYSTEMS["ha_gru"].make_objective(SYSTEMS["ha_gru"].objective_config(), start)
+    batch = Batch(notes(9, 5), torch.tensor([[0, 2], [1, -1]]), np.arange(2))
+    begins = torch.arange(9) % 3 == torch.zeros(2, 1)
+    told, untold = (
+        objective(model, replace(batch, begins=some))["prediction"] for some in (begins, None)
+    )
+    gold = F.one_hot(torch.tensor([[0, 2], [1, 1]]), N_CODES).amax(dim=1).float()
+    logits_told = model(batch.tokens, batch.is_token, begins=begins).logits
+    close(told, F.binary_cross_entropy_with_logits(logits_told, gold))
+    assert told != untold
+
+
 @systems
 def test_two_epochs_of_training_lower_the_loss(name: str):
     system, start, documents = SYSTEMS[name], start_of(), telling_documents()

@@ -27,8 +27,9 @@ from isd_pipeline.evaluation.predict import predict
 from isd_pipeline.models.isd import ISD
 from isd_pipeline.shapes import Float, Int
 from isd_pipeline.text.documents import Documents
+from isd_pipeline.text.sentences import sentence_starts
 from isd_pipeline.text.tokens import tokenize_all
-from isd_pipeline.training.systems import rebuild
+from isd_pipeline.training.systems import SYSTEMS, rebuild
 
 TUNED = "tuned"
 
@@ -85,6 +86,20 @@ class _Words:
     tokens: Int[np.ndarray, " N"]
     begins: Int[np.ndarray, " N"]
     ends: Int[np.ndarray, " N"]
+
+    def until(self, limit: int, text: str) -> Documents:
+        """The first of them as the only document there is, its sentences as `text` has them."""
+        tokens, sentences = self.tokens[:limit], sentence_starts(text, self.begins)
+        sentences = sentences[sentences < limit]
+        return Documents(
+            ids=np.array(["note"]),
+            tokens=tokens,
+            token_starts=np.array([0, len(tokens)]),
+            labels=np.zeros(0, dtype=np.int32),
+            label_starts=np.zeros(2, dtype=np.int64),
+            sentences=sentences,
+            sentence_starts=np.array([0, len(sentences)]),
+        )
 
 
 class Coder:
@@ -146,8 +161,8 @@ class Coder:
 
     def _answer(self, note: Note, words: _Words, top: int, cut: float, evidence: bool) -> Answer:
         limit = self.bundle.max_tokens
-        read = words.tokens[:limit]
-        problem = note.fault or _problem(note.text, read, self.bundle.vocabulary.unknown)
+        read = words.until(limit, note.text)
+        problem = note.fault or _problem(note.text, read.tokens, self.bundle.vocabulary.unknown)
         codes = () if problem else self._suggest(read, words, top, cut, evidence)
         longer = not problem and len(words.tokens) > limit
         return Answer(
@@ -160,7 +175,7 @@ class Coder:
         )
 
     def _suggest(
-        self, read: np.ndarray, words: _Words, top: int, cut: float, evidence: bool
+        self, read: Documents, words: _Words, top: int, cut: float, evidence: bool
     ) -> tuple[Suggestion, ...]:
         scores, reading = self._read(read, evidence)
         shown = _shown(scores, top, cut)
@@ -178,20 +193,20 @@ class Coder:
         )
 
     def _read(
-        self, tokens: Int[np.ndarray, " N"], evidence: bool
+        self, note: Documents, evidence: bool
     ) -> tuple[Float[np.ndarray, " L"], Reading | None]:
         """The log-odds of all codes; what was attended to, if it is wanted."""
         if evidence:
-            reading = read_note(self.model, tokens)
+            reading = read_note(self.model, note.tokens)
             return reading.scores, reading
-        alone = Documents(
-            ids=np.array(["note"]),
-            tokens=tokens,
-            token_starts=np.array([0, len(tokens)]),
-            labels=np.zeros(0, dtype=np.int32),
-            label_starts=np.zeros(2, dtype=np.int64),
+        found = predict(
+            self.model,
+            note,
+            batch_size=1,
+            max_tokens=len(note.tokens),
+            device=self.device,
+            sentences=SYSTEMS[self.bundle.settings["system"]].sentences,
         )
-        found = predict(self.model, alone, batch_size=1, max_tokens=len(tokens), device=self.device)
         return found[0], None
 
     def _spans(

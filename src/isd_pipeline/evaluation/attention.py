@@ -40,8 +40,14 @@ class Reading:
 
 
 @torch.inference_mode()
-def read_note(model: nn.Module, tokens: Int[np.ndarray, " N"]) -> Reading:
+def read_note(
+    model: nn.Module,
+    tokens: Int[np.ndarray, " N"],
+    sentences: Int[np.ndarray, " X"] | None = None,
+) -> Reading:
     """Read one note, given as word numbers; the model is left in the mode it was in.
+
+    `sentences`: the words at which they begin, for a system that reads them (`System.sentences`).
 
     Without shared representations (ISD's `per_label`, and every other model) each code is its own
     winner. With `pooling: logsumexp` the winner is the largest of several contributions; a second
@@ -53,7 +59,8 @@ def read_note(model: nn.Module, tokens: Int[np.ndarray, " N"]) -> Reading:
     try:
         device = next(model.parameters()).device
         words = torch.from_numpy(tokens.astype(np.int64))[None].to(device)
-        output = model(words, words != 0, want_attention=True)
+        told = {} if sentences is None else {"begins": _begins(words, sentences)}
+        output = model(words, words != 0, want_attention=True, **told)
         if isinstance(model, ISD) and output.shared is not None:
             winners = winning_query(output.shared, model.code_vectors())[0]
         else:
@@ -64,6 +71,12 @@ def read_note(model: nn.Module, tokens: Int[np.ndarray, " N"]) -> Reading:
         raise ValueError(f"{type(model).__name__} has no attention to show")
     logits, attention = output.logits[0].float(), output.attention[0].float()
     return Reading(logits.cpu().numpy(), winners.cpu().numpy(), attention.cpu().numpy())
+
+
+def _begins(words: Int[Tensor, "1 N"], sentences: Int[np.ndarray, " X"]) -> Bool[Tensor, "1 N"]:
+    begins = torch.zeros_like(words, dtype=torch.bool)
+    begins[0, torch.from_numpy(sentences.astype(np.int64)).to(words.device)] = True
+    return begins
 
 
 def winning_query(

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from isd_pipeline.models.encoders import TanhConv, WordVectors, greatest, refuse_share, run_packed
+from isd_pipeline.models.encoders import (
+    Recurrent,
+    TanhConv,
+    WordVectors,
+    greatest,
+    refuse_share,
+)
 from isd_pipeline.models.label_attention import LabelOutput
 from isd_pipeline.models.parts import refuse_below
 from isd_pipeline.shapes import Bool, Float, Int
@@ -83,9 +89,7 @@ class BiGRU(nn.Module):
         super().__init__()
         self.words = WordVectors(words, config.dropout)
         width = config.width // (2 if config.both_ways else 1)
-        self.encode = nn.GRU(
-            words.shape[1], width, batch_first=True, bidirectional=config.both_ways
-        )
+        self.encode = Recurrent(nn.GRU, words.shape[1], width, config.both_ways)
         self.score = nn.Linear(config.width, n_codes)
 
     def forward(
@@ -95,5 +99,5 @@ class BiGRU(nn.Module):
         want_attention: bool = False,
     ) -> LabelOutput:
         """Score every code for every note; there is no attention to give."""
-        _, last = run_packed(self.encode, self.words(tokens, is_token), is_token)
-        return LabelOutput(self.score(last.transpose(0, 1).flatten(1)))
+        _, last = self.encode(self.words(tokens, is_token), is_token)
+        return LabelOutput(self.score(last))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from isd_pipeline.models.kernels import Dropout
 from isd_pipeline.shapes import Bool, Float, Int
@@ -74,16 +73,44 @@ def greatest(states: Float[Tensor, "B P D"], is_state: Bool[Tensor, "B P"]) -> T
     return states.masked_fill(~is_state[..., None], float("-inf")).max(dim=1).values
 
 
-def run_packed(
-    network: nn.RNNBase, words: Float[Tensor, "B N E"], is_token: Bool[Tensor, "B N"]
-) -> tuple[Tensor, Tensor]:
-    """Run a recurrent network over each note as if it were alone.
+class Recurrent(nn.Module):
+    """An LSTM or a GRU that reads each note as if it were alone, onwards and perhaps backwards.
 
-    Gives the states, [B, N, D], and the state after a note's last word (and, the other way,
-    after its first), [directions, B, D / directions].
+    Backwards it reads the note turned round, its padding still at the end. Packed sequences would
+    say the same, but on a CPU their gradient costs the square of the longest note, and on a GPU
+    they have the host wait for the lengths.
     """
-    lengths = is_token.sum(dim=1).cpu()  # the host has to know them: here a GPU is waited for
-    packed = pack_padded_sequence(words, lengths, batch_first=True, enforce_sorted=False)
-    states, last = network(packed)
-    padded, _ = pad_packed_sequence(states, batch_first=True, total_length=words.shape[1])
-    return padded, last[0] if isinstance(last, tuple) else last
+
+    def __init__(
+        self,
+        kind: type[nn.LSTM] | type[nn.GRU],
+        inputs: int,
+        width: int,
+        both_ways: bool = True,
+    ) -> None:
+        super().__init__()
+        self.onwards = kind(inputs, width, batch_first=True)
+        self.backwards = kind(inputs, width, batch_first=True) if both_ways else None
+
+    def forward(
+        self, words: Float[Tensor, "B N E"], is_token: Bool[Tensor, "B N"]
+    ) -> tuple[Tensor, Tensor]:
+        """Give the states, [B, N, D], 0 at padding, and those after a note's last word, [B, D].
+
+        Both directions stand side by side, D their widths together; the backward state after the
+        last word that is read so is the one at the note's first. A note has a token.
+        """
+        last = is_token.sum(dim=1) - 1
+        states = self.onwards(words)[0]
+        ends = states[torch.arange(len(states), device=states.device), last]
+        if self.backwards is not None:
+            back = turned(self.backwards(turned(words, last))[0], last)
+            states, ends = torch.cat([states, back], dim=2), torch.cat([ends, back[:, 0]], dim=1)
+        return states * is_token[..., None], ends
+
+
+def turned(values: Float[Tensor, "B N D"], last: Int[Tensor, " B"]) -> Float[Tensor, "B N D"]:
+    """Each note's values in reverse order; what is behind its `last` stays there."""
+    place = torch.arange(values.shape[1], device=values.device)
+    order = torch.where(place <= last[:, None], last[:, None] - place, place)
+    return values.gather(1, order[..., None].expand_as(values))

@@ -13,8 +13,8 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from isd_pipeline.models.encoders import Recurrent
 from isd_pipeline.models.graph_parts import LabelOutput, by_labels, label_attention
 from isd_pipeline.models.kernels import NEVER, Dropout, widened
 from isd_pipeline.models.parts import refuse_below
@@ -39,25 +39,6 @@ class HAGRUConfig:
         refuse_below(self, units=1, attention=1, piece=1, longest_sentence=1)
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout={self.dropout} is not in [0, 1)")
-
-
-class BiGRU(nn.Module):
-    """A GRU in both directions, over sequences that end where they end."""
-
-    def __init__(self, inputs: int, units: int) -> None:
-        super().__init__()
-        self.gru = nn.GRU(inputs, units, batch_first=True, bidirectional=True)
-
-    def forward(
-        self, sequences: Float[Tensor, "B N E"], is_there: Bool[Tensor, "B N"]
-    ) -> Float[Tensor, "B N U"]:
-        """Give the states of both directions side by side, 0 behind the end."""
-        lengths = is_there.sum(dim=1).cpu()
-        packed = pack_padded_sequence(sequences, lengths, batch_first=True, enforce_sorted=False)
-        states = pad_packed_sequence(
-            self.gru(packed)[0], batch_first=True, total_length=sequences.shape[1]
-        )
-        return states[0]
 
 
 class WordAttention(nn.Module):
@@ -97,9 +78,9 @@ class HAGRU(nn.Module):
         self.piece, self.longest = config.piece, config.longest_sentence
         self.words = nn.Parameter(words.float().clone())
         self.dropout = Dropout(config.dropout)
-        self.read_words = BiGRU(words.shape[1], config.units)
+        self.read_words = Recurrent(nn.GRU, words.shape[1], config.units)
         self.attend_words = WordAttention(both, config.attention)
-        self.read_sentences = BiGRU(both, config.units)
+        self.read_sentences = Recurrent(nn.GRU, both, config.units)
         self.to_key = nn.Linear(both, config.attention, bias=False)
         self.codes = nn.Parameter(torch.empty(n_codes, config.attention))
         self.score = nn.Linear(both, n_codes)
@@ -124,10 +105,10 @@ class HAGRU(nn.Module):
         column = place[is_token]
         words = self.dropout(F.embedding(tokens, self.words, padding_idx=0))
         apart, is_word = lay_out(words[is_token], row, column)
-        read = self.dropout(self.read_words(apart, is_word))
+        read = self.dropout(self.read_words(apart, is_word)[0])
         found, shares = self.attend_words(read, is_word)
         sentences, is_sentence = lay_out(found, starts.nonzero()[:, 0], number[starts])
-        states = self.dropout(self.read_sentences(sentences, is_sentence))
+        states = self.dropout(self.read_sentences(sentences, is_sentence)[0])
         keys = self.to_key(states).tanh()
         some = partial(self._some_codes, states, keys, is_sentence)
         logits = by_labels(some, self.codes, self.score.weight, self.score.bias)

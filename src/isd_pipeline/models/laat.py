@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from isd_pipeline.models.encoders import WordVectors, refuse_share, run_packed
+from isd_pipeline.models.encoders import Recurrent, WordVectors, refuse_share
 from isd_pipeline.models.label_attention import LabelOutput, LabelwiseAttention
 from isd_pipeline.models.parts import refuse_below
 from isd_pipeline.shapes import Bool, Float, Int
@@ -21,15 +21,22 @@ START = 0.03  # standard deviation of initial weights behind the LSTM
 
 @dataclass(frozen=True, kw_only=True)
 class LAATConfig:
-    """The defaults are the authors' for MIMIC-III; its 50 codes have both widths 256."""
+    """The defaults are the authors' for MIMIC-III; its 50 codes have both widths 256.
+
+    They read word vectors as word2vec leaves them. Of norm 1, as ours come, the LSTM's states
+    stay so small that every code keeps to its frequency for epochs.
+    """
 
     width: int = 512  # u, of each direction
     attention_width: int = 512  # d_a
     dropout: float = 0.3  # of the word vectors
     train_words: bool = False
+    word_scale: float | int = 10.0  # times vectors of norm 1: numbers of size 1 at width 100
 
     def __post_init__(self) -> None:
         refuse_below(self, width=1, attention_width=1)
+        if not self.word_scale > 0:
+            raise ValueError(f"word_scale={self.word_scale} must be above 0")
         refuse_share(self, "dropout")
 
 
@@ -123,14 +130,16 @@ class Reader(nn.Module):
 
     def __init__(self, config: LAATConfig, words: Float[Tensor, "V E"]) -> None:
         super().__init__()
-        self.words = WordVectors(words, config.dropout, config.train_words)
-        self.encode = nn.LSTM(words.shape[1], config.width, batch_first=True, bidirectional=True)
+        scaled = config.word_scale * words
+        self.words = WordVectors(scaled, config.dropout, config.train_words)
+        self.encode = Recurrent(nn.LSTM, words.shape[1], config.width)
 
     def forward(
         self, tokens: Int[Tensor, "B N"], is_token: Bool[Tensor, "B N"]
     ) -> Float[Tensor, "B N D"]:
         """Read each note both ways; padding is 0."""
-        return run_packed(self.encode, self.words(tokens, is_token), is_token)[0]
+        states: Tensor = self.encode(self.words(tokens, is_token), is_token)[0]
+        return states
 
 
 class Level(nn.Module):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from isd_pipeline.models.kernels import NEVER, widened
 from isd_pipeline.shapes import Bool, Float
 
-SCORES_AT_ONCE = {"cpu": 1 << 18, "cuda": 1 << 23}  # a CPU's cache; enough to keep a GPU busy
+SCORES_AT_ONCE = {"cpu": 1 << 20, "cuda": 1 << 23}  # enough codes that matrix products are fast
 
 
 class LabelOutput(NamedTuple):

@@ -113,14 +113,16 @@ def _scores(checkpoint: Checkpoint, documents: Documents) -> np.ndarray:
     import numpy as np
     import torch
 
-    from isd_pipeline.training.batches import collate
-    from isd_pipeline.training.systems import rebuild
+    from isd_pipeline.training.batches import collate, read
+    from isd_pipeline.training.systems import SYSTEMS, rebuild
 
-    rows = np.arange(min(COMPARED, len(documents)))
-    batch = collate(documents, rows, checkpoint.settings["training"]["max_tokens"])
-    model = rebuild(checkpoint.settings, checkpoint.weights).eval()
+    settings = checkpoint.settings
+    rows, max_tokens = np.arange(min(COMPARED, len(documents))), settings["training"]["max_tokens"]
+    sentences = SYSTEMS[settings["system"]].sentences
+    batch = collate(documents, rows, max_tokens, sentences=sentences)
+    model = rebuild(settings, checkpoint.weights).eval()
     with torch.inference_mode():
-        logits: np.ndarray = model(batch.tokens, batch.is_token).logits.numpy()
+        logits: np.ndarray = read(model, batch).logits.numpy()
     return logits
 
 

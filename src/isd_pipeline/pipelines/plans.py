@@ -107,6 +107,20 @@ def shown_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return shown | flatten(settings)
 
 
+def notes_of(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """What is said of some experiments wherever they are shown: of their systems."""
+    from isd_pipeline.training.systems import SYSTEMS
+
+    systems = {
+        name: (row or {}).get("system", "isd") for name, row in parameters["experiments"].items()
+    }
+    return {
+        name: SYSTEMS[system].note
+        for name, system in systems.items()
+        if system in SYSTEMS and SYSTEMS[system].note
+    }
+
+
 def _row(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     experiment = parameters["experiment"]
     row = experiment_row(

@@ -30,9 +30,12 @@ class TableRow:
     seeds: tuple[int, ...]
     mean: Mapping[str, float]
     sd: Mapping[str, float]
+    note: str = ""
 
     @classmethod
-    def of(cls, experiment: str, by_seed: Mapping[int, Mapping[str, float]]) -> TableRow:
+    def of(
+        cls, experiment: str, by_seed: Mapping[int, Mapping[str, float]], note: str = ""
+    ) -> TableRow:
         """Of the metrics of each seed; those that every seed has. The sd divides by n - 1."""
         found = list(by_seed.values())
         shared = [name for name in (found[0] if found else {}) if all(name in one for one in found)]
@@ -40,7 +43,7 @@ class TableRow:
         mean = {name: float(np.mean(those)) for name, those in values.items()}
         several = values if len(found) > 1 else {}
         sd = {name: float(np.std(those, ddof=1)) for name, those in several.items()}
-        return cls(experiment, tuple(sorted(by_seed)), mean, sd)
+        return cls(experiment, tuple(sorted(by_seed)), mean, sd, note)
 
 
 def show_table(
@@ -77,7 +80,8 @@ def as_text(table: Layout, rows: Sequence[TableRow]) -> str:
     lines = [f"**{table.title}**", "", f"| | seeds | {' | '.join(names)} |"]
     lines.append("|---" * (len(names) + 2) + "|")
     for row in rows:
-        cells = [row.experiment, str(len(row.seeds)), *(_cell(row, name) for name in names)]
+        name = f"{row.experiment} ({row.note})" if row.note else row.experiment
+        cells = [name, str(len(row.seeds)), *(_cell(row, name) for name in names)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

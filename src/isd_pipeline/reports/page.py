@@ -97,7 +97,7 @@ def summary(runs: Sequence[RunResult]) -> list[str]:
             "No linear floor was run, so these numbers stand beside nothing simple.",
         ]
     sentences.append(f"Best linear floor: {_scored(floor, metric)}.")
-    below = [one.name for one in found if _is_below(one, floor, metric)]
+    below = [one.shown for one in found if _is_below(one, floor, metric)]
     if below:
         sentences.append(f"Below the best floor: {', '.join(below)}.")
     return sentences
@@ -114,7 +114,7 @@ def _is_below(one: Experiment, floor: Experiment, metric: str) -> bool:
 
 
 def _scored(one: Experiment, metric: str) -> str:
-    return f"{one.name}, {cell(one.measured(metric))} ({seeds(one)})"
+    return f"{one.shown}, {cell(one.measured(metric))} ({seeds(one)})"
 
 
 def _results(runs: Sequence[RunResult]) -> list[Table | None]:
@@ -154,7 +154,7 @@ def _long_tail_caption(statistics: CohortStatistics, paper_cohort: Mapping[str, 
 
 def _curves(found: Sequence[Experiment]) -> list[tuple[str, str | None, str | None]]:
     curves = [
-        (one.name, figures.training_losses(one), figures.training_scores(one)) for one in found
+        (one.shown, figures.training_losses(one), figures.training_scores(one)) for one in found
     ]
     return [(name, losses, scores) for name, losses, scores in curves if losses or scores]
 

@@ -22,9 +22,10 @@ from isd_pipeline.reports.cells import (
 )
 from isd_pipeline.reports.layout import Layout
 from isd_pipeline.reports.results import Experiment, RunResult, experiments
-from isd_pipeline.reports.tables import ceiling_note, collapse, collapse_note, named
+from isd_pipeline.reports.tables import ceiling_note, collapse, collapse_note
 
 SIGNIFICANT = 0.05
+FAR_BELOW = 0.1  # a share of the paper's number; what others missed by it did not come back
 SPREAD = 2  # standard deviations of the paper within which a number of ours is called within
 
 Paper = Mapping[str, Mapping[str, Any]]
@@ -44,7 +45,8 @@ def tables_of_paper(
     for name, layout in layouts.items():
         compared = comparisons.get(name)
         beside = paper_table(layout, runs, paper=paper, comparisons=compared, k=k)
-        found += [beside, comparison_table(layout, compared) if beside else None]
+        shown = {one.name: one.shown for one in experiments(runs)}
+        found += [beside, comparison_table(layout, compared, shown) if beside else None]
     return [table for table in found if table]
 
 
@@ -59,7 +61,8 @@ def paper_table(
     """One table; None unless two of its experiments were run, or one that the paper has as well.
 
     `paper` is one cohort of parameters_paper.yml, `comparisons` this table's part of what the
-    stage `compare` wrote. A row that was not run here has the paper's numbers alone.
+    stage `compare` wrote. A row that was not run here has the paper's numbers alone. What others
+    measured of a system (`elsewhere`) stands below the paper's number.
     """
     found = {one.name: one for one in experiments(runs) if one.name in layout.experiments}
     if len(found) < 2 and not found.keys() & paper.keys():
@@ -83,6 +86,7 @@ def paper_table(
         (
             *_brackets(list(found.values())),
             *_paper_note(paper, names),
+            *_elsewhere_notes(paper, names, metrics),
             *_mark_note(layout, marked, comparisons),
             *collapse_note(list(found.values()), tuned=False),
             *(ceiling_note(list(found.values())) if "f1_macro_caml" in metrics else []),
@@ -94,7 +98,7 @@ def _row_name(name: str, one: Experiment | None, layout: Layout) -> str:
     if one is None:
         return lines(name, "not run here")
     reference = ", reference" if name == layout.reference else ""
-    return lines(named(one), seeds(one) + reference, collapse(one, tuned=False))
+    return lines(one.shown, seeds(one) + reference, collapse(one, tuned=False))
 
 
 def _cell(one: Experiment | None, printed: Mapping[str, Any], metric: str, marked: bool) -> str:
@@ -104,14 +108,26 @@ def _cell(one: Experiment | None, printed: Mapping[str, Any], metric: str, marke
         ours = lines(
             cell(measured, digits(metric)) + (" *" if marked else ""), _interval(one, metric)
         )
+    elsewhere = [
+        f"{other['source']} {_number(other, metric)}"
+        for other in printed.get("elsewhere", ())
+        if metric in other
+    ]
     if metric not in printed:
-        return ours
+        return lines(ours, *elsewhere)
     value, sd = printed[metric], printed.get("sd", {}).get(metric)
-    spread = "" if sd is None else f" ± {number(sd, digits(metric))}"
-    theirs = f"paper {number(value, digits(metric))}{spread}"
+    theirs = f"paper {_number(printed, metric)}"
     if measured is None:
-        return lines(ours, theirs)
-    return lines(ours, theirs, _difference(measured.mean - value, sd, digits(metric)))
+        return lines(ours, theirs, *elsewhere)
+    difference = _difference(measured.mean - value, sd, digits(metric))
+    return lines(ours, theirs, difference, *elsewhere)
+
+
+def _number(printed: Mapping[str, Any], metric: str) -> str:
+    """What somebody printed, and its spread if that was printed too."""
+    sd = printed.get("sd", {}).get(metric)
+    spread = "" if sd is None else f" ± {number(sd, digits(metric))}"
+    return number(printed[metric], digits(metric)) + spread
 
 
 def _interval(one: Experiment, metric: str) -> str:
@@ -146,6 +162,29 @@ def _paper_note(paper: Paper, names: Sequence[str]) -> list[str]:
     ]
 
 
+def _elsewhere_notes(paper: Paper, names: Sequence[str], metrics: Sequence[str]) -> list[str]:
+    """Who measured the systems independently, and what of the paper did not come back to them."""
+    others = {name: paper[name].get("elsewhere", []) for name in names if name in paper}
+    said = {other["source"]: other["what"] for found in others.values() for other in found}
+    if not said:
+        return []
+    missed = [
+        f"{name}'s {label(metric)} of {_number(paper[name], metric)} ({_by(found, metric)})"
+        for name in others
+        for metric in metrics
+        if (found := [other for other in others[name] if metric in other])
+        and all(other[metric] < (1 - FAR_BELOW) * paper[name].get(metric, 0) for other in found)
+    ]
+    return [
+        "Measured independently: " + "; ".join(f"{by}, {what}" for by, what in said.items()) + ".",
+        *([f"Does not come back elsewhere either: {'; '.join(missed)}."] if missed else []),
+    ]
+
+
+def _by(found: Rows, metric: str) -> str:
+    return ", ".join(f"{_number(other, metric)} by {other['source']}" for other in found)
+
+
 def _significant(comparisons: Mapping[str, Any] | None) -> set[tuple[str, str]]:
     rows = comparisons["rows"] if comparisons else []
     return {(row["experiment"], row["metric"]) for row in rows if _is_significant(row)}
@@ -166,20 +205,28 @@ def _mark_note(
     return [f"{found} by the test below; AUCs are not tested."]
 
 
-def comparison_table(layout: Layout, comparisons: Mapping[str, Any] | None) -> Table | None:
-    """Each row of a table less its reference; None where nothing was compared."""
+def comparison_table(
+    layout: Layout, comparisons: Mapping[str, Any] | None, shown: Mapping[str, str] | None = None
+) -> Table | None:
+    """Each row of a table less its reference; None where nothing was compared.
+
+    `shown`: the names of experiments with what is said of them.
+    """
     if not comparisons:
         return None
     rows: Rows = comparisons["rows"]
     by_place = {(row["experiment"], row["metric"]): row for row in rows}
-    names = list(dict.fromkeys(row["experiment"] for row in rows))
+    names, shown = list(dict.fromkeys(row["experiment"] for row in rows)), shown or {}
     metrics = list(dict.fromkeys(row["metric"] for row in rows))
     return Table(
         f"{layout.title}, difference from {layout.reference}",
         ("experiment", *map(label, metrics)),
         tuple(
             (
-                lines(name, _pairs(next(row for row in rows if row["experiment"] == name))),
+                lines(
+                    shown.get(name, name),
+                    _pairs(next(row for row in rows if row["experiment"] == name)),
+                ),
                 *(_compared(by_place.get((name, metric))) for metric in metrics),
             )
             for name in names

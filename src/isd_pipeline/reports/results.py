@@ -27,7 +27,7 @@ class RunResult:
     `evaluation.strata.all_strata` and `per_code` its `code_table`; `calibration` is that of
     `evaluation.calibration.calibrate`, `drawn` that of `evaluation.resampling.bootstrap_run`;
     `evidence` is what the stage `evidence` found. A `floor` is a simple model that the others are
-    held against.
+    held against. `note` is shown with the name.
     """
 
     experiment: str
@@ -42,6 +42,7 @@ class RunResult:
     minutes: float | None = None
     device: str = ""
     floor: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,12 @@ class Experiment:
     def floor(self) -> bool:
         """Whether this is a simple model that the others are held against."""
         return self.runs[0].floor
+
+    @property
+    def shown(self) -> str:
+        """The name, and in brackets what has to be said with it."""
+        note = "floor" if self.floor else self.runs[0].note
+        return f"{self.name} ({note})" if note else self.name
 
     def measured(self, metric: str) -> Measured | None:
         """A metric over the seeds that have it; None where none has."""

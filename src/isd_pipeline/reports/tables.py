@@ -80,7 +80,7 @@ def experiments_table(runs: Sequence[RunResult]) -> Table:
         ("experiment", "kind", "seeds", "epochs", "minutes a seed", "device"),
         tuple(
             (
-                one.name,
+                one.shown,
                 "floor" if one.floor else "neural",
                 ", ".join(str(run.seed) for run in one.runs),
                 _epochs(one),
@@ -150,7 +150,7 @@ def results_table(runs: Sequence[RunResult], *, tuned: bool) -> Table | None:
         ("experiment", "seeds", *map(label, metrics), "minutes", AGAINST),
         tuple(
             (
-                lines(named(one), collapse(one, tuned=tuned)),
+                lines(one.shown, collapse(one, tuned=tuned)),
                 seeds(one),
                 *(measured_cell(one, metric) for metric in metrics),
                 cell(one.minutes, 1),
@@ -188,17 +188,12 @@ def _plain_table(caption: str, runs: Sequence[RunResult], metrics: Sequence[str]
         caption,
         ("experiment", "seeds", *map(label, metrics)),
         tuple(
-            (named(one), seeds(one), *(measured_cell(one, metric) for metric in metrics))
+            (one.shown, seeds(one), *(measured_cell(one, metric) for metric in metrics))
             for one in found
         ),
         frozenset({"experiment", "seeds"}),
         tuple("floor" if one.floor else "" for one in found),
     )
-
-
-def named(one: Experiment) -> str:
-    """The experiment's name, a floor said to be one."""
-    return f"{one.name} (floor)" if one.floor else one.name
 
 
 def measured_cell(one: Experiment, metric: str) -> str:
@@ -264,7 +259,7 @@ def _below_in_words(
     if floor is None:
         return ["No linear floor was run, so these numbers stand beside nothing simple."]
     below = [
-        f"{one.name} by {number(-distance)}"
+        f"{one.shown} by {number(-distance)}"
         for one in found
         if (distance := _distance(one, floor, measure)) is not None and distance < 0
     ]
@@ -293,10 +288,10 @@ def codes_tables(
     at = "tuned" if tuned else "at 0.5"
     return (
         _codes_table(
-            f"Where {first.name} gains most against {against}, {at}", gains, first, against
+            f"Where {first.shown} gains most against {against}, {at}", gains, first, against
         ),
         _codes_table(
-            f"Where {first.name} loses most against {against}, {at}", losses, first, against
+            f"Where {first.shown} loses most against {against}, {at}", losses, first, against
         ),
     )
 

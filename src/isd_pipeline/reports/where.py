@@ -10,7 +10,6 @@ from typing import Any
 
 from isd_pipeline.reports.cells import NONE, Table, cell, digits, label, number, seeds
 from isd_pipeline.reports.results import Experiment, RunResult, experiments
-from isd_pipeline.reports.tables import named
 
 # What each kind of strata is called, and its sizes: (row of the table, key of the stratum).
 OF_CODES = (("codes", "codes"), ("codes in test", "codes_present"))
@@ -50,7 +49,7 @@ def strata_table(runs: Sequence[RunResult], kind: str, metric: str) -> Table | N
     names = [row["stratum"] for row in strata]
     size_rows = [(words, *(_size(row[key]) for row in strata)) for words, key in sizes]
     scores = [
-        (named(one), *(cell(one.in_stratum(kind, name, metric)) for name in names)) for one in found
+        (one.shown, *(cell(one.in_stratum(kind, name, metric)) for name in names)) for one in found
     ]
     return Table(
         f"{label(metric).removesuffix(', present')} by {said}, tuned",
@@ -75,7 +74,7 @@ def chapter_table(shown: Sequence[Experiment], metric: str) -> Table | None:
         for row in strata
     )
     sizes = ("codes", "codes in test", "occurrences in test")
-    columns = ("ICD chapter", *sizes, *map(named, shown))
+    columns = ("ICD chapter", *sizes, *(one.shown for one in shown))
     caption = f"{label(metric)} by ICD chapter, tuned"
     return Table(caption, columns, rows, frozenset({"ICD chapter"}))
 
@@ -117,7 +116,7 @@ def calibration_table(runs: Sequence[RunResult]) -> Table | None:
         ),
         tuple(
             (
-                named(one),
+                one.shown,
                 seeds(one),
                 cell(one.calibrated("temperature"), 2),
                 *(cell(one.calibrated(name, when)) for when, name in errors),
@@ -143,7 +142,7 @@ def sharpness_table(runs: Sequence[RunResult]) -> Table | None:
         "How sharp the attention is, means over test documents and queries",
         ("experiment", "seeds", *map(label, SHARPNESS)),
         tuple(
-            (one.name, seeds(one), *(_sharpness(one, metric) for metric in SHARPNESS))
+            (one.shown, seeds(one), *(_sharpness(one, metric) for metric in SHARPNESS))
             for one in found
         ),
         frozenset({"experiment", "seeds"}),

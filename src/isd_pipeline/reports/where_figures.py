@@ -98,7 +98,7 @@ def _look(one: Experiment, place: int) -> dict[str, Any]:
         "marker": MARKERS[place % len(MARKERS)],
         "ms": 6,
         "mfc": "none" if one.floor else None,
-        "label": one.name + (" (floor)" if one.floor else ""),
+        "label": one.shown,
     }
 
 
@@ -172,7 +172,7 @@ def _reliability(axes: Axes, one: Experiment) -> None:
             clip_on=False,
             label="as it is" if when == "before" else "at the temperature fitted on dev",
         )
-    axes.set_title(one.name + (" (floor)" if one.floor else ""), fontsize=9, color=INK)
+    axes.set_title(one.shown, fontsize=9, color=INK)
     axes.text(0.97, 0.03, _in_words(one), ha="right", va="bottom", fontsize=9, color=INK)
     axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
 

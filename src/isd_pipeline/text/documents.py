@@ -7,7 +7,6 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 _ARRAYS = ("tokens", "token_starts", "labels", "label_starts")
+_SENTENCES = ("sentences", "sentence_starts")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Documents:
 
     Shapes, of D documents: ids [D] str; tokens [T] int32, all word numbers one after the other;
     token_starts [D+1] int64; labels int32, each document's code numbers ascending and distinct;
-    label_starts [D+1] int64.
+    label_starts [D+1] int64; sentences int32, the words at which each document's sentences begin,
+    ascending from 0; sentence_starts [D+1] int64. The last two are None where nobody looked.
     """
 
     ids: np.ndarray
@@ -41,6 +42,8 @@ class Documents:
     token_starts: np.ndarray
     labels: np.ndarray
     label_starts: np.ndarray
+    sentences: np.ndarray | None = None
+    sentence_starts: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -58,6 +61,15 @@ class Documents:
         """The code numbers of document i, ascending."""
         return self.labels[self.label_starts[i] : self.label_starts[i + 1]]
 
+    def sentences_of(self, i: int) -> np.ndarray:
+        """The words at which the sentences of document i begin, int32."""
+        if self.sentences is None or self.sentence_starts is None:
+            raise ValueError(
+                "these documents do not say where sentences begin, which this system reads; "
+                "make them anew with `kedro run --pipelines=preprocess`"
+            )
+        return self.sentences[self.sentence_starts[i] : self.sentence_starts[i + 1]]
+
     def label_matrix(self, n_codes: int) -> csr_matrix:
         """The labels as a sparse matrix, bool [D, n_codes]."""
         from scipy.sparse import csr_matrix
@@ -71,25 +83,30 @@ class Documents:
         with replacing(Path(folder)) as temporary:
             temporary.mkdir()
             _write_ids(temporary, self.ids.tolist())
-            for name in _ARRAYS:
-                np.save(temporary / f"{name}.npy", getattr(self, name), allow_pickle=False)
+            for name in (*_ARRAYS, *_SENTENCES):
+                if getattr(self, name) is not None:
+                    np.save(temporary / f"{name}.npy", getattr(self, name), allow_pickle=False)
 
     @classmethod
     def open(cls, folder: Path) -> Documents:
-        """Read what `save` or `encode_documents` wrote; the tokens stay on disk."""
+        """Read what `save` or `encode_documents` wrote; tokens and sentences stay on disk."""
         folder = Path(folder)
         if not (folder / "ids.json").exists():
             raise FileNotFoundError(f"{folder}: holds no documents; run the stage that makes them")
         ids = np.array(json.loads((folder / "ids.json").read_text("utf-8")), dtype=str)
-        arrays = {name: _load(folder / f"{name}.npy") for name in _ARRAYS}
+        names = [*_ARRAYS, *(name for name in _SENTENCES if (folder / f"{name}.npy").exists())]
+        arrays = {name: _load(folder / f"{name}.npy") for name in names}
         documents = cls(ids, **arrays)
         documents._check(folder)
         return documents
 
     def _check(self, folder: Path) -> None:
-        for name, values in (("token", self.tokens), ("label", self.labels)):
-            starts = getattr(self, f"{name}_starts")
-            if len(starts) != len(self) + 1 or starts[-1] != len(values):
+        for name in ("token", "label", "sentence"):
+            values, starts = getattr(self, f"{name}s"), getattr(self, f"{name}_starts")
+            if values is starts is None:
+                continue
+            sizes = [-1 if part is None else len(part) for part in (values, starts)]
+            if sizes[1] != len(self) + 1 or starts[-1] != sizes[0]:
                 raise ValueError(f"{folder}: {name}s.npy and {name}_starts.npy do not fit")
 
 
@@ -103,11 +120,12 @@ def encode_documents(
 ) -> dict[str, int]:
     """Write a folder of documents for each of train, dev and test into `folder`.
 
-    Two passes over the words: the first finds lengths and so the order, the second puts each
-    document in its place; memory never holds more than a batch. Documents without a word, or
+    Lengths are read first, and give the order; then each document's words and sentences are put
+    in their place; memory never holds more than a batch. Documents without a word, or
     without a code, are left out and counted.
     """
-    lengths = _lengths(tokenized_notes)
+    lengths = _sizes(tokenized_notes, "tokens")
+    sentences = _sizes(tokenized_notes, "sentence_starts")
     coded = _code_numbers(labels, codes)
     split_of = dict(zip(*(splits[n].to_pylist() for n in splits.column_names), strict=True))
     missing = len(split_of.keys() - lengths.keys())
@@ -120,10 +138,10 @@ def encode_documents(
         orders[split] = _order(members, lengths, coded, split, counts)
     with replacing(Path(folder)) as temporary:
         stores = {
-            split: _Store(temporary / split, order, lengths, coded)
+            split: _Store(temporary / split, order, lengths, sentences, coded)
             for split, order in orders.items()
         }
-        for batch in tokenized_notes.select(["document_id", "tokens"]):
+        for batch in tokenized_notes.select(["document_id", "tokens", "sentence_starts"]):
             _encode_batch(batch, vocabulary, stores)
         for store in stores.values():
             store.close()
@@ -143,12 +161,13 @@ def _code_numbers(labels: pa.Table, codes: CodeIndex) -> dict[str, np.ndarray]:
     return dict(zip(labels["document_id"].to_pylist(), rows, strict=True))
 
 
-def _lengths(tokenized_notes: RecordStream) -> dict[str, int]:
-    lengths: dict[str, int] = {}
-    for batch in tokenized_notes.select(["document_id", "tokens"]):
-        sizes = batch["tokens"].value_lengths().to_pylist()
-        lengths.update(zip(batch["document_id"].to_pylist(), sizes, strict=True))
-    return lengths
+def _sizes(tokenized_notes: RecordStream, column: str) -> dict[str, int]:
+    """How long each document's list of a column is."""
+    sizes: dict[str, int] = {}
+    for batch in tokenized_notes.select(["document_id", column]):
+        some = batch[column].value_lengths().to_pylist()
+        sizes.update(zip(batch["document_id"].to_pylist(), some, strict=True))
+    return sizes
 
 
 def _order(
@@ -176,38 +195,67 @@ def _order(
     return sorted(kept, key=lambda d: (lengths[d], int(d) if digits else 0, d))
 
 
+class _Placed:
+    """A file of int32 values of documents in their order, written a document at a time."""
+
+    def __init__(self, path: Path, starts: Mapping[str, int], total: int) -> None:
+        self._starts = starts
+        self._file = path.open("wb")
+        header = {"descr": "<i4", "fortran_order": False, "shape": (total,)}
+        np.lib.format.write_array_header_1_0(self._file, header)
+        self._begin = self._file.tell()
+        self._file.flush()
+
+    def put(self, document: str, values: np.ndarray) -> None:
+        """Write a document's values in their place."""
+        place = self._begin + 4 * self._starts[document]
+        os.pwrite(self._file.fileno(), values.astype("<i4").tobytes(), place)
+
+    def close(self) -> None:
+        self._file.close()
+
+
 class _Store:
-    """A folder of documents being written: all but the tokens at once, these by place."""
+    """A folder of documents being written: labels at once, words and sentences by place."""
 
     def __init__(
         self,
         folder: Path,
         order: list[str],
         lengths: Mapping[str, int],
+        sentences: Mapping[str, int],
         coded: Mapping[str, np.ndarray],
     ) -> None:
         folder.mkdir(parents=True)
-        starts = np.concatenate([[0], np.cumsum([lengths[d] for d in order])]).astype(np.int64)
-        counts = np.concatenate([[0], np.cumsum([len(coded[d]) for d in order])]).astype(np.int64)
         _write_ids(folder, order)
-        np.save(folder / "token_starts.npy", starts)
         np.save(folder / "labels.npy", np.concatenate([coded[d] for d in order]).astype(np.int32))
-        np.save(folder / "label_starts.npy", counts)
-        self._starts = dict(zip(order, starts.tolist(), strict=False))
-        self._file = (folder / "tokens.npy").open("wb")
-        shape = {"descr": "<i4", "fortran_order": False, "shape": (int(starts[-1]),)}
-        np.lib.format.write_array_header_1_0(self._file, shape)
-        self._begin = self._file.tell()
-        self._file.flush()
+        np.save(folder / "label_starts.npy", _starts([len(coded[d]) for d in order]))
+        self._order = frozenset(order)
+        self._tokens = _placed(folder, "token", order, lengths)
+        self._sentences = _placed(folder, "sentence", order, sentences)
 
-    def put(self, document: str, tokens: np.ndarray) -> None:
-        """Write a document's words in their place, if it is of this split."""
-        if document in self._starts:
-            place = self._begin + 4 * self._starts[document]
-            os.pwrite(self._file.fileno(), tokens.astype("<i4").tobytes(), place)
+    def put(self, document: str, tokens: np.ndarray, sentences: np.ndarray) -> None:
+        """Write what is known of a document, if it is of this split."""
+        if document in self._order:
+            self._tokens.put(document, tokens)
+            self._sentences.put(document, sentences)
 
     def close(self) -> None:
-        self._file.close()
+        self._tokens.close()
+        self._sentences.close()
+
+
+def _placed(folder: Path, name: str, order: list[str], sizes: Mapping[str, int]) -> _Placed:
+    """The file of such things, where each document's begin written beside it."""
+    starts = _starts([sizes[document] for document in order])
+    np.save(folder / f"{name}_starts.npy", starts)
+    places = dict(zip(order, starts.tolist(), strict=False))
+    return _Placed(folder / f"{name}s.npy", places, int(starts[-1]))
+
+
+def _starts(sizes: list[int]) -> np.ndarray:
+    """Where each of several lists begins that stand one after the other, and the end, int64."""
+    return np.cumsum([0, *sizes]).astype(np.int64)
 
 
 def _encode_batch(
@@ -216,10 +264,16 @@ def _encode_batch(
     stores: Mapping[str, _Store],
 ) -> None:
     numbers = vocabulary.encode(batch["tokens"].flatten())
-    ends = np.cumsum(batch["tokens"].value_lengths().to_numpy()).tolist()
-    for document, place in zip(batch["document_id"].to_pylist(), pairwise([0, *ends]), strict=True):
+    words = np.split(numbers, _ends(batch["tokens"]))
+    starts = batch["sentence_starts"]
+    sentences = np.split(starts.flatten().to_numpy(), _ends(starts))
+    for row, document in enumerate(batch["document_id"].to_pylist()):
         for store in stores.values():
-            store.put(document, numbers[slice(*place)])
+            store.put(document, words[row], sentences[row])
+
+
+def _ends(lists: pa.ListArray) -> np.ndarray:
+    return np.cumsum(lists.value_lengths().to_numpy())
 
 
 def _write_ids(folder: Path, ids: list[str]) -> None:
@@ -227,7 +281,9 @@ def _write_ids(folder: Path, ids: list[str]) -> None:
 
 
 def _load(path: Path) -> np.ndarray:
-    """One array, never a pickle; the tokens are mapped, as far as nothing can be."""
-    large = path.stem == "tokens" and path.stat().st_size > 128  # what numpy's header takes
+    """One array, never a pickle; the long ones are mapped, as far as nothing can be."""
+    large = (
+        path.stem in ("tokens", "sentences") and path.stat().st_size > 128
+    )  # what numpy's header takes
     array: np.ndarray = np.load(path, mmap_mode="r" if large else None, allow_pickle=False)
     return array

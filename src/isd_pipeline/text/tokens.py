@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from isd_pipeline.data.tables import ROWS, RecordStream
+from isd_pipeline.text.sentences import all_sentence_starts
 
 TOKENIZED_NOTES = pa.schema(
     [
@@ -30,6 +31,7 @@ TOKENIZED_NOTES = pa.schema(
         ("ends", pa.list_(pa.int32())),
         ("note_ids", pa.list_(pa.string())),
         ("note_starts", pa.list_(pa.int32())),
+        ("sentence_starts", pa.list_(pa.int32())),
     ]
 )
 AT_ONCE = 128  # notes that are cut together: few enough for the processor's cache
@@ -75,8 +77,8 @@ def tokenize_notes(notes: RecordStream) -> RecordStream:
     """One row for each document: the words of its notes one after the other.
 
     The offsets of a word count within its own note; `note_starts` says at which word each of
-    `note_ids` begins. Notes of one document stand together in `notes`; memory holds those of
-    `ROWS` documents.
+    `note_ids` begins, `sentence_starts` at which words sentences do. Notes of one document stand
+    together in `notes`; memory holds those of `ROWS` documents.
     """
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -194,13 +196,15 @@ def _tokenize_documents(notes: pa.Table) -> pa.RecordBatch:
     borders = np.array([*first, len(ids)], dtype=np.int32)
     tokens = tokenize_all(texts)
     starts = tokens.starts[borders]
-    within = tokens.starts[:-1] - np.repeat(starts[:-1], np.diff(borders))
+    sentences = all_sentence_starts(texts, tokens.begins, tokens.starts)
+    parts = np.searchsorted(sentences, starts).astype(np.int32)
     columns = [
         pa.array([ids[row] for row in first], pa.string()),
         pa.array([patients[row] for row in first], pa.string()),
         *(_lists(starts, values) for values in (tokens.words, tokens.begins, tokens.ends)),
         _lists(borders, pa.array(note_ids, pa.string())),
-        _lists(borders, within),
+        _lists(borders, tokens.starts[:-1] - np.repeat(starts[:-1], np.diff(borders))),
+        _lists(parts, sentences - np.repeat(starts[:-1], np.diff(parts))),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=TOKENIZED_NOTES)
 

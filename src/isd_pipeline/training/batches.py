@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from isd_pipeline.shapes import Bool, Int
 from isd_pipeline.training.transfer import send
@@ -31,12 +31,13 @@ class Batch:
 
     tokens: [B, N], token numbers, 0 is padding.  gold: [B, G], code numbers ascending, then -1;
     it stays on the host, where objectives draw from it.  rows: [B], where the documents stand
-    among all.
+    among all.  begins: [B, N], the tokens at which sentences begin, where a system asks for them.
     """
 
     tokens: Int[Tensor, "B N"]
     gold: Int[Tensor, "B G"]
     rows: np.ndarray
+    begins: Bool[Tensor, "B N"] | None = None
 
     @property
     def is_token(self) -> Bool[Tensor, "B N"]:
@@ -44,14 +45,17 @@ class Batch:
         return self.tokens != 0
 
     def to(self, device: torch.device | str) -> Batch:
-        """The same batch, its tokens on another device: copied while a GPU computes."""
-        return replace(self, tokens=send(self.tokens, torch.device(device)))
+        """The same batch, what is read of it on another device: copied while a GPU computes."""
+        device = torch.device(device)
+        begins = None if self.begins is None else send(self.begins, device)
+        return replace(self, tokens=send(self.tokens, device), begins=begins)
 
 
 class Batches:
     """The batches of a list of rows, made one at a time while one iterates, again and again.
 
-    `cut` and `max_codes` are those of `collate`; a random cut draws from (seed, epoch).
+    `cut`, `max_codes` and `sentences` are those of `collate`; a random cut draws from (seed,
+    epoch).
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Batches:
         *,
         cut: str = "head",
         max_codes: int | None = None,
+        sentences: bool = False,
         draw: tuple[int, int] = (0, 0),
     ) -> None:
         self.documents = documents
@@ -69,6 +74,7 @@ class Batches:
         self.max_tokens = max_tokens
         self.cut = cut
         self.max_codes = max_codes
+        self.sentences = sentences
         self.draw = draw
 
     def __len__(self) -> int:
@@ -83,6 +89,7 @@ class Batches:
                 self.max_tokens,
                 cut=self.cut,
                 max_codes=self.max_codes,
+                sentences=self.sentences,
                 generator=generator,
             )
 
@@ -96,12 +103,20 @@ def training_batches(
     epoch: int,
     cut: str = "head",
     max_codes: int | None = None,
+    sentences: bool = False,
 ) -> Batches:
     """One epoch: every document once, in an order that (seed, epoch) gives."""
     lengths = np.minimum(documents.lengths, max_tokens)
     rows = epoch_batches(lengths, batch_size, seed=seed, epoch=epoch)
-    draw = (seed, epoch)
-    return Batches(documents, rows, max_tokens, cut=cut, max_codes=max_codes, draw=draw)
+    return Batches(
+        documents,
+        rows,
+        max_tokens,
+        cut=cut,
+        max_codes=max_codes,
+        sentences=sentences,
+        draw=(seed, epoch),
+    )
 
 
 def epoch_batches(
@@ -134,6 +149,7 @@ def collate(
     *,
     cut: str = "head",
     max_codes: int | None = None,
+    sentences: bool = False,
     generator: np.random.Generator | None = None,
 ) -> Batch:
     """Pad some documents to the longest of them.
@@ -145,6 +161,7 @@ def collate(
         cut: "head" keeps the first `max_tokens`; "random", for training, keeps them half of the
             time, the last ones a quarter of the time, and else removes one contiguous span.
         max_codes: keep only so many gold codes, the first in the order of the codes.
+        sentences: say where sentences begin; what follows a removed span begins one.
         generator: draws the random cut.
     """
     starts = documents.token_starts[rows]
@@ -157,7 +174,15 @@ def collate(
         tokens[i, :head] = documents.tokens[start : start + head]
         tokens[i, head:keep] = documents.tokens[end - (keep - head) : end]
     gold = _gold(documents, rows, max_codes)
-    return Batch(torch.from_numpy(tokens), torch.from_numpy(gold), rows)
+    begins = _begins(documents, rows, kept, breaks, lengths - kept) if sentences else None
+    return Batch(torch.from_numpy(tokens), torch.from_numpy(gold), rows, begins)
+
+
+def read(model: nn.Module, batch: Batch) -> Any:
+    """What a model makes of a batch; where it asked for sentences it is told of them."""
+    if batch.begins is None:
+        return model(batch.tokens, batch.is_token)
+    return model(batch.tokens, batch.is_token, begins=batch.begins)
 
 
 def padding_share(lengths: np.ndarray, batches: Sequence[np.ndarray]) -> float:
@@ -175,6 +200,20 @@ def _breaks(kept: np.ndarray, cut: str, generator: np.random.Generator | None) -
     kind = generator.random(len(kept))  # drawn for every document: its length moves no other's
     inside = np.floor(generator.random(len(kept)) * (kept + 1)).astype(np.int64)
     return np.where(kind < 0.5, kept, np.where(kind < 0.75, 0, inside))
+
+
+def _begins(
+    documents: Documents, rows: np.ndarray, kept: np.ndarray, breaks: np.ndarray, lost: np.ndarray
+) -> Bool[Tensor, "B N"]:
+    """At which of the kept tokens sentences begin; the first one behind a gap always does."""
+    begins = np.zeros((len(rows), max(kept, default=0)), dtype=bool)
+    for begin, row, keep, head, gap in zip(begins, rows, kept, breaks, lost, strict=True):
+        starts = documents.sentences_of(row)
+        begin[starts[starts < head]] = True
+        begin[starts[starts >= head + gap] - gap] = True
+        if gap and head < keep:
+            begin[head] = True
+    return torch.from_numpy(begins)
 
 
 def _gold(documents: Documents, rows: np.ndarray, max_codes: int | None) -> np.ndarray:

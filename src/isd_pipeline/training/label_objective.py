@@ -17,7 +17,7 @@ from isd_pipeline.models.kernels import widened
 from isd_pipeline.models.laat import JointLAAT
 from isd_pipeline.models.parts import refuse_below, refuse_unlisted
 from isd_pipeline.shapes import Float, Int
-from isd_pipeline.training.batches import Batch
+from isd_pipeline.training.batches import Batch, read
 from isd_pipeline.training.objectives import binary_cross_entropy
 from isd_pipeline.training.transfer import send
 
@@ -73,7 +73,7 @@ class Prediction:
 
     def __call__(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Give the loss of a batch whose tokens are where the model is."""
-        logits = model(batch.tokens, batch.is_token).logits
+        logits = read(model, batch).logits
         gold = send(batch.gold, logits.device)
         return {"prediction": binary_cross_entropy(logits, gold, self.reduction)}
 
@@ -111,7 +111,7 @@ class LevelledPrediction:
 
     def __call__(self, model: JointLAAT, batch: Batch) -> dict[str, Tensor]:
         """Give each level's share of the mean: its own mean times its part of all outputs."""
-        output = model(batch.tokens, batch.is_token)
+        output = read(model, batch)
         gold = {"prediction": batch.gold, "categories": groups_of(batch.gold, self.categories)}
         logits = {"prediction": output.logits, "categories": output.categories}
         n_outputs = sum(level.shape[1] for level in logits.values())

@@ -72,6 +72,8 @@ class System:
     codes: str
     groups: str = ""
     graph: bool = False  # whether it begins with what is known of how the codes are related
+    sentences: bool = False  # whether it reads where sentences begin
+    note: str = ""  # what is said of it wherever it is shown
 
 
 def log_odds(gold: sparse.csr_matrix) -> Tensor:
@@ -136,6 +138,8 @@ def _described(config: DescriptionConfig, start: Start) -> DescribedPrediction:
 def _levelled(config: LevelsConfig, start: Start) -> LevelledPrediction:
     return LevelledPrediction(start.code_groups)
 
+
+REIMPLEMENTED = "re-implementation from the description"  # its authors released no code
 
 SYSTEMS = {
     "isd": System(
@@ -211,6 +215,7 @@ SYSTEMS = {
         _prediction,
         words="words",
         codes="codes",
+        sentences=True,
     ),
     "msatt_kg": System(
         MSATTKGConfig,
@@ -220,6 +225,7 @@ SYSTEMS = {
         words="words",
         codes="codes",
         graph=True,
+        note=REIMPLEMENTED,
     ),
     "hypercore": System(
         HyperCoreConfig,
@@ -229,6 +235,7 @@ SYSTEMS = {
         words="words",
         codes="codes",
         graph=True,
+        note=REIMPLEMENTED,
     ),
 }
 

@@ -37,6 +37,7 @@ def score_documents(
 
     from isd_pipeline.evaluation.predict import predict
     from isd_pipeline.evaluation.sharpness import attention_sharpness
+    from isd_pipeline.training.systems import SYSTEMS
 
     torch.set_num_threads(parameters["jobs"])
     device = choose_device(parameters["device"])
@@ -47,9 +48,12 @@ def score_documents(
         "device": device,
         "precision": training["precision"],
     }
+    asked = {
+        "batch_size": 2 * training["batch_size"],
+        "sentences": SYSTEMS[checkpoint.settings["system"]].sentences,
+    }
     scores = {
-        split: predict(model, documents[split], batch_size=2 * training["batch_size"], **reading)
-        for split in ("dev", "test")
+        split: predict(model, documents[split], **asked, **reading) for split in ("dev", "test")
     }
     return scores, attention_sharpness(model, documents["test"], **reading)
 

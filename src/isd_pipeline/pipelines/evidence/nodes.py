@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from isd_pipeline.data.cohorts import CodeIndex
     from isd_pipeline.data.tables import RecordStream
+    from isd_pipeline.evaluation.attention import Reading
     from isd_pipeline.evaluation.plausibility import Evidence, Marks
     from isd_pipeline.reports.readings import ReadNote
     from isd_pipeline.text.documents import Documents
@@ -63,7 +64,7 @@ def measure_evidence(
     model = trained_model(checkpoint, code_index, vocabulary)
     sources = {
         **_simple_sources(documents["train"], code_index, vocabulary),
-        "model": _evidence_of(model, checkpoint.settings["training"]["max_tokens"]),
+        "model": _evidence_of(model, checkpoint.settings, documents[SPLIT]),
     }
     found = marked_words(marks, tokenized_notes, documents[SPLIT], code_index)
     pairs = compare_evidence(found, sources)
@@ -88,11 +89,12 @@ def _simple_sources(
     }
 
 
-def _evidence_of(model: nn.Module, max_tokens: int) -> Evidence:
+def _evidence_of(model: nn.Module, settings: Mapping[str, Any], documents: Documents) -> Evidence:
     """ISD's evidence, widened by its convolutions; of another system its attention as it is."""
-    from isd_pipeline.evaluation.attention import read_note
     from isd_pipeline.evaluation.evidence import isd_evidence
     from isd_pipeline.models.isd import ISD
+
+    max_tokens = settings["training"]["max_tokens"]
 
     def evidence(marks: Marks) -> np.ndarray:
         if isinstance(model, ISD):
@@ -100,11 +102,24 @@ def _evidence_of(model: nn.Module, max_tokens: int) -> Evidence:
             return isd_evidence(
                 model, marks.tokens, marks.codes, max_tokens=max_tokens, note_starts=starts
             )
-        attention = read_note(model, marks.tokens[:max_tokens]).attention[marks.codes]
+        attention = _reading(model, marks, settings, documents).attention[marks.codes]
         beyond = len(marks.tokens) - attention.shape[1]
         return np.pad(attention, ((0, 0), (0, beyond)))
 
     return evidence
+
+
+def _reading(
+    model: nn.Module, marks: Marks, settings: Mapping[str, Any], documents: Documents
+) -> Reading:
+    from isd_pipeline.evaluation.attention import read_note
+    from isd_pipeline.training.systems import SYSTEMS
+
+    tokens, sentences = marks.tokens[: settings["training"]["max_tokens"]], None
+    if SYSTEMS[settings["system"]].sentences:
+        sentences = documents.sentences_of(marks.document)
+        sentences = sentences[sentences < len(tokens)]
+    return read_note(model, tokens, sentences)
 
 
 def show_readings(
@@ -128,34 +143,39 @@ def show_readings(
     places = _rows(tokenized_notes, set(shown), ["begins", "ends", "note_ids", "note_starts"])
     texts = _rows(notes, set(shown), ["note_id", "text"])
     threshold = metrics["test"]["threshold_tuned"]
-    max_tokens = checkpoint.settings["training"]["max_tokens"]
     read = [
-        _read(model, one, places[name][0], texts[name], code_index, threshold, max_tokens)
+        _read(
+            _reading(model, one, checkpoint.settings, documents[SPLIT]),
+            one,
+            places[name][0],
+            texts[name],
+            code_index,
+            threshold,
+            getattr(model.config, "kernel_sizes", (1,)),
+        )
         for name, one in shown.items()
     ]
     return readings_page(read, code_index)
 
 
 def _read(
-    model: nn.Module,
+    reading: Reading,
     marks: Marks,
     places: Mapping[str, Any],
     texts: list[dict[str, Any]],
     code_index: CodeIndex,
     threshold: float,
-    max_tokens: int,
+    kernel_sizes: tuple[int, ...],
 ) -> ReadNote:
-    from isd_pipeline.evaluation.attention import read_note, windows_around
+    """The note and its reading, side by side; a word stands for its narrowest window."""
+    from isd_pipeline.evaluation.attention import windows_around
     from isd_pipeline.evaluation.evidence import representations_read
     from isd_pipeline.reports.readings import ReadNote
 
-    reading = read_note(model, marks.tokens[:max_tokens])
-    sizes = getattr(model.config, "kernel_sizes", (1,))
-    windows = windows_around(
-        places["begins"], places["ends"], min(sizes) // 2, places["note_starts"]
-    )
+    width = min(kernel_sizes)
+    windows = windows_around(places["begins"], places["ends"], width // 2, places["note_starts"])
     rows = representations_read(
-        reading, windows, code_index.codes, threshold=threshold, apart=min(sizes)
+        reading, windows, code_index.codes, threshold=threshold, apart=width
     )
     by_id = {row["note_id"]: row["text"] for row in texts}
     return ReadNote(

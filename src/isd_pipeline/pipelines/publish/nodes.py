@@ -13,7 +13,7 @@ from isd_pipeline.pipelines.evaluate.nodes import (
     shown_metrics,
     shown_tags,
 )
-from isd_pipeline.pipelines.plans import shown_parameters
+from isd_pipeline.pipelines.plans import notes_of, shown_parameters
 from isd_pipeline.pipelines.sections import table_layouts
 from isd_pipeline.pipelines.table.nodes import rows_of
 from isd_pipeline.pipelines.tracked_tables import show_table
@@ -62,6 +62,6 @@ def _publish(run: RunRecord, key: tracking.RunKey, parameters: Mapping[str, Any]
 
 def _publish_tables(runs: list[RunRecord], parameters: Mapping[str, Any]) -> None:
     for name, table in table_layouts(parameters).items():
-        rows = rows_of(table, runs)
+        rows = rows_of(table, runs, notes_of(parameters))
         if all(row.seeds for row in rows):
             show_table(tracking.current(), parameters["cohort"], name, table, rows)

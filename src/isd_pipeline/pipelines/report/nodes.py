@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.pipelines.plans import FLOORS
+from isd_pipeline.pipelines.plans import FLOORS, notes_of
 from isd_pipeline.pipelines.sections import (
     ExtractSettings,
     ReportSettings,
@@ -101,8 +101,14 @@ def make_report(
     cohort = parameters["cohort"]
     settings = cohort_section(parameters["cohorts"], cohort, "report", ReportSettings)
     name = name_in_paper(parameters["cohorts"], cohort)
+    notes = notes_of(parameters)
     results = [
-        _result(run, code_tables.get(run.key), draws_of_runs.get(run.key))
+        _result(
+            run,
+            code_tables.get(run.key),
+            draws_of_runs.get(run.key),
+            notes.get(run.experiment, ""),
+        )
         for run in _in_order(runs, parameters)
     ]
     if not results:
@@ -149,7 +155,9 @@ def _in_order(runs: list[RunRecord], parameters: Mapping[str, Any]) -> list[RunR
     )
 
 
-def _result(run: RunRecord, per_code: pd.DataFrame | None, drawn: Bootstrap | None) -> RunResult:
+def _result(
+    run: RunRecord, per_code: pd.DataFrame | None, drawn: Bootstrap | None, note: str
+) -> RunResult:
     from isd_pipeline.reports.results import RunResult
 
     return RunResult(
@@ -165,6 +173,7 @@ def _result(run: RunRecord, per_code: pd.DataFrame | None, drawn: Bootstrap | No
         minutes=run.training.get("minutes"),
         device=DEVICES.get(run.training.get("on_gpu", -1.0), ""),
         floor=run.experiment in FLOORS,
+        note=note,
     )
 
 

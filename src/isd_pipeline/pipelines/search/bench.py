@@ -68,7 +68,7 @@ class Bench:
             make_optimizer(model, plan.training),
             plan.training,
             weights=plan.objective.weights,
-            validate=validation(self.documents["dev"], len(start.codes), plan.training),
+            validate=validation(self.documents["dev"], len(start.codes), plan),
             record=self._recording(plan, report),
             seed=self.parameters["seed"],
         )

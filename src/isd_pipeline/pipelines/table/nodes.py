@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from isd_pipeline.pipelines import tracking
 from isd_pipeline.pipelines.configuration import choose
+from isd_pipeline.pipelines.plans import notes_of
 from isd_pipeline.pipelines.sections import TABLES, table_layouts
 from isd_pipeline.pipelines.tracked_tables import TableRow, show_table
 from isd_pipeline.reports.layout import Layout
@@ -22,7 +23,7 @@ def make_table(runs: Sequence[RunRecord], parameters: Mapping[str, Any]) -> dict
     """
     name, cohort = parameters["table"], parameters["cohort"]
     table = choose(name, table_layouts(parameters), TABLES)
-    rows = rows_of(table, runs)
+    rows = rows_of(table, runs, notes_of(parameters))
     lacking = [row.experiment for row in rows if not row.seeds]
     if lacking:
         raise ValueError(
@@ -34,10 +35,14 @@ def make_table(runs: Sequence[RunRecord], parameters: Mapping[str, Any]) -> dict
     return {row.experiment: {"seeds": len(row.seeds)} | nested(row) for row in rows}
 
 
-def rows_of(table: Layout, runs: Sequence[RunRecord]) -> list[TableRow]:
+def rows_of(table: Layout, runs: Sequence[RunRecord], notes: Mapping[str, str]) -> list[TableRow]:
     """The rows in the table's order, each over every seed that was evaluated; none may be."""
     return [
-        TableRow.of(name, {run.seed: run.metrics["test"] for run in runs if run.experiment == name})
+        TableRow.of(
+            name,
+            {run.seed: run.metrics["test"] for run in runs if run.experiment == name},
+            notes.get(name, ""),
+        )
         for name in table.experiments
     ]
 

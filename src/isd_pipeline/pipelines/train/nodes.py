@@ -154,7 +154,7 @@ def _train(
         make_optimizer(model, plan.training),
         plan.training,
         weights=plan.objective.weights,
-        validate=validation(documents["dev"], len(start.codes), plan.training),
+        validate=validation(documents["dev"], len(start.codes), plan),
         record=watch.record,
         seed=seed,
         resume=resume,

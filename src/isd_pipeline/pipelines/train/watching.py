@@ -34,6 +34,7 @@ class Progress:
 
     def __init__(self, documents: Documents, plan: Plan, objective: Any, seed: int) -> None:
         self._documents, self._training, self._seed = documents, plan.training, seed
+        self._sentences = plan.system.sentences
         self._objective, self._weights = objective, plan.objective.weights
         self._bar: Any = None
         self._shown = 0.0
@@ -52,6 +53,7 @@ class Progress:
             epoch=epoch,
             cut=self._training.cut,
             max_codes=self._training.max_codes,
+            sentences=self._sentences,
         )
         self._bar = tqdm(batches, desc=f"epoch {epoch}", unit="batch", leave=False, disable=None)
         return self._bar
@@ -68,14 +70,14 @@ class Progress:
 
 
 def validation(
-    documents: Documents, n_codes: int, training: Any
+    documents: Documents, n_codes: int, plan: Plan
 ) -> Callable[[nn.Module], dict[str, float]]:
     """Scores the model on the development set; every name begins with `dev_`."""
     from isd_pipeline.evaluation.metrics import ranking_metrics, threshold_metrics
     from isd_pipeline.evaluation.predict import predict
     from isd_pipeline.evaluation.thresholds import tune_threshold
 
-    gold = documents.label_matrix(n_codes)
+    gold, training = documents.label_matrix(n_codes), plan.training
 
     def validate(model: nn.Module) -> dict[str, float]:
         scores = predict(
@@ -85,6 +87,7 @@ def validation(
             max_tokens=training.max_tokens,
             device=next(model.parameters()).device,
             precision=training.precision,
+            sentences=plan.system.sentences,
         )
         tuned = threshold_metrics(gold, scores, threshold=tune_threshold(gold, scores))
         found = {
