@@ -70,6 +70,32 @@ def test_every_system_codes_from_its_bundle_as_before(tmp_path: Path, system: st
     assert {code.code: code.score for code in answer.codes} == pytest.approx(expected, rel=1e-12)
 
 
+def test_a_system_that_reads_sentences_is_told_where_the_note_has_them(tmp_path: Path) -> None:
+    words = tuple(f"w{number:02}" for number in range(N_WORDS))
+    answers = {}
+    for system in ("ha_gru", "isd"):
+        settings = {
+            "system": system,
+            "model": asdict(SYSTEMS[system].model_config(**SMALL[system])),
+            "training": {"max_tokens": 20},
+        }
+        made = replace(
+            bundle_of(),
+            settings=settings,
+            codes=CodeIndex(tuple("ABCDEF"), ("diagnosis",) * N_CODES, tuple("abcdef")),
+            training_counts=(1,) * N_CODES,
+            vocabulary=Vocabulary(words),
+            weights=model_of(system).state_dict(),
+        )
+        write_bundle(made, tmp_path / system)
+        texts = ("w03 w17 w05 w11", "w03 w17.  W05 w11")
+        notes = [Note(str(n), text) for n, text in enumerate(texts)]
+        found = Coder.open(tmp_path / system).code(notes)
+        answers[system] = [{code.code: code.score for code in one.codes} for one in found]
+    assert answers["ha_gru"][0] != answers["ha_gru"][1]
+    assert answers["isd"][0] == answers["isd"][1]
+
+
 def test_the_name_is_the_contents_and_nothing_else(tmp_path: Path) -> None:
     first = write_bundle(bundle_of(), tmp_path / "a")
     assert write_bundle(bundle_of(), tmp_path / "b") == first
