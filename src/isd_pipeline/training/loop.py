@@ -32,6 +32,15 @@ class SizedBatches(Protocol):
     def __iter__(self) -> Iterator[Batch]: ...
 
 
+@runtime_checkable
+class OwnRates(Protocol):
+    """A module whose parameters learn at rates of their own."""
+
+    def rate_factors(self) -> Mapping[str, float]:
+        """By what the learning rate of each parameter is multiplied, by its name."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
     """How to train; the defaults are the paper's, or the authors' code's where it is silent.
@@ -239,10 +248,17 @@ def learning_rate(config: TrainingConfig, done: float, step: float) -> float:
 
 
 def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    """Adam over the parameters that are trained; weight decay, if any, is decoupled."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    """Adam over the parameters that are trained; weight decay, if any, is decoupled.
+
+    Parameters whose rate is multiplied by the same factor are one group, which keeps it.
+    """
+    factors = _rate_factors(model)
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            groups.setdefault(factors.get(name, 1.0), []).append(parameter)
     return torch.optim.AdamW(
-        parameters,
+        [{"params": group, "rate_factor": factor} for factor, group in groups.items()],
         lr=config.learning_rate,
         eps=config.epsilon,
         weight_decay=config.weight_decay,
@@ -298,7 +314,17 @@ def _copied(model: nn.Module) -> dict[str, Tensor]:
 
 def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("rate_factor", 1.0)
+
+
+def _rate_factors(model: nn.Module) -> dict[str, float]:
+    """By what the rate of each parameter is multiplied, of those that their module tells of."""
+    return {
+        f"{path}.{name}" if path else name: factor
+        for path, module in model.named_modules()
+        if isinstance(module, OwnRates)
+        for name, factor in module.rate_factors().items()
+    }
 
 
 def _refuse_unsound(step: tuple[str, Mapping[str, Tensor], HostCopy] | None) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from isd_pipeline.data.hierarchy import CodeTree
 from isd_pipeline.embeddings.codes import code_vectors
 from isd_pipeline.embeddings.graphs import vectors_above
+from isd_pipeline.embeddings.pretrained import Pretrained
 from isd_pipeline.models.caml import CAML, DRCAML, CAMLConfig
 from isd_pipeline.models.cnn_gru import CNN, BiGRU, BiGRUConfig, CNNConfig
 from isd_pipeline.models.ha_gru import HAGRU, HAGRUConfig
@@ -25,6 +26,8 @@ from isd_pipeline.models.isd import ISD, ISDConfig
 from isd_pipeline.models.laat import LAAT, JointLAAT, JointLAATConfig, LAATConfig
 from isd_pipeline.models.msatt_kg import MSATTKG, MSATTKGConfig
 from isd_pipeline.models.multirescnn import MultiResCNN, MultiResCNNConfig
+from isd_pipeline.models.plm_icd import PLMCA, PLMICD, PLMCAConfig, PLMICDConfig
+from isd_pipeline.models.pretrained import as_text
 from isd_pipeline.training.checkpoints import fill
 from isd_pipeline.training.isd_objective import ISDObjective, ISDObjectiveConfig
 from isd_pipeline.training.label_objective import (
@@ -54,6 +57,7 @@ class Start:
     tree: CodeTree | None = None  # over the codes
     cooccurrence: sparse.csr_matrix | None = None  # [L, L] of the training documents, scaled
     places: Tensor | None = None  # [L, P] the codes' vectors in the Poincaré ball
+    pretrained: Pretrained | None = None  # an encoder that learned elsewhere
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class System:
     graph: bool = False  # whether it begins with what is known of how the codes are related
     sentences: bool = False  # whether it reads where sentences begin
     note: str = ""  # what is said of it wherever it is shown
+    pretrained: bool = False  # whether it begins with an encoder of the folder in its settings
 
 
 def log_odds(gold: sparse.csr_matrix) -> Tensor:
@@ -125,6 +130,20 @@ def _msatt_kg(config: MSATTKGConfig, start: Start) -> nn.Module:
     codes = _title_means(start)
     inner = torch.from_numpy(vectors_above(start.tree, codes.numpy()))
     return MSATTKG(config, start.words, codes, inner, torch.from_numpy(start.tree.parents))
+
+
+def _encoder(start: Start) -> Pretrained:
+    if start.pretrained is None:
+        raise ValueError("a pretrained encoder is needed, and there is none to begin with")
+    return start.pretrained
+
+
+def _plm_icd(config: PLMICDConfig, start: Start) -> nn.Module:
+    return PLMICD(config, _encoder(start), start.titles, start.label_log_odds)
+
+
+def _plm_ca(config: PLMCAConfig, start: Start) -> nn.Module:
+    return PLMCA(config, _encoder(start), len(start.codes))
 
 
 def _prediction(config: PredictionConfig, start: Start) -> Prediction:
@@ -237,6 +256,24 @@ SYSTEMS = {
         graph=True,
         note=REIMPLEMENTED,
     ),
+    "plm_icd": System(
+        PLMICDConfig,
+        PredictionConfig,
+        _plm_icd,
+        _prediction,
+        words="read.pieces",
+        codes="attend.queries",
+        pretrained=True,
+    ),
+    "plm_ca": System(
+        PLMCAConfig,
+        PredictionConfig,
+        _plm_ca,
+        _prediction,
+        words="read.pieces",
+        codes="queries",
+        pretrained=True,
+    ),
 }
 
 
@@ -266,6 +303,7 @@ def _blank(system: System, weights: Mapping[str, Tensor]) -> Start:
         tree=_tree(len(codes), weights),
         cooccurrence=_cooccurrence(weights),
         places=weights.get("places"),
+        pretrained=_pretrained(weights),
     )
 
 
@@ -284,3 +322,13 @@ def _cooccurrence(weights: Mapping[str, Tensor]) -> sparse.csr_matrix | None:
     names = ("shares", "columns", "starts")
     parts = tuple(weights[f"company.links.{name}"].numpy() for name in names)
     return sparse.csr_matrix(parts, shape=(len(weights["codes"]),) * 2)
+
+
+def _pretrained(weights: Mapping[str, Tensor]) -> Pretrained | None:
+    """The encoder that the weights were trained with: all but its weights, which follow."""
+    where = [n.removesuffix("architecture") for n in weights if n.endswith(".architecture")]
+    if not where:
+        return None
+    names = ("architecture", "pieces", "borders")
+    architecture, pieces, borders = (weights[where[0] + name] for name in names)
+    return Pretrained(as_text(architecture), pieces, borders)

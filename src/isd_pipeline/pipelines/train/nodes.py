@@ -99,6 +99,7 @@ def train_model(
     """Train until the development set says stop; go on where a killed training stood."""
     import torch
 
+    from isd_pipeline.embeddings.pretrained import open_pretrained
     from isd_pipeline.training.checkpoints import Checkpoint
 
     plan, seed = read_plan(parameters), parameters["seed"]
@@ -110,11 +111,16 @@ def train_model(
     if plan.system.graph:
         revision = revision_of(parameters["cohorts"], parameters["cohort"])
         start = with_graph(start, documents, code_index, revision, seed)
+    marks = fingerprints(documents, code_index, vocabulary)
+    if plan.system.pretrained:
+        encoder = open_pretrained(plan.model.folder, vocabulary, plan.model.pieces_per_word)
+        start = replace(start, pretrained=encoder)
+        marks["encoder"] = encoder.fingerprint
     device = choose_device(parameters["device"])
     model = plan.system.make_model(plan.model, start).to(device)
     identity = {
         "settings": {**plan.settings, "seed": seed},
-        "fingerprints": fingerprints(documents, code_index, vocabulary),
+        "fingerprints": marks,
     }
     watch = Stopwatch(plan.training.max_epochs)
     trained = _train(plan, model, start, documents, identity, watch)

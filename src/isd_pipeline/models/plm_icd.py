@@ -1,0 +1,156 @@
+"""PLM-ICD (Huang et al., ClinicalNLP 2022) and PLM-CA (Edin et al., EMNLP 2024).
+
+A pretrained encoder, and a query for every code over its states. Axes: B notes, N words, L codes,
+M words of the longest title, D width of the states. Where the papers are unclear,
+`docs/readings.md` says how we read them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from isd_pipeline.embeddings.pretrained import Pretrained
+from isd_pipeline.models.kernels import read, widened
+from isd_pipeline.models.label_attention import LabelOutput, LabelwiseAttention
+from isd_pipeline.models.parts import refuse_unlisted
+from isd_pipeline.models.pretrained import PretrainedConfig, PretrainedEncoder, title_states
+from isd_pipeline.shapes import Bool, Float, Int
+
+START = 0.02  # standard deviation of the heads' initial weights, as of the encoder's own
+
+
+@dataclass(frozen=True, kw_only=True)
+class PLMICDConfig(PretrainedConfig):
+    """The encoder's, and how the codes begin: as published, at random, or (ours) at their titles.
+
+    `titles`: a code's query and classifier begin as the mean state of its title, W as the
+    identity, the bias as the log-odds of the training frequency.
+    """
+
+    codes_start: str = "normal"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        refuse_unlisted(self, codes_start=("normal", "titles"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PLMCAConfig(PretrainedConfig):
+    """The encoder's."""
+
+
+class PLMICD(nn.Module):
+    """LAAT's attention A = softmax(U tanh(W H)), d_a = D, over a pretrained encoder's states.
+
+    Args:
+        config: the encoder's settings, and how the codes begin.
+        pretrained: the encoder.
+        titles: word numbers of each code's title, [L, M], 0-padded.
+        log_odds: of each code in the training notes, [L].
+    """
+
+    def __init__(
+        self,
+        config: PLMICDConfig,
+        pretrained: Pretrained,
+        titles: Int[Tensor, "L M"],
+        log_odds: Float[Tensor, " L"],
+    ) -> None:
+        super().__init__()
+        self.read = PretrainedEncoder(config, pretrained)
+        width = self.read.width
+        self.transform = nn.Linear(width, width, bias=False)  # W
+        self.attend = LabelwiseAttention(len(titles), width, width)
+        if config.codes_start == "titles":
+            self._start_at_titles(title_states(self.read, titles), log_odds)
+            return
+        for weight in (self.transform.weight, self.attend.queries, self.attend.score.weight):
+            nn.init.normal_(weight, std=START)
+        nn.init.zeros_(self.attend.score.bias)
+
+    def forward(
+        self,
+        tokens: Int[Tensor, "B N"],
+        is_token: Bool[Tensor, "B N"],
+        want_attention: bool = False,
+    ) -> LabelOutput:
+        """Score every code for every note; a note has at least one token."""
+        hidden = self.read(tokens, is_token)
+        keys = self.transform(hidden).tanh()
+        return LabelOutput(*self.attend(keys, hidden, is_token, want_attention))
+
+    @torch.no_grad()
+    def _start_at_titles(self, titles: Tensor, log_odds: Tensor) -> None:
+        """What all titles share says nothing of a code, and is taken away."""
+        apart = titles - titles.mean(dim=0)
+        nn.init.eye_(self.transform.weight)
+        self.attend.queries.copy_(apart)
+        self.attend.score.weight.copy_(apart / apart.shape[1] ** 0.5)
+        self.attend.score.bias.copy_(log_odds)
+
+
+class PLMCA(nn.Module):
+    """Cross-attention, a norm, and one classifier that all codes share.
+
+        z_l = w LayerNorm(sum_n alpha_ln W_v h_n) + b        alpha_l = softmax_n(q_l W_k h_n)
+
+    without the usual 1 / sqrt(D). W_k is folded into the queries and W_v behind the sum (the head
+    of parts.py), so that no state is projected; the bias of the keys, on which no output depends,
+    is left out. The codes are taken some at a time and their attention is made again for the
+    gradient, so that the memory needed does not grow with B L N.
+
+    Args:
+        config: the encoder's settings.
+        pretrained: the encoder.
+        n_codes: how many codes are scored.
+    """
+
+    def __init__(
+        self, config: PLMCAConfig, pretrained: Pretrained, n_codes: int, at_once: int = 256
+    ) -> None:
+        super().__init__()
+        self.read = PretrainedEncoder(config, pretrained)
+        width, self.at_once = self.read.width, at_once
+        self.queries = nn.Parameter(torch.empty(n_codes, width))
+        self.to_key = nn.Linear(width, width, bias=False)
+        self.to_value = nn.Linear(width, width)
+        self.norm = nn.LayerNorm(width)
+        self.score = nn.Linear(width, 1)
+        for weight in (self.queries, self.to_key.weight, self.to_value.weight, self.score.weight):
+            nn.init.normal_(weight, std=START)
+        for linear in (self.to_value, self.score):
+            nn.init.zeros_(linear.bias)
+
+    def forward(
+        self,
+        tokens: Int[Tensor, "B N"],
+        is_token: Bool[Tensor, "B N"],
+        want_attention: bool = False,
+    ) -> LabelOutput:
+        """Score every code for every note; a note has at least one token."""
+        hidden = self.read(tokens, is_token)
+        shares = (self.queries @ self.to_key.weight).split(self.at_once)
+        if want_attention:
+            found = [self._some_codes(hidden, is_token, share) for share in shares]
+            scores, weights = zip(*found, strict=True)
+            return LabelOutput(torch.cat(scores, dim=1), torch.cat(weights, dim=1))
+        each = [
+            checkpoint(self._scores, hidden, is_token, share, use_reentrant=False)
+            for share in shares
+        ]
+        return LabelOutput(torch.cat(each, dim=1))
+
+    def _some_codes(
+        self, hidden: Tensor, is_token: Tensor, queries: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        asked = queries.to(hidden.dtype).expand(len(hidden), -1, -1)
+        found, weights, _ = read(asked, hidden, is_token)
+        return widened(self.score(self.norm(self.to_value(found)))[..., 0]), weights
+
+    def _scores(self, *inputs: Any) -> Tensor:
+        return self._some_codes(*inputs)[0]
