@@ -48,9 +48,10 @@ def main() -> None:
 
 
 def names() -> list[str]:
+    """All that begin with word vectors: an encoder's size is that of its folder."""
     from isd_pipeline.training.systems import SYSTEMS
 
-    return list(SYSTEMS)
+    return [name for name, system in SYSTEMS.items() if not system.pretrained]
 
 
 def measure(options: argparse.Namespace) -> dict[str, float]:

@@ -244,3 +244,42 @@ def test_no_batches_are_refused():
 def test_settings_that_cannot_be_meant_are_refused(settings: dict[str, object], message: str):
     with pytest.raises(ValueError, match=message):
         TrainingConfig(**settings)
+
+
+class Slow(nn.Linear):
+    """A part that learns at a tenth of the rate, its bias not at all."""
+
+    def rate_factors(self) -> dict[str, float]:
+        return {"weight": 0.1, "bias": 0.0}
+
+
+def one_step(model: nn.Module, config: TrainingConfig, optimizer: torch.optim.Optimizer) -> None:
+    def loss(model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        return {"square": model(batch.tokens.float()).square().sum()}
+
+    train_epoch(model, TwoBatches(1), loss, optimizer, config, {"square": 1.0}, 1)
+
+
+def test_a_parts_own_rates_are_factors_of_the_schedules():
+    """Adam's first step is the rate itself, whatever the gradient."""
+    torch.manual_seed(0)
+    model = nn.Sequential(Slow(1, 2), nn.Linear(2, 1))
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    config = TrainingConfig(max_epochs=4, warm_up_epochs=2, learning_rate=0.2, clip=math.inf)
+    one_step(model, config, make_optimizer(model, config))  # one batch: half of the warm-up
+    moved = [(a - b).abs().max().item() for a, b in zip(before, model.parameters(), strict=True)]
+    assert moved == pytest.approx([0.01, 0.0, 0.1, 0.1], rel=1e-4)
+
+
+def test_without_rates_of_their_own_the_optimizer_is_plain_adamw_to_the_bit():
+    models = []
+    for made in (True, False):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(1, 3), nn.Linear(3, 1))
+        plain = torch.optim.AdamW(
+            model.parameters(), lr=0.1, eps=1e-8, weight_decay=0.0, fused=True
+        )
+        one_step(model, SHORT, make_optimizer(model, SHORT) if made else plain)
+        models.append(model)
+    for ours, plain in zip(*(model.parameters() for model in models), strict=True):
+        assert torch.equal(ours, plain)

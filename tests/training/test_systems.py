@@ -20,6 +20,7 @@ from isd_pipeline.text.documents import Documents
 from isd_pipeline.training.batches import Batch, training_batches
 from isd_pipeline.training.loop import TrainingConfig, make_optimizer, train
 from isd_pipeline.training.systems import SYSTEMS, Start, number_groups, rebuild
+from tests.models.tiny_encoder import by_hand, needs_transformers
 
 close = torch.testing.assert_close
 N_WORDS, N_CODES = 30, 6
@@ -35,9 +36,16 @@ SMALL: dict[str, dict[str, Any]] = {
     "ha_gru": {"units": 4, "attention": 5},
     "msatt_kg": {"scales": 2, "channels": 6},
     "hypercore": {"filters": 6, "graph_width": 5},
+    "plm_icd": {"chunk": 7, "codes_start": "titles"},
+    "plm_ca": {"chunk": 7},
+    "isd_pretrained": {"chunk": 7, "width": 8, "n_queries": 4},
 }
 WITHOUT_ATTENTION = ("cnn", "bi_gru")
-systems = pytest.mark.parametrize("name", list(SYSTEMS))
+NAMES = [
+    pytest.param(name, marks=needs_transformers) if system.pretrained else name
+    for name, system in SYSTEMS.items()
+]
+systems = pytest.mark.parametrize("name", NAMES)
 
 
 def start_of() -> Start:
@@ -54,6 +62,7 @@ def start_of() -> Start:
         tree=CodeTree(("",) * 8, np.array([6, 6, 6, 7, 7, 3, 7, -1]), N_CODES),
         cooccurrence=cooccurrence(sparse.csr_matrix((torch.rand(15, N_CODES) < 0.4).numpy())),
         places=torch.rand(N_CODES, 4) / 4,
+        pretrained=by_hand(N_WORDS + 2),
     )
 
 
@@ -212,8 +221,15 @@ def test_codes_begin_as_the_mean_of_their_titles_words(name: str):
     close(model.codes.detach(), want)
 
 
-@pytest.mark.parametrize(("name", "part"), [("hypercore", "places"), ("msatt_kg", "tree")])
-def test_a_system_says_what_it_lacks(name: str, part: str):
-    system = SYSTEMS[name]
-    with pytest.raises(ValueError, match=f"{name} needs"):
+LACKING = {
+    "hypercore": ("places", "hypercore needs"),
+    "msatt_kg": ("tree", "msatt_kg needs"),
+    "plm_icd": ("pretrained", "a pretrained encoder is needed"),
+}
+
+
+@pytest.mark.parametrize("name", LACKING)
+def test_a_system_says_what_it_lacks(name: str):
+    system, (part, message) = SYSTEMS[name], LACKING[name]
+    with pytest.raises(ValueError, match=message):
         system.make_model(system.model_config(), replace(start_of(), **{part: None}))

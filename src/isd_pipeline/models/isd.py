@@ -215,7 +215,8 @@ class ISD(nn.Module):
 
     Args:
         config: sizes and choices.
-        words: initial word vectors, [V + 2, E]; row 0 is padding.
+        words: initial word vectors, [V + 2, E]; row 0 is padding. Or an encoder, which makes the
+            states, [B, N, D], of word numbers and their mask.
         codes: initial code vectors E^l, [L, D], made from the codes' titles.
         label_log_odds: of each code in the training notes, [L]; for `label_bias: log_odds`.
         code_groups: number of each code's group (its three-character category), [L], counted
@@ -225,7 +226,7 @@ class ISD(nn.Module):
     def __init__(
         self,
         config: ISDConfig,
-        words: Float[Tensor, "V E"],
+        words: Float[Tensor, "V E"] | nn.Module,
         codes: Float[Tensor, "L C"],
         label_log_odds: Float[Tensor, " L"] | None = None,
         code_groups: Int[Tensor, " L"] | None = None,
@@ -233,15 +234,19 @@ class ISD(nn.Module):
         super().__init__()
         _refuse_widths(config, words, codes)
         self.config = config
-        words = F.normalize(words.float()) if config.shared_space else words.float()
         unit = config.shared_space or config.code_norm == "unit"
         codes = F.normalize(codes.float()) if unit else codes.float()
 
-        self.words = nn.Parameter(words.clone())
+        self.words: nn.Parameter | None = None
+        if isinstance(words, nn.Module):
+            self.encode = words
+        else:
+            words = F.normalize(words.float()) if config.shared_space else words.float()
+            self.words = nn.Parameter(words.clone())
+            self.encode = MultiScaleConv(  # Eqs. 1-2
+                words.shape[1], config.width, config.kernel_sizes, config.residual_words
+            )
         self.dropout = Dropout(config.dropout)
-        self.encode = MultiScaleConv(  # Eqs. 1-2
-            words.shape[1], config.width, config.kernel_sizes, config.residual_words
-        )
         self.codes = nn.Parameter(codes.clone(), requires_grad=config.train_codes)  # E^l
         self.project_codes = (
             nn.Linear(codes.shape[1], config.width, bias=False) if config.project_codes else None
@@ -289,7 +294,10 @@ class ISD(nn.Module):
         self, tokens: Int[Tensor, "B N"], is_token: Bool[Tensor, "B N"]
     ) -> Float[Tensor, "B N D"]:
         """Encode notes or descriptions token by token: H of Eq. 2."""
-        return self.encode(self.dropout(F.embedding(tokens, self.words, padding_idx=0)), is_token)
+        if self.words is not None:
+            tokens = self.dropout(F.embedding(tokens, self.words, padding_idx=0))
+        states: Tensor = self.encode(tokens, is_token)
+        return states
 
     def score(self, shared: Float[Tensor, "B Q D"]) -> tuple[Tensor, ...]:
         """Score all codes by the shared representations: logits [B, L] of each head."""
@@ -371,9 +379,9 @@ def _scale(start: float, learned: bool) -> nn.Parameter:
     return nn.Parameter(torch.tensor(float(start)), requires_grad=learned)
 
 
-def _refuse_widths(config: ISDConfig, words: Tensor, codes: Tensor) -> None:
+def _refuse_widths(config: ISDConfig, words: Tensor | nn.Module, codes: Tensor) -> None:
     """Tell in one line which vectors do not fit the settings."""
-    if config.shared_space and words.shape[1] != codes.shape[1]:
+    if config.shared_space and isinstance(words, Tensor) and words.shape[1] != codes.shape[1]:
         raise ValueError(
             f"shared_space: word vectors have width {words.shape[1]}, code vectors "
             f"{codes.shape[1]}; make the code vectors from these same word vectors"

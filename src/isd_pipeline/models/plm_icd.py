@@ -28,8 +28,8 @@ START = 0.02  # standard deviation of the heads' initial weights, as of the enco
 class PLMICDConfig(PretrainedConfig):
     """The encoder's, and how the codes begin: as published, at random, or (ours) at their titles.
 
-    `titles`: a code's query and classifier begin as the mean state of its title, W as the
-    identity, the bias as the log-odds of the training frequency.
+    `titles`: a code's query and classifier begin as the mean state of its title, less what all
+    titles share, W as the identity, the bias as the log-odds of the training frequency.
     """
 
     codes_start: str = "normal"
@@ -86,11 +86,9 @@ class PLMICD(nn.Module):
 
     @torch.no_grad()
     def _start_at_titles(self, titles: Tensor, log_odds: Tensor) -> None:
-        """What all titles share says nothing of a code, and is taken away."""
-        apart = titles - titles.mean(dim=0)
         nn.init.eye_(self.transform.weight)
-        self.attend.queries.copy_(apart)
-        self.attend.score.weight.copy_(apart / apart.shape[1] ** 0.5)
+        self.attend.queries.copy_(titles)
+        self.attend.score.weight.copy_(titles / titles.shape[1] ** 0.5)
         self.attend.score.bias.copy_(log_odds)
 
 

@@ -62,7 +62,7 @@ class PretrainedEncoder(nn.Module):
         if pretrained.weights:
             self.network.load_state_dict(dict(pretrained.weights))
         if config.gradient_checkpointing:
-            self.network.gradient_checkpointing_enable({"use_reentrant": False})
+            self.network.activation_checkpointing_enable({"use_reentrant": False})
         self.chunk = config.chunk
         self.rates = (config.rate_factor, config.layer_decay)
         self.register_buffer("architecture", as_bytes(pretrained.architecture))
@@ -131,7 +131,12 @@ def lay_out(
 
 @torch.no_grad()
 def title_states(encoder: PretrainedEncoder, titles: Int[Tensor, "L M"]) -> Float[Tensor, "L D"]:
-    """Mean state of the words of each code's title, as it stands alone; 0 without a word."""
+    """Mean state of the words of each code's title, read alone, less the mean over the codes.
+
+    What all titles share says nothing of a code. Where no title has a word, all are 0.
+    """
+    if not titles.any():
+        return torch.zeros(len(titles), encoder.width)
     was_training = encoder.training
     encoder.eval()
     means = []
@@ -140,7 +145,8 @@ def title_states(encoder: PretrainedEncoder, titles: Int[Tensor, "L M"]) -> Floa
         counts = is_word.sum(dim=1, keepdim=True).clamp(min=1)
         means.append(encoder(some, is_word).sum(dim=1) / counts)
     encoder.train(was_training)
-    return torch.cat(means)
+    states = torch.cat(means)
+    return states - states.mean(dim=0)
 
 
 def as_bytes(text: str) -> Tensor:

@@ -23,6 +23,7 @@ from isd_pipeline.models.cnn_gru import CNN, BiGRU, BiGRUConfig, CNNConfig
 from isd_pipeline.models.ha_gru import HAGRU, HAGRUConfig
 from isd_pipeline.models.hypercore import HyperCore, HyperCoreConfig
 from isd_pipeline.models.isd import ISD, ISDConfig
+from isd_pipeline.models.isd_pretrained import PretrainedISDConfig, isd_over
 from isd_pipeline.models.laat import LAAT, JointLAAT, JointLAATConfig, LAATConfig
 from isd_pipeline.models.msatt_kg import MSATTKG, MSATTKGConfig
 from isd_pipeline.models.multirescnn import MultiResCNN, MultiResCNNConfig
@@ -144,6 +145,11 @@ def _plm_icd(config: PLMICDConfig, start: Start) -> nn.Module:
 
 def _plm_ca(config: PLMCAConfig, start: Start) -> nn.Module:
     return PLMCA(config, _encoder(start), len(start.codes))
+
+
+def _isd_pretrained(config: PretrainedISDConfig, start: Start) -> nn.Module:
+    encoder = _encoder(start)
+    return isd_over(config, encoder, start.titles, start.label_log_odds, start.code_groups)
 
 
 def _prediction(config: PredictionConfig, start: Start) -> Prediction:
@@ -272,6 +278,16 @@ SYSTEMS = {
         _prediction,
         words="read.pieces",
         codes="queries",
+        pretrained=True,
+    ),
+    "isd_pretrained": System(
+        PretrainedISDConfig,
+        ISDObjectiveConfig,
+        _isd_pretrained,
+        _isd_objective,
+        words="encode.pieces",
+        codes="codes",
+        groups="attend.queries",
         pretrained=True,
     ),
 }

@@ -19,7 +19,7 @@ from isd_pipeline.pipelines.search.rows import as_line
 from isd_pipeline.pipelines.search.space import SearchSettings, read_search, searched
 from isd_pipeline.pipelines.search.trials import best_of, go_on, read_tried, table, write_tried
 from isd_pipeline.pipelines.sections import revision_of
-from isd_pipeline.pipelines.train.nodes import fingerprints, make_start, with_graph
+from isd_pipeline.pipelines.train.nodes import encoder_of, fingerprints, make_start, with_graph
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,8 +71,10 @@ def start_as_train_does(
     parameters: Mapping[str, Any],
 ) -> Start:
     """What the experiment's training begins with, its graph of codes included if it has one."""
-    start = make_start(documents, code_index, vocabulary, *vectors)
-    if not read_plan(parameters).system.graph:
+    start, plan = make_start(documents, code_index, vocabulary, *vectors), read_plan(parameters)
+    if plan.system.pretrained:
+        return replace(start, pretrained=encoder_of(plan, vocabulary))
+    if not plan.system.graph:
         return start
     revision = revision_of(parameters["cohorts"], parameters["cohort"])
     return with_graph(start, documents, code_index, revision, parameters["seed"])

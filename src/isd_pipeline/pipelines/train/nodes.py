@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from isd_pipeline.data.cohorts import CodeIndex
     from isd_pipeline.data.hierarchy import Revision
     from isd_pipeline.embeddings.codes import CodeVectors
+    from isd_pipeline.embeddings.pretrained import Pretrained
     from isd_pipeline.embeddings.words import WordVectors
     from isd_pipeline.text.documents import Documents
     from isd_pipeline.text.vocabulary import Vocabulary
@@ -87,6 +88,13 @@ def with_graph(
     )
 
 
+def encoder_of(plan: Plan, vocabulary: Vocabulary) -> Pretrained:
+    """The pretrained encoder of the folder in a row's settings, and our words in its pieces."""
+    from isd_pipeline.embeddings.pretrained import open_pretrained
+
+    return open_pretrained(plan.model.folder, vocabulary, plan.model.pieces_per_word)
+
+
 def train_model(
     documents: Mapping[str, Documents],
     code_index: CodeIndex,
@@ -99,7 +107,6 @@ def train_model(
     """Train until the development set says stop; go on where a killed training stood."""
     import torch
 
-    from isd_pipeline.embeddings.pretrained import open_pretrained
     from isd_pipeline.training.checkpoints import Checkpoint
 
     plan, seed = read_plan(parameters), parameters["seed"]
@@ -113,9 +120,8 @@ def train_model(
         start = with_graph(start, documents, code_index, revision, seed)
     marks = fingerprints(documents, code_index, vocabulary)
     if plan.system.pretrained:
-        encoder = open_pretrained(plan.model.folder, vocabulary, plan.model.pieces_per_word)
-        start = replace(start, pretrained=encoder)
-        marks["encoder"] = encoder.fingerprint
+        encoder = encoder_of(plan, vocabulary)
+        start, marks["encoder"] = replace(start, pretrained=encoder), encoder.fingerprint
     device = choose_device(parameters["device"])
     model = plan.system.make_model(plan.model, start).to(device)
     identity = {
