@@ -74,6 +74,17 @@ def test_plm_cas_codes_may_be_taken_some_at_a_time():
     close(whole.get_parameter(name).grad, parted.get_parameter(name).grad, **EXACT)
 
 
+@pytest.mark.parametrize("make", [plm_icd, plm_ca])
+def test_bf16_autocast_gives_fp32_logits_near_those_of_fp32(make):
+    model = make().float()
+    wanted = model(TOKENS, TOKENS != 0).logits
+    with torch.autocast("cpu", torch.bfloat16):
+        found = model(TOKENS, TOKENS != 0).logits
+    assert found.dtype is torch.float32
+    close(found, wanted, atol=0.1, rtol=0.05)
+    assert not torch.equal(found, wanted)
+
+
 def test_isds_codes_begin_at_their_titles_and_its_queries_read_the_encoder():
     torch.manual_seed(0)
     config = PretrainedISDConfig(width=8, n_queries=4, n_layers=0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,13 +16,16 @@ from torch import Tensor, nn
 
 from isd_pipeline.data.hierarchy import CodeTree
 from isd_pipeline.embeddings.graphs import cooccurrence
+from isd_pipeline.embeddings.pretrained import open_pretrained
 from isd_pipeline.evaluation.attention import read_note
 from isd_pipeline.evaluation.predict import predict
 from isd_pipeline.text.documents import Documents
+from isd_pipeline.text.vocabulary import Vocabulary
 from isd_pipeline.training.batches import Batch, training_batches
+from isd_pipeline.training.checkpoints import read_model, write_model
 from isd_pipeline.training.loop import TrainingConfig, make_optimizer, train
 from isd_pipeline.training.systems import SYSTEMS, Start, number_groups, rebuild
-from tests.models.tiny_encoder import by_hand, needs_transformers
+from tests.models.tiny_encoder import by_hand, needs_transformers, write_bert
 
 close = torch.testing.assert_close
 N_WORDS, N_CODES = 30, 6
@@ -118,6 +123,22 @@ def test_a_model_is_rebuilt_from_its_weights(name: str):
     config = asdict(SYSTEMS[name].model_config(**settings))
     again = rebuild({"system": name, "model": config}, model.state_dict())
     close(logits(again.eval(), notes(5, 2)), logits(model, notes(5, 2)))
+
+
+@needs_transformers
+def test_a_checkpoint_is_rebuilt_when_the_encoders_folder_is_gone(tmp_path: Path):
+    folder = write_bert(tmp_path / "encoder")
+    vocabulary = Vocabulary(tuple(sorted(f"pain{number}" for number in range(N_WORDS))))
+    start = replace(start_of(), pretrained=open_pretrained(folder, vocabulary, 3))
+    plm = SYSTEMS["plm_icd"]
+    config = plm.model_config(folder=str(folder), chunk=9)
+    model = plm.make_model(config, start).eval()
+    settings = {"system": "plm_icd", "model": asdict(config)}
+    write_model(tmp_path / "model", model.state_dict(), settings=settings, fingerprints={})
+    shutil.rmtree(folder)
+    read = read_model(tmp_path / "model")
+    again = rebuild(read.settings, read.weights).eval()
+    assert torch.equal(logits(again, notes(5, 2)), logits(model, notes(5, 2)))
 
 
 @systems
