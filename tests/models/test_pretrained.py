@@ -89,6 +89,9 @@ def test_padding_and_neighbours_never_change_a_state(chunk: int):
         close(together[row, : len(note)], alone, **EXACT)
         padded = F.pad(tokens[row : row + 1], (0, 9))
         close(encoder(padded, padded != 0)[0, : len(note)], alone, **EXACT)
+        hidden = F.pad(tokens[row : row + 1], (0, 9), value=3)
+        is_read = torch.arange(hidden.shape[1])[None] < len(note)
+        close(encoder(hidden, is_read)[0, : len(note)], alone, **EXACT)
 
 
 @needs_transformers
