@@ -134,6 +134,7 @@ def show_readings(
 ) -> str:
     """Table 5 of the notes with most marked codes, with their text: for where notes may be."""
     from isd_pipeline.evaluation.plausibility import marked_words
+    from isd_pipeline.models.isd import ISD
     from isd_pipeline.reports.readings import readings_page
 
     model = trained_model(checkpoint, code_index, vocabulary)
@@ -151,7 +152,7 @@ def show_readings(
             texts[name],
             code_index,
             threshold,
-            getattr(model.config, "kernel_sizes", (1,)),
+            model.config.kernel_sizes if isinstance(model, ISD) else (1,),
         )
         for name, one in shown.items()
     ]
