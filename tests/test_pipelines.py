@@ -185,7 +185,7 @@ def test_publish_gives_an_empty_mlflow_the_same_numbers(project: Path, tmp_path:
     from mlflow import MlflowClient
 
     change(project / "conf/base/tracking.yml", "uri", f"sqlite:///{tmp_path}/again.db")
-    for published, there in ((3, 0), (0, 3)):
+    for published, there in ((4, 0), (0, 4)):
         made = run(project, "kedro", "run", "--pipelines=publish")
         assert f"{published} runs published, {there} there already" in made.stderr
     client = MlflowClient(f"sqlite:///{tmp_path}/again.db")

@@ -80,7 +80,8 @@ def start_of(documents: Documents) -> Start:
     )
 
 
-@pytest.mark.parametrize("name", list(SYSTEMS))
+# A pretrained encoder knows its words already: tests/models hold of it what can break.
+@pytest.mark.parametrize("name", [name for name in SYSTEMS if not SYSTEMS[name].pretrained])
 def test_a_code_that_a_word_says_is_found_in_notes_never_seen(name: str):
     torch.manual_seed(0)
     system, seen, unseen = SYSTEMS[name], corpus(320, seed=0), corpus(60, seed=1)
