@@ -13,6 +13,7 @@ from isd_pipeline.reports.data_card import data_card
 from isd_pipeline.reports.layout import Layout
 from isd_pipeline.reports.page import page, summary
 from isd_pipeline.reports.results import RunResult
+from isd_pipeline.reports.tables import experiments_table
 
 OURS = Layout(title="Ours", experiments=("isd", "isd_aligned", "linear_svm"), reference="isd")
 VOID = {"meta", "br", "wbr", "link", "img", "input", "hr"}
@@ -113,6 +114,16 @@ def test_what_is_below_the_best_floor_stands_in_the_summary(runs, whole):
     assert "Below the best floor: isd." in summary(runs)
     assert "Best neural experiment by micro-F1, tuned: isd_aligned" in summary(runs)[0]
     assert "Below the best floor: isd." in whole
+
+
+def test_a_stack_is_neither_a_floor_nor_a_network(runs):
+    best = RunResult(experiment="all", seed=1, metrics=dict(runs[0].metrics), stack=True)
+    best.metrics["f1_micro_tuned"] = 0.99
+    told = summary([*runs, best])
+    assert "Best neural experiment by micro-F1, tuned: isd_aligned" in told[0]
+    assert told[1].startswith("Best stack by micro-F1, tuned: all, 0.990")
+    (row,) = [r for r in experiments_table([*runs, best]).rows if r[0] == "all"]
+    assert row[1] == "stack"
 
 
 def test_the_same_runs_give_the_same_page(runs, statistics):

@@ -121,6 +121,12 @@ def notes_of(parameters: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def stacks_of(parameters: Mapping[str, Any]) -> set[str]:
+    """The experiments that are stacks."""
+    rows = parameters["experiments"].items()
+    return {name for name, row in rows if (row or {}).get("system") == STACK}
+
+
 def _row(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     experiment = parameters["experiment"]
     row = experiment_row(

@@ -87,8 +87,9 @@ def summary(runs: Sequence[RunResult]) -> list[str]:
         "f1_micro_tuned" if all(one.measured("f1_micro_tuned") for one in found) else "f1_micro"
     )
     sentences = [
-        f"Best neural experiment by {label(metric)}: {_scored(one, metric)}."
-        for one in _best([one for one in found if not one.floor], metric)
+        f"Best {said} by {label(metric)}: {_scored(one, metric)}."
+        for kind, said in (("neural", "neural experiment"), ("stack", "stack"))
+        for one in _best([one for one in found if one.kind == kind], metric)
     ]
     floor = best_floor(found, metric)
     if floor is None:

@@ -27,7 +27,7 @@ class RunResult:
     `evaluation.strata.all_strata` and `per_code` its `code_table`; `calibration` is that of
     `evaluation.calibration.calibrate`, `drawn` that of `evaluation.resampling.bootstrap_run`;
     `evidence` is what the stage `evidence` found. A `floor` is a simple model that the others are
-    held against. `note` is shown with the name.
+    held against, a `stack` weighs the scores of others. `note` is shown with the name.
     """
 
     experiment: str
@@ -42,6 +42,7 @@ class RunResult:
     minutes: float | None = None
     device: str = ""
     floor: bool = False
+    stack: bool = False
     note: str = ""
 
 
@@ -86,6 +87,12 @@ class Experiment:
         """A metric over the seeds that have it; None where none has."""
         values = [run.metrics[metric] for run in self.runs if metric in run.metrics]
         return Measured.of(values) if values else None
+
+    @property
+    def kind(self) -> str:
+        """What sort of system this is, in a word."""
+        first = self.runs[0]
+        return "floor" if first.floor else "stack" if first.stack else "neural"
 
     @property
     def minutes(self) -> Measured | None:

@@ -81,7 +81,7 @@ def experiments_table(runs: Sequence[RunResult]) -> Table:
         tuple(
             (
                 one.shown,
-                "floor" if one.floor else "neural",
+                one.kind,
                 ", ".join(str(run.seed) for run in one.runs),
                 _epochs(one),
                 cell(one.minutes, 1),

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.pipelines.plans import FLOORS, notes_of
+from isd_pipeline.pipelines.plans import FLOORS, notes_of, stacks_of
 from isd_pipeline.pipelines.sections import (
     ExtractSettings,
     ReportSettings,
@@ -101,13 +101,14 @@ def make_report(
     cohort = parameters["cohort"]
     settings = cohort_section(parameters["cohorts"], cohort, "report", ReportSettings)
     name = name_in_paper(parameters["cohorts"], cohort)
-    notes = notes_of(parameters)
+    notes, stacks = notes_of(parameters), stacks_of(parameters)
     results = [
         _result(
             run,
             code_tables.get(run.key),
             draws_of_runs.get(run.key),
             notes.get(run.experiment, ""),
+            run.experiment in stacks,
         )
         for run in _in_order(runs, parameters)
     ]
@@ -156,7 +157,11 @@ def _in_order(runs: list[RunRecord], parameters: Mapping[str, Any]) -> list[RunR
 
 
 def _result(
-    run: RunRecord, per_code: pd.DataFrame | None, drawn: Bootstrap | None, note: str
+    run: RunRecord,
+    per_code: pd.DataFrame | None,
+    drawn: Bootstrap | None,
+    note: str,
+    stack: bool,
 ) -> RunResult:
     from isd_pipeline.reports.results import RunResult
 
@@ -173,6 +178,7 @@ def _result(
         minutes=run.training.get("minutes"),
         device=DEVICES.get(run.training.get("on_gpu", -1.0), ""),
         floor=run.experiment in FLOORS,
+        stack=stack,
         note=note,
     )
 
