@@ -94,7 +94,8 @@ def test_the_json_of_an_answer_has_the_documented_shape(coder: Coder) -> None:
     (answer,) = [json.loads(line) for line in file.getvalue().splitlines()]
     assert list(answer) == ["id", "codes", "threshold", "truncated_at", "problem", "model"]
     (code,) = answer["codes"]
-    assert list(code) == ["code", "title", "system", "score", "above_threshold", "evidence"]
+    told = ["code", "title", "system", "score", "above_threshold", "evidence", "sources"]
+    assert list(code) == told
     assert [list(span) for span in code["evidence"]] == [["begin", "end", "weight"]]
     assert answer["truncated_at"] == len("fever, pain and")
     assert answer["model"] == {"name": "tiny-isd-3", "sha256": ""}

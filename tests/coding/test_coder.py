@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.special import expit
+from torch import nn
 
 from isd_pipeline.coding.bundle import Bundle
 from isd_pipeline.coding.coder import Answer, Coder, Note
@@ -14,6 +15,7 @@ from isd_pipeline.evaluation.evidence import isd_evidence
 from isd_pipeline.evaluation.predict import predict
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.tokens import tokenize
+from isd_pipeline.training.systems import rebuild
 from tests.coding.tiny import CODES, bundle_of, notes_of
 
 TEXTS = (
@@ -44,6 +46,10 @@ def documents_of(texts: tuple[str, ...], bundle: Bundle) -> Documents:
     return Documents(ids, np.concatenate(tokens), starts, np.zeros(0, np.int32), none)
 
 
+def model_of(bundle: Bundle) -> nn.Module:
+    return rebuild(bundle.settings, bundle.weights).eval()
+
+
 def scores_of(answer: Answer) -> dict[str, float]:
     return {code.code: code.score for code in answer.codes}
 
@@ -52,7 +58,7 @@ def scores_of(answer: Answer) -> dict[str, float]:
 def test_scores_are_those_of_the_evaluation_to_the_bit(system: str, choices: dict) -> None:
     bundle = bundle_of(system, **choices)
     coder = Coder(bundle)
-    logits = predict(coder.model, documents_of(TEXTS, bundle), batch_size=1, max_tokens=12)
+    logits = predict(model_of(bundle), documents_of(TEXTS, bundle), batch_size=1, max_tokens=12)
     for evidence in (True, False):
         answers = coder.code(notes_of(*TEXTS), evidence=evidence)
         for answer, expected in zip(answers, logits, strict=True):
@@ -104,7 +110,7 @@ def test_evidence_is_that_of_the_words_that_were_read() -> None:
     (answer,) = coder.code([Note("n", text)])
     words = tokenize(text)
     tokens = bundle.vocabulary.encode(words.words)
-    weights = isd_evidence(coder.model, tokens, np.arange(len(CODES)), max_tokens=6)
+    weights = isd_evidence(model_of(bundle), tokens, np.arange(len(CODES)), max_tokens=6)
     for code in answer.codes:
         of_code = weights[CODES.position(code.code)]
         heaviest = int(of_code.argmax())

@@ -18,17 +18,23 @@ from isd_pipeline.coding.bundle import read_bundle
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.pipelines.formats import read_scores, write_scores
 from isd_pipeline.text.documents import Documents
+from isd_pipeline.training.checkpoints import read_model, write_model
 
 ROOT = Path(__file__).parents[2]
-STAGES = ("generate", "extract", "preprocess", "embed", "train", "evaluate")
+STAGES = (
+    *("generate", "extract", "preprocess", "embed", "train:isd", "evaluate:isd"),
+    *("floor:logistic_regression", "floor:linear_svm", "stack:small_stack"),
+)
+SMALL_STACK = {"system": "stack", "model": {"members": ["isd", "logistic_regression"]}}
 RUN = """
 import sys
 from pathlib import Path
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 bootstrap_project(Path.cwd())
-for stage in sys.argv[1:]:
-    with KedroSession.create(Path.cwd()) as session:
+for stage, _, experiment in (words.partition(":") for words in sys.argv[1:]):
+    chosen = {"experiment": experiment} if experiment else {}
+    with KedroSession.create(Path.cwd(), runtime_params=chosen) as session:
         session.run(pipeline_names=[stage])
 """
 TINY = {
@@ -42,7 +48,8 @@ TINY = {
     },
 }
 NOTES = "data/02_intermediate/synthetic/notes.parquet"
-SCORES = "data/07_model_output/synthetic/isd/seed_1/scores.safetensors"
+OUTPUT = "data/07_model_output/synthetic/{}/seed_1/scores.safetensors"
+SCORES = OUTPUT.format("isd")
 
 
 def python(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -56,7 +63,7 @@ def isd(*words: object) -> Result:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout in which one run was trained and evaluated."""
+    """A checkout in which a network, the floors and a stack of both were fitted and evaluated."""
     project = tmp_path_factory.mktemp("project")
     for name in ("conf", "src"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -65,6 +72,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = yaml.safe_load(cohorts.read_text())
     rows["cohorts"]["synthetic"] = TINY
     cohorts.write_text(yaml.safe_dump(rows))
+    experiments = project / "conf/base/parameters_experiments.yml"
+    rows = yaml.safe_load(experiments.read_text())
+    rows["experiments"]["small_stack"] = SMALL_STACK
+    experiments.write_text(yaml.safe_dump(rows))
     (project / "conf/base/tracking.yml").write_text("uri: ''\n")
     made = python(project, "-c", RUN, *STAGES)
     assert made.returncode == 0, made.stderr[-3000:]
@@ -111,38 +122,47 @@ def test_a_bundle_holds_no_note_and_no_admission(project: Path, bundle: Path) ->
     assert not [name for name in set(notes["document_id"]) if f'"{name}"'.encode() in told]
 
 
-def test_the_notes_of_the_dev_split_get_the_scores_of_the_evaluation(
-    project: Path, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("experiment", ["isd", "logistic_regression", "small_stack"])
+def test_the_notes_of_the_test_split_get_the_scores_of_the_evaluation(
+    project: Path, experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Through files and commands alone, where nothing of the project is in reach."""
     import numpy as np
 
-    dev = Documents.open(project / "data/05_model_input/synthetic/dev")
-    scores = read_scores(project / SCORES)["dev"]
+    bundle = tmp_path / "bundle"
+    made = python(
+        project, "-m", "isd_pipeline", "bundle", "synthetic", experiment, "--to", str(bundle)
+    )
+    assert made.returncode == 0, made.stderr
+    documents = Documents.open(project / "data/05_model_input/synthetic/test")
+    scores = read_scores(project / OUTPUT.format(experiment))["test"]
     texts: dict[str, str] = {}  # a summary and its addenda are one document
     for note in pq.read_table(project / NOTES).to_pylist():
         earlier = texts.get(note["document_id"])
         texts[note["document_id"]] = f"{earlier}\n{note['text']}" if earlier else note["text"]
     monkeypatch.chdir(tmp_path)
-    lines = [json.dumps({"id": id, "text": texts[id]}) for id in dev.ids.tolist()]
+    lines = [json.dumps({"id": id, "text": texts[id]}) for id in documents.ids.tolist()]
     Path("notes.jsonl").write_text("\n".join(lines))
     coded = isd("code", bundle, "notes.jsonl", "--top", 1000)
     assert coded.exit_code == 0, coded.output
     answers = [
         json.loads(line) for line in Path("notes.jsonl.codes.jsonl").read_text().splitlines()
     ]
-    assert [answer["id"] for answer in answers] == dev.ids.tolist()
+    assert [answer["id"] for answer in answers] == documents.ids.tolist()
     made = read_bundle(bundle)
+    assert all(
+        (code["sources"] is None) == (experiment != "small_stack") for code in answers[0]["codes"]
+    )
     for answer, row in zip(answers, scores.astype(np.float64), strict=True):
         found = {code["code"]: code for code in answer["codes"]}
         likely = 1 / (1 + np.exp(-row / made.temperature))
         np.testing.assert_allclose([found[c]["score"] for c in made.codes.codes], likely, rtol=1e-5)
         text = texts[answer["id"]]
         for code in answer["codes"]:
-            assert code["evidence"]
+            assert code["evidence"] or experiment != "isd"
             for span in code["evidence"]:
                 assert text[span["begin"] : span["end"]].strip() != ""
-                assert span["end"] <= (answer["truncated_at"] or len(text))
+                assert experiment != "isd" or span["end"] <= (answer["truncated_at"] or len(text))
 
 
 def test_exit_statuses_tell_coded_from_problems_from_nothing_written(
@@ -188,7 +208,12 @@ def test_coding_says_no_more_than_it_has_to_and_needs_no_project(
             "model of this run is not there yet. Make it with "
             "`kedro run --pipelines=train --params cohort=synthetic,experiment=isd,seed=2`",
         ),
-        (["synthetic", "linear_svm"], "linear_svm is a linear floor, which keeps no weights"),
+        (["synthetic", "linear_svm"], "linear_svm keeps no weights to bundle"),
+        (
+            ["synthetic", "titles"],
+            "model of this run is not there yet. Make it with "
+            "`kedro run --pipelines=stack --params cohort=synthetic,experiment=titles,seed=1`",
+        ),
         (["syntetic", "isd"], "has no 'syntetic'; did you mean 'synthetic'?"),
         (
             ["synthetic", "isd", "--to", "conf", "--force"],
@@ -214,4 +239,19 @@ def test_an_evaluation_of_other_weights_makes_no_bundle(project: Path) -> None:
     path.write_bytes(kept)
     assert "the metrics are of other weights" in refused.stderr
     assert "run `kedro run --pipelines=evaluate --params cohort=synthetic" in refused.stderr
+    assert not (project / "bundles").exists()
+
+
+def test_a_stack_of_a_member_of_other_data_makes_no_bundle(project: Path) -> None:
+    """Preprocessed anew and only one of them fitted again."""
+    folder = project / "data/06_models/synthetic/logistic_regression/seed_1"
+    model = read_model(folder)
+    other = {**model.fingerprints, "data": "0" * 16}
+    write_model(folder, model.weights, settings=model.settings, fingerprints=other)
+    refused = python(project, "-m", "isd_pipeline", "bundle", "synthetic", "small_stack")
+    write_model(folder, model.weights, settings=model.settings, fingerprints=model.fingerprints)
+    assert (
+        "logistic_regression is of other data than the stack; run `kedro run --pipelines=floor "
+        "--params cohort=synthetic,experiment=logistic_regression,seed=1` again"
+    ) in refused.stderr
     assert not (project / "bundles").exists()

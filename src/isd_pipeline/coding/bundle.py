@@ -39,8 +39,10 @@ DATA_USE = (
 class Bundle:
     """A trained run that can be carried away.
 
-    `settings` are the checkpoint's: system, model, objective, training, seed. `revision` says which
-    ICD the codes are of. `training_counts` [L] is how many training documents have each code.
+    `settings` are the checkpoint's: system, model, objective, training, seed; of a stack its own
+    and, by their names, those of its `members`, whose weights' names begin with the member's.
+    `revision` says which ICD the codes are of. `training_counts` [L] is how many training
+    documents have each code.
     Thresholds are log-odds, before `temperature` divides them. `metrics` are the test split's, as
     they were recorded. `sha256` names what was read from a folder; it is empty before that.
     """
@@ -70,9 +72,11 @@ class Bundle:
         return f"{self.cohort}-{self.experiment}-{self.seed}"
 
     @property
-    def max_tokens(self) -> int:
-        """How many words of a note the model reads."""
-        return int(self.settings["training"]["max_tokens"])
+    def max_tokens(self) -> int | None:
+        """How many words of a note the network reads, of several the least; None: all."""
+        parts = [self.settings, *self.settings.get("members", {}).values()]
+        limits = [int(of["training"]["max_tokens"]) for of in parts if "training" in of]
+        return min(limits, default=None)
 
 
 def write_bundle(bundle: Bundle, folder: Path) -> str:

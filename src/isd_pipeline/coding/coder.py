@@ -1,8 +1,9 @@
 """A note in, its likeliest codes with their evidence out.
 
-The model reads each note alone, never beside others in a padded batch: what is said of a note is a
-function of the note and the bundle, to the bit, whatever else is coded with it. (On a CPU a
-convolutional model reads eight notes together hardly faster; a recurrent one twice as fast.)
+The bundle's model (`readers.py`) reads each note alone, never beside others in a padded batch:
+what is said of a note is a function of the note and the bundle, to the bit, whatever else is coded
+with it. (On a CPU a convolutional model reads eight notes together hardly faster; a recurrent one
+twice as fast.)
 
 Axes: L codes, K of them shown, N words of a note.
 """
@@ -11,25 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
 from scipy.special import expit, logit
-from torch import nn
 
 from isd_pipeline import __version__
 from isd_pipeline.coding.bundle import Bundle, read_bundle
 from isd_pipeline.coding.evidence import Span, spans
-from isd_pipeline.evaluation.attention import Reading, read_note
-from isd_pipeline.evaluation.evidence import spread_over_windows
-from isd_pipeline.evaluation.predict import predict
-from isd_pipeline.models.isd import ISD
+from isd_pipeline.coding.readers import Found, NoteWords, Reader, reader_of, shows_evidence
 from isd_pipeline.shapes import Float, Int
-from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.sentences import sentence_starts
 from isd_pipeline.text.tokens import tokenize_all
-from isd_pipeline.training.systems import SYSTEMS, rebuild
 
 TUNED = "tuned"
 
@@ -45,7 +41,11 @@ class Note:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A code for a note. `score` is its calibrated probability; offsets are in code points."""
+    """A code for a note. `score` is its calibrated probability; offsets are in code points.
+
+    `sources`, of a stack: what each part of it adds to the score, in log-odds before calibration,
+    beyond what it adds to an average pair of note and code. Above 0 it speaks for the code.
+    """
 
     code: str
     title: str
@@ -53,6 +53,7 @@ class Suggestion:
     score: float
     above_threshold: bool
     evidence: tuple[Span, ...]
+    sources: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -81,25 +82,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Words:
-    """The words of a note as numbers, [N], and where they stand in it."""
+    """The words of a note, and where they stand in it, [N]."""
 
-    tokens: Int[np.ndarray, " N"]
+    read: NoteWords
     begins: Int[np.ndarray, " N"]
     ends: Int[np.ndarray, " N"]
-
-    def until(self, limit: int, text: str) -> Documents:
-        """The first of them as the only document there is, its sentences as `text` has them."""
-        tokens, sentences = self.tokens[:limit], sentence_starts(text, self.begins)
-        sentences = sentences[sentences < limit]
-        return Documents(
-            ids=np.array(["note"]),
-            tokens=tokens,
-            token_starts=np.array([0, len(tokens)]),
-            labels=np.zeros(0, dtype=np.int32),
-            label_starts=np.zeros(2, dtype=np.int64),
-            sentences=sentences,
-            sentence_starts=np.array([0, len(sentences)]),
-        )
 
 
 class Coder:
@@ -109,8 +96,7 @@ class Coder:
         if device == "cuda" and not torch.cuda.is_available():
             raise ValueError("device cuda: torch sees no GPU here; use cpu")
         self.bundle = bundle
-        self.device = device
-        self.model = _rebuilt(bundle).to(device).eval()
+        self._read = _reader(bundle, device)
         self._name = Model(bundle.name, bundle.sha256)
 
     @classmethod
@@ -120,8 +106,8 @@ class Coder:
 
     @property
     def has_evidence(self) -> bool:
-        """Whether evidence can be given: of the systems other than ISD none is, so far."""
-        return isinstance(self.model, ISD)
+        """Whether evidence can be given."""
+        return shows_evidence(self.bundle.settings)
 
     def code(
         self,
@@ -155,31 +141,35 @@ class Coder:
         if not notes:
             return []
         found = tokenize_all([note.text for note in notes])
-        numbers = self.bundle.vocabulary.encode(found.words)
-        parts = (np.split(v, found.starts[1:-1]) for v in (numbers, found.begins, found.ends))
-        return [_Words(*of_note) for of_note in zip(*parts, strict=True)]
+        columns = (self.bundle.vocabulary.encode(found.words), found.begins, found.ends)
+        parts = (np.split(values, found.starts[1:-1]) for values in columns)
+        words = (found.words[a:b].to_pylist() for a, b in pairwise(found.starts.tolist()))
+        return [
+            _Words(NoteWords(of_note, tokens, sentence_starts(note.text, begins)), begins, ends)
+            for note, of_note, tokens, begins, ends in zip(notes, words, *parts, strict=True)
+        ]
 
     def _answer(self, note: Note, words: _Words, top: int, cut: float, evidence: bool) -> Answer:
         limit = self.bundle.max_tokens
-        read = words.until(limit, note.text)
-        problem = note.fault or _problem(note.text, read.tokens, self.bundle.vocabulary.unknown)
-        codes = () if problem else self._suggest(read, words, top, cut, evidence)
-        longer = not problem and len(words.tokens) > limit
+        tokens = words.read.tokens[:limit]
+        problem = note.fault or _problem(note.text, tokens, self.bundle.vocabulary.unknown)
+        codes = () if problem else self._suggest(words, top, cut, evidence)
+        beyond = words.ends[:0] if problem or limit is None else words.ends[limit - 1 :]
         return Answer(
             id=note.id,
             codes=codes,
             threshold=float(expit(cut / self.bundle.temperature)),
-            truncated_at=int(words.ends[limit - 1]) if longer else None,
+            truncated_at=int(beyond[0]) if len(beyond) > 1 else None,
             problem=problem,
             model=self._name,
         )
 
     def _suggest(
-        self, read: Documents, words: _Words, top: int, cut: float, evidence: bool
+        self, words: _Words, top: int, cut: float, evidence: bool
     ) -> tuple[Suggestion, ...]:
-        scores, reading = self._read(read, evidence)
-        shown = _shown(scores, top, cut)
-        found = self._spans(reading, shown, words)
+        found = self._read(words.read, evidence)
+        shown, scores = _shown(found.scores, top, cut), found.scores
+        told = zip(shown, _spans(found, shown, words), _sources(found, shown), strict=True)
         return tuple(
             Suggestion(
                 code=self.bundle.codes.codes[code],
@@ -188,42 +178,32 @@ class Coder:
                 score=float(expit(np.float64(scores[code]) / self.bundle.temperature)),
                 above_threshold=bool(scores[code] > cut),
                 evidence=stretches,
+                sources=sources,
             )
-            for code, stretches in zip(shown, found, strict=True)
+            for code, stretches, sources in told
         )
 
-    def _read(
-        self, note: Documents, evidence: bool
-    ) -> tuple[Float[np.ndarray, " L"], Reading | None]:
-        """The log-odds of all codes; what was attended to, if it is wanted."""
-        if evidence:
-            reading = read_note(self.model, note.tokens)
-            return reading.scores, reading
-        found = predict(
-            self.model,
-            note,
-            batch_size=1,
-            max_tokens=len(note.tokens),
-            device=self.device,
-            sentences=SYSTEMS[self.bundle.settings["system"]].sentences,
-        )
-        return found[0], None
 
-    def _spans(
-        self, reading: Reading | None, shown: Int[np.ndarray, " K"], words: _Words
-    ) -> list[tuple[Span, ...]]:
-        """The evidence of each code that is shown; none where none was read."""
-        if reading is None or not isinstance(self.model, ISD):
-            return [()] * len(shown)
-        config, attention = self.model.config, reading.attention[reading.winners[shown]]
-        weights = spread_over_windows(attention, config.kernel_sizes, config.residual_words)
-        return [tuple(spans(of_code, words.begins, words.ends)) for of_code in weights]
+def _spans(found: Found, shown: Int[np.ndarray, " K"], words: _Words) -> list[tuple[Span, ...]]:
+    """The evidence of each code that is shown; none where none was read."""
+    if found.evidence is None:
+        return [()] * len(shown)
+    weights = found.evidence(shown)
+    return [tuple(spans(of_code, words.begins, words.ends)) for of_code in weights]
 
 
-def _rebuilt(bundle: Bundle) -> nn.Module:
-    """The model, or one line where this version has no such system or setting, or no such size."""
+def _sources(found: Found, shown: Int[np.ndarray, " K"]) -> list[dict[str, float] | None]:
+    """Of each code that is shown, what each part of a stack adds."""
+    if found.sources is None:
+        return [None] * len(shown)
+    adds = found.sources(shown)
+    return [{name: float(of[k]) for name, of in adds.items()} for k in range(len(shown))]
+
+
+def _reader(bundle: Bundle, device: str) -> Reader:
+    """What reads notes, or one line where this version has no such system, setting or size."""
     try:
-        return rebuild(bundle.settings, bundle.weights)
+        return reader_of(bundle.settings, bundle.weights, device)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"bundle {bundle.name}, made by isd_pipeline {bundle.version}: {__version__} cannot "

@@ -2,7 +2,8 @@
 
 Axes: D documents, L codes, F n-grams. One binary classifier per code, over the n-grams of the
 note's own tokens. Scores are the classifiers' decision values (for the logistic regression the
-log-odds, so 0 is probability 0.5), float32 [D, L].
+log-odds, so 0 is probability 0.5), float32 [D, L]. The logistic regression is kept, for it has few
+weights; those of the support vector machine, a number for each n-gram and code, are not.
 
 Documents are iterables of token lists; they are read once and may be generators.
 """
@@ -13,10 +14,12 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
+
+from isd_pipeline.models.linear import LinearModel
 
 Tokens = Iterable[Sequence[str]]
 
@@ -55,10 +58,17 @@ class LinearFloorConfig:
             raise ValueError(f"max_features={self.max_features} must be above 0, or null for all")
 
 
+class Floor(NamedTuple):
+    """The scores [D, L] of each set of documents, and the fitted model where it is kept."""
+
+    scores: list[np.ndarray]
+    model: LinearModel | None
+
+
 def logistic_regression(
     train: Tokens, gold: sparse.csr_matrix, others: Sequence[Tokens], config: LinearFloorConfig
-) -> list[np.ndarray]:
-    """L1-penalised logistic regression on binary n-grams: the scores [D, L] of each of `others`.
+) -> Floor:
+    """L1-penalised logistic regression on binary n-grams, and its scores of each of `others`.
 
     `gold` [D, L] says which training document has which code. The penalty keeps the few n-grams
     that name a code and drops the rest, which makes it strong where one word decides.
@@ -66,17 +76,19 @@ def logistic_regression(
     from sklearn.feature_extraction.text import CountVectorizer
 
     vectorizer = CountVectorizer(binary=True, dtype=np.float64, **_ngrams(config))
-    return _one_versus_rest(vectorizer, _logistic, train, gold, others, config)
+    blocks = _one_versus_rest(vectorizer, _logistic, train, gold, others, config, keep=True)
+    return Floor(_scores(blocks, len(others)), _model(blocks, vectorizer.get_feature_names_out()))
 
 
 def linear_svm(
     train: Tokens, gold: sparse.csr_matrix, others: Sequence[Tokens], config: LinearFloorConfig
-) -> list[np.ndarray]:
+) -> Floor:
     """Linear support vector machine on TF-IDF n-grams: decision values [D, L] of `others`."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(**_ngrams(config))
-    return _one_versus_rest(vectorizer, _svm, train, gold, others, config)
+    blocks = _one_versus_rest(vectorizer, _svm, train, gold, others, config, keep=False)
+    return Floor(_scores(blocks, len(others)), None)
 
 
 def _ngrams(config: LinearFloorConfig) -> dict[str, Any]:
@@ -114,6 +126,14 @@ def _svm(config: LinearFloorConfig) -> Any:
     )
 
 
+class _Block(NamedTuple):
+    """Some codes' scores of each set of documents, and their weights if these are kept."""
+
+    scores: list[np.ndarray]
+    weights: sparse.csr_matrix | None  # [codes, F]
+    bias: np.ndarray
+
+
 def _one_versus_rest(
     vectorizer: Any,
     classifier: Callable[[LinearFloorConfig], Any],
@@ -121,8 +141,10 @@ def _one_versus_rest(
     gold: sparse.csr_matrix,
     others: Sequence[Tokens],
     config: LinearFloorConfig,
-) -> list[np.ndarray]:
-    """Fit each code apart, in blocks; only the scores are kept.
+    *,
+    keep: bool,
+) -> list[_Block]:
+    """Fit each code apart, in blocks.
 
     Processes, not threads: liblinear draws from one generator per process, which threads would
     share in an order that no seed controls.
@@ -134,16 +156,29 @@ def _one_versus_rest(
         raise ValueError(f"{known.shape[0]} training documents, but codes for {gold.shape[0]}")
     unknown = [vectorizer.transform(_joined(documents)) for documents in others]
     by_code = sparse.csc_matrix(gold)
-    fit = delayed(partial(_fit_block, classifier, config))
+    fit = delayed(partial(_fit_block, classifier, config, keep))
     blocks = [
         by_code[:, start : start + CODES_AT_ONCE]
         for start in range(0, by_code.shape[1], CODES_AT_ONCE)
     ]
     # Not memory-mapped: liblinear wants arrays that it may write to.
-    scores = Parallel(n_jobs=config.jobs, max_nbytes=None)(
+    fitted: list[_Block] = Parallel(n_jobs=config.jobs, max_nbytes=None)(
         fit(known, block, unknown) for block in blocks
     )
-    return [np.hstack([block[i] for block in scores]) for i in range(len(unknown))]
+    return fitted
+
+
+def _scores(blocks: list[_Block], sets: int) -> list[np.ndarray]:
+    return [np.hstack([block.scores[i] for block in blocks]) for i in range(sets)]
+
+
+def _model(blocks: list[_Block], ngrams: np.ndarray) -> LinearModel:
+    """The n-grams that have a weight for any code."""
+    kept = [block.weights for block in blocks if block.weights is not None]
+    weights = sparse.vstack(kept).T.tocsr()
+    used = np.flatnonzero(np.diff(weights.indptr))
+    bias = np.concatenate([block.bias for block in blocks])
+    return LinearModel(tuple(ngrams[used].tolist()), weights[used], bias)
 
 
 def _joined(documents: Tokens) -> Iterator[str]:
@@ -153,35 +188,43 @@ def _joined(documents: Tokens) -> Iterator[str]:
 def _fit_block(
     classifier: Callable[[LinearFloorConfig], Any],
     config: LinearFloorConfig,
+    keep: bool,
     known: sparse.csr_matrix,
     gold: sparse.csc_matrix,
     unknown: list[sparse.csr_matrix],
-) -> list[np.ndarray]:
-    """The scores of some codes on each of `unknown`: one float32 [D, codes] each."""
+) -> _Block:
+    """Some codes, each apart: their scores on each of `unknown`, float32 [D, codes]."""
     scores = [np.empty((x.shape[0], gold.shape[1]), dtype=np.float32) for x in unknown]
+    weights, bias = [], np.empty(gold.shape[1])
     for code in range(gold.shape[1]):
-        has_code = gold[:, [code]].toarray().ravel().astype(bool)
-        score = _constant(has_code)
-        fitted = None if score is not None else _fitted(classifier(config), known, has_code)
+        fitted = _fitted(classifier(config), known, gold[:, [code]].toarray().ravel().astype(bool))
         for x, out in zip(unknown, scores, strict=True):
-            out[:, code] = score if fitted is None else fitted.decision_function(x)
-    return scores
+            out[:, code] = fitted.decision_function(x)
+        bias[code] = fitted.intercept_[0]
+        if keep:
+            weights.append(sparse.csr_matrix(fitted.coef_))
+    return _Block(scores, sparse.vstack(weights) if keep else None, bias)
 
 
-def _constant(has_code: np.ndarray) -> float | None:
-    """The score of a code that training documents all lack or all have; None if they differ.
+class _Constant:
+    """Stands for the classifier of a code that training documents all lack or all have.
 
-    One that all have gets its log-odds, with half a document added to either side.
+    One that all have scores its log-odds, with half a document added to either side.
     """
-    positive = int(has_code.sum())
-    if positive == 0:
-        return NEVER_SEEN
-    return float(np.log((positive + 0.5) / 0.5)) if positive == len(has_code) else None
+
+    def __init__(self, positive: int, n_ngrams: int) -> None:
+        self.coef_ = np.zeros((1, n_ngrams))
+        self.intercept_ = np.array([np.log((positive + 0.5) / 0.5) if positive else NEVER_SEEN])
+
+    def decision_function(self, x: sparse.csr_matrix) -> np.ndarray:
+        return np.full(x.shape[0], self.intercept_[0])
 
 
 def _fitted(model: Any, known: sparse.csr_matrix, has_code: np.ndarray) -> Any:
     from sklearn.exceptions import ConvergenceWarning
 
+    if has_code.all() or not has_code.any():
+        return _Constant(int(has_code.sum()), known.shape[1])
     with warnings.catch_warnings():
         # A code of few documents may stop at the last iteration; its scores hardly move by then.
         warnings.simplefilter("ignore", ConvergenceWarning)

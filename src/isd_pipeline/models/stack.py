@@ -12,19 +12,20 @@ Axes: D documents, L codes, F features.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
 
 from isd_pipeline.models.parts import refuse_below
 from isd_pipeline.models.simple import NEVER_SEEN
-from isd_pipeline.models.title_match import Match
-from isd_pipeline.shapes import Float
+from isd_pipeline.models.title_match import Match, TitleMatch
+from isd_pipeline.shapes import Float, Int
 
 LEAST = -12.0  # a score below says no more than this one
+NAMES, FREQUENCY = "names", "frequency"  # sources beside the members
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,79 @@ class StackConfig:
             raise ValueError(f"members={list(self.members)}: one or more experiments, each once")
 
 
+class Weights(NamedTuple):
+    """z = bias + weights x; means: of the features of the pairs that were fitted. float64 [F]."""
+
+    weights: np.ndarray
+    means: np.ndarray
+    bias: float
+
+    def score(self, x: Float[np.ndarray, "D L F"]) -> Float[np.ndarray, "D L"]:
+        """Document by document, so that nothing as large as all pairs is made in double."""
+        rows = [one.astype(np.float64) @ self.weights + self.bias for one in x]
+        return np.stack(rows).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A fitted stack: what it weighs, and how. frequency: training notes with each code, [L]."""
+
+    members: tuple[str, ...]
+    weights: Weights
+    frequency: Float[np.ndarray, " L"] = field(repr=False)
+    match: TitleMatch | None = field(repr=False)
+
+    def features(
+        self, scores: Mapping[str, Float[np.ndarray, "D L"]], words: Sequence[Sequence[str]]
+    ) -> Float[np.ndarray, "D L F"]:
+        """Of documents: each member's scores, and the words of each."""
+        match = None if self.match is None else self.match(words)
+        return features([scores[name] for name in self.members], match, self.frequency)
+
+    def sources(
+        self, x: Float[np.ndarray, "L F"], codes: Int[np.ndarray, " K"]
+    ) -> dict[str, Float[np.ndarray, " K"]]:
+        """What each source adds to the scores of some codes of a note, in log-odds.
+
+        It is counted from a pair whose features are the means of those fitted: what is above 0
+        speaks for the code. The sum is a score less the same number for all.
+        """
+        parts = (x[codes].astype(np.float64) - self.weights.means) * self.weights.weights
+        names = _sources(self.members, titles=self.match is not None)
+        return {
+            name: parts[:, [n for n, of in enumerate(names) if of == name]].sum(axis=1)
+            for name in dict.fromkeys(names)
+        }
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All but words and names of members, to be kept."""
+        names = {} if self.match is None else self.match.arrays()
+        return {
+            "weights": self.weights.weights,
+            "means": self.weights.means,
+            "bias": np.array([self.weights.bias]),
+            "frequency": self.frequency,
+            **{f"{NAMES}.{part}": values for part, values in names.items()},
+        }
+
+    @classmethod
+    def of_arrays(
+        cls,
+        arrays: Mapping[str, np.ndarray],
+        members: Sequence[str],
+        stems: Sequence[str] | None,
+        stem: Callable[[str], str],
+    ) -> Stack:
+        """The opposite of `arrays`; `stems` are None where names are not weighed."""
+        weights = Weights(arrays["weights"], arrays["means"], float(arrays["bias"][0]))
+        if len(weights.weights) != len(_sources(members, titles=stems is not None)):
+            raise ValueError(f"{len(weights.weights)} weights do not fit {len(members)} members")
+        head = f"{NAMES}."
+        names = {n.removeprefix(head): v for n, v in arrays.items() if n.startswith(head)}
+        match = None if stems is None else TitleMatch.of_arrays(names, stems, stem)
+        return cls(tuple(members), weights, arrays["frequency"], match)
+
+
 def features(
     scores: Sequence[Float[np.ndarray, "D L"]],
     match: Match | None,
@@ -71,14 +145,15 @@ def features(
     return np.stack([*columns, np.broadcast_to(often, shape)], axis=-1).astype(np.float32)
 
 
+def _sources(members: Sequence[str], *, titles: bool) -> list[str]:
+    """Whose each of the `features` is."""
+    return [*members, *members, *([NAMES] * 5 if titles else []), FREQUENCY]
+
+
 def stack(
-    dev: Float[np.ndarray, "D L F"],
-    gold: sparse.csr_matrix,
-    test: Float[np.ndarray, "E L F"],
-    config: StackConfig,
-    seed: int,
-) -> tuple[Float[np.ndarray, "D L"], Float[np.ndarray, "E L"]]:
-    """Scores of dev, each by a fit that has not seen its document, and of test by all of dev."""
+    dev: Float[np.ndarray, "D L F"], gold: sparse.csr_matrix, config: StackConfig, seed: int
+) -> tuple[Float[np.ndarray, "D L"], Weights]:
+    """Scores of dev, each by a fit that has not seen its document; the weights by all of dev."""
     if len(dev) < config.folds:
         raise ValueError(f"folds={config.folds}, but the dev split has {len(dev)} documents")
     truth = gold.toarray().astype(bool)
@@ -86,23 +161,21 @@ def stack(
     crossed = np.empty(truth.shape, dtype=np.float32)
     for k in range(config.folds):
         fitted = _fit(dev[fold != k], truth[fold != k], config, seed)
-        crossed[fold == k] = _score(fitted, dev[fold == k])
-    return crossed, _score(_fit(dev, truth, config, seed), test)
+        crossed[fold == k] = fitted.score(dev[fold == k])
+    return crossed, _fit(dev, truth, config, seed)
 
 
-def _fit(x: np.ndarray, truth: np.ndarray, config: StackConfig, seed: int) -> Any:
+def _fit(x: np.ndarray, truth: np.ndarray, config: StackConfig, seed: int) -> Weights:
     """A logistic regression over pairs, on features of mean 0 and deviation 1."""
     from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    pairs, weights = _sample(truth.ravel(), config.pairs, seed)
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=config.cost, max_iter=1000))
-    return model.fit(
-        x.reshape(-1, x.shape[-1])[pairs].astype(np.float64),
-        truth.ravel()[pairs],
-        logisticregression__sample_weight=weights,
-    )
+    pairs, times = _sample(truth.ravel(), config.pairs, seed)
+    scaler, model = StandardScaler(), LogisticRegression(C=config.cost, max_iter=1000)
+    known = scaler.fit_transform(x.reshape(-1, x.shape[-1])[pairs].astype(np.float64))
+    model.fit(known, truth.ravel()[pairs], sample_weight=times)
+    weights = model.coef_[0] / scaler.scale_
+    return Weights(weights, scaler.mean_, float(model.intercept_[0] - weights @ scaler.mean_))
 
 
 def _sample(truth: np.ndarray, at_most: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -112,9 +185,3 @@ def _sample(truth: np.ndarray, at_most: int, seed: int) -> tuple[np.ndarray, np.
     drawn = np.sort(np.random.default_rng(seed).choice(false, kept, replace=False))
     weights = np.concatenate([np.ones(len(true)), np.full(kept, len(false) / kept)])
     return np.concatenate([true, drawn]), weights
-
-
-def _score(model: Any, x: np.ndarray) -> np.ndarray:
-    """Document by document, so that nothing as large as all pairs is made in double."""
-    rows = [model.decision_function(one.astype(np.float64)) for one in x]
-    return np.stack(rows).astype(np.float32)

@@ -3,20 +3,24 @@
 A code of which no training note is known still has a name, and a note that has the code often
 says it. What is found is a feature for a model that has learned from notes (`models/stack.py`).
 
-Axes: D documents, L codes, T names (a code has at least one), S stems of names, W windows.
+Axes: D documents, L codes, T names (a code has at least one), S stems of names, W windows,
+N words of a note, K codes asked for.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from math import log, sqrt
 from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
 
-from isd_pipeline.shapes import Float
+from isd_pipeline.models.sparse_arrays import from_arrays, to_arrays
+from isd_pipeline.shapes import Float, Int
 from isd_pipeline.text.tokens import tokenize
 
 WIDTH, STEP = 10, 2  # words of a window, and between the beginnings of two
@@ -39,47 +43,41 @@ class Match(NamedTuple):
     found: np.ndarray
 
 
+@dataclass(frozen=True)
 class TitleMatch:
-    """Finds names in notes. A stem s of a name weighs
+    """Finds names in notes, by their stems.
 
-        w_s = log((D + 1) / (d_s + 1/2)) sqrt(log((L + 1) / (l_s + 1/2)))
-
-    with d_s of the D training notes and l_s of the L codes holding it: what is rare in both tells
-    most. A stem of `VAGUE`, or that nearly every note holds, weighs 0.
-
-    Args:
-        names: of each code, at least one.
-        train: the words of the training notes.
-        stem: brings a word to its stem.
+    stems: of names, [S].  first: the number of each code's first name, int [L].  totals: the
+    weight of each name, [T].  shares: each stem's share of it, [S, T].  stem: brings a word to
+    its stem, and is not kept.
     """
 
-    def __init__(
-        self,
+    stems: tuple[str, ...]
+    first: Int[np.ndarray, " L"]
+    totals: Float[np.ndarray, " T"]
+    shares: sparse.csr_matrix
+    stem: Callable[[str], str]
+
+    @classmethod
+    def of_names(
+        cls,
         names: Sequence[Sequence[str]],
         train: Iterable[Sequence[str]],
         stem: Callable[[str], str],
-    ) -> None:
-        self.stem = stem
-        stems = [[_stems_of(name, stem) for name in own] for own in names]
-        self.first = np.cumsum([0, *(len(own) for own in stems)])[:-1]
-        weights = _weights(stems, train, stem)
-        self.number = {word: n for n, word in enumerate(sorted(weights))}
-        self.totals, self.shares = self._name_table(stems, weights)
+    ) -> TitleMatch:
+        """Weigh the stems of names, of each code at least one. A stem s weighs
 
-    def _name_table(
-        self, stems: list[list[set[str]]], weights: dict[str, float]
-    ) -> tuple[np.ndarray, sparse.csr_matrix]:
-        """The weight of each name, [T], and each stem's share of it, [S, T]."""
-        flat = [sorted(name & weights.keys()) for own in stems for name in own]
-        totals = np.array([sum(weights[word] for word in name) for name in flat])
-        cells = [
-            (self.number[word], t, weights[word] / totals[t])
-            for t, name in enumerate(flat)
-            for word in name
-        ]
-        rows, columns, values = zip(*cells, strict=True) if cells else ((), (), ())
-        shape = (max(1, len(self.number)), len(flat))
-        return totals, sparse.csr_matrix((values, (rows, columns)), shape, dtype=np.float32)
+            w_s = log((D + 1) / (d_s + 1/2)) sqrt(log((L + 1) / (l_s + 1/2)))
+
+        with d_s of the D training notes and l_s of the L codes holding it: what is rare in both
+        tells most. A stem of `VAGUE`, or that nearly every note holds, weighs 0. `train` has the
+        words of the training notes.
+        """
+        stems = [[_stems_of(name, stem) for name in own] for own in names]
+        first = np.cumsum([0, *(len(own) for own in stems)])[:-1]
+        weights = _weights(stems, train, stem)
+        number = {word: n for n, word in enumerate(sorted(weights))}
+        return cls(tuple(number), first, *_name_table(stems, weights, number), stem)
 
     def __call__(self, documents: Sequence[Sequence[str]]) -> Match:
         """Match each document's words against every name."""
@@ -88,26 +86,96 @@ class TitleMatch:
 
     def _match(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The best of each code's names by each measure: three times [L]."""
-        stems = [self.number.get(self.stem(word), -1) for word in words]
-        places = np.flatnonzero(np.array(stems, dtype=np.int64) >= 0)
-        numbers = np.array(stems, dtype=np.int64)[places]
+        places, numbers = self._found(words)
         near = self._best(_windows(places), numbers)
         whole = self._best(np.zeros((len(places), 1), dtype=np.int64), numbers)
         return tuple(  # type: ignore[return-value]
             np.maximum.reduceat(part, self.first) for part in (near, whole, near * self.totals)
         )
 
+    def _found(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """The words that are a name's, [P]: their places, and the numbers of their stems."""
+        stems = np.array([self._numbers.get(self.stem(word), -1) for word in words], dtype=np.int64)
+        places = np.flatnonzero(stems >= 0)
+        return places, stems[places]
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {word: number for number, word in enumerate(self.stems)}
+
     def _best(self, windows: np.ndarray, numbers: np.ndarray) -> Float[np.ndarray, " T"]:
         """The greatest share of each name among windows; [P, K]: those that each place is in."""
         if not len(numbers):
             return np.zeros(self.shares.shape[1])
+        shares = self._held(windows, numbers) @ self.shares
+        return np.asarray(shares.max(axis=0).todense()).ravel()
+
+    def _held(self, windows: np.ndarray, numbers: np.ndarray) -> sparse.csr_matrix:
+        """Which window holds which stem, [W, S]."""
         rows, columns = windows.ravel(), np.repeat(numbers, windows.shape[1])
         held = sparse.csr_matrix(
             (np.ones(len(rows), dtype=np.float32), (rows, columns)),
             shape=(int(rows.max()) + 1, self.shares.shape[0]),
         )
         held.data[:] = 1  # a word that stands twice is there once
-        return np.asarray((held @ self.shares).max(axis=0).todense()).ravel()
+        return held
+
+    def evidence(
+        self, words: Sequence[str], codes: Int[np.ndarray, " K"]
+    ) -> Float[np.ndarray, "K N"]:
+        """The words of each code's best name in its best window, the first of equals.
+
+        A stem's share of the name is shared evenly by its places in the window; a row sums to 1,
+        or is 0 where no word of a name stands in the note.
+        """
+        found = np.zeros((len(codes), len(words)))
+        places, numbers = self._found(words)
+        if not len(places):
+            return found
+        shares = (self._held(_windows(places), numbers) @ self.shares).tocsc()
+        last = np.append(self.first[1:], self.shares.shape[1])
+        for row, code in zip(found, codes, strict=True):
+            of_code = shares[:, self.first[code] : last[code]].toarray()
+            window, name = np.unravel_index(of_code.argmax(), of_code.shape)
+            inside = (_windows(places) == window).any(axis=1)
+            row[places[inside]] = self._shared_out(int(self.first[code] + name), numbers[inside])
+        sums = found.sum(axis=1, keepdims=True)
+        return np.divide(found, sums, out=found, where=sums > 0)
+
+    def _shared_out(self, name: int, numbers: np.ndarray) -> np.ndarray:
+        """The share that each word of a window has of a name, of a stem that comes twice half."""
+        shares = self.shares[:, [name]].toarray().ravel()
+        times = np.bincount(numbers, minlength=len(shares))
+        found: np.ndarray = shares[numbers] / times[numbers]
+        return found
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All but the stems and how they are made, to be kept."""
+        return {"first": self.first, "totals": self.totals, **to_arrays("shares", self.shares)}
+
+    @classmethod
+    def of_arrays(
+        cls, arrays: Mapping[str, np.ndarray], stems: Sequence[str], stem: Callable[[str], str]
+    ) -> TitleMatch:
+        """The opposite of `arrays`."""
+        shares = from_arrays("shares", arrays)
+        if shares.shape != (max(1, len(stems)), len(arrays["totals"])):
+            raise ValueError(f"{len(stems)} stems, but shares of {shares.shape[0]}")
+        return cls(tuple(stems), arrays["first"], arrays["totals"], shares, stem)
+
+
+def _name_table(
+    stems: list[list[set[str]]], weights: dict[str, float], number: dict[str, int]
+) -> tuple[np.ndarray, sparse.csr_matrix]:
+    """The weight of each name, [T], and each stem's share of it, [S, T]."""
+    flat = [sorted(name & weights.keys()) for own in stems for name in own]
+    totals = np.array([sum(weights[word] for word in name) for name in flat])
+    cells = [
+        (number[word], t, weights[word] / totals[t]) for t, name in enumerate(flat) for word in name
+    ]
+    rows, columns, values = zip(*cells, strict=True) if cells else ((), (), ())
+    shape = (max(1, len(number)), len(flat))
+    return totals, sparse.csr_matrix((values, (rows, columns)), shape, dtype=np.float32)
 
 
 def _windows(places: np.ndarray) -> np.ndarray:

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from isd_pipeline.models.names import FLOORS, STACK
 from isd_pipeline.pipelines.configuration import choose, flatten, read_config, refuse_unknown
 from isd_pipeline.pipelines.sections import EXPERIMENTS, experiment_row
 
 if TYPE_CHECKING:
     from isd_pipeline.training.systems import System
-
-FLOORS = ("logistic_regression", "linear_svm")
-STACK = "stack"  # no system of its own: it weighs the scores of others
 
 
 @dataclass(frozen=True)

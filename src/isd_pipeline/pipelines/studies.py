@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 
 from isd_pipeline.data.files import write_text
+from isd_pipeline.models.names import FLOORS, STACK
 from isd_pipeline.pipelines.configuration import choose
-from isd_pipeline.pipelines.plans import FLOORS, STACK
 from isd_pipeline.pipelines.sections import COHORTS, EXPERIMENTS, TABLES_FILE, read_tables
 
 HEADER = "# Written by `isd study` from studies/stages.yaml and conf/base/parameters_tables.yml.\n"

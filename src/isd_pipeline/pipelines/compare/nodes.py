@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.pipelines.plans import FLOORS
+from isd_pipeline.models.names import FLOORS
 from isd_pipeline.pipelines.sections import ReportSettings, cohort_section, table_layouts
 
 if TYPE_CHECKING:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from isd_pipeline.pipelines.plans import read_floor
+from isd_pipeline.pipelines.train.nodes import fingerprints
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,43 +16,49 @@ if TYPE_CHECKING:
     from isd_pipeline.data.cohorts import CodeIndex
     from isd_pipeline.data.tables import RecordStream
     from isd_pipeline.text.documents import Documents
+    from isd_pipeline.text.vocabulary import Vocabulary
+    from isd_pipeline.training.checkpoints import Checkpoint
 
 
 def fit_floor(
     tokenized_notes: RecordStream,
     documents: Mapping[str, Documents],
     code_index: CodeIndex,
+    vocabulary: Vocabulary,
     parameters: Mapping[str, Any],
-) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+) -> tuple[dict[str, np.ndarray], dict[str, float], Checkpoint]:
     """Fit on train, score dev and test [D, L]; all words count, not only the vocabulary's."""
     from isd_pipeline.models import simple
+    from isd_pipeline.models.kept import keep_linear
+    from isd_pipeline.training.checkpoints import Checkpoint
 
-    systems = {
-        "logistic_regression": simple.logistic_regression,
-        "linear_svm": simple.linear_svm,
-    }
+    fits = {"logistic_regression": simple.logistic_regression, "linear_svm": simple.linear_svm}
     system, config = read_floor(parameters)
     began = time.monotonic()
     words = words_of_splits(tokenized_notes, documents)
-    dev, test = systems[system](
-        words["train"],
-        documents["train"].label_matrix(len(code_index)),
-        [words["dev"], words["test"]],
-        config,
-    )
-    return {"dev": dev, "test": test}, {
-        "minutes": (time.monotonic() - began) / 60,
-        "on_gpu": 0.0,
-    }
+    gold = documents["train"].label_matrix(len(code_index))
+    (dev, test), model = fits[system](words["train"], gold, [words["dev"], words["test"]], config)
+    figures = {"minutes": (time.monotonic() - began) / 60, "on_gpu": 0.0}
+    settings, weights = keep_linear(system, config, model)
+    settings["seed"] = parameters["seed"]
+    kept = Checkpoint(weights, settings, fingerprints(documents, code_index, vocabulary))
+    return {"dev": dev, "test": test}, figures, kept
 
 
 def words_of_splits(
     tokenized_notes: RecordStream, documents: Mapping[str, Documents]
 ) -> dict[str, list[list[str]]]:
     """The words of each split's documents, in the order of the documents."""
+    ids = {split: those.ids.tolist() for split, those in documents.items()}
+    words = iter(words_of_documents(tokenized_notes, list(chain.from_iterable(ids.values()))))
+    return {split: [next(words) for _ in those] for split, those in ids.items()}
+
+
+def words_of_documents(tokenized_notes: RecordStream, ids: Sequence[str]) -> list[list[str]]:
+    """The words of some documents, in their order."""
     from isd_pipeline.text.tokens import words_of
 
-    wanted = {identifier for split in documents.values() for identifier in split.ids.tolist()}
+    wanted = set(ids)
     words = {
         identifier: tokens
         for batch in tokenized_notes.select(["document_id", "tokens"])
@@ -59,7 +67,4 @@ def words_of_splits(
         )
         if identifier in wanted
     }
-    return {
-        split: [words[identifier] for identifier in those.ids.tolist()]
-        for split, those in documents.items()
-    }
+    return [words[identifier] for identifier in ids]

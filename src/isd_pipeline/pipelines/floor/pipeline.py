@@ -7,10 +7,10 @@ from isd_pipeline.pipelines.floor.nodes import fit_floor
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Words and labels > scores > metrics."""
+    """Words and labels > weights, scores > metrics."""
     fitting = Node(
         fit_floor,
-        ["tokenized_notes", "documents", "code_index", "parameters"],
-        ["scores", "training"],
+        ["tokenized_notes", "documents", "code_index", "vocabulary", "parameters"],
+        ["scores", "training", "model"],
     )
     return Pipeline([fitting, *measuring()])

@@ -9,7 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.pipelines.plans import FLOORS, notes_of, stacks_of
+from isd_pipeline.models.names import FLOORS
+from isd_pipeline.pipelines.plans import notes_of, stacks_of
 from isd_pipeline.pipelines.sections import (
     ExtractSettings,
     ReportSettings,

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isd_pipeline.models.names import FLOORS
 from isd_pipeline.pipelines.floor.nodes import words_of_splits
-from isd_pipeline.pipelines.plans import FLOORS, read_stack
+from isd_pipeline.pipelines.plans import read_stack
 from isd_pipeline.pipelines.sections import ExtractSettings, cohort_section, revision_of
+from isd_pipeline.pipelines.train.nodes import fingerprints
 
 if TYPE_CHECKING:
+    from scipy import sparse
+
     from isd_pipeline.data.cohorts import CodeIndex
     from isd_pipeline.data.tables import RecordStream
-    from isd_pipeline.models.title_match import Match
+    from isd_pipeline.models.stack import Stack
+    from isd_pipeline.models.title_match import TitleMatch
     from isd_pipeline.text.documents import Documents
+    from isd_pipeline.text.stems import Language
+    from isd_pipeline.text.vocabulary import Vocabulary
+    from isd_pipeline.training.checkpoints import Checkpoint
 
 Scores = Mapping[str, np.ndarray]
 
@@ -26,23 +34,48 @@ def stack_runs(
     tokenized_notes: RecordStream,
     documents: Mapping[str, Documents],
     code_index: CodeIndex,
+    vocabulary: Vocabulary,
     parameters: Mapping[str, Any],
-) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+) -> tuple[dict[str, np.ndarray], dict[str, float], Checkpoint]:
     """Weigh on dev, score dev and test [D, L]; nothing is trained on the training split here."""
-    from isd_pipeline.models.stack import features, stack
+    from isd_pipeline.models.kept import keep_stack
+    from isd_pipeline.training.checkpoints import Checkpoint
 
     config, began = read_stack(parameters), time.monotonic()
-    members = [_member(scores_of_runs, name, parameters) for name in config.members]
-    matches = _matches(tokenized_notes, documents, code_index, parameters) if config.titles else {}
+    members = {name: _member(scores_of_runs, name, parameters) for name in config.members}
+    words, language = words_of_splits(tokenized_notes, documents), _language(parameters)
+    match = _match(words["train"], code_index, language, parameters) if config.titles else None
     gold = {split: documents[split].label_matrix(len(code_index)) for split in ("train", "dev")}
-    frequency = np.asarray(gold["train"].sum(axis=0)).ravel()
+    scores, stack = _weigh(members, match, words, gold, parameters)
+    settings, weights = keep_stack(config, stack, language)
+    settings["seed"] = parameters["seed"]
+    marks = fingerprints(documents, code_index, vocabulary)
+    minutes = (time.monotonic() - began) / 60
+    return scores, {"minutes": minutes, "on_gpu": 0.0}, Checkpoint(weights, settings, marks)
+
+
+def _weigh(
+    members: Mapping[str, Scores],
+    match: TitleMatch | None,
+    words: Mapping[str, Sequence[Sequence[str]]],
+    gold: Mapping[str, sparse.csr_matrix],
+    parameters: Mapping[str, Any],
+) -> tuple[dict[str, np.ndarray], Stack]:
+    """The scores of dev, cross-fitted, and of test, and the stack that gave these."""
+    from isd_pipeline.models.stack import Stack, features, stack
+
+    frequency = gold["train"].sum(axis=0).A1.astype(np.float64)
     known = {
-        split: features([one[split] for one in members], matches.get(split), frequency)
+        split: features(
+            [scores[split] for scores in members.values()],
+            None if match is None else match(words[split]),
+            frequency,
+        )
         for split in ("dev", "test")
     }
-    dev, test = stack(known["dev"], gold["dev"], known["test"], config, parameters["seed"])
-    minutes = (time.monotonic() - began) / 60
-    return {"dev": dev, "test": test}, {"minutes": minutes, "on_gpu": 0.0}
+    dev, weights = stack(known["dev"], gold["dev"], read_stack(parameters), parameters["seed"])
+    fitted = Stack(tuple(members), weights, frequency, match)
+    return {"dev": dev, "test": weights.score(known["test"])}, fitted
 
 
 def _member(
@@ -61,19 +94,20 @@ def _member(
     return runs[name, seed]()
 
 
-def _matches(
-    tokenized_notes: RecordStream,
-    documents: Mapping[str, Documents],
+def _language(parameters: Mapping[str, Any]) -> Language:
+    cohorts, cohort = parameters["cohorts"], parameters["cohort"]
+    return cohort_section(cohorts, cohort, "extract", ExtractSettings).language
+
+
+def _match(
+    train: Sequence[Sequence[str]],
     code_index: CodeIndex,
+    language: Language,
     parameters: Mapping[str, Any],
-) -> dict[str, Match]:
+) -> TitleMatch:
     from isd_pipeline.data.names import names_of
     from isd_pipeline.models.title_match import TitleMatch
     from isd_pipeline.text.stems import stemmer
 
-    cohorts, cohort = parameters["cohorts"], parameters["cohort"]
-    language = cohort_section(cohorts, cohort, "extract", ExtractSettings).language
-    words = words_of_splits(tokenized_notes, documents)
-    names = names_of(code_index, revision_of(cohorts, cohort))
-    match = TitleMatch(names, words["train"], stemmer(language))
-    return {split: match(words[split]) for split in ("dev", "test")}
+    names = names_of(code_index, revision_of(parameters["cohorts"], parameters["cohort"]))
+    return TitleMatch.of_names(names, train, stemmer(language))

@@ -7,10 +7,13 @@ from isd_pipeline.pipelines.stack.nodes import stack_runs
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Scores of other experiments, words > scores > metrics."""
+    """Scores of other experiments, words > weights, scores > metrics."""
     weighing = Node(
         stack_runs,
-        ["scores_of_runs", "tokenized_notes", "documents", "code_index", "parameters"],
-        ["scores", "training"],
+        [
+            *("scores_of_runs", "tokenized_notes", "documents", "code_index", "vocabulary"),
+            "parameters",
+        ],
+        ["scores", "training", "model"],
     )
     return Pipeline([weighing, *measuring()])

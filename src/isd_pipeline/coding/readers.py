@@ -1,0 +1,162 @@
+"""What reads one note: a network, a logistic regression, or several of them weighed.
+
+Each gives the scores of all codes; if it is asked to, also a function that says which words speak
+for some of them. A network reads words by their numbers, up to a limit; the others every word.
+
+Axes: L codes, K of them asked for, N words of a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from isd_pipeline.evaluation.attention import read_note
+from isd_pipeline.evaluation.evidence import spread_over_windows
+from isd_pipeline.evaluation.predict import predict
+from isd_pipeline.models.isd import ISD
+from isd_pipeline.models.kept import linear_of, stack_of
+from isd_pipeline.models.linear import LinearModel
+from isd_pipeline.models.names import FLOORS, STACK
+from isd_pipeline.models.stack import FREQUENCY, NAMES, Stack
+from isd_pipeline.shapes import Float, Int
+from isd_pipeline.text.documents import Documents
+from isd_pipeline.training.systems import SYSTEMS, rebuild
+
+Evidence = Callable[[Int[np.ndarray, " K"]], Float[np.ndarray, "K N"]]
+Sources = Callable[[Int[np.ndarray, " K"]], Mapping[str, Float[np.ndarray, " K"]]]
+
+
+@dataclass(frozen=True)
+class NoteWords:
+    """A note's words as they are known, as numbers, [N], and the words that begin sentences."""
+
+    words: Sequence[str]
+    tokens: Int[np.ndarray, " N"]
+    sentences: Int[np.ndarray, " X"]
+
+    def until(self, limit: int) -> Documents:
+        """The first of them as the only document there is."""
+        tokens, sentences = self.tokens[:limit], self.sentences[self.sentences < limit]
+        return Documents(
+            ids=np.array(["note"]),
+            tokens=tokens,
+            token_starts=np.array([0, len(tokens)]),
+            labels=np.zeros(0, dtype=np.int32),
+            label_starts=np.zeros(2, dtype=np.int64),
+            sentences=sentences,
+            sentence_starts=np.array([0, len(sentences)]),
+        )
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was read: log-odds [L]; the evidence of codes, rows that sum to 1 or are 0.
+
+    `sources` says what each part of a stack adds to the scores of codes, in log-odds.
+    """
+
+    scores: Float[np.ndarray, " L"]
+    evidence: Evidence | None = None
+    sources: Sources | None = None
+
+
+Reader = Callable[[NoteWords, bool], Found]
+
+
+def reader_of(
+    settings: Mapping[str, Any], weights: Mapping[str, Tensor], device: str = "cpu"
+) -> Reader:
+    """What reads notes by the settings and weights of a bundle.
+
+    Raises a KeyError, TypeError or ValueError where they do not fit each other or this version.
+    """
+    if settings["system"] in FLOORS:
+        return partial(_read_linear, linear_of(settings, weights))
+    if settings["system"] == STACK:
+        members = {
+            name: reader_of(of_member, under(name, weights), device)
+            for name, of_member in settings["members"].items()
+        }
+        return partial(_read_stack, stack_of(settings, under(STACK, weights)), members)
+    return partial(_read_network, rebuild(settings, weights).to(device).eval(), settings, device)
+
+
+def shows_evidence(settings: Mapping[str, Any]) -> bool:
+    """Whether evidence can be given: of the networks other than ISD none is, so far."""
+    return settings["system"] in (*FLOORS, STACK, "isd")
+
+
+def under(name: str, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of one part of a stack, by their own names."""
+    head = f"{name}/"
+    return {key.removeprefix(head): value for key, value in weights.items() if key.startswith(head)}
+
+
+def _read_linear(model: LinearModel, note: NoteWords, evidence: bool) -> Found:
+    (scores,) = model([note.words])
+    return Found(scores, partial(model.evidence, note.words) if evidence else None)
+
+
+def _read_network(
+    model: nn.Module, settings: Mapping[str, Any], device: str, note: NoteWords, evidence: bool
+) -> Found:
+    read = note.until(settings["training"]["max_tokens"])
+    if evidence and isinstance(model, ISD):
+        reading, config = read_note(model, read.tokens), model.config
+
+        def evidence_of(codes: np.ndarray) -> np.ndarray:
+            attention = reading.attention[reading.winners[codes]]
+            found = spread_over_windows(attention, config.kernel_sizes, config.residual_words)
+            return np.pad(found, ((0, 0), (0, len(note.tokens) - found.shape[1])))
+
+        return Found(reading.scores, evidence_of)
+    sentences = SYSTEMS[settings["system"]].sentences
+    (scores,) = predict(
+        model,
+        read,
+        batch_size=1,
+        max_tokens=len(read.tokens),
+        device=device,
+        sentences=sentences,
+    )
+    return Found(scores)
+
+
+def _read_stack(
+    stack: Stack, members: Mapping[str, Reader], note: NoteWords, evidence: bool
+) -> Found:
+    found = {name: read(note, evidence) for name, read in members.items()}
+    scores = {name: one.scores[None] for name, one in found.items()}
+    x = stack.features(scores, [note.words])
+    sources = partial(stack.sources, x[0])
+    parts = {name: one.evidence for name, one in found.items()}
+    if stack.match is not None:
+        parts[NAMES] = partial(stack.match.evidence, note.words)
+    together = partial(_together, parts, sources, len(note.words)) if evidence else None
+    return Found(stack.weights.score(x)[0], together, sources)
+
+
+def _together(
+    parts: Mapping[str, Evidence | None],
+    sources: Sources,
+    n_words: int,
+    codes: Int[np.ndarray, " K"],
+) -> Float[np.ndarray, "K N"]:
+    """The evidence of each source that speaks for a code, by how much it adds to its score.
+
+    How frequent a code is stands in no word, and a source without evidence for a code points
+    nowhere: the rest then make up the whole.
+    """
+    total, adds = np.zeros((len(codes), n_words)), sources(codes)
+    for name, added in adds.items():
+        evidence = None if name == FREQUENCY else parts[name]
+        if evidence is not None:
+            total += np.maximum(added, 0)[:, None] * evidence(codes)
+    sums = total.sum(axis=1, keepdims=True)
+    return np.divide(total, sums, out=total, where=sums > 0)
