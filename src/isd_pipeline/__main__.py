@@ -103,7 +103,9 @@ def bundle(cohort: str, experiment: str, seed: int, to: Path | None, force: bool
 @main.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("notes", type=click.Path(path_type=Path))
-@click.option("--to", type=click.Path(path_type=Path), help="A .jsonl or .csv file to be written.")
+@click.option(
+    "--to", type=click.Path(path_type=Path), help="A .jsonl, .csv or .html file to be written."
+)
 @click.option("--force", is_flag=True, help="Replace the file that stands there.")
 @click.option(
     "--top",

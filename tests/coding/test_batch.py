@@ -74,7 +74,7 @@ def test_a_fault_in_the_last_row_leaves_no_answers_and_no_other_file(
         ("out.csv", False, "is there already; --force replaces it"),
         ("notes.csv", True, "these are the notes"),
         ("folder.csv", True, "is a folder"),
-        ("folder", True, "name a file that ends in .jsonl or .csv"),
+        ("folder", True, "name a file that ends in .jsonl, .csv or .html"),
     ],
 )
 def test_answers_are_not_written_where_they_do_harm(
@@ -90,7 +90,8 @@ def test_answers_are_not_written_where_they_do_harm(
 
 def test_the_json_of_an_answer_has_the_documented_shape(coder: Coder) -> None:
     file = io.StringIO()
-    write_jsonl(coder.code(notes_of("fever, pain and chest pain"), top=1, threshold=1.0), file)
+    notes = notes_of("fever, pain and chest pain")
+    write_jsonl(zip(notes, coder.code(notes, top=1, threshold=1.0), strict=True), file)
     (answer,) = [json.loads(line) for line in file.getvalue().splitlines()]
     assert list(answer) == ["id", "codes", "threshold", "truncated_at", "problem", "model"]
     (code,) = answer["codes"]
@@ -103,7 +104,8 @@ def test_the_json_of_an_answer_has_the_documented_shape(coder: Coder) -> None:
 
 def test_a_csv_has_a_row_a_code_and_computes_nothing_in_a_spreadsheet(coder: Coder) -> None:
     file = io.StringIO(newline="")
-    write_csv(coder.code([Note("=1+1", "fever, pain"), Note("-2", "")]), file)
+    notes = [Note("=1+1", "fever, pain"), Note("-2", "")]
+    write_csv(zip(notes, coder.code(notes), strict=True), file)
     rows = list(csv.DictReader(io.StringIO(file.getvalue(), newline="")))
     assert tuple(rows[0]) == COLUMNS
     assert {row["code"] for row in rows[:-1]} == set(CODES.codes)

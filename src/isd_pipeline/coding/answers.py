@@ -1,4 +1,4 @@
-"""Answers as JSON Lines or as CSV."""
+"""Answers as JSON Lines, as CSV, or as a page."""
 
 from __future__ import annotations
 
@@ -9,34 +9,36 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
-from isd_pipeline.coding.coder import Answer
+from isd_pipeline.coding.coder import Answer, Note
+from isd_pipeline.coding.page import write_page
 
 COLUMNS = (
     *("id", "code", "title", "system", "score", "above_threshold", "evidence"),
     *("truncated_at", "problem", "model"),
 )
+Coded = Iterable[tuple[Note, Answer]]
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute a cell that begins so
 
 
-def form_of(path: Path) -> Callable[[Iterable[Answer], TextIO], None]:
-    """What writes answers in the form that a file's ending asks for."""
-    forms = {".jsonl": write_jsonl, ".csv": write_csv}
+def form_of(path: Path) -> Callable[[Coded, TextIO], None]:
+    """What writes notes' answers in the form that a file's ending asks for."""
+    forms = {".jsonl": write_jsonl, ".csv": write_csv, ".html": write_page}
     if path.suffix.lower() not in forms:
-        raise ValueError(f"{path}: name a file that ends in .jsonl or .csv")
+        raise ValueError(f"{path}: name a file that ends in .jsonl, .csv or .html")
     return forms[path.suffix.lower()]
 
 
-def write_jsonl(answers: Iterable[Answer], file: TextIO) -> None:
+def write_jsonl(coded: Coded, file: TextIO) -> None:
     """One object a note."""
-    for answer in answers:
+    for _, answer in coded:
         file.write(json.dumps(asdict(answer), ensure_ascii=False) + "\n")
 
 
-def write_csv(answers: Iterable[Answer], file: TextIO) -> None:
+def write_csv(coded: Coded, file: TextIO) -> None:
     """One row a code, its evidence as `begin-end` pairs; of a note without codes its problem."""
     table = csv.writer(file, lineterminator="\n")
     table.writerow(COLUMNS)
-    for answer in answers:
+    for _, answer in coded:
         table.writerows([_inert(cell) for cell in row] for row in _rows(answer))
 
 

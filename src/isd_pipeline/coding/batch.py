@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from isd_pipeline.coding.answers import form_of
-from isd_pipeline.coding.coder import TUNED, Answer, Coder
+from isd_pipeline.coding.coder import TUNED, Answer, Coder, Note
 from isd_pipeline.coding.notes import read_notes
 from isd_pipeline.data.files import replacing
 
@@ -31,17 +31,18 @@ def code_notes(
     write = form_of(to)
     counts = Counter(notes=0, problems=0, truncated=0)
 
-    def answers() -> Iterator[Answer]:
+    def coded() -> Iterator[tuple[Note, Answer]]:
         waiting = read_notes(notes)
         while some := list(islice(waiting, AT_ONCE)):
-            for answer in coder.code(some, top=top, threshold=threshold, evidence=evidence):
+            answers = coder.code(some, top=top, threshold=threshold, evidence=evidence)
+            for note, answer in zip(some, answers, strict=True):
                 counts["notes"] += 1
                 counts["problems"] += answer.problem is not None
                 counts["truncated"] += answer.truncated_at is not None
-                yield answer
+                yield note, answer
 
     with replacing(to) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        write(answers(), file)
+        write(coded(), file)
     return counts
 
 
