@@ -22,9 +22,9 @@ from isd_pipeline import __version__
 from isd_pipeline.coding.bundle import Bundle, read_bundle
 from isd_pipeline.coding.evidence import Span, spans
 from isd_pipeline.evaluation.attention import Reading, read_note
-from isd_pipeline.evaluation.evidence import spread_over_windows
+from isd_pipeline.evaluation.evidence import code_evidence, has_evidence
+from isd_pipeline.evaluation.own_attention import shares_representations
 from isd_pipeline.evaluation.predict import predict
-from isd_pipeline.models.isd import ISD
 from isd_pipeline.shapes import Float, Int
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.sentences import sentence_starts
@@ -120,8 +120,8 @@ class Coder:
 
     @property
     def has_evidence(self) -> bool:
-        """Whether evidence can be given: of the systems other than ISD none is, so far."""
-        return isinstance(self.model, ISD)
+        """Whether evidence can be given: of a Bi-GRU, whose codes attend to no words, it cannot."""
+        return has_evidence(self.model)
 
     def code(
         self,
@@ -179,7 +179,7 @@ class Coder:
     ) -> tuple[Suggestion, ...]:
         scores, reading = self._read(read, evidence)
         shown = _shown(scores, top, cut)
-        found = self._spans(reading, shown, words)
+        found = self._spans(read, reading, shown, words) if evidence else [()] * len(shown)
         return tuple(
             Suggestion(
                 code=self.bundle.codes.codes[code],
@@ -195,8 +195,8 @@ class Coder:
     def _read(
         self, note: Documents, evidence: bool
     ) -> tuple[Float[np.ndarray, " L"], Reading | None]:
-        """The log-odds of all codes; what was attended to, if it is wanted."""
-        if evidence:
+        """The log-odds of all codes; where they share what is read, and it is wanted, that too."""
+        if evidence and shares_representations(self.model):
             reading = read_note(self.model, note.tokens)
             return reading.scores, reading
         found = predict(
@@ -205,19 +205,31 @@ class Coder:
             batch_size=1,
             max_tokens=len(note.tokens),
             device=self.device,
-            sentences=SYSTEMS[self.bundle.settings["system"]].sentences,
+            sentences=self._reads_sentences,
         )
         return found[0], None
 
     def _spans(
-        self, reading: Reading | None, shown: Int[np.ndarray, " K"], words: _Words
+        self,
+        note: Documents,
+        reading: Reading | None,
+        shown: Int[np.ndarray, " K"],
+        words: _Words,
     ) -> list[tuple[Span, ...]]:
-        """The evidence of each code that is shown; none where none was read."""
-        if reading is None or not isinstance(self.model, ISD):
-            return [()] * len(shown)
-        config, attention = self.model.config, reading.attention[reading.winners[shown]]
-        weights = spread_over_windows(attention, config.kernel_sizes, config.residual_words)
+        """The evidence of each code that is shown."""
+        weights = code_evidence(
+            self.model,
+            note.tokens,
+            shown,
+            max_tokens=len(note.tokens),
+            sentences=note.sentences_of(0) if self._reads_sentences else None,
+            reading=reading,
+        )
         return [tuple(spans(of_code, words.begins, words.ends)) for of_code in weights]
+
+    @property
+    def _reads_sentences(self) -> bool:
+        return SYSTEMS[self.bundle.settings["system"]].sentences
 
 
 def _rebuilt(bundle: Bundle) -> nn.Module:
