@@ -245,6 +245,8 @@ def test_a_reading_has_the_predicted_codes_likeliest_first_and_all_scores():
     expected = code_attention(model, TOKENS, np.array([3, 5, 1]))
     np.testing.assert_array_equal(reading.attention, expected)
     np.testing.assert_array_equal(reading.attention_of(1), expected[2])
+    with pytest.raises(ValueError, match="code 2: its attention was not asked for"):
+        reading.attention_of(2)
     assert reading.scores.shape == (N_CODES,)
     assert read_codes(model, TOKENS, 99.0).attention.shape == (0, len(TOKENS))
 

@@ -38,6 +38,8 @@ class Reading:
 
     def attention_of(self, code: int) -> Float[np.ndarray, " N"]:
         """The weights over the words behind the score of one code."""
+        if self.winners[code] < 0:
+            raise ValueError(f"code {code}: its attention was not asked for")
         return self.attention[self.winners[code]]
 
 
