@@ -11,9 +11,10 @@ from torch import nn
 
 from isd_pipeline.coding.bundle import Bundle
 from isd_pipeline.coding.coder import Answer, Coder, Note
-from isd_pipeline.evaluation.evidence import isd_evidence
+from isd_pipeline.evaluation.evidence import code_evidence
 from isd_pipeline.evaluation.predict import predict
 from isd_pipeline.text.documents import Documents
+from isd_pipeline.text.sentences import sentence_starts
 from isd_pipeline.text.tokens import tokenize
 from isd_pipeline.training.systems import rebuild
 from tests.coding.tiny import CODES, bundle_of, notes_of
@@ -110,7 +111,7 @@ def test_evidence_is_that_of_the_words_that_were_read() -> None:
     (answer,) = coder.code([Note("n", text)])
     words = tokenize(text)
     tokens = bundle.vocabulary.encode(words.words)
-    weights = isd_evidence(model_of(bundle), tokens, np.arange(len(CODES)), max_tokens=6)
+    weights = code_evidence(model_of(bundle), tokens, np.arange(len(CODES)), max_tokens=6)
     for code in answer.codes:
         of_code = weights[CODES.position(code.code)]
         heaviest = int(of_code.argmax())
@@ -167,8 +168,32 @@ def test_a_note_that_cannot_be_coded_says_why_without_a_word_of_it(text: str, pr
     assert beside.codes == coder.code(notes_of(TEXTS[0]))[0].codes
 
 
+OWN = ("caml", "dr_caml", "multirescnn", "laat", "joint_laat", "ha_gru", "msatt_kg", "hypercore")
+
+
+@pytest.mark.parametrize("system", [*OWN, "cnn"])
+def test_every_system_that_has_evidence_shows_it(system: str) -> None:
+    """The heaviest word is shown; neither scores nor answers depend on whether it is wanted."""
+    coder, texts = Coder(bundle_of(system)), (TEXTS[0], TEXTS[1] + ". Fever.\n\nSepsis")
+    assert coder.has_evidence
+    shown, plain = (coder.code(notes_of(*texts), evidence=evidence) for evidence in (True, False))
+    for text, one, other in zip(texts, shown, plain, strict=True):
+        assert tuple(replace(code, evidence=()) for code in one.codes) == other.codes
+        words = tokenize(text)
+        sentences = sentence_starts(text, words.begins) if system == "ha_gru" else None
+        tokens = coder.bundle.vocabulary.encode(words.words)
+        codes = np.array([CODES.position(code.code) for code in one.codes])
+        weights = code_evidence(
+            model_of(coder.bundle), tokens, codes, max_tokens=12, sentences=sentences
+        )
+        for code, of_code in zip(one.codes, weights, strict=True):
+            heaviest = words.begins[of_code.argmax()]
+            assert any(s.begin <= heaviest < s.end for s in code.evidence) == bool(of_code.any())
+            assert 0 <= sum(s.weight for s in code.evidence) < 1.0001
+
+
 def test_a_system_without_evidence_says_so_and_shows_none() -> None:
-    coder = Coder(bundle_of("caml"))
+    coder = Coder(bundle_of("bi_gru"))
     assert not coder.has_evidence
     (answer,) = coder.code(notes_of(TEXTS[0]), evidence=True)
     assert [code.evidence for code in answer.codes] == [()] * len(CODES)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from isd_pipeline.coding.bundle import Bundle, read_bundle, write_bundle
 from isd_pipeline.coding.coder import Answer, Coder
-from isd_pipeline.coding.readers import NoteWords, Reader, reader_of
+from isd_pipeline.coding.readers import NoteWords, reader_of
 from isd_pipeline.models.kept import keep_linear, keep_stack
 from isd_pipeline.models.linear import LinearModel
 from isd_pipeline.models.simple import LinearFloorConfig
@@ -90,11 +90,11 @@ def test_a_regression_codes_from_its_bundle(tmp_path: Path) -> None:
 def test_a_stack_scores_as_its_parts_weighed(tmp_path: Path, titles: bool) -> None:
     bundle = stack_of_two(titles)
     write_bundle(bundle, tmp_path / "bundle")
-    read = reader_of(bundle.settings, bundle.weights)
+    read = reader_of(bundle.settings, bundle.weights).read
     again = read_bundle(tmp_path / "bundle")
     (answer,) = Coder(again).code(notes_of(TEXTS[1]))
     found = read(words_of(TEXTS[1], bundle), False)
-    network = reader_of(bundle_of().settings, bundle_of().weights)
+    network = reader_of(bundle_of().settings, bundle_of().weights).read
     scores = {
         "isd": network(words_of(TEXTS[1], bundle), False).scores[None],
         "words": LINEAR([tokenize(TEXTS[1]).words.to_pylist()]),
@@ -126,13 +126,13 @@ def test_a_stack_points_where_its_parts_point() -> None:
     """Each by how much it adds; a part that speaks against a code points at nothing."""
     bundle = stack_of_two()
     note = words_of(TEXTS[1], bundle)
-    found = reader_of(bundle.settings, bundle.weights)(note, True)
+    found = reader_of(bundle.settings, bundle.weights).read(note, True)
     assert found.evidence is not None
     assert found.sources is not None
     codes = np.array([2, 0])
     adds = found.sources(codes)
     names = TitleMatch.of_names([[t] for t in CODES.titles], [["fever"], ["the"]], stemmer("en"))
-    isd = reader_of(bundle_of().settings, bundle_of().weights)(note, True).evidence
+    isd = reader_of(bundle_of().settings, bundle_of().weights).read(note, True).evidence
     assert isd is not None
     parts = {"isd": isd(codes), "words": LINEAR.evidence(note.words, codes)}
     parts["names"] = names.evidence(note.words, codes)
@@ -150,14 +150,14 @@ def test_the_regression_and_the_names_read_on_where_the_network_stops() -> None:
     assert whole.truncated_at is not None
     assert by_code(whole)["486"] > by_code(short)["486"]
     note = words_of(TEXTS[1], bundle)
-    evidence = reader_of(bundle.settings, bundle.weights)(note, True).evidence
+    evidence = reader_of(bundle.settings, bundle.weights).read(note, True).evidence
     assert evidence is not None
     assert evidence(np.array([1]))[0, note.words.index("cough")] > 0
 
 
 def test_scores_come_without_evidence_too_and_are_the_same() -> None:
     bundle = stack_of_two()
-    read: Reader = reader_of(bundle.settings, bundle.weights)
+    read = reader_of(bundle.settings, bundle.weights).read
     note = words_of(TEXTS[1], bundle)
     with_evidence, without = read(note, True), read(note, False)
     assert without.evidence is None

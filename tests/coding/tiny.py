@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import torch
+from scipy import sparse
 
 from isd_pipeline.coding.bundle import Bundle
 from isd_pipeline.coding.coder import Note
 from isd_pipeline.data.cohorts import CodeIndex
+from isd_pipeline.data.hierarchy import CodeTree
 from isd_pipeline.text.vocabulary import Vocabulary
 from isd_pipeline.training.systems import SYSTEMS, Start
 
@@ -36,7 +39,15 @@ CODES = CodeIndex(
 SIZES: dict[str, dict[str, Any]] = {
     "isd": {"width": 8, "kernel_sizes": (3, 5), "n_queries": 4, "attention_temperature": 9.0},
     "caml": {"width": 4},
+    "dr_caml": {"width": 4},
+    "cnn": {"width": 5},
     "bi_gru": {"width": 6},
+    "multirescnn": {"width": 3, "kernel_sizes": (3, 5)},
+    "laat": {"width": 4, "attention_width": 3},
+    "joint_laat": {"width": 4, "attention_width": 3, "projection": 2},
+    "ha_gru": {"units": 4, "attention": 5},
+    "msatt_kg": {"scales": 2, "channels": 6},
+    "hypercore": {"filters": 6, "graph_width": 5},
 }
 
 
@@ -50,6 +61,9 @@ def bundle_of(system: str = "isd", max_tokens: int = 12, **model: Any) -> Bundle
         titles=torch.ones(len(CODES), 1, dtype=torch.long),
         label_log_odds=torch.zeros(len(CODES)),
         code_groups=torch.arange(len(CODES)),
+        tree=CodeTree(("",) * 7, np.array([5, 5, 6, 6, 6, 6, -1]), len(CODES)),
+        cooccurrence=sparse.csr_matrix(np.eye(len(CODES))),
+        places=torch.full((len(CODES), 3), 0.25),
     )
     made = SYSTEMS[system]
     config = made.model_config(**{**SIZES[system], **model})

@@ -6,7 +6,7 @@ import torch
 
 from isd_pipeline.evaluation.attention import Reading, read_note, windows_around
 from isd_pipeline.evaluation.evidence import (
-    isd_evidence,
+    code_evidence,
     representations_read,
     spread_over_windows,
 )
@@ -70,7 +70,7 @@ def test_evidence_reaches_just_those_words_that_can_move_what_was_attended_to() 
 def test_evidence_of_a_code_is_its_winners_attention_spread() -> None:
     model, codes = model_of(residual_words=1.0), np.array([4, 0])
     reading = read_note(model, TOKENS)
-    found = isd_evidence(model, TOKENS, codes, max_tokens=100)
+    found = code_evidence(model, TOKENS, codes, max_tokens=100)
     expected = spread_over_windows(
         np.stack([reading.attention_of(4), reading.attention_of(0)]), (3, 5), residual=1.0
     )
@@ -79,14 +79,14 @@ def test_evidence_of_a_code_is_its_winners_attention_spread() -> None:
 
 def test_without_shared_representations_a_code_has_its_own_evidence() -> None:
     model = model_of(representation="per_label")
-    found = isd_evidence(model, TOKENS, np.array([1, 3]), max_tokens=100)
+    found = code_evidence(model, TOKENS, np.array([1, 3]), max_tokens=100)
     attention = read_note(model, TOKENS).attention[[1, 3]]
     np.testing.assert_allclose(found, spread_over_windows(attention, (3, 5)))
 
 
 def test_words_that_were_not_read_are_no_evidence() -> None:
     model, codes = model_of(), np.arange(5)
-    found = isd_evidence(model, TOKENS, codes, max_tokens=5, note_starts=(0, 3, 7))
+    found = code_evidence(model, TOKENS, codes, max_tokens=5, note_starts=(0, 3, 7))
     assert found.shape == (5, 8)
     assert (found[:, 5:] == 0).all()
     reading = read_note(model, TOKENS[:5])

@@ -12,6 +12,7 @@ ROW = {
     "words": [{"note": 1, "begin": 0, "end": 15, "weight": 0.75}],
     "codes": [{"code": "486", "probability": 0.875}, {"code": "584.9", "probability": 0.5}],
 }
+ALONE = np.array([[0, 0, 0.25, 0.75]])
 
 
 def note(**changed: object) -> ReadNote:
@@ -48,6 +49,18 @@ def test_a_note_is_text_and_marked_words_are_underlined_in_their_own_note() -> N
 
 def test_a_note_for_which_nothing_is_predicted_says_so() -> None:
     assert "It predicts no code" in readings_page([note(rows=[])], CODES)
+
+
+def test_a_page_of_codes_that_read_for_themselves_speaks_of_no_representations() -> None:
+    row = {**ROW, "representation": 0, "codes": ROW["codes"][:1]}
+    page = readings_page(
+        [note(rows=[row]), note(rows=[], attention=ALONE[:0])], CODES, shared=False
+    )
+    assert "What the codes read" in page
+    assert "representation" not in page
+    assert "<b>486</b> Pneumonia" in page
+    assert "It predicts no code" in page
+    assert page.count("<svg") == 1  # nothing was read for no code
 
 
 def test_the_picture_has_units_and_the_same_attention_gives_the_same_bytes() -> None:

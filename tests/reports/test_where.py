@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from isd_pipeline.reports import where
@@ -75,8 +77,10 @@ def test_agreement_of_evidence_is_by_source_and_then_by_experiment():
         )
         for seed in (1, 2)
     ]
-    found = where.plausibility_table([*runs, RunResult(experiment="caml", seed=1, metrics={})])
-    assert [row[0] for row in found.rows] == ["random", "isd"]
+    runs.append(replace(runs[0], experiment="laat"))
+    untold = [RunResult(experiment=name, seed=0, metrics={}) for name in ("isd", "caml")]
+    found = where.plausibility_table([*runs, *untold])
+    assert [row[0] for row in found.rows] == ["random", "isd", "laat"]
     assert found.rows[0][2:] == ("0.250",) * 6
     assert found.rows[1][-1] == "0.750 ± 0.354"
     assert "12 pairs" in found.caption

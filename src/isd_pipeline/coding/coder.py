@@ -22,7 +22,7 @@ from scipy.special import expit, logit
 from isd_pipeline import __version__
 from isd_pipeline.coding.bundle import Bundle, read_bundle
 from isd_pipeline.coding.evidence import Span, spans
-from isd_pipeline.coding.readers import Found, NoteWords, Reader, reader_of, shows_evidence
+from isd_pipeline.coding.readers import Found, NoteWords, Reader, reader_of
 from isd_pipeline.shapes import Float, Int
 from isd_pipeline.text.sentences import sentence_starts
 from isd_pipeline.text.tokens import tokenize_all
@@ -96,7 +96,7 @@ class Coder:
         if device == "cuda" and not torch.cuda.is_available():
             raise ValueError("device cuda: torch sees no GPU here; use cpu")
         self.bundle = bundle
-        self._read = _reader(bundle, device)
+        self._reader = _reader(bundle, device)
         self._name = Model(bundle.name, bundle.sha256)
 
     @classmethod
@@ -106,8 +106,8 @@ class Coder:
 
     @property
     def has_evidence(self) -> bool:
-        """Whether evidence can be given."""
-        return shows_evidence(self.bundle.settings)
+        """Whether evidence can be given: of a Bi-GRU, whose codes attend to no words, it cannot."""
+        return self._reader.has_evidence
 
     def code(
         self,
@@ -167,7 +167,7 @@ class Coder:
     def _suggest(
         self, words: _Words, top: int, cut: float, evidence: bool
     ) -> tuple[Suggestion, ...]:
-        found = self._read(words.read, evidence)
+        found = self._reader.read(words.read, evidence)
         shown, scores = _shown(found.scores, top, cut), found.scores
         told = zip(shown, _spans(found, shown, words), _sources(found, shown), strict=True)
         return tuple(

@@ -17,9 +17,9 @@ import numpy as np
 from torch import Tensor, nn
 
 from isd_pipeline.evaluation.attention import read_note
-from isd_pipeline.evaluation.evidence import spread_over_windows
+from isd_pipeline.evaluation.evidence import code_evidence, has_evidence
+from isd_pipeline.evaluation.own_attention import shares_representations
 from isd_pipeline.evaluation.predict import predict
-from isd_pipeline.models.isd import ISD
 from isd_pipeline.models.kept import linear_of, stack_of
 from isd_pipeline.models.linear import LinearModel
 from isd_pipeline.models.names import FLOORS, STACK
@@ -66,7 +66,12 @@ class Found:
     sources: Sources | None = None
 
 
-Reader = Callable[[NoteWords, bool], Found]
+@dataclass(frozen=True)
+class Reader:
+    """`read` takes a note and whether evidence is wanted, which no score depends on."""
+
+    read: Callable[[NoteWords, bool], Found]
+    has_evidence: bool = True
 
 
 def reader_of(
@@ -77,19 +82,15 @@ def reader_of(
     Raises a KeyError, TypeError or ValueError where they do not fit each other or this version.
     """
     if settings["system"] in FLOORS:
-        return partial(_read_linear, linear_of(settings, weights))
+        return Reader(partial(_read_linear, linear_of(settings, weights)))
     if settings["system"] == STACK:
         members = {
             name: reader_of(of_member, under(name, weights), device)
             for name, of_member in settings["members"].items()
         }
-        return partial(_read_stack, stack_of(settings, under(STACK, weights)), members)
-    return partial(_read_network, rebuild(settings, weights).to(device).eval(), settings, device)
-
-
-def shows_evidence(settings: Mapping[str, Any]) -> bool:
-    """Whether evidence can be given: of the networks other than ISD none is, so far."""
-    return settings["system"] in (*FLOORS, STACK, "isd")
+        return Reader(partial(_read_stack, stack_of(settings, under(STACK, weights)), members))
+    model = rebuild(settings, weights).to(device).eval()
+    return Reader(partial(_read_network, model, settings, device), has_evidence(model))
 
 
 def under(name: str, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -106,32 +107,29 @@ def _read_linear(model: LinearModel, note: NoteWords, evidence: bool) -> Found:
 def _read_network(
     model: nn.Module, settings: Mapping[str, Any], device: str, note: NoteWords, evidence: bool
 ) -> Found:
-    read = note.until(settings["training"]["max_tokens"])
-    if evidence and isinstance(model, ISD):
-        reading, config = read_note(model, read.tokens), model.config
-
-        def evidence_of(codes: np.ndarray) -> np.ndarray:
-            attention = reading.attention[reading.winners[codes]]
-            found = spread_over_windows(attention, config.kernel_sizes, config.residual_words)
-            return np.pad(found, ((0, 0), (0, len(note.tokens) - found.shape[1])))
-
-        return Found(reading.scores, evidence_of)
-    sentences = SYSTEMS[settings["system"]].sentences
-    (scores,) = predict(
-        model,
-        read,
-        batch_size=1,
-        max_tokens=len(read.tokens),
-        device=device,
-        sentences=sentences,
+    limit, told = settings["training"]["max_tokens"], SYSTEMS[settings["system"]].sentences
+    read, reading = note.until(limit), None
+    if evidence and shares_representations(model):
+        reading = read_note(model, read.tokens)
+    scores = (
+        predict(model, read, batch_size=1, max_tokens=limit, device=device, sentences=told)[0]
+        if reading is None
+        else reading.scores
     )
-    return Found(scores)
+    sentences = read.sentences_of(0) if told else None
+    asked = {"max_tokens": limit, "sentences": sentences, "reading": reading}
+    shown = evidence and has_evidence(model)
+    return Found(scores, _evidence(model, note, asked) if shown else None)
+
+
+def _evidence(model: nn.Module, note: NoteWords, asked: Mapping[str, Any]) -> Evidence:
+    return lambda codes: code_evidence(model, note.tokens, codes, **asked)
 
 
 def _read_stack(
     stack: Stack, members: Mapping[str, Reader], note: NoteWords, evidence: bool
 ) -> Found:
-    found = {name: read(note, evidence) for name, read in members.items()}
+    found = {name: reader.read(note, evidence) for name, reader in members.items()}
     scores = {name: one.scores[None] for name, one in found.items()}
     x = stack.features(scores, [note.words])
     sources = partial(stack.sources, x[0])

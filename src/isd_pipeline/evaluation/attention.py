@@ -10,7 +10,8 @@ with each other and read the note once more.
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -26,8 +27,9 @@ from isd_pipeline.shapes import Bool, Float, Int
 class Reading:
     """One note as a model read it.
 
-    scores: [L], logits.  winners: [L], which row of `attention` scored each code.
-    attention: [Q, N], one distribution over the note's words a shared representation.
+    scores: [L], logits.  winners: [L], which row of `attention` scored each code; -1 where that row
+    was not asked for.  attention: [Q, N], one distribution over the note's words a shared
+    representation, or a code that reads for itself.
     """
 
     scores: Float[np.ndarray, " L"]
@@ -36,10 +38,11 @@ class Reading:
 
     def attention_of(self, code: int) -> Float[np.ndarray, " N"]:
         """The weights over the words behind the score of one code."""
+        if self.winners[code] < 0:
+            raise ValueError(f"code {code}: its attention was not asked for")
         return self.attention[self.winners[code]]
 
 
-@torch.inference_mode()
 def read_note(
     model: nn.Module,
     tokens: Int[np.ndarray, " N"],
@@ -50,32 +53,49 @@ def read_note(
     `sentences`: the words at which they begin, for a system that reads them (`System.sentences`).
 
     Without shared representations (ISD's `per_label`, and every other model) each code is its own
-    winner. With `pooling: logsumexp` the winner is the largest of several contributions; a second
-    head (`label_head`) has no winner and is not told of. A model without attention is refused by
-    a ValueError.
+    winner, and `attention` as large as L x N: `code_attention` gives it of some codes. With
+    `pooling: logsumexp` the winner is the largest of several contributions; a second head
+    (`label_head`) has no winner and is not told of. A model without attention is refused by a
+    ValueError.
     """
-    was_training = model.training
-    model.eval()
-    try:
-        device = next(model.parameters()).device
-        words = torch.from_numpy(tokens.astype(np.int64))[None].to(device)
-        told = {} if sentences is None else {"begins": _begins(words, sentences)}
+    with at_rest(model):
+        words = on_device(model, tokens)
+        told = {} if sentences is None else {"begins": sentence_begins(words, sentences)}
         output = model(words, words != 0, want_attention=True, **told)
         if isinstance(model, ISD) and output.shared is not None:
             winners = winning_query(output.shared, model.code_vectors())[0]
         else:
             winners = torch.arange(output.logits.shape[1])
-    finally:
-        model.train(was_training)
-    if output.attention is None:
-        raise ValueError(f"{type(model).__name__} has no attention to show")
-    logits, attention = output.logits[0].float(), output.attention[0].float()
+        if output.attention is None:
+            raise ValueError(f"{type(model).__name__} has no attention to show")
+        logits, attention = output.logits[0].float(), output.attention[0].float()
     return Reading(logits.cpu().numpy(), winners.cpu().numpy(), attention.cpu().numpy())
 
 
-def _begins(words: Int[Tensor, "1 N"], sentences: Int[np.ndarray, " X"]) -> Bool[Tensor, "1 N"]:
+@contextmanager
+def at_rest(model: nn.Module) -> Iterator[None]:
+    """The model as it reads, without dropout or gradient; left in the mode it was in."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        model.train(was_training)
+
+
+def on_device(model: nn.Module, tokens: Int[np.ndarray, " N"]) -> Int[Tensor, "1 N"]:
+    """The words of one note, where the model is."""
+    return torch.from_numpy(tokens.astype(np.int64))[None].to(next(model.parameters()).device)
+
+
+def sentence_begins(
+    words: Int[Tensor, "1 N"], sentences: Int[np.ndarray, " X"]
+) -> Bool[Tensor, "1 N"]:
+    """Which words of one note begin a sentence; sentences behind the last word were not read."""
     begins = torch.zeros_like(words, dtype=torch.bool)
-    begins[0, torch.from_numpy(sentences.astype(np.int64)).to(words.device)] = True
+    read = sentences[sentences < words.shape[1]].astype(np.int64)
+    begins[0, torch.from_numpy(read).to(words.device)] = True
     return begins
 
 
@@ -115,6 +135,7 @@ def windows_around(
     ends: Int[np.ndarray, " N"],
     reach: int,
     note_starts: Sequence[int] = (0,),
+    after: int | None = None,
 ) -> Windows:
     """Each word with `reach` words on either side, not beyond its own note.
 
@@ -122,14 +143,15 @@ def windows_around(
         begins, ends: of the words, within their own note, as `text/tokens.py` gives them.
         reach: half of the longest kernel, `max(kernel_sizes) // 2`, is what the encoder sees.
         note_starts: the number of each note's first word.
+        after: the words behind it where they are not `reach`, as in the window of an even kernel.
     """
     begins, ends = np.asarray(begins), np.asarray(ends)
-    first, last = words_seen(len(begins), reach, note_starts)
+    first, last = words_seen(len(begins), reach, note_starts, after)
     return Windows(_note_of_words(len(begins), note_starts), begins[first], ends[last])
 
 
 def words_seen(
-    n_words: int, reach: int, note_starts: Sequence[int] = (0,)
+    n_words: int, reach: int, note_starts: Sequence[int] = (0,), after: int | None = None
 ) -> tuple[Int[np.ndarray, " N"], Int[np.ndarray, " N"]]:
     """The first and the last word that each word's window holds, within its own note.
 
@@ -138,7 +160,8 @@ def words_seen(
     word, note = np.arange(n_words), _note_of_words(n_words, note_starts)
     starts = np.asarray(note_starts)
     last = np.minimum(np.append(starts[1:], n_words), n_words) - 1
-    return np.maximum(word - reach, starts[note]), np.minimum(word + reach, last[note])
+    behind = word + (reach if after is None else after)
+    return np.maximum(word - reach, starts[note]), np.minimum(behind, last[note])
 
 
 def _note_of_words(n_words: int, note_starts: Sequence[int]) -> Int[np.ndarray, " N"]:

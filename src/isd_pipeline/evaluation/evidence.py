@@ -8,6 +8,7 @@ alpha_q is what representation q attends to. w_iq is how much the score of code 
 match <shared_q, e_i>: under the maximum of Eq. 11 that is 1 for the winner and 0 for all others,
 so that the sum is the winner's attention. (A softmax over the matches in its stead found the words
 that CodiEsp's experts marked no better.) With `pooling: logsumexp` the winner stands for all.
+Where every code reads the note for itself, alpha_i is its own attention and nothing is shared.
 Attention is not the whole reason for a score: decoder layers read the note once more.
 """
 
@@ -17,29 +18,55 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from isd_pipeline.evaluation.attention import Reading, Windows, read_note, top_words, words_seen
+from isd_pipeline.evaluation.own_attention import (
+    code_attention,
+    has_own_attention,
+    shares_representations,
+    windows_of,
+)
 from isd_pipeline.models.isd import ISD
 from isd_pipeline.shapes import Float, Int
 
 
-def isd_evidence(
-    model: ISD,
+def has_evidence(model: nn.Module) -> bool:
+    """Whether `code_evidence` can say which words speak for a code: not of a Bi-GRU."""
+    return shares_representations(model) or has_own_attention(model)
+
+
+def code_evidence(
+    model: nn.Module,
     tokens: Int[np.ndarray, " N"],
     codes: Int[np.ndarray, " K"],
     *,
     max_tokens: int,
     note_starts: Sequence[int] = (0,),
+    sentences: Int[np.ndarray, " X"] | None = None,
+    reading: Reading | None = None,
 ) -> Float[np.ndarray, "K N"]:
-    """The evidence of some codes in a document, given as word numbers.
+    """The evidence of some codes in a document: a row of weights that sums to 1 for each.
 
-    Words beyond `max_tokens` are not read and have none. Without shared representations
-    (`per_label`) a code's evidence is its own attention, spread alike.
+    It costs memory for the codes asked for and no others. A system without evidence is refused by
+    a ValueError; of a CNN see `code_attention`.
+
+    Args:
+        model: any system's.
+        tokens: word numbers; those beyond `max_tokens` are not read and have no weight.
+        note_starts: the number of each note's first word.
+        sentences: the words at which they begin, for a system that reads them.
+        reading: what `read_note` gave of the same words, where it is there already; of use where
+            codes share representations.
     """
-    reading = read_note(model, tokens[:max_tokens])
-    chosen = reading.attention[reading.winners[codes]]
-    config = model.config
-    found = spread_over_windows(chosen, config.kernel_sizes, config.residual_words, note_starts)
+    read = tokens[:max_tokens]
+    if shares_representations(model):
+        reading = reading or read_note(model, read)
+        attention = reading.attention[reading.winners[codes]]
+    else:
+        attention = code_attention(model, read, codes, sentences)
+    residual = model.config.residual_words if isinstance(model, ISD) else 0.0
+    found = spread_over_windows(attention, windows_of(model), residual, note_starts)
     return np.pad(found, ((0, 0), (0, len(tokens) - found.shape[1])))
 
 
@@ -59,14 +86,15 @@ def spread_over_windows(
 
     Args:
         attention: of any model, a row a code.
-        kernel_sizes: odd numbers.
+        kernel_sizes: the window of an even one holds one word more before than behind its own.
         note_starts: the number of each note's first word.
     """
     total = residual * attention.astype(np.float64)
     for size in kernel_sizes:
-        first, last = words_seen(attention.shape[1], size // 2, note_starts)
+        before, after = size // 2, (size - 1) // 2
+        first, last = words_seen(attention.shape[1], before, note_starts, after)
         share = attention / ((last - first + 1) * len(kernel_sizes))
-        for word in range(-(size // 2), size // 2 + 1):
+        for word in range(-before, after + 1):
             _add_shifted(total, share, word, first, last)
     spread: np.ndarray = total / (1 + residual)
     return spread

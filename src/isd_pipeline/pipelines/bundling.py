@@ -153,17 +153,11 @@ def _scores(model: Checkpoint, documents: Documents, notes: RecordStream) -> np.
 
     from isd_pipeline.coding.readers import NoteWords, reader_of
 
-    read = reader_of(model.settings, model.weights)
+    read = reader_of(model.settings, model.weights).read
     few = range(min(COMPARED, len(documents)))
     words = words_of_documents(notes, documents.ids[: len(few)].tolist())
-    return np.stack(
-        [
-            read(
-                NoteWords(words[n], documents.tokens_of(n), documents.sentences_of(n)), False
-            ).scores
-            for n in few
-        ]
-    )
+    known = [NoteWords(words[n], documents.tokens_of(n), documents.sentences_of(n)) for n in few]
+    return np.stack([read(note, False).scores for note in known])
 
 
 def _command(stage: str, key: Mapping[str, Any]) -> str:

@@ -1,8 +1,11 @@
 """Table 5 of the paper: what the shared representations read in a note, and what they predict.
 
+Of a system whose codes read for themselves: what each predicted code read.
+
 The page holds the notes themselves. It belongs where notes may be, and nowhere else.
 
-Axes: Q shared representations, N words of a document, of which a truncated one was read to M.
+Axes: Q shared representations, or codes that read for themselves, N words of a document, of
+which a truncated one was read to M.
 """
 
 from __future__ import annotations
@@ -42,8 +45,11 @@ class ReadNote:
     marked: np.ndarray
 
 
-def readings_page(notes: Sequence[ReadNote], codes: CodeIndex) -> str:
-    """Some notes, one after the other: the table, the picture of the attention, the text."""
+def readings_page(notes: Sequence[ReadNote], codes: CodeIndex, shared: bool = True) -> str:
+    """Some notes, one after the other: the table, the picture of the attention, the text.
+
+    `shared`: whether rows are of representations that codes share, not of single codes.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -58,22 +64,29 @@ def readings_page(notes: Sequence[ReadNote], codes: CodeIndex) -> str:
         {
             "rows": [_row(note, row) for row in note.rows],
             "gold": [(code, titles[code]) for code in note.gold],
-            "picture": Markup(attention_picture(note.attention, f"note-{n}")),
+            "picture": Markup(_picture(note.attention, f"note-{n}", shared)),
             "text": [Markup(part) for part in _as_read(note)],
         }
         for n, note in enumerate(notes, start=1)
     ]
-    return environment.get_template("readings.html.jinja").render(notes=parts, titles=titles)
+    template = environment.get_template("readings.html.jinja")
+    return template.render(notes=parts, titles=titles, shared=shared)
 
 
-def attention_picture(attention: np.ndarray, name: str) -> str:
-    """A line a representation, a column a word, the darker the more of its weight is there."""
+def _picture(attention: np.ndarray, name: str, shared: bool) -> str:
+    """Nothing where no code was predicted of those that read for themselves."""
+    of = "representation" if shared else "code, in the table's order"
+    return attention_picture(attention, name, of) if len(attention) else ""
+
+
+def attention_picture(attention: np.ndarray, name: str, of: str = "representation") -> str:
+    """A line a representation or code, a column a word, the darker the more weight is there."""
     shown = attention[:MOST_ROWS]
     relative = shown / np.maximum(shown.max(axis=1, keepdims=True), np.finfo(np.float32).tiny)
 
     def draw(axes: Axes) -> None:
         axes.imshow(relative, aspect="auto", cmap="Oranges", vmin=0, vmax=1, interpolation="none")
-        axes.set(xlabel="word of the note", ylabel="representation")
+        axes.set(xlabel="word of the note", ylabel=of)
         axes.grid(visible=False)
         axes.tick_params(colors=FAINT)
 
@@ -90,7 +103,7 @@ def _row(note: ReadNote, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_read(note: ReadNote) -> list[str]:
-    """Each of the notes, its words as dark as the representations that predict a code make them."""
+    """Each of the notes, its words as dark as the rows of the table make them."""
     weights = np.zeros(len(note.begins))
     chosen = note.attention[[row["representation"] for row in note.rows]]
     if len(chosen):

@@ -159,7 +159,7 @@ def plausibility_table(runs: Sequence[RunResult]) -> Table | None:
     found = [one for one in experiments(runs) if one.agreement(MODEL, "pairs")]
     if not found:
         return None
-    sources = found[0].runs[0].evidence["sources"]
+    sources = next(run.evidence["sources"] for run in found[0].runs if run.evidence)
     simple = [name for name in sources if name != MODEL]
     simple.sort(key=lambda name: sources[name]["average_precision"])
     rows = [(name, "", *_agreement(found[0], name, spread=False)) for name in simple]
@@ -171,10 +171,11 @@ def plausibility_table(runs: Sequence[RunResult]) -> Table | None:
         tuple(rows),
         frozenset({"source", "seeds"}),
         notes=(
-            "Agreement of words. The first rows need no model. The model's evidence is its "
-            "attention, handed on to the words of the convolutions' windows: what it looked at, "
-            "not proof. Of the five words with most evidence: how many are marked (precision), how "
-            "many of the marked ones they are (recall), intersection over union (IoU).",
+            "Agreement of words. The first rows need no model. An experiment's evidence is its "
+            "attention, handed on to the words of the convolutions' windows (of a CNN, what its "
+            "windows add to the score): what it looked at, not proof. Of the five words with most "
+            "evidence: how many are marked (precision), how many of the marked ones they are "
+            "(recall), intersection over union (IoU).",
         ),
     )
 

@@ -90,36 +90,59 @@ def _simple_sources(
 
 
 def _evidence_of(model: nn.Module, settings: Mapping[str, Any], documents: Documents) -> Evidence:
-    """ISD's evidence, widened by its convolutions; of another system its attention as it is."""
-    from isd_pipeline.evaluation.evidence import isd_evidence
-    from isd_pipeline.models.isd import ISD
+    """A system that has none is told of before anything is read."""
+    from isd_pipeline.evaluation.evidence import code_evidence
 
-    max_tokens = settings["training"]["max_tokens"]
+    _refuse_without_evidence(model, settings)
 
     def evidence(marks: Marks) -> np.ndarray:
-        if isinstance(model, ISD):
-            starts = marks.note_starts
-            return isd_evidence(
-                model, marks.tokens, marks.codes, max_tokens=max_tokens, note_starts=starts
-            )
-        attention = _reading(model, marks, settings, documents).attention[marks.codes]
-        beyond = len(marks.tokens) - attention.shape[1]
-        return np.pad(attention, ((0, 0), (0, beyond)))
+        return code_evidence(
+            model,
+            marks.tokens,
+            marks.codes,
+            max_tokens=settings["training"]["max_tokens"],
+            note_starts=marks.note_starts,
+            sentences=_sentences(marks, settings, documents),
+        )
 
     return evidence
 
 
-def _reading(
-    model: nn.Module, marks: Marks, settings: Mapping[str, Any], documents: Documents
-) -> Reading:
-    from isd_pipeline.evaluation.attention import read_note
+def _refuse_without_evidence(model: nn.Module, settings: Mapping[str, Any]) -> None:
+    from isd_pipeline.evaluation.evidence import has_evidence
+
+    if not has_evidence(model):
+        raise ValueError(
+            f"the system {settings['system']} has no evidence to show: its codes attend to no "
+            "words; take the experiment out of the study's list `evidence`"
+        )
+
+
+def _sentences(
+    marks: Marks, settings: Mapping[str, Any], documents: Documents
+) -> np.ndarray | None:
+    """Where those of the document begin, for a system that reads them."""
     from isd_pipeline.training.systems import SYSTEMS
 
-    tokens, sentences = marks.tokens[: settings["training"]["max_tokens"]], None
-    if SYSTEMS[settings["system"]].sentences:
-        sentences = documents.sentences_of(marks.document)
-        sentences = sentences[sentences < len(tokens)]
-    return read_note(model, tokens, sentences)
+    reads = SYSTEMS[settings["system"]].sentences
+    return documents.sentences_of(marks.document) if reads else None
+
+
+def _reading(
+    model: nn.Module,
+    marks: Marks,
+    settings: Mapping[str, Any],
+    documents: Documents,
+    threshold: float,
+) -> Reading:
+    """What each representation read or, where codes read for themselves, each predicted code."""
+    from isd_pipeline.evaluation.attention import read_note
+    from isd_pipeline.evaluation.own_attention import read_codes, shares_representations
+
+    tokens = marks.tokens[: settings["training"]["max_tokens"]]
+    if shares_representations(model):
+        return read_note(model, tokens)
+    return read_codes(model, tokens, threshold, _sentences(marks, settings, documents))
 
 
 def show_readings(
@@ -132,12 +155,16 @@ def show_readings(
     notes: RecordStream,
     metrics: Mapping[str, Mapping[str, float]],
 ) -> str:
-    """Table 5 of the notes with most marked codes, with their text: for where notes may be."""
+    """Table 5 of the notes with most marked codes, with their text: for where notes may be.
+
+    Where no representations are shared, its rows are the predicted codes, each with what it read.
+    """
+    from isd_pipeline.evaluation.own_attention import shares_representations, windows_of
     from isd_pipeline.evaluation.plausibility import marked_words
-    from isd_pipeline.models.isd import ISD
     from isd_pipeline.reports.readings import readings_page
 
     model = trained_model(checkpoint, code_index, vocabulary)
+    _refuse_without_evidence(model, checkpoint.settings)
     found = marked_words(marks, tokenized_notes, documents[SPLIT], code_index)
     most = nlargest(NOTES_SHOWN, found, key=lambda one: len(one.codes))  # of equals the first
     shown = {documents[SPLIT].ids[one.document]: one for one in most}
@@ -146,17 +173,17 @@ def show_readings(
     threshold = metrics["test"]["threshold_tuned"]
     read = [
         _read(
-            _reading(model, one, checkpoint.settings, documents[SPLIT]),
+            _reading(model, one, checkpoint.settings, documents[SPLIT], threshold),
             one,
             places[name][0],
             texts[name],
             code_index,
             threshold,
-            model.config.kernel_sizes if isinstance(model, ISD) else (1,),
+            min(windows_of(model)),
         )
         for name, one in shown.items()
     ]
-    return readings_page(read, code_index)
+    return readings_page(read, code_index, shared=shares_representations(model))
 
 
 def _read(
@@ -166,24 +193,24 @@ def _read(
     texts: list[dict[str, Any]],
     code_index: CodeIndex,
     threshold: float,
-    kernel_sizes: tuple[int, ...],
+    width: int,
 ) -> ReadNote:
     """The note and its reading, side by side; a word stands for its narrowest window."""
     from isd_pipeline.evaluation.attention import windows_around
     from isd_pipeline.evaluation.evidence import representations_read
     from isd_pipeline.reports.readings import ReadNote
 
-    width = min(kernel_sizes)
-    windows = windows_around(places["begins"], places["ends"], width // 2, places["note_starts"])
+    begins, ends, starts = (places[name] for name in ("begins", "ends", "note_starts"))
+    windows = windows_around(begins, ends, width // 2, starts, after=(width - 1) // 2)
     rows = representations_read(
         reading, windows, code_index.codes, threshold=threshold, apart=width
     )
     by_id = {row["note_id"]: row["text"] for row in texts}
     return ReadNote(
         texts=[by_id[note] for note in places["note_ids"]],
-        begins=np.asarray(places["begins"]),
-        ends=np.asarray(places["ends"]),
-        note_starts=tuple(places["note_starts"]),
+        begins=np.asarray(begins),
+        ends=np.asarray(ends),
+        note_starts=tuple(starts),
         attention=reading.attention,
         rows=rows,
         gold=[code_index.codes[code] for code in marks.codes],

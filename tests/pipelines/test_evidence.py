@@ -1,0 +1,91 @@
+"""The stage `evidence`, called as Kedro calls it, for systems of every kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from isd_pipeline.data.tables import EVIDENCE, NOTES, stream_table
+from isd_pipeline.pipelines.evidence.nodes import measure_evidence, show_readings
+from isd_pipeline.text.documents import Documents
+from isd_pipeline.text.tokens import tokenize_notes
+from isd_pipeline.training.checkpoints import Checkpoint
+from tests.coding.tiny import CODES, bundle_of
+
+TEXTS = [  # one document of two notes, one of one
+    ("7", "7", "n1", "Acute chest pain.\n\nFever and sepsis of the chest"),
+    ("7", "7", "n2", "Pneumonia with fever"),
+    ("8", "8", "n3", "The chest: pain"),
+]
+MARKS = [("7", "n1", "780.60", 19, 24), ("7", "n2", "486", 0, 9), ("8", "n3", "786.50", 4, 15)]
+
+
+def table(rows: list[tuple], schema: pa.Schema) -> pa.Table:
+    return pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema)
+
+
+def inputs_of(system: str, **model: Any) -> dict[str, Any]:
+    bundle = bundle_of(system, max_tokens=10, **model)
+    tokenized = stream_table(tokenize_notes(stream_table(table(TEXTS, NOTES))).read())
+    rows = tokenized.read().to_pylist()
+    tokens = [bundle.vocabulary.encode(row["tokens"]) for row in rows]
+    documents = Documents(
+        ids=np.array(["7", "8"]),
+        tokens=np.concatenate(tokens),
+        token_starts=np.cumsum([0, *map(len, tokens)]),
+        labels=np.array([1, 2, 3], dtype=np.int32),
+        label_starts=np.array([0, 2, 3]),
+        sentences=np.concatenate([row["sentence_starts"] for row in rows]).astype(np.int32),
+        sentence_starts=np.cumsum([0, *(len(row["sentence_starts"]) for row in rows)]),
+    )
+    checkpoint = Checkpoint(bundle.weights, bundle.settings, bundle.fingerprints)
+    marks = [(document, note, "diagnosis", *rest) for document, note, *rest in MARKS]
+    return {
+        "marks": table(marks, EVIDENCE),
+        "checkpoint": checkpoint,
+        "code_index": CODES,
+        "vocabulary": bundle.vocabulary,
+        "tokenized_notes": tokenized,
+        "documents": {"train": documents, "test": documents},
+    }
+
+
+@pytest.mark.parametrize(
+    ("system", "model", "heading"),
+    [
+        ("isd", {}, "What the representations read"),
+        ("isd", {"representation": "per_label"}, "What the codes read"),
+        ("caml", {}, "What the codes read"),
+        ("laat", {}, "What the codes read"),
+        ("ha_gru", {}, "What the codes read"),
+        ("cnn", {}, "What the codes read"),
+    ],
+    ids=["isd", "per_label", "caml", "laat", "ha_gru", "cnn"],
+)
+def test_a_system_is_held_against_the_marks_and_its_readings_are_shown(
+    system: str, model: dict[str, Any], heading: str
+) -> None:
+    inputs = inputs_of(system, **model)
+    found, pairs = measure_evidence(**inputs)
+    assert found["documents"] == 2
+    assert found["sources"]["model"]["pairs"] == 3
+    assert set(pairs.loc[pairs.source == "model", "words"]) == {12, 3}
+    notes = stream_table(table(TEXTS, NOTES))
+    for threshold, told in ((-99.0, True), (99.0, False)):
+        metrics = {"test": {"threshold_tuned": threshold}}
+        page = show_readings(**inputs, notes=notes, metrics=metrics)
+        assert heading in page
+        assert ("<b>780.60</b> Fever" in page) == told
+        assert ("It predicts no code" in page) != told
+
+
+def test_a_system_whose_codes_attend_to_nothing_says_so() -> None:
+    inputs = inputs_of("bi_gru")
+    with pytest.raises(ValueError, match="the system bi_gru has no evidence to show"):
+        measure_evidence(**inputs)
+    notes = stream_table(table(TEXTS, NOTES))
+    with pytest.raises(ValueError, match="the system bi_gru has no evidence to show"):
+        show_readings(**inputs, notes=notes, metrics={"test": {"threshold_tuned": 0.0}})
