@@ -13,6 +13,7 @@ from isd_pipeline.pipelines.evidence.nodes import measure_evidence, show_reading
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.tokens import tokenize_notes
 from isd_pipeline.training.checkpoints import Checkpoint
+from tests.coding.test_readers import linear, stack_of_two
 from tests.coding.tiny import CODES, bundle_of
 
 TEXTS = [  # one document of two notes, one of one
@@ -46,6 +47,8 @@ def inputs_of(system: str, **model: Any) -> dict[str, Any]:
     return {
         "marks": table(marks, EVIDENCE),
         "checkpoint": checkpoint,
+        "models_of_runs": {},
+        "parameters": {},
         "code_index": CODES,
         "vocabulary": bundle.vocabulary,
         "tokenized_notes": tokenized,
@@ -80,6 +83,42 @@ def test_a_system_is_held_against_the_marks_and_its_readings_are_shown(
         assert heading in page
         assert ("<b>780.60</b> Fever" in page) == told
         assert ("It predicts no code" in page) != told
+
+
+def test_a_stack_and_a_regression_are_held_against_the_marks_as_they_code() -> None:
+    """A stack's members are found among the runs; both point at words that stand there."""
+    inputs = inputs_of("isd")
+    settings, weights = linear()
+    fingerprints = inputs["checkpoint"].fingerprints
+    regression = Checkpoint(weights, settings, fingerprints)
+    found, _ = measure_evidence(**inputs | {"checkpoint": regression})
+    assert found["sources"]["model"]["pairs"] == 3
+    stack = stack_of_two()
+    own = {name.removeprefix("stack/"): v for name, v in stack.weights.items() if "stack/" in name}
+    settings = {name: value for name, value in stack.settings.items() if name != "members"}
+    inputs["checkpoint"] = Checkpoint(own, settings, fingerprints)
+    network = Checkpoint(bundle_of().weights, bundle_of().settings, fingerprints)
+    inputs["models_of_runs"] = {("isd", 2): lambda: network, ("words", 1): lambda: regression}
+    rows = {"isd": {}, "words": {"system": "logistic_regression"}}
+    chosen = {"cohort": "tiny", "experiment": "both", "seed": 2, "experiments": rows}
+    inputs["parameters"] = chosen
+    _, pairs = measure_evidence(**inputs)
+    fever = pairs[(pairs.source == "model") & (pairs.code == CODES.position("780.60"))]
+    assert fever["first"].tolist() == [1.0]
+    metrics = {"test": {"threshold_tuned": -99.0}}
+    page = show_readings(**inputs, notes=stream_table(table(TEXTS, NOTES)), metrics=metrics)
+    assert "What the codes read" in page
+    inputs["models_of_runs"].pop(("words", 1))
+    with pytest.raises(FileNotFoundError, match="model of words is not there yet"):
+        measure_evidence(**inputs)
+
+
+def test_a_floor_that_is_not_kept_says_so() -> None:
+    inputs = inputs_of("isd")
+    settings = {"system": "linear_svm"}
+    inputs["checkpoint"] = Checkpoint({}, settings, inputs["checkpoint"].fingerprints)
+    with pytest.raises(ValueError, match="the weights of linear_svm are not kept"):
+        measure_evidence(**inputs)
 
 
 def test_a_system_whose_codes_attend_to_nothing_says_so() -> None:

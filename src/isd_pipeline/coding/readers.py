@@ -34,15 +34,26 @@ Sources = Callable[[Int[np.ndarray, " K"]], Mapping[str, Float[np.ndarray, " K"]
 
 @dataclass(frozen=True)
 class NoteWords:
-    """A note's words as they are known, as numbers, [N], and the words that begin sentences."""
+    """A note's words as they are known, as numbers, [N], and the words that begin sentences.
+
+    The last is None where nobody looked, which a system that reads sentences refuses.
+    """
 
     words: Sequence[str]
     tokens: Int[np.ndarray, " N"]
-    sentences: Int[np.ndarray, " X"]
+    sentences: Int[np.ndarray, " X"] | None
+
+    @classmethod
+    def of_document(cls, documents: Documents, n: int, words: Sequence[str]) -> NoteWords:
+        """Document n of a split, whose words in letters are `words`."""
+        sentences = None if documents.sentences is None else documents.sentences_of(n)
+        return cls(words, documents.tokens_of(n), sentences)
 
     def until(self, limit: int) -> Documents:
         """The first of them as the only document there is."""
-        tokens, sentences = self.tokens[:limit], self.sentences[self.sentences < limit]
+        tokens, sentences = self.tokens[:limit], self.sentences
+        if sentences is not None:
+            sentences = sentences[sentences < limit]
         return Documents(
             ids=np.array(["note"]),
             tokens=tokens,
@@ -50,7 +61,7 @@ class NoteWords:
             labels=np.zeros(0, dtype=np.int32),
             label_starts=np.zeros(2, dtype=np.int64),
             sentences=sentences,
-            sentence_starts=np.array([0, len(sentences)]),
+            sentence_starts=None if sentences is None else np.array([0, len(sentences)]),
         )
 
 

@@ -95,19 +95,30 @@ def read_codes(
     threshold: float,
     sentences: Int[np.ndarray, " X"] | None = None,
 ) -> Reading:
-    """`read_note` where codes read for themselves: attention of those scored above `threshold`.
-
-    A row for each, the likeliest first; the winner of every other code is -1.
-    """
+    """`read_note` where codes read for themselves: attention of those scored above `threshold`."""
     with at_rest(model):
         words = on_device(model, tokens)
         told = {} if sentences is None else {"begins": sentence_begins(words, sentences)}
         scores: np.ndarray = model(words, words != 0, **told).logits[0].float().cpu().numpy()
+    return reading_of_predicted(
+        scores, threshold, lambda codes: code_attention(model, tokens, codes, sentences)
+    )
+
+
+def reading_of_predicted(
+    scores: Float[np.ndarray, " L"],
+    threshold: float,
+    attend: Callable[[Int[np.ndarray, " K"]], Float[np.ndarray, "K N"]],
+) -> Reading:
+    """What codes scored above `threshold` read, as `attend` gives it of the codes it is asked for.
+
+    A row for each, the likeliest first; the winner of every other code is -1.
+    """
     order = np.argsort(-scores, kind="stable")
     predicted = order[: int((scores > threshold).sum())]
     winners = np.full(len(scores), -1)
     winners[predicted] = np.arange(len(predicted))
-    return Reading(scores, winners, code_attention(model, tokens, predicted, sentences))
+    return Reading(scores, winners, attend(predicted))
 
 
 def _all(tokens: Tensor) -> Bool[Tensor, "1 N"]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isd_pipeline.models.names import FLOORS, STACK
 from isd_pipeline.pipelines.floor.nodes import words_of_documents
+from isd_pipeline.pipelines.members import stage_command, with_members
 from isd_pipeline.pipelines.sections import (
     PreprocessSettings,
     cohort_section,
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from isd_pipeline.text.documents import Documents
     from isd_pipeline.training.checkpoints import Checkpoint
 
-NEEDED = ("model", "code_index", "vocabulary", "documents", "tokenized_notes")
-MEASURED = ("scores", "metrics", "calibration")
+OWN = ("model", "scores", "metrics", "calibration")
+NEEDED = (*OWN, "models_of_runs", "code_index", "vocabulary", "documents", "tokenized_notes")
 COMPARED = 3  # test documents, the shortest
 SLACK = 0.25  # log-odds that bf16 on a GPU and fp32 may lie apart
 
@@ -39,8 +39,8 @@ def bundle_of_run(cohort: str, experiment: str, seed: int, project: Path) -> Bun
     from isd_pipeline.coding.bundle import Bundle
 
     key = {"cohort": cohort, "experiment": experiment, "seed": seed}
-    parameters, found = _read(key, project, (*NEEDED, *MEASURED))
-    model = _whole(found["model"], key, parameters["experiments"], project)
+    parameters, found = _read(key, project)
+    model = with_members(found["model"], found["models_of_runs"], {**parameters, **key})
     _refuse_other_data(model, found, key)
     _refuse_other_weights(model, found, key)
     metrics, cohorts = found["metrics"]["test"], parameters["cohorts"]
@@ -64,9 +64,7 @@ def bundle_of_run(cohort: str, experiment: str, seed: int, project: Path) -> Bun
     )
 
 
-def _read(
-    key: Mapping[str, Any], project: Path, wanted: Sequence[str]
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _read(key: Mapping[str, Any], project: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The project's parameters, and the run's files by their names in the catalog."""
     from kedro.framework.session import KedroSession
     from kedro.framework.startup import bootstrap_project
@@ -79,15 +77,14 @@ def _read(
     with session:
         context = session.load_context()
         system = _system(context.params, key["experiment"])
-        for name in wanted:
+        for name in NEEDED:
             if not context.catalog.exists(name):
-                made_by = context.catalog[name].made_by
-                if name == "model" or name in MEASURED:
-                    made_by = _stage_of(system, made_by)
+                stage = context.catalog[name].made_by
+                command = stage_command(_stage_of(system, stage) if name in OWN else stage, key)
                 raise FileNotFoundError(
-                    f"{name} of this run is not there yet. Make it with {_command(made_by, key)}"
+                    f"{name} of this run is not there yet. Make it with {command}"
                 )
-        return context.params, {name: context.catalog.load(name) for name in wanted}
+        return context.params, {name: context.catalog.load(name) for name in NEEDED}
 
 
 def _system(parameters: Mapping[str, Any], experiment: str) -> str:
@@ -96,29 +93,10 @@ def _system(parameters: Mapping[str, Any], experiment: str) -> str:
 
 
 def _stage_of(system: str, stage: str) -> str:
-    """What makes a run's files: of systems that are no networks one stage makes them all."""
+    """What makes a run's own files: of systems that are no networks one stage makes them all."""
     if system in FLOORS:
         return "floor"
     return "stack" if system == STACK else stage
-
-
-def _whole(
-    model: Checkpoint, key: Mapping[str, Any], experiments: Mapping[str, Any], project: Path
-) -> Checkpoint:
-    """A stack with its members, whose weights go by the member's name; any other as it is."""
-    if model.settings["system"] != STACK:
-        return model
-    parts = {STACK: model}
-    for name in model.settings["model"]["members"]:
-        floor = (experiments.get(name) or {}).get("system") in FLOORS
-        of_member = {**key, "experiment": name, "seed": 1 if floor else key["seed"]}
-        parts[name] = _read(of_member, project, ["model"])[1]["model"]
-        if parts[name].fingerprints != model.fingerprints:
-            again = _command("floor" if floor else "train", of_member)
-            raise ValueError(f"{name} is of other data than the stack; run {again} again")
-    members = {name: part.settings for name, part in parts.items() if name != STACK}
-    weights = {f"{name}/{k}": v for name, part in parts.items() for k, v in part.weights.items()}
-    return replace(model, weights=weights, settings={**model.settings, "members": members})
 
 
 def _refuse_other_data(model: Checkpoint, found: Mapping[str, Any], key: Mapping[str, Any]) -> None:
@@ -129,7 +107,7 @@ def _refuse_other_data(model: Checkpoint, found: Mapping[str, Any], key: Mapping
     here = fingerprints(found["documents"], found["code_index"], found["vocabulary"])
     for name, fingerprint in here.items():
         if model.fingerprints.get(name) != fingerprint:
-            again = _command(_stage_of(model.settings["system"], "train"), key)
+            again = stage_command(_stage_of(model.settings["system"], "train"), key)
             raise ValueError(f"the weights were trained with other {name}; run {again} again")
 
 
@@ -140,7 +118,7 @@ def _refuse_other_weights(
     scores = _scores(model, found["documents"]["test"], found["tokenized_notes"])
     recorded = found["scores"]["test"][: len(scores)]
     if recorded.shape != scores.shape or abs(recorded - scores).max() > SLACK:
-        again = _command(_stage_of(model.settings["system"], "evaluate"), key)
+        again = stage_command(_stage_of(model.settings["system"], "evaluate"), key)
         raise ValueError(
             "the metrics are of other weights, so the threshold and the temperature are not these "
             f"weights' own; run {again} again"
@@ -156,10 +134,5 @@ def _scores(model: Checkpoint, documents: Documents, notes: RecordStream) -> np.
     read = reader_of(model.settings, model.weights).read
     few = range(min(COMPARED, len(documents)))
     words = words_of_documents(notes, documents.ids[: len(few)].tolist())
-    known = [NoteWords(words[n], documents.tokens_of(n), documents.sentences_of(n)) for n in few]
+    known = [NoteWords.of_document(documents, n, words[n]) for n in few]
     return np.stack([read(note, False).scores for note in known])
-
-
-def _command(stage: str, key: Mapping[str, Any]) -> str:
-    chosen = ",".join(f"{parameter}={value}" for parameter, value in key.items())
-    return f"`kedro run --pipelines={stage} --params {chosen}`"

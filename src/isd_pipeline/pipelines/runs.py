@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from isd_pipeline.evaluation.resampling import Bootstrap
+    from isd_pipeline.training.checkpoints import Checkpoint
 
 Key = tuple[str, int]  # experiment, seed
 
@@ -50,9 +51,7 @@ def _read_run(folder: Path) -> RunRecord:
         metrics=formats.read_json(folder / "metrics.json"),
         strata=_if_there(folder / "strata.json"),
         calibration=_if_there(folder / "calibration.json"),
-        evidence=_if_there(
-            folder.parents[2] / "evidence" / folder.parent.name / f"{folder.name}.json"
-        ),
+        evidence=_if_there(_evidence_of(folder)),
         training=formats.read_json(folder / "training.json"),
         history=formats.read_csv(history) if history.exists() else None,
     )
@@ -86,6 +85,13 @@ def find_scores(folder: Path) -> dict[Key, Callable[[], Mapping[str, np.ndarray]
         key: partial(formats.read_scores, path)
         for key, path in _of_runs(folder, "scores.safetensors")
     }
+
+
+def find_models(folder: Path) -> dict[Key, Callable[[], Checkpoint]]:
+    """The model of every run, each read when it is called."""
+    from isd_pipeline.training.checkpoints import read_model
+
+    return {key: partial(read_model, path.parent) for key, path in _of_runs(folder, "model.json")}
 
 
 def _of_runs(folder: Path, name: str) -> list[tuple[Key, Path]]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from heapq import nlargest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isd_pipeline.pipelines.evaluate.nodes import trained_model
+from isd_pipeline.pipelines.evidence.pointing import pointer_of
+from isd_pipeline.pipelines.members import with_members
 from isd_pipeline.pipelines.sections import COHORTS, ExtractSettings, cohort_section
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-    from torch import nn
 
     from isd_pipeline.data.cohorts import CodeIndex
     from isd_pipeline.data.tables import RecordStream
@@ -49,10 +49,12 @@ def read_marks(cohorts: Mapping[str, Any], cohort: str) -> pa.Table:
 def measure_evidence(
     marks: pa.Table,
     checkpoint: Checkpoint,
+    models_of_runs: Mapping[tuple[str, int], Callable[[], Checkpoint]],
     code_index: CodeIndex,
     vocabulary: Vocabulary,
     tokenized_notes: RecordStream,
     documents: Mapping[str, Documents],
+    parameters: Mapping[str, Any],
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Agreement of the test split: the means by source, and every pair of note and code."""
     from isd_pipeline.evaluation.plausibility import (
@@ -61,10 +63,16 @@ def measure_evidence(
         mean_agreement,
     )
 
-    model = trained_model(checkpoint, code_index, vocabulary)
+    pointer = pointer_of(
+        with_members(checkpoint, models_of_runs, parameters),
+        code_index,
+        vocabulary,
+        tokenized_notes,
+        documents[SPLIT],
+    )
     sources = {
         **_simple_sources(documents["train"], code_index, vocabulary),
-        "model": _evidence_of(model, checkpoint.settings, documents[SPLIT]),
+        "model": pointer.evidence,
     }
     found = marked_words(marks, tokenized_notes, documents[SPLIT], code_index)
     pairs = compare_evidence(found, sources)
@@ -89,82 +97,32 @@ def _simple_sources(
     }
 
 
-def _evidence_of(model: nn.Module, settings: Mapping[str, Any], documents: Documents) -> Evidence:
-    """A system that has none is told of before anything is read."""
-    from isd_pipeline.evaluation.evidence import code_evidence
-
-    _refuse_without_evidence(model, settings)
-
-    def evidence(marks: Marks) -> np.ndarray:
-        return code_evidence(
-            model,
-            marks.tokens,
-            marks.codes,
-            max_tokens=settings["training"]["max_tokens"],
-            note_starts=marks.note_starts,
-            sentences=_sentences(marks, settings, documents),
-        )
-
-    return evidence
-
-
-def _refuse_without_evidence(model: nn.Module, settings: Mapping[str, Any]) -> None:
-    from isd_pipeline.evaluation.evidence import has_evidence
-
-    if not has_evidence(model):
-        raise ValueError(
-            f"the system {settings['system']} has no evidence to show: its codes attend to no "
-            "words; take the experiment out of the study's list `evidence`"
-        )
-
-
-def _sentences(
-    marks: Marks, settings: Mapping[str, Any], documents: Documents
-) -> np.ndarray | None:
-    """Where those of the document begin, for a system that reads them."""
-    from isd_pipeline.training.systems import SYSTEMS
-
-    reads = SYSTEMS[settings["system"]].sentences
-    return documents.sentences_of(marks.document) if reads else None
-
-
-def _reading(
-    model: nn.Module,
-    marks: Marks,
-    settings: Mapping[str, Any],
-    documents: Documents,
-    threshold: float,
-) -> Reading:
-    """What each representation read or, where codes read for themselves, each predicted code."""
-    from isd_pipeline.evaluation.attention import read_note
-    from isd_pipeline.evaluation.own_attention import read_codes, shares_representations
-
-    tokens = marks.tokens[: settings["training"]["max_tokens"]]
-    if shares_representations(model):
-        return read_note(model, tokens)
-    return read_codes(model, tokens, threshold, _sentences(marks, settings, documents))
-
-
 def show_readings(
     marks: pa.Table,
     checkpoint: Checkpoint,
+    models_of_runs: Mapping[tuple[str, int], Callable[[], Checkpoint]],
     code_index: CodeIndex,
     vocabulary: Vocabulary,
     tokenized_notes: RecordStream,
     documents: Mapping[str, Documents],
     notes: RecordStream,
     metrics: Mapping[str, Mapping[str, float]],
+    parameters: Mapping[str, Any],
 ) -> str:
     """Table 5 of the notes with most marked codes, with their text: for where notes may be.
 
     Where no representations are shared, its rows are the predicted codes, each with what it read.
     """
-    from isd_pipeline.evaluation.own_attention import shares_representations, windows_of
     from isd_pipeline.evaluation.plausibility import marked_words
     from isd_pipeline.reports.readings import readings_page
 
-    model = trained_model(checkpoint, code_index, vocabulary)
-    _refuse_without_evidence(model, checkpoint.settings)
+    pointer = pointer_of(
+        with_members(checkpoint, models_of_runs, parameters),
+        code_index,
+        vocabulary,
+        tokenized_notes,
+        documents[SPLIT],
+    )
     found = marked_words(marks, tokenized_notes, documents[SPLIT], code_index)
     most = nlargest(NOTES_SHOWN, found, key=lambda one: len(one.codes))  # of equals the first
     shown = {documents[SPLIT].ids[one.document]: one for one in most}
@@ -173,17 +131,17 @@ def show_readings(
     threshold = metrics["test"]["threshold_tuned"]
     read = [
         _read(
-            _reading(model, one, checkpoint.settings, documents[SPLIT], threshold),
+            pointer.reading(one, threshold),
             one,
             places[name][0],
             texts[name],
             code_index,
             threshold,
-            min(windows_of(model)),
+            pointer.width,
         )
         for name, one in shown.items()
     ]
-    return readings_page(read, code_index, shared=shares_representations(model))
+    return readings_page(read, code_index, shared=pointer.shared)
 
 
 def _read(

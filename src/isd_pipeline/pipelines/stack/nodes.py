@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isd_pipeline.models.names import FLOORS
 from isd_pipeline.pipelines.floor.nodes import words_of_splits
+from isd_pipeline.pipelines.members import seed_and_stage, stage_command
 from isd_pipeline.pipelines.plans import read_stack
 from isd_pipeline.pipelines.sections import ExtractSettings, cohort_section, revision_of
 from isd_pipeline.pipelines.train.nodes import fingerprints
@@ -82,14 +82,12 @@ def _member(
     runs: Mapping[tuple[str, int], Callable[[], Scores]], name: str, parameters: Mapping[str, Any]
 ) -> Scores:
     """The scores of a member's run of this seed, or of a linear floor's only one."""
-    floor = parameters["experiments"].get(name, {}).get("system") in FLOORS
-    seed = 1 if floor else parameters["seed"]
+    seed, stage = seed_and_stage(name, parameters)
     if (name, seed) not in runs:
-        stages = "floor" if floor else "train,evaluate"
+        stages = "floor" if stage == "floor" else "train,evaluate"
+        command = stage_command(stages, {**parameters, "experiment": name, "seed": seed})
         raise FileNotFoundError(
-            f"{name}, seed {seed}, has no scores of {parameters['cohort']} yet: run `kedro run "
-            f"--pipelines={stages} --params cohort={parameters['cohort']},experiment={name},"
-            f"seed={seed}` first"
+            f"{name}, seed {seed}, has no scores of {parameters['cohort']} yet: run {command} first"
         )
     return runs[name, seed]()
 
