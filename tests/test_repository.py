@@ -2,6 +2,7 @@
 
 import ast
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,11 @@ def test_the_table_of_systems_has_them_all() -> None:
         assert listed.count(name) >= (1 if system.pretrained else 2), name
     noted = [name for name, system in SYSTEMS.items() if system.note]
     assert all(any(row.startswith(f"| `{n}`, {SYSTEMS[n].note} |") for row in rows) for n in noted)
+
+
+def test_the_page_of_results_says_what_the_files_of_the_runs_say() -> None:
+    command = [sys.executable, "docs/results_tables.py", "--check"]
+    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    page = (ROOT / "docs/results.md").read_text(encoding="utf-8")
+    assert page.count("<!-- table ") == page.count("<!-- end -->") > 0

@@ -1,0 +1,147 @@
+"""Fill the tables of docs/results.md from the small files that the stages left in git.
+
+    python docs/results_tables.py            writes the page anew
+    python docs/results_tables.py --check    says whether the page holds what the files hold
+
+A table stands between `<!-- table {...} -->` and `<!-- end -->`; the braces say, in YAML, of which
+`cohort` and `table` (the comparison), its `rows` and their names, its `columns`, and the `metric`
+whose difference to the table's reference comes last. `evidence: true` makes one of plausibility.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import yaml
+
+PAGE = Path(__file__).parent / "results.md"
+REPORTING = Path(__file__).parents[1] / "data/08_reporting"
+MARKED = re.compile(r"<!-- table (\{.*?\}) -->\n.*?<!-- end -->", re.S)
+HEADINGS = {
+    "seeds": "seeds",
+    "f1_micro": "micro-F1 at 0.5",
+    "f1_micro_tuned": "micro-F1, tuned",
+    "f1_macro_caml": "macro-F1 at 0.5",
+    "f1_macro_caml_tuned": "macro-F1, tuned",
+    "p_at_5": "P@5",
+    "p_at_8": "P@8",
+    "auc_micro": "micro-AUC",
+    "minutes": "minutes",
+    "epochs": "epochs",
+    "peak_memory_gb": "GB",
+    "attention_sd": "deviation of the attention, ×10⁻³",
+    "attention_entropy": "entropy, 1 is even",
+    "attention_words": "words attended to",
+    "average_precision": "average precision",
+    "precision_at_5": "precision, 5 words",
+    "recall_at_5": "recall, 5 words",
+    "iou_at_5": "IoU, 5 words",
+    "first": "first word marked",
+}
+DIGITS = {"minutes": 1, "epochs": 0, "seeds": 0, "peak_memory_gb": 2, "attention_words": 0}
+SCALES = {"attention_sd": 1000.0}
+
+
+def read(path: Path) -> Any:
+    """A JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def values_of(cohort: str, experiment: str, column: str) -> list[float]:
+    """One number a seed: a test metric, a figure of the training, or the F1 of a frequency."""
+    runs = sorted((REPORTING / cohort / "runs" / experiment).glob("seed_*/metrics.json"))
+    if not runs:
+        raise FileNotFoundError(f"{cohort}: no run of {experiment} was evaluated")
+    if column == "seeds":
+        return [float(len(runs))]
+    found = [_value(run.parent, column) for run in runs]
+    return [value * SCALES.get(column, 1.0) for value in found]
+
+
+def _value(run: Path, column: str) -> float:
+    metrics, training = read(run / "metrics.json")["test"], read(run / "training.json")
+    if column in metrics or column in training:
+        return float(metrics.get(column, training.get(column)))
+    frequency = {row["stratum"]: row for row in read(run / "strata.json")["frequency"]}
+    value = frequency[column]["f1_macro_per_code_present"]
+    return float("nan") if value is None else float(value)
+
+
+def shown(values: list[float], digits: int) -> str:
+    """The mean and, of several seeds that differ, the standard deviation."""
+    mean = f"{fmean(values):.{digits}f}"
+    spread = stdev(values) if len(values) > 1 else 0.0
+    return f"{mean} ± {spread:.{digits}f}" if spread > 0 else mean
+
+
+def difference(cohort: str, table: str, experiment: str, metric: str) -> str:
+    """To the table's reference: paired-bootstrap interval, and Holm's p over the table."""
+    compared = read(REPORTING / cohort / "comparisons.json")[table]
+    if experiment == compared["reference"]:
+        return "–"
+    keys = (experiment, metric)
+    (row,) = [row for row in compared["rows"] if (row["experiment"], row["metric"]) == keys]
+    number = "{:+.3f}".format
+    told = f"{number(row['difference'])} [{number(row['low'])}, {number(row['high'])}]"
+    p = "< 0.001" if row["p_holm"] < 0.001 else f"= {row['p_holm']:.3f}".removesuffix(".000")
+    return f"{told}, p {p}".replace("-", "−")
+
+
+def comparison(asked: dict[str, Any]) -> list[list[str]]:
+    """Experiments in rows."""
+    cohort, table, columns = asked["cohort"], asked["table"], asked["columns"]
+    metric, against = asked.get("metric"), asked.get("against")
+    heads = ["", *(HEADINGS.get(column, column) for column in columns)]
+    lines = [[*heads, *([f"{HEADINGS[metric]}, against {against}"] if metric else [])]]
+    for experiment, name in asked["rows"].items():
+        cells = [
+            shown(values_of(cohort, experiment, column), DIGITS.get(column, 3))
+            for column in columns
+        ]
+        tested = [difference(cohort, table, experiment, metric)] if metric else []
+        lines.append([name or f"`{experiment}`", *cells, *tested])
+    return lines
+
+
+def plausibility(asked: dict[str, Any]) -> list[list[str]]:
+    """Sources of evidence in rows, the worst first; the seed that was measured first."""
+    folder, columns = REPORTING / asked["cohort"] / "evidence", asked["columns"]
+    found: dict[str, dict[str, float]] = {}
+    for experiment, name in asked["rows"].items():
+        sources = read(sorted((folder / experiment).glob("seed_*.json"))[0])["sources"]
+        found |= {source: of for source, of in sources.items() if source != "model"}
+        found[name or f"`{experiment}`"] = sources["model"]
+    order = sorted(found, key=lambda source: found[source]["average_precision"])
+    lines = [["source", *(HEADINGS[column] for column in columns)]]
+    return lines + [[of, *(f"{found[of][column]:.3f}" for column in columns)] for of in order]
+
+
+def filled(page: str) -> str:
+    """The page with every marked table made anew."""
+
+    def table(match: re.Match[str]) -> str:
+        asked = yaml.safe_load(match[1])
+        make: Callable[[dict[str, Any]], list[list[str]]] = (
+            plausibility if asked.get("evidence") else comparison
+        )
+        head, *rows = make(asked)
+        last = "---" if asked.get("metric") else "--:"
+        rule = ["---", *["--:"] * (len(head) - 2), last]
+        lines = ["| " + " | ".join(cells) + " |" for cells in (head, rule, *rows)]
+        return "\n".join([f"<!-- table {match[1]} -->", *lines, "<!-- end -->"])
+
+    return MARKED.sub(table, page)
+
+
+if __name__ == "__main__":
+    text = PAGE.read_text(encoding="utf-8")
+    made = filled(text)
+    if "--check" in sys.argv:
+        sys.exit(f"{PAGE}: run `python docs/results_tables.py`" if made != text else 0)
+    PAGE.write_text(made, encoding="utf-8")
