@@ -38,7 +38,7 @@ def test_own_data_go_through_extraction_and_labelling(tmp_path):
     splits, cohort_splits, counts = split_documents(notes, found, conf, "mine")
     assert counts["train_ids"] + counts["dev_ids"] + counts["test_ids"] == 120
     assert splits.equals(cohort_splits)
-    words = tokenize(notes)
+    words = tokenize(notes, conf, "mine")
     splits_there = stream_table(cohort_splits)
     labels, kept, index, labelled = label(words, codes, titles, splits_there, conf, "mine")
     assert len(index) == 15

@@ -154,8 +154,9 @@ class Coder:
     def _words(self, notes: Sequence[Note]) -> list[_Words]:
         if not notes:
             return []
-        found = tokenize_all([note.text for note in notes])
-        numbers = self.bundle.vocabulary.encode(found.words)
+        vocabulary = self.bundle.vocabulary
+        found = tokenize_all([note.text for note in notes], vocabulary.rule)
+        numbers = vocabulary.encode(found.words)
         parts = (np.split(v, found.starts[1:-1]) for v in (numbers, found.begins, found.ends))
         return [_Words(*of_note) for of_note in zip(*parts, strict=True)]
 

@@ -10,7 +10,12 @@ import numpy as np
 
 from isd_pipeline.pipelines.floor.nodes import words_of_splits
 from isd_pipeline.pipelines.plans import FLOORS, read_stack
-from isd_pipeline.pipelines.sections import ExtractSettings, cohort_section, revision_of
+from isd_pipeline.pipelines.sections import (
+    ExtractSettings,
+    PreprocessSettings,
+    cohort_section,
+    revision_of,
+)
 
 if TYPE_CHECKING:
     from isd_pipeline.data.cohorts import CodeIndex
@@ -70,10 +75,15 @@ def _matches(
     from isd_pipeline.data.names import names_of
     from isd_pipeline.models.title_match import TitleMatch
     from isd_pipeline.text.stems import stemmer
+    from isd_pipeline.text.tokens import tokenize
 
     cohorts, cohort = parameters["cohorts"], parameters["cohort"]
     language = cohort_section(cohorts, cohort, "extract", ExtractSettings).language
     words = words_of_splits(tokenized_notes, documents)
-    names = names_of(code_index, revision_of(cohorts, cohort))
+    rule = cohort_section(cohorts, cohort, "preprocess", PreprocessSettings).text_rule
+    names = [
+        [" ".join(tokenize(name, rule).words.to_pylist()) for name in of_code]
+        for of_code in names_of(code_index, revision_of(cohorts, cohort))
+    ]
     match = TitleMatch(names, words["train"], stemmer(language))
     return {split: match(words[split]) for split in ("dev", "test")}
