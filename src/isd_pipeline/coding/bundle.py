@@ -155,12 +155,12 @@ def _bundle(record: dict[str, Any], weights: dict[str, Tensor]) -> Bundle:
         raise ValueError(f"its tokeniser is another: {record['tokeniser']}")
     if len(record["training_counts"]) != len(record["codes"]):
         raise ValueError("it has not one training count for each code")
-    columns = (tuple(column) for column in zip(*record["codes"], strict=True))
+    codes, systems, titles = (tuple(column) for column in zip(*record["codes"], strict=True))
     known = {f.name for f in fields(Bundle)}
     return Bundle(
         **{name: value for name, value in record.items() if name in known}
         | {
-            "codes": CodeIndex(*columns),
+            "codes": CodeIndex(codes, systems, titles),
             "training_counts": tuple(record["training_counts"]),
             "vocabulary": Vocabulary(tuple(record["vocabulary"]), rules[record["tokeniser"]]),
             "weights": weights,

@@ -50,13 +50,24 @@ class OwnTable:
     titles: dict[str, str]
     parents: dict[str, str] = field(default_factory=dict)
 
+    def above(self, code: str) -> list[str]:
+        """What stands above a code, nearest first; where parents run round, until one comes again.
+
+        >>> table = OwnTable("own", {}, {"k11": "k1", "k1": "k", "a": "b", "b": "c", "c": "b"})
+        >>> table.above("k11"), table.above("a"), table.above("b")
+        (['k1', 'k'], ['b', 'c'], ['c', 'b'])
+        """
+        found: dict[str, None] = {}
+        while code in self.parents and self.parents[code] not in found:
+            code = self.parents[code]
+            found[code] = None
+        return list(found)
+
     def title(self, code: str) -> tuple[str, bool]:
         """A code's title, or the nearest that one above it has; and whether it is its own."""
-        above, met = code, set[str]()
-        while not self.titles.get(above) and above in self.parents and above not in met:
-            met.add(above)
-            above = self.parents[above]
-        return self.titles.get(above, ""), above == code
+        has = (name for name in (code, *self.above(code)) if self.titles.get(name))
+        found = next(has, "")
+        return self.titles.get(found, ""), found == code
 
 
 def kind_of(system: str) -> icd.System:
