@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 from scipy.sparse import csr_matrix
 
@@ -15,11 +16,12 @@ from isd_pipeline.data.hierarchy import code_tree
 from isd_pipeline.data.own_tree import OwnTree
 from isd_pipeline.data.tables import stream_table
 from isd_pipeline.pipelines.evaluate.nodes import stratify
+from isd_pipeline.pipelines.evidence.nodes import read_marks
 from isd_pipeline.pipelines.extract.nodes import extract_tables, split_documents
 from isd_pipeline.pipelines.preprocess.nodes import label, tokenize
 from isd_pipeline.pipelines.sections import revision_of
 from isd_pipeline.pipelines.train.nodes import with_graph
-from tests.data.test_codiesp import corpus
+from tests.data.test_codiesp import MARKED, corpus
 
 OF_WHOM = ("document_id", "patient_id")
 
@@ -46,6 +48,14 @@ def test_a_codiesp_cohort_has_the_kind_of_codes_its_section_asks_for(tmp_path, k
     _, codes, titles, _ = extract_tables(conf, "c")
     assert set(codes.read()["system"].to_pylist()) == KINDS[kind]
     assert set(titles.read()["system"].to_pylist()) == KINDS[kind]
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_the_marks_of_a_spanish_cohort_are_of_the_kind_of_its_codes(tmp_path, kind):
+    raw = str(corpus(tmp_path, train__trainX_tsv=MARKED))
+    conf = {"c": {"extract": {"source": "codiesp", "raw": raw, "language": "es", "kind": kind}}}
+    marks = read_marks(conf, "c").filter(pc.field("document_id") == "A1")
+    assert set(marks["system"].to_pylist()) == KINDS[kind]
 
 
 def cohorts(folder: Path, **extract: object) -> dict:
