@@ -15,7 +15,7 @@ from isd_pipeline.coding.bundle import read_bundle, refuse_folder, write_bundle
 from isd_pipeline.coding.coder import Coder, Note
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.text.vocabulary import Vocabulary
-from isd_pipeline.training.systems import SYSTEMS
+from isd_pipeline.training.systems import SYSTEMS, rebuild
 from tests.coding.tiny import bundle_of
 from tests.training.test_systems import N_CODES, N_WORDS, NAMES, SMALL, model_of
 
@@ -154,19 +154,49 @@ def test_what_is_no_bundle_is_refused(folder: Path, text: str) -> None:
         read_bundle(folder)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"training_counts": (1, 2)},
-        {"tokeniser": "another"},
-    ],
-)
 def test_a_whole_bundle_that_this_version_cannot_read_is_refused(
-    tmp_path: Path, change: dict
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_bundle(replace(bundle_of(), **change), tmp_path / "bundle")
-    with pytest.raises(ValueError, match=r"made by isd_pipeline .* cannot read"):
-        read_bundle(tmp_path / "bundle")
+    write_bundle(replace(bundle_of(), training_counts=(1, 2)), tmp_path / "bundle")
+    monkeypatch.setitem(module.TOKENISERS, "caml", "in a manner of its own")
+    write_bundle(bundle_of(), tmp_path / "cut otherwise")
+    monkeypatch.undo()
+    for name, why in (("bundle", "training count"), ("cut otherwise", "tokeniser is another")):
+        with pytest.raises(ValueError, match=rf"made by isd_pipeline .* cannot read .*{why}"):
+            read_bundle(tmp_path / name)
+
+
+@pytest.mark.parametrize("rule", ["caml", "edin"])
+def test_a_bundle_cuts_a_note_as_the_training_notes_were_cut(tmp_path: Path, rule: str) -> None:
+    known = {"acute", "chest", "chest_pain", "pain", "12", "of", "caf", "café"}
+    words = tuple(sorted({*known, "a", "b", "c", "d", "e"}))  # as many as its weights have
+    made = replace(bundle_of(max_tokens=100), vocabulary=Vocabulary(words, rule))
+    write_bundle(made, tmp_path / "bundle")
+    coder = Coder.open(tmp_path / "bundle")
+    assert coder.bundle.vocabulary == made.vocabulary
+    text = "Acute CHEST_pain of 7 café 12"
+    cut = {
+        "caml": ["acute", "chest_pain", "of", "café"],
+        "edin": ["acute", "chest", "pain", "of", "caf", "12"],
+    }
+    (answer,) = coder.code([Note("n", text)])
+    numbers = made.vocabulary.encode(cut[rule]).astype("int64")
+    tokens = torch.from_numpy(numbers)[None]
+    with torch.inference_mode():
+        logits = rebuild(made.settings, made.weights).eval()(tokens, tokens != 0).logits[0].double()
+    scores = (logits / made.temperature).sigmoid().tolist()
+    expected = dict(zip(made.codes.codes, scores, strict=True))
+    assert {code.code: code.score for code in answer.codes} == pytest.approx(expected, rel=1e-6)
+    spans = [text[span.begin : span.end].lower() for c in answer.codes for span in c.evidence]
+    assert spans
+    assert all(any(word in span for word in cut[rule]) for span in spans)
+
+
+def test_a_bundle_from_before_there_was_another_rule_is_read_as_camls(folder: Path) -> None:
+    record = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    said = "words of letters, digits and underscores; numerals dropped; lower case"
+    assert record["tokeniser"] == said
+    assert read_bundle(folder).vocabulary.rule == "caml"
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,23 @@ def test_a_short_column_is_told_by_codes_that_only_exist_with_a_zero():
     assert lost_zeros(["418"], 1, "icd9cm") is True
 
 
+@pytest.mark.parametrize(
+    ("code", "title"),
+    [
+        ("BQ01", "Plain Radiography of Left Hip"),  # "Hip" and "Hip," are one word
+        ("0NS0", "Reposition Skull"),  # not "Skull, Approach"
+        ("0210", "Bypass Coronary Artery, One Artery"),
+        ("3E0P", "Introduction into Female Reproductive"),  # of this or that
+        ("0890", "Drainage of Right Eye, External Approach"),  # there is no other
+        ("DW11", "Dose Rate Brachytherapy of Head and Neck"),  # high and low
+        ("0NBS", "Excision"),  # in no table: of all that begin with 0NB
+        ("F13Z00Z", "Hearing Screening Assessment using Occupational Hearing Equipment"),
+    ],
+)
+def test_a_procedure_cut_short_is_called_by_the_words_that_all_below_it_share(code, title):
+    assert titles_of([("icd10pcs", code)])[0] == [(code, icd.PROCEDURE, title)]
+
+
 def test_titles_are_the_codes_own_or_those_of_the_nearest_above():
     rows, counts = titles_of(
         [
@@ -104,7 +121,7 @@ def test_titles_are_the_codes_own_or_those_of_the_nearest_above():
     assert titles["0DQB"] == "Repair Ileum"
     assert titles["0DQB0ZZ"] == "Repair Ileum, Open Approach"
     assert titles["001.77"] == "Cholera, unspecified"
-    assert counts == {"titles_of_an_ancestor": 4, "codes_without_title": 0}
+    assert counts == {"titles_of_an_ancestor": 3, "codes_without_title": 0}
     assert {kind_of("icd10pcs"), kind_of("icd9proc")} == {icd.PROCEDURE}
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from isd_pipeline.data import hierarchy, icd
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.data.hierarchy import CodeTree, above, code_tree
+from isd_pipeline.data.hierarchy import CodeTree, above, categories, code_tree
+from isd_pipeline.data.own_tree import OwnTree
 
 
 def index(*codes: str, system: str = "diagnosis") -> CodeIndex:
@@ -137,3 +138,34 @@ def test_chapters_of_icd10_are_those_of_the_package():
     categories = [c for c in book.get_all_codes() if book.is_category(c)]
     pairs = {(above(c, "diagnosis", "icd10")[-1], book.get_ancestors(c)[-1]) for c in categories}
     assert len(pairs) == len({ours for ours, _ in pairs}) == len({theirs for _, theirs in pairs})
+
+
+OWN = OwnTree(
+    (
+        ("k", "", "Circulation"),
+        ("k1", "k", "Heart"),
+        ("k11", "k1", "Infarct"),
+        ("k12", "k1", "Angina"),
+        ("solo", "", "Nothing"),
+    )
+)
+
+
+def test_the_tree_of_a_users_own_codes_is_the_users():
+    kinds = ("procedure", *("diagnosis",) * 3)
+    codes = CodeIndex(("39.61", "k1", "k11", "solo"), kinds, ("",) * 4, OWN)
+    tree = code_tree(codes, "icd9")
+    assert tree.names[:4] == ("p:39.61", "o:k1", "o:k11", "o:solo")
+    assert path(tree, "o:k11") == ["o:k1", "o:k"]
+    assert path(tree, "o:solo") == []
+    assert path(tree, "p:39.61") == ["p:39.6", "p:39", "p:35-39"]
+    assert "o:k12" not in tree.names  # none of the cohort's, nor above one
+
+
+def test_a_group_of_own_codes_is_the_parent_and_what_is_directly_below_it():
+    codes = CodeIndex(
+        ("39.61", "k1", "k11", "k12", "solo"), ("procedure", *("diagnosis",) * 4), ("",) * 5, OWN
+    )
+    assert categories(codes) == ["p:39", "o:k1", "o:k1", "o:k1", "o:solo"]
+    icds = CodeIndex(("038.9", "39.61"), ("diagnosis", "procedure"), ("", ""))
+    assert categories(icds) == ["d:038", "p:39"]

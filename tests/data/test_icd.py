@@ -97,6 +97,7 @@ def test_what_has_not_the_shape_of_a_revision(code, system, revision):
         ("0DB78ZX", "0 medical and surgical"),
         ("10E0XZZ", "1 obstetrics"),
         ("BW03ZZZ", "B imaging"),
+        ("0DQB", "0 medical and surgical"),  # cut short, as in CodiEsp
         ("XW033E5", "X new technology"),
         ("E1165", "unknown"),
         ("EW03ZZZ", "unknown"),
@@ -142,6 +143,7 @@ def test_every_procedure_has_a_dot_in_camls_space(code):
         ("397.1", "diagnosis", "d:397", "d:397"),
         ("N44.8", "diagnosis", "d:N44", "d:N44"),
         ("0DB78ZX", "procedure", "p:0DB", "p:0DB"),
+        ("0DBB", "procedure", "p:0DB", "p:0DB"),
     ],
 )
 def test_both_readings_of_the_category(code, system, before_dot, three):

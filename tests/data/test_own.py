@@ -159,8 +159,52 @@ def test_a_table_of_ones_own_gives_system_and_titles(tmp_path):
     folder = files(tmp_path, codes="id,code\n7,k1\n12,k2\n7,k9\n", **{"own.csv": table})
     found, _, codes = read(folder, system="local", table="own.csv")
     assert [code[3] for code in codes] == ["k1", "k9", "k2"]
-    titles = {row["code"]: row["title"] for row in found.titles.read().to_pylist()}
-    assert titles == {"k1": "Herz", "k2": "Kreislauf"}
+    titles = [(row["code"], row["title"], row["parent"]) for row in found.titles.read().to_pylist()]
+    assert titles == [
+        ("k", "Kreislauf", ""),
+        ("k1", "Herz", "k"),
+        ("k2", "Kreislauf", "k"),
+        ("k9", None, ""),
+    ]
+
+
+def test_codes_of_icd_beside_ones_own_have_no_parent_of_ours(tmp_path):
+    table = "code,title,parent\nk1,Herz,k\nk,Kreislauf,\n"
+    codes = "id,code,system\n7,k1,local\n12,0DQB0ZZ,icd10pcs\n"
+    found, *_ = read(
+        files(tmp_path, codes=codes, **{"own.csv": table}), system="local", table="own.csv"
+    )
+    rows = {row["code"]: row["parent"] for row in found.titles.read().to_pylist()}
+    assert rows == {"0DQB0ZZ": None, "k": "", "k1": "k"}
+
+
+@pytest.mark.parametrize("rows", ["k1,,k1\n", "x,,\nk1,,k2\nk2,,k3\nk3,,k1\n"])
+def test_parents_that_lead_round_are_refused_with_their_row(tmp_path, rows):
+    folder = files(tmp_path, codes="id,code\n7,k1\n", **{"own.csv": f"code,title,parent\n{rows}"})
+    told = refused(folder, system="local", table="own.csv")
+    row = 2 if rows.startswith("k1") else 3
+    assert f"own.csv, row {row}, column parent: a code that stands above itself" in told
+    assert "correct it; the topmost has no parent" in told
+
+
+def test_a_parent_without_a_row_is_told_of_and_stands_above_all_the_same(tmp_path, caplog):
+    table = "code,title,Parent\nk1,Herz,k\nk2,Blut,k\n"
+    folder = files(tmp_path, codes="id,code\n7,k1\n", **{"own.csv": table})
+    found, *_ = read(folder, system="local", table="own.csv")
+    assert (
+        "own.csv, row 2, column Parent: a parent that has no row (2 times); give it" in caplog.text
+    )
+    rows = {row["code"]: row["parent"] for row in found.titles.read().to_pylist()}
+    assert rows == {"k": "", "k1": "k"}
+
+
+def test_parents_of_an_official_system_are_found_however_they_are_written(tmp_path):
+    table = "code,title,parent\nE11.9,,e11\nE11,Diabetes Typ 2,\n"
+    folder = files(tmp_path, codes="id,code\n7,E119\n", **{"own.csv": table})
+    found, *_ = read(folder, table="own.csv")
+    assert found.titles.read().to_pylist() == [
+        {"code": "E11.9", "system": "diagnosis", "title": "Diabetes Typ 2"}
+    ]
 
 
 def test_each_row_may_say_its_system(tmp_path):

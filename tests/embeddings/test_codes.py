@@ -27,6 +27,13 @@ def test_titles_are_cut_like_notes_and_padded_at_the_end():
     assert ids.tolist() == [[1, 3, 4], [2, 0, 0], [3, 0, 0]]  # 2 is no word, sides is unknown
 
 
+def test_titles_are_cut_by_the_rule_of_the_vocabulary():
+    words = ("chest", "m", "m_x", "ni", "re", "ère")
+    title = index("M_x, ère 2")
+    assert description_ids(title, Vocabulary(words)).tolist() == [[3, 6]]
+    assert description_ids(title, Vocabulary(words, "edin")).tolist() == [[2, 7, 5, 7]]  # m x re 2
+
+
 def test_a_title_without_a_word_reads_as_one_unknown_word():
     assert description_ids(index("", "Fever"), VOCABULARY).tolist() == [[4], [2]]
 

@@ -123,3 +123,9 @@ def test_a_node_lies_nearer_to_its_parent_than_to_most_others(tree: CodeTree, pl
 def test_chapters_lie_nearer_to_the_centre_than_codes(tree: CodeTree, places: np.ndarray):
     norms = np.linalg.norm(places, axis=1)
     assert norms[tree.parents < 0].max() < np.median(norms[: tree.n_codes])
+
+
+def test_codes_below_nothing_have_places_and_nothing_above_them():
+    tree = CodeTree(("o:1", "o:2"), np.array([-1, -1]), 2)
+    assert np.isfinite(poincare_embeddings(tree, 3, 5, 0)).all()
+    assert vectors_above(tree, np.ones((2, 4), dtype=np.float32)).shape == (0, 4)

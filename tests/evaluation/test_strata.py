@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from isd_pipeline.data.own_tree import OwnTree
 from isd_pipeline.evaluation.metrics import CodeCounts, all_metrics, per_code
 from isd_pipeline.evaluation.strata import (
     CODES_OF_DOCUMENT,
@@ -18,6 +19,7 @@ from isd_pipeline.evaluation.strata import (
     by_length,
     by_number_of_codes,
     by_system,
+    chapters_of,
     code_table,
     compare_codes,
     revision_of,
@@ -91,7 +93,7 @@ def test_every_number_is_in_one_stratum(bounds):
 def test_codes_are_in_the_chapter_of_their_revision_and_diagnoses_come_first():
     codes = ["00.66", "038.9", "401.9", "428.0", "E878.8", "V30.01", "x"]
     systems = ["procedure", *["diagnosis"] * 6]
-    rows = by_chapter(counts([1] * 7, [1] * 7, [1] * 7), codes, systems, "icd9")
+    rows = by_chapter(counts([1] * 7, [1] * 7, [1] * 7), codes, systems)
     assert [(row["stratum"], row["codes"]) for row in rows] == [
         ("001-139 infectious", 1),
         ("390-459 circulatory", 2),
@@ -104,12 +106,52 @@ def test_codes_are_in_the_chapter_of_their_revision_and_diagnoses_come_first():
 
 def test_e_codes_and_v_codes_of_icd_10_are_no_longer_supplements():
     codes, systems = ["0016070", "E11.9", "V43.52XA"], ["procedure", "diagnosis", "diagnosis"]
-    rows = by_chapter(counts([1] * 3, [1] * 3, [1] * 3), codes, systems, "icd10")
+    rows = by_chapter(counts([1] * 3, [1] * 3, [1] * 3), codes, systems)
     assert [row["stratum"] for row in rows] == [
         "E00-E89 endocrine",
         "V00-Y99 external causes",
         "0 medical and surgical",
     ]
+
+
+def test_codes_of_a_users_own_system_are_in_the_chapter_that_is_topmost_in_the_table():
+    own = OwnTree(
+        (
+            ("1", "", "Heart"),
+            ("10", "1", "Valves"),
+            ("101", "10", "Mitral valve"),
+            ("2", "", ""),
+            ("21", "2", "Cough"),
+            ("401", "", "Alone"),
+        )
+    )
+    codes = ["1", "101", "21", "33.1", "401"]
+    systems = [*["diagnosis"] * 3, "procedure", "diagnosis"]
+    rows = by_chapter(counts([1] * 5, [1] * 5, [1] * 5), codes, systems, own)
+    assert [(row["stratum"], row["codes"]) for row in rows] == [
+        ("1 Heart", 2),  # one that stands above others is in its own chapter
+        ("2", 1),
+        ("below nothing", 1),
+        ("30-34 respiratory", 1),  # of ICD-9, beside the user's own
+    ]
+
+
+def test_numbers_of_a_users_own_system_without_parents_are_in_no_chapter():
+    own = OwnTree((("401", "", "Form"), ("5021", "", "")))
+    assert (
+        by_chapter(counts([1] * 2, [1] * 2, [1] * 2), ["401", "5021"], ["diagnosis"] * 2, own) == []
+    )
+
+
+def test_procedures_alone_are_of_icd_9_if_they_have_dots():
+    assert chapters_of(["39.61", "66"], ["procedure"] * 2) == {
+        "35-39 cardiovascular": [0],
+        "65-71 female genital": [1],
+    }
+    assert chapters_of(["0DQB", "BW03ZZZ"], ["procedure"] * 2) == {
+        "0 medical and surgical": [0],
+        "B imaging": [1],
+    }
 
 
 def test_diagnoses_and_procedures_by_hand():
@@ -169,7 +211,7 @@ def test_systems_and_chapters_of_another_cohort_are_refused():
     with pytest.raises(ValueError, match="3 codes, but code systems of 1"):
         by_system(counts([0] * 3, [0] * 3, [0] * 3), ["diagnosis"])
     with pytest.raises(ValueError, match="3 codes, but code names of 1"):
-        by_chapter(counts([0] * 3, [0] * 3, [0] * 3), ["401.9"], ["diagnosis"], "icd9")
+        by_chapter(counts([0] * 3, [0] * 3, [0] * 3), ["401.9"], ["diagnosis"])
 
 
 def test_the_code_table_keeps_leading_zeros_and_order():

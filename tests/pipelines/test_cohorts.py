@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.compute as pc
 import pytest
 import yaml
 
@@ -61,7 +62,7 @@ def prepared(
     where = (cohorts, cohort)
     notes, codes, titles, extraction = extract_tables(*where)
     splits, some, read = split_documents(notes, extraction, *where)
-    words = nodes.tokenize(notes)
+    words = nodes.tokenize(notes, *where)
     labels, kept, index, labelled = nodes.label(words, codes, titles, stream_table(some), *where)
     vocabulary, counted = nodes.count_words(words, stream_table(splits), *where)
     counts = nodes.check_cohort(read, labelled, counted, index, *where)
@@ -138,6 +139,29 @@ def test_mimic4_comes_out_as_edin_et_al_count_it(
     assert counts["rare_diagnosis_labels"] > 0
     assert any("-2" in document for document in expected)
     assert counts["titles_missing"] == 0
+
+
+@pytest.mark.parametrize("cohort", ["mimic3_clean", "mimic4_icd9", "mimic4_icd10", "mimic3_full"])
+def test_the_cohorts_of_edin_et_al_are_cut_into_words_as_theirs(
+    raw: dict[str, Path], tmp_path: Path, cohort: str
+) -> None:
+    small = SMALL if cohort != "mimic3_full" else {}
+    cohorts = section(cohort, raw, **small)
+    notes, *_ = extract_tables(cohorts, cohort)
+    read = notes.read()
+    changed = pc.replace_substring(read["text"], " the ", " Ñ_the 7 ")
+    notes = stream_table(read.set_column(read.schema.names.index("text"), "text", changed))
+    found = nodes.tokenize(notes, cohorts, cohort).read()
+    texts = notes.read().to_pandas().groupby("document_id", sort=False)["text"].agg(" ".join)
+    for document, words in zip(
+        *(found[n].to_pylist() for n in ("document_id", "tokens")), strict=True
+    ):
+        if cohort == "mimic3_full":
+            runs = re.findall(r"\w+", texts[document])
+            assert words == [run.lower() for run in runs if not run.isnumeric()]
+        else:
+            plain = re.sub("[^a-z0-9]+", " ", texts[document].lower())
+            assert words == re.sub("(?<= )[0-9]+(?= )", "", plain).split()
 
 
 def test_the_order_of_rows_in_mimic4s_files_changes_nothing_that_a_model_reads(

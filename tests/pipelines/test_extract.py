@@ -1,17 +1,40 @@
 """A cohort's section chooses the reader, and of CodiEsp the language and the kind of codes."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
+import pyarrow.compute as pc
 import pytest
+from scipy.sparse import csr_matrix
 
+from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.example import write_example
+from isd_pipeline.data.hierarchy import code_tree
+from isd_pipeline.data.own_tree import OwnTree
 from isd_pipeline.data.tables import stream_table
+from isd_pipeline.pipelines.evaluate.nodes import stratify
+from isd_pipeline.pipelines.evidence.nodes import read_marks
 from isd_pipeline.pipelines.extract.nodes import extract_tables, split_documents
 from isd_pipeline.pipelines.preprocess.nodes import label, tokenize
 from isd_pipeline.pipelines.sections import revision_of
-from tests.data.test_codiesp import corpus
+from isd_pipeline.pipelines.train.nodes import with_graph
+from tests.data.test_codiesp import MARKED, corpus
 
 OF_WHOM = ("document_id", "patient_id")
+
+
+@dataclass(frozen=True)
+class Related:
+    """What `with_graph` adds to."""
+
+    tree: Any = None
+    cooccurrence: Any = None
+    places: Any = None
+
+
 KINDS = {
     "diagnoses": {"diagnosis"},
     "procedures": {"procedure"},
@@ -27,6 +50,14 @@ def test_a_codiesp_cohort_has_the_kind_of_codes_its_section_asks_for(tmp_path, k
     assert set(titles.read()["system"].to_pylist()) == KINDS[kind]
 
 
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_the_marks_of_a_spanish_cohort_are_of_the_kind_of_its_codes(tmp_path, kind):
+    raw = str(corpus(tmp_path, train__trainX_tsv=MARKED))
+    conf = {"c": {"extract": {"source": "codiesp", "raw": raw, "language": "es", "kind": kind}}}
+    marks = read_marks(conf, "c").filter(pc.field("document_id") == "A1")
+    assert set(marks["system"].to_pylist()) == KINDS[kind]
+
+
 def cohorts(folder: Path, **extract: object) -> dict:
     return {"mine": {"extract": {"source": "own", "raw": str(folder), **extract}}}
 
@@ -38,7 +69,7 @@ def test_own_data_go_through_extraction_and_labelling(tmp_path):
     splits, cohort_splits, counts = split_documents(notes, found, conf, "mine")
     assert counts["train_ids"] + counts["dev_ids"] + counts["test_ids"] == 120
     assert splits.equals(cohort_splits)
-    words = tokenize(notes)
+    words = tokenize(notes, conf, "mine")
     splits_there = stream_table(cohort_splits)
     labels, kept, index, labelled = label(words, codes, titles, splits_there, conf, "mine")
     assert len(index) == 15
@@ -48,6 +79,45 @@ def test_own_data_go_through_extraction_and_labelling(tmp_path):
     patient_of = dict(zip(*(notes.read()[n].to_pylist() for n in OF_WHOM), strict=True))
     pairs = {(patient_of[row["document_id"]], row["split"]) for row in splits.to_pylist()}
     assert len(pairs) == len(set(patient_of.values()))
+
+
+def test_the_parents_of_an_own_table_reach_the_tree_of_the_graph_models(tmp_path):
+    notes = "".join(f"{n},some words,{s}\n" for n, s in enumerate(("train", "dev", "test")))
+    (tmp_path / "notes.csv").write_text("id,text,split\n" + notes)
+    codes = "".join(f"{n},{code}\n" for n in range(3) for code in ("101", "102", "21"))
+    (tmp_path / "codes.csv").write_text("id,code\n" + codes)
+    table = (
+        "code,title,parent\n1,Heart,\n10,Valves,1\n101,Mitral,10\n102,Aortic,10\n11,Other,1\n21,,\n"
+    )
+    (tmp_path / "table.csv").write_text(table)
+    conf = cohorts(tmp_path, own={"system": "local", "table": "table.csv"})
+    notes, codes, titles, found = extract_tables(conf, "mine")
+    _, splits, _ = split_documents(notes, found, conf, "mine")
+    words = tokenize(notes, conf, "mine")
+    _, _, index, _ = label(words, codes, titles, stream_table(splits), conf, "mine")
+    assert index.titles == ("Mitral", "Aortic", "21")
+    index.save(tmp_path / "index.json")
+    assert CodeIndex.open(tmp_path / "index.json") == index
+    assert index.fingerprint != replace(index, own=None).fingerprint
+    tree = code_tree(index, "icd10")
+    assert tree.names == ("o:101", "o:102", "o:21", "o:1", "o:10")
+    assert tree.parents.tolist() == [4, 4, -1, -1, 3]
+    documents = {"train": SimpleNamespace(label_matrix=lambda n: csr_matrix(np.ones((2, n))))}
+    start = with_graph(Related(), documents, index, "icd10", seed=1)
+    assert start.places.shape[0] == 3
+    assert start.tree.parents.tolist() == tree.parents.tolist()
+
+
+@pytest.mark.parametrize(("parent", "chapters"), [("1", ["1 Heart", "below nothing"]), ("", [])])
+def test_a_run_is_counted_by_the_topmost_parents_of_an_own_table(parent, chapters):
+    rows = (("1", "", "Heart"), ("10", parent, "Valves"), ("40", "", "Other"))
+    own = OwnTree.over(("10", "40"), rows)
+    index = CodeIndex(("10", "40"), ("diagnosis",) * 2, ("Valves", "Other"), own)
+    gold = csr_matrix(np.array([[True, False], [True, True]]))
+    one = SimpleNamespace(label_matrix=lambda n: gold, lengths=np.array([3, 4]))
+    scores, metrics = {"test": np.ones((2, 2))}, {"test": {"threshold_tuned": 0.0}}
+    strata, _ = stratify(scores, {"train": one, "test": one}, index, metrics)
+    assert [row["stratum"] for row in strata["chapter"]] == chapters
 
 
 def test_a_misspelt_key_of_the_layout_is_refused_with_the_near_match(tmp_path):

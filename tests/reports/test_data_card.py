@@ -7,6 +7,7 @@ import pytest
 from scipy import sparse
 
 from isd_pipeline.data.cohorts import CodeIndex
+from isd_pipeline.data.own_tree import OwnTree
 from isd_pipeline.reports.data_card import card_markdown, card_tables, data_card
 from isd_pipeline.reports.results import CohortStatistics, SplitStatistics
 
@@ -98,6 +99,17 @@ def test_numbers_of_an_own_system_are_not_taken_for_chapters_of_icd_9():
     )  # fmt: skip
     assert card["chapters"] == []
     assert "Codes by chapter" not in [table.caption for table in card_tables(card)]
+
+
+def test_codes_of_an_own_table_with_parents_are_counted_by_what_is_topmost():
+    some = SplitStatistics.of(np.array([3, 4]), sparse.csr_matrix([[True, True], [False, True]]))
+    own = OwnTree((("k", "", "Kreislauf"), ("k1", "k", "Herz"), ("k2", "k", "Blut")))
+    codes = CodeIndex(("k1", "k2"), ("diagnosis",) * 2, ("Herz", "Blut"), own)
+    card = data_card(
+        CohortStatistics(splits={"train": some}),
+        codes, {}, cohort="c", source={"system": "local"}, fingerprints={}, raw={},
+    )  # fmt: skip
+    assert card["chapters"] == [{"chapter": "k Kreislauf", "codes": 2, "occurrences": 3}]
 
 
 def test_a_card_is_shown_alike_when_it_comes_back_from_json_with_its_keys_sorted(card):

@@ -1,8 +1,9 @@
-"""Words as CAML cuts them, and where each stands in the note as written."""
+"""Words as CAML and as Edin et al. cut them, and where each stands in the note as written."""
 
 import re
 import unicodedata
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from isd_pipeline.data.tables import NOTES, RecordStream, open_parquet, write_parquet
 from isd_pipeline.text.tokens import tokenize, tokenize_all, tokenize_notes, words_of
 
-SIGNS = "aZ09_.-/ \n\r\t[]*'%²½éÑΣİßǅ٣四\u0301\u200f\ufeff\x00🩺"
+SIGNS = "aZ09_.-/ \n\r\t[]*'%²½éÑΣİßǅ٣四\u0301\u0307\u200f\u212a\ufeff\x00🩺"
 clinical = st.text(st.sampled_from(SIGNS), max_size=60)
 
 
@@ -73,9 +74,63 @@ def test_notes_cut_all_at_once_are_each_note_cut_by_the_definition(texts):
         assert places == [match.span() for match in runs]
 
 
-@given(st.lists(clinical, min_size=1, max_size=8))
-def test_no_two_numbers_stand_for_one_word_and_each_is_used(texts):
-    words = tokenize_all(texts).words
+def edin_by_definition(*notes):
+    """Joined, lower-cased, all but a-z and 0-9 a blank, numerals between blanks gone."""
+    blank = re.sub("[^a-z0-9]+", " ", " ".join(notes).lower())
+    return re.sub("(?<= )[0-9]+(?= )", "", blank).split()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Took 500 250mg x3 10a 1_2 ___ 7.5.", ["took", "250mg", "x3", "10a"]),
+        ("[**Hospital1 18**] [**2151-7-16**]", ["hospital1"]),
+        ("don't café Ñandú", ["don", "t", "caf", "and"]),
+        ("500 mg of 5", ["500", "mg", "of", "5"]),  # at both ends of the document
+        (" 500 mg of 5.", ["mg", "of"]),
+        ("12/34", ["12", "34"]),
+        ("12 3 45", ["12", "45"]),
+        ("7", ["7"]),
+        ("-7", ["7"]),
+        ("", []),
+        ("___", []),
+        ("xİy 5\u212a", ["xi", "y", "5k"]),
+    ],
+)
+def test_the_rule_of_edin_et_al_by_hand(text, words):
+    assert tokenize(text, "edin").words.to_pylist() == words
+    assert edin_by_definition(text) == words
+
+
+@settings(max_examples=300)
+@given(st.lists(st.one_of(plain, clinical, st.text(max_size=20)), min_size=1, max_size=8))
+@example(["", "5 a", "b 7", ""])
+@example(["5", "6", "é 7"])
+@example([chr(code) for code in range(128)])
+def test_words_of_edin_et_al_are_those_of_their_definition_and_offsets_cut_them_out(notes):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("isd_pipeline.text.tokens.AT_ONCE", 3)
+        found = tokenize_all(notes, "edin", np.array([0, len(notes)]))
+    found.words.validate(full=True)
+    words = found.words.to_pylist()
+    assert words == edin_by_definition(*notes)
+    for note, first, last in zip(notes, found.starts, found.starts[1:], strict=False):
+        for n in range(first, last):
+            assert edin_by_definition(note[found.begins[n] : found.ends[n]]) == [words[n]]
+
+
+@given(st.lists(st.lists(clinical, min_size=1, max_size=3), min_size=1, max_size=4))
+def test_the_numerals_at_the_ends_are_those_of_each_document(documents):
+    rows = [
+        (str(d), "p", str(n), note) for d, own in enumerate(documents) for n, note in enumerate(own)
+    ]
+    found = tokenize_notes(notes(rows), "edin").read()["tokens"].to_pylist()
+    assert found == [edin_by_definition(*own) for own in documents]
+
+
+@given(st.lists(clinical, min_size=1, max_size=8), st.sampled_from(["caml", "edin"]))
+def test_no_two_numbers_stand_for_one_word_and_each_is_used(texts, rule):
+    words = tokenize_all(texts, rule).words
     assert sorted(words.dictionary.to_pylist()) == sorted(set(words.to_pylist()))
 
 

@@ -114,3 +114,24 @@ def test_no_word_at_all_is_said():
 def test_words_out_of_order_are_refused():
     with pytest.raises(ValueError, match="sorted by code point"):
         Vocabulary(("b", "a"))
+
+
+def test_a_vocabulary_says_how_its_notes_were_cut_and_cuts_other_texts_so(tmp_path):
+    texts = {"caml": "Otálgia of_9 5", "edin": "Otálgia of_9 5"}
+    words = ("5", "9", "lgia", "of", "of_9", "ot", "otálgia")
+    both = {rule: Vocabulary(words, rule) for rule in texts}
+    assert [words[n - 1] for n in both["caml"].read(texts["caml"])] == ["otálgia", "of_9"]
+    assert [words[n - 1] for n in both["edin"].read(texts["edin"])] == ["ot", "lgia", "of", "5"]
+    assert both["caml"].fingerprint != both["edin"].fingerprint
+    for rule, vocabulary in both.items():
+        vocabulary.save(tmp_path / rule)
+        assert Vocabulary.open(tmp_path / rule) == vocabulary
+    assert "text_rule" not in (tmp_path / "caml").read_text()  # so the files of before are the same
+
+
+def test_a_vocabulary_of_an_unknown_rule_is_refused(tmp_path):
+    Vocabulary(("a",), "edin").save(tmp_path / "v")
+    changed = (tmp_path / "v").read_text().replace("edin", "laat")
+    (tmp_path / "v").write_text(changed)
+    with pytest.raises(ValueError, match="cut by the rule 'laat'; known are caml, edin"):
+        Vocabulary.open(tmp_path / "v")

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from isd_pipeline import __version__
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.files import replacing, write_json
+from isd_pipeline.text.tokens import TextRule
 from isd_pipeline.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 RECORD, WEIGHTS = "bundle.json", "weights.safetensors"
-TOKENISER = "words of letters, digits and underscores; numerals dropped; lower case"
+TOKENISERS: dict[TextRule, str] = {  # what a bundle says of the rule by which its notes were cut
+    "caml": "words of letters, digits and underscores; numerals dropped; lower case",
+    "edin": "lower case; words of a-z and 0-9; digits dropped but at the ends of a document",
+}
 REMEDY = "copy it again, or make it again with `isd bundle`"
 DATA_USE = (
     "as the terms of the training data allow: the weights were made from them, and the words of "
@@ -61,7 +65,6 @@ class Bundle:
     fingerprints: Mapping[str, str]
     metrics: Mapping[str, float]
     weights: Mapping[str, Tensor] = field(repr=False)
-    tokeniser: str = TOKENISER
     data_use: str = DATA_USE
     version: str = __version__
     sha256: str = ""
@@ -70,6 +73,11 @@ class Bundle:
     def name(self) -> str:
         """The run that it was made from, such as `synthetic-isd-1`."""
         return f"{self.cohort}-{self.experiment}-{self.seed}"
+
+    @property
+    def tokeniser(self) -> str:
+        """How a note is cut into words, as the training notes were: the vocabulary's rule."""
+        return TOKENISERS[self.vocabulary.rule]
 
     @property
     def max_tokens(self) -> int | None:
@@ -138,6 +146,7 @@ def _record(bundle: Bundle) -> dict[str, Any]:
         "format": FORMAT,
         "codes": [list(row) for row in zip(codes.codes, codes.systems, codes.titles, strict=True)],
         "vocabulary": list(bundle.vocabulary.words),
+        "tokeniser": bundle.tokeniser,
     }
     record: dict[str, Any] = json.loads(json.dumps(kept))
     return record
@@ -145,18 +154,19 @@ def _record(bundle: Bundle) -> dict[str, Any]:
 
 def _bundle(record: dict[str, Any], weights: dict[str, Tensor]) -> Bundle:
     """The opposite of `_record`."""
-    if record["tokeniser"] != TOKENISER:
+    rules = {said: rule for rule, said in TOKENISERS.items()}
+    if record["tokeniser"] not in rules:
         raise ValueError(f"its tokeniser is another: {record['tokeniser']}")
     if len(record["training_counts"]) != len(record["codes"]):
         raise ValueError("it has not one training count for each code")
-    columns = (tuple(column) for column in zip(*record["codes"], strict=True))
+    codes, systems, titles = (tuple(column) for column in zip(*record["codes"], strict=True))
     known = {f.name for f in fields(Bundle)}
     return Bundle(
         **{name: value for name, value in record.items() if name in known}
         | {
-            "codes": CodeIndex(*columns),
+            "codes": CodeIndex(codes, systems, titles),
             "training_counts": tuple(record["training_counts"]),
-            "vocabulary": Vocabulary(tuple(record["vocabulary"])),
+            "vocabulary": Vocabulary(tuple(record["vocabulary"]), rules[record["tokeniser"]]),
             "weights": weights,
         }
     )

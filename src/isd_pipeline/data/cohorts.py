@@ -24,8 +24,9 @@ from isd_pipeline.data.labels import (
     keep_labels,
     label_documents,
 )
+from isd_pipeline.data.own_tree import OwnTree
 from isd_pipeline.data.splits import names_of
-from isd_pipeline.data.tables import SPLITS
+from isd_pipeline.data.tables import SPLITS, TITLES
 
 LOG = logging.getLogger(__name__)
 
@@ -85,11 +86,15 @@ CAML_TOP_50 = (  # as counted on the real data, most frequent first
 
 @dataclass(frozen=True)
 class CodeIndex:
-    """The codes of a cohort in their order everywhere: column n of every matrix is `codes[n]`."""
+    """The codes of a cohort in their order everywhere: column n of every matrix is `codes[n]`.
+
+    `own` says what stands above those of a user's own system; the others are ICD's.
+    """
 
     codes: tuple[str, ...]
     systems: tuple[icd.System, ...]
     titles: tuple[str, ...]
+    own: OwnTree | None = None
 
     def __post_init__(self) -> None:
         if list(self.codes) != sorted(set(self.codes)):
@@ -110,21 +115,24 @@ class CodeIndex:
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that differ whenever a code, its place or its title does."""
-        content = json.dumps([self.codes, self.systems, self.titles], ensure_ascii=False)
-        return hashlib.sha256(content.encode()).hexdigest()[:16]
+        """16 hexadecimal digits that differ whenever a code, its place, title or parent does."""
+        above = [self.own.rows] if self.own and self.own.uppers else []
+        content = [self.codes, self.systems, self.titles, *above]
+        return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()[:16]
 
     def save(self, path: Path) -> None:
         """Write as JSON, whole or not at all."""
         rows = [list(row) for row in zip(self.codes, self.systems, self.titles, strict=True)]
-        write_json(path, {"fingerprint": self.fingerprint, "codes": rows})
+        own = {} if self.own is None else {"own": [list(row) for row in self.own.rows]}
+        write_json(path, {"fingerprint": self.fingerprint, "codes": rows, **own})
 
     @classmethod
     def open(cls, path: Path) -> CodeIndex:
         """Read what `save` wrote; refused if a code was changed since."""
         content = json.loads(Path(path).read_text("utf-8"))
-        columns = list(zip(*content["codes"], strict=True)) or [(), (), ()]
-        index = cls(*(tuple(column) for column in columns))
+        codes, systems, titles = list(zip(*content["codes"], strict=True)) or [(), (), ()]
+        own = [(code, parent, title) for code, parent, title in content.get("own", ())]
+        index = cls(codes, systems, titles, OwnTree(tuple(own)) if "own" in content else None)
         if index.fingerprint != content["fingerprint"]:
             raise ValueError(f"{path}: the codes do not fit their fingerprint; make the file again")
         return index
@@ -224,7 +232,8 @@ def index_codes(
     """Sort the codes and give each its title, or the nearest to one that the tables have."""
     book = {
         (s, c): t
-        for c, s, t in zip(*(titles[n].to_pylist() for n in titles.column_names), strict=True)
+        for c, s, t in zip(*(titles[n].to_pylist() for n in TITLES.names), strict=True)
+        if t is not None
     }
     codes = sorted(set(labels))
     systems, names, borrowed, missing = [], [], 0, 0
@@ -238,7 +247,17 @@ def index_codes(
     if missing:
         LOG.warning("%d of %d codes have no title; the code stands for it", missing, len(codes))
     counts = {"titles_borrowed": borrowed, "titles_missing": missing}
-    return CodeIndex(tuple(codes), tuple(systems), tuple(names)), counts
+    return CodeIndex(tuple(codes), tuple(systems), tuple(names), _own_tree(codes, titles)), counts
+
+
+def _own_tree(codes: Iterable[str], titles: pa.Table) -> OwnTree | None:
+    """What a user's own table has above these codes; None where all are ICD's."""
+    if "parent" not in titles.column_names:
+        return None
+    own = titles.filter(pc.is_valid(titles["parent"]))
+    columns = (own[name].to_pylist() for name in ("code", "parent", "title"))
+    rows = ((code, parent, title or "") for code, parent, title in zip(*columns, strict=True))
+    return OwnTree.over(codes, rows)
 
 
 def _title(system: str, code: str, book: dict[tuple[str, str], str]) -> tuple[str, str]:

@@ -8,6 +8,9 @@ blocks and chapters of the printed book. ICD-10-CM is the tabular list of simple
 ICD-10-PCS has no tree of its own: a code stands below the axes it begins with, as 0DB78ZX below
 0DB, 0D and 0.
 
+Codes of a user's own system stand below the parents that the user's table gives them, and each that
+has none is a root.
+
 A code that the tables lack hangs from its nearest beginning that they have, or else from its
 block or chapter. A block of one category, or a chapter of one block, is one node with it.
 """
@@ -24,7 +27,8 @@ import numpy as np
 
 from isd_pipeline.data import icd
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.data.icd import Revision
+from isd_pipeline.data.icd import Revision, category
+from isd_pipeline.data.own_tree import OwnTree
 
 NO_PARENT = -1
 _TABLES = {icd.DIAGNOSIS: "DX", icd.PROCEDURE: "SG"}
@@ -32,8 +36,9 @@ _TABLES = {icd.DIAGNOSIS: "DX", icd.PROCEDURE: "SG"}
 
 @dataclass(frozen=True, eq=False)
 class CodeTree:
-    """`names` [M], as "d:038.9" or "p:39.6": the L codes in the cohort's order, then the others
-    sorted. `parents` int64 [M]: the row of each node's parent, -1 for a chapter.
+    """`names` [M], as "d:038.9" or "p:39.6", or "o:k1" of a user's own system: the L codes in the
+    cohort's order, then the others sorted. `parents` int64 [M]: the row of each node's parent, -1
+    for a chapter.
     """
 
     names: tuple[str, ...]
@@ -51,8 +56,8 @@ class CodeTree:
 
 def code_tree(codes: CodeIndex, revision: Revision) -> CodeTree:
     """The tree over a cohort's codes: these and what stands above them, nothing else."""
-    pairs = list(zip(codes.codes, codes.systems, strict=True))
-    paths = [[f"{s[0]}:{name}" for name in (code, *above(code, s, revision))] for code, s in pairs]
+    pairs = zip(codes.codes, codes.systems, strict=True)
+    paths = [_path(code, system, revision, codes.own) for code, system in pairs]
     own = [path[0] for path in paths]
     names = own + sorted({name for path in paths for name in path} - set(own))
     rows = {name: row for row, name in enumerate(names)}
@@ -61,6 +66,21 @@ def code_tree(codes: CodeIndex, revision: Revision) -> CodeTree:
         for lower, upper in pairwise(path):
             parents[rows[lower]] = rows[upper]
     return CodeTree(tuple(names), parents, len(codes))
+
+
+def categories(codes: CodeIndex) -> list[str]:
+    """The group of each code: `icd.category`, or as a user's own tree has it."""
+    return [
+        f"o:{codes.own.category(code)}" if codes.own and code in codes.own else category(code, kind)
+        for code, kind in zip(codes.codes, codes.systems, strict=True)
+    ]
+
+
+def _path(code: str, system: icd.System, revision: Revision, own: OwnTree | None) -> list[str]:
+    """The names of a code's node and of those above it, nearest first."""
+    if own is not None and code in own:
+        return [f"o:{name}" for name in (code, *own.above(code))]
+    return [f"{system[0]}:{name}" for name in (code, *above(code, system, revision))]
 
 
 def above(code: str, system: icd.System, revision: Revision) -> list[str]:

@@ -21,6 +21,7 @@ _UNDOTTED = {
     ("icd10", DIAGNOSIS): re.compile(r"[A-Z][0-9][0-9A-Z][0-9A-Z]{0,4}"),
     ("icd10", PROCEDURE): re.compile(r"[0-9A-HJ-NP-Z]{7}"),  # no I and no O, as in the standard
 }
+_CUT_PCS = re.compile(r"[0-9A-HJ-NP-Z]{3,7}")
 _SHORTEST = {DIAGNOSIS: 3, PROCEDURE: 2}
 
 
@@ -95,7 +96,7 @@ def category(
     """
     if reading not in ("before_dot", "three_characters"):
         raise ValueError(f"reading={reading!r} is neither before_dot nor three_characters")
-    has_no_dot = is_undotted(code, PROCEDURE, "icd10") and system == PROCEDURE
+    has_no_dot = system == PROCEDURE and _CUT_PCS.fullmatch(code) is not None
     whole = reading == "three_characters" or has_no_dot
     group = undot(code)[:3] if whole else code.split(".")[0]
     return f"{system[0]}:{group}"
@@ -133,8 +134,11 @@ def icd10_chapter(code: str) -> str:
 
 
 def icd10_section(code: str) -> str:
-    """The section of an ICD-10-PCS procedure, its first character: "0 medical and surgical"."""
-    if not is_undotted(code, PROCEDURE, "icd10"):
+    """The section of an ICD-10-PCS procedure, its first character: "0 medical and surgical".
+
+    A code may have been cut short: CodiEsp has half of them in four characters.
+    """
+    if not _CUT_PCS.fullmatch(code):
         return "unknown"
     return next((name for name in _ICD10_PCS if name[0] == code[0]), "unknown")
 

@@ -11,10 +11,12 @@ def names_of(codes: CodeIndex, revision: Revision) -> list[list[str]]:
     """The names of every code, its title first.
 
     ICD-10-CM has inclusion terms, conditions that are coded so ("Pyrexia NOS" of R50.9), in the
-    package simple-icd-10-cm. They are English; ICD-9-CM and ICD-10-PCS have the title alone.
+    package simple-icd-10-cm. They are English; ICD-9-CM, ICD-10-PCS and a user's own system have
+    the title alone.
     """
+    own = codes.own or ()
     return [
-        [title, *_inclusion_terms(code, system, revision)]
+        [title, *([] if code in own else _inclusion_terms(code, system, revision))]
         for code, system, title in zip(codes.codes, codes.systems, codes.titles, strict=True)
     ]
 

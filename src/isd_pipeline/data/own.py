@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -23,7 +23,8 @@ from isd_pipeline.data.own_codes import (
 from isd_pipeline.data.own_files import column_names, read_rows
 from isd_pipeline.data.own_layout import OwnLayout, find_table, match_columns, near
 from isd_pipeline.data.own_notes import NOTE_COLUMNS, NoteIndex, NoteRows, stream_notes
-from isd_pipeline.data.tables import TITLES, Extraction, stream_table
+from isd_pipeline.data.own_tree import TOP
+from isd_pipeline.data.tables import OWN_TITLES, TITLES, Extraction, stream_table
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -65,9 +66,7 @@ def extract(folder: Path, layout: OwnLayout, *, scratch: Path | None = None) -> 
 
 def tables(found: OwnData, layout: OwnLayout, *, scratch: Path | None = None) -> Extraction:
     """The tables of what `read_own` found nothing wrong in."""
-    rows, titled = systems.titles_of(found.codes.used, found.table)
-    columns = list(zip(*rows, strict=True)) or [()] * len(TITLES)
-    titles = pa.table([pa.array(column, pa.string()) for column in columns], schema=TITLES)
+    titles, titled = _titles(found)
     return Extraction(
         notes=stream_notes(found.notes, found.names, layout, found.index, scratch),
         codes=stream_table(found.codes.table),
@@ -75,6 +74,27 @@ def tables(found: OwnData, layout: OwnLayout, *, scratch: Path | None = None) ->
         counts={**found.counts, **titled},
         splits=found.index.splits() if "split" in found.names else None,
     )
+
+
+def _titles(found: OwnData) -> tuple[pa.Table, dict[str, int]]:
+    """A row for each code that has a title; of a system of the user's own for all that is above."""
+    rows, counts = systems.titles_of(found.codes.used, found.table)
+    if found.table is None or found.table.name in systems.OFFICIAL:
+        return _table(rows, TITLES), counts
+    table, name = found.table, found.table.name
+    own = {code for system, code in found.codes.used if system == name}
+    official = [(*row, None) for row in rows if row[0] not in own]
+    nodes = sorted({node for code in own for node in (code, *table.above(code))})
+    placed = [
+        (node, systems.kind_of(name), table.title(node)[0] or None, table.parents.get(node, TOP))
+        for node in nodes
+    ]
+    return _table([*official, *placed], OWN_TITLES), counts
+
+
+def _table(rows: Sequence[tuple[str | None, ...]], schema: pa.Schema) -> pa.Table:
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    return pa.table([pa.array(column, pa.string()) for column in columns], schema=schema)
 
 
 def read_own(folder: Path, layout: OwnLayout, findings: Findings) -> OwnData | None:

@@ -134,12 +134,14 @@ def read_own_table(path: Path, layout: OwnLayout, findings: Findings) -> OwnTabl
     names = match_columns(path, column_names(path, layout), {}, TABLE_COLUMNS, "table")
     titles: dict[str, str] = {}
     parents: dict[str, str] = {}
+    rows: dict[str, int] = {}
     official = layout.system in systems.OFFICIAL
     for batch in read_rows(path, names, layout, findings):
         for row in batch.to_pylist():
             code, title, above = ((row.get(name) or "").strip() for name in TABLE_COLUMNS)
             place = {"row": row["row"], "column": names["code"][0]}
-            code = (systems.write_code(code, layout.system) or code) if official else code
+            if official:
+                code, above = (systems.write_code(c, layout.system) or c for c in (code, above))
             if not code:
                 findings.add(
                     Finding(
@@ -150,10 +152,28 @@ def read_own_table(path: Path, layout: OwnLayout, findings: Findings) -> OwnTabl
                 what = "a code that stands in an earlier row: the first title is kept"
                 findings.add(Finding("warning", str(path), what, "", **place))
             else:
-                titles[code] = title
+                titles[code], rows[code] = title, row["row"]
                 if above:
                     parents[code] = above
-    return OwnTable(layout.system, titles, parents)
+    table = OwnTable(layout.system, titles, parents)
+    _tell_of_parents(table, path, rows, names.get("parent", ("parent",))[0], findings)
+    return table
+
+
+def _tell_of_parents(
+    table: OwnTable, path: Path, rows: Mapping[str, int], column: str, findings: Findings
+) -> None:
+    """Parents that lead round in a circle, and parents that the table does not list."""
+    for code, parent in table.parents.items():
+        if code in table.above(code):
+            what, remedy = (
+                "a code that stands above itself",
+                "correct it; the topmost has no parent",
+            )
+            findings.add(Finding("error", str(path), what, remedy, rows[code], column))
+        elif parent not in table.titles:
+            what, remedy = "a parent that has no row", "give it one, with its title, or correct it"
+            findings.add(Finding("warning", str(path), what, remedy, rows[code], column))
 
 
 class _Teller:

@@ -24,6 +24,9 @@ def _texts(*names: str) -> pa.Schema:
 NOTES = _texts("document_id", "patient_id", "note_id", "text")
 CODES = _texts("document_id", "patient_id", "system", "code")
 TITLES = _texts("code", "system", "title")
+# Of a system of the user's own, and what stands above its codes: `parent` is empty at the top, and
+# null for a code of ICD, whose tree is known.
+OWN_TITLES = _texts("code", "system", "title", "parent")
 SPLITS = _texts("document_id", "split")
 # A row is a stretch of a note, in code points, that speaks of a code in its dotted form.
 EVIDENCE = pa.schema(

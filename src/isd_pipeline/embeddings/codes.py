@@ -12,7 +12,6 @@ import numpy as np
 
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.embeddings.words import WordVectors, read_vectors, write_vectors
-from isd_pipeline.text.tokens import tokenize
 from isd_pipeline.text.vocabulary import Vocabulary
 
 
@@ -51,10 +50,10 @@ def average_titles(codes: CodeIndex, vocabulary: Vocabulary, words: WordVectors)
 def description_ids(codes: CodeIndex, vocabulary: Vocabulary) -> np.ndarray:
     """Word numbers of each code's title, int64 [L, M], padded with 0 at the end.
 
-    A title is cut into words like a note. A code whose title has no word gets one unknown word,
-    so that every code can be read.
+    A title is cut into words like the notes, by the vocabulary's rule. A code whose title has no
+    word gets one unknown word, so that every code can be read.
     """
-    titles = [vocabulary.encode(tokenize(title).words) for title in codes.titles]
+    titles = [vocabulary.read(title) for title in codes.titles]
     longest = max([1, *map(len, titles)])
     ids = np.zeros((len(codes), longest), dtype=np.int64)
     for row, title in zip(ids, titles, strict=True):

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from isd_pipeline.data import icd
+from isd_pipeline.data.own_tree import OwnTree
 from isd_pipeline.evaluation.cells import Gold, checked
 from isd_pipeline.evaluation.metrics import (
     CodeCounts,
@@ -60,6 +61,8 @@ CODES_OF_DOCUMENT: Bounds = (
     ("20+", 20, np.inf),
 )
 
+OF_NO_CHAPTER = "below nothing"  # codes of a user's own system without parent or child
+
 OF_DOCUMENTS = (
     "codes_present",
     "gold_per_document",
@@ -80,13 +83,16 @@ def all_strata(
     codes: Sequence[str],
     systems: Sequence[icd.System],
     lengths: Int[np.ndarray, " D"],
+    own: OwnTree | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Every table of strata of one run at one threshold, by what it is split by."""
+    """Every table of strata of one run at one threshold, by what it is split by.
+
+    Codes, systems and `own` are a `CodeIndex`'s.
+    """
     counts = per_code(gold, scores, threshold)
-    revision = revision_of(codes, systems)
     return {
         "frequency": by_frequency(counts, train_frequency),
-        "chapter": by_chapter(counts, codes, systems, revision),
+        "chapter": by_chapter(counts, codes, systems, own),
         "system": by_system(counts, systems),
         "length": by_length(gold, scores, lengths, threshold=threshold),
         "number_of_codes": by_number_of_codes(gold, scores, threshold=threshold),
@@ -94,9 +100,14 @@ def all_strata(
 
 
 def revision_of(codes: Sequence[str], systems: Sequence[icd.System]) -> Revision:
-    """ICD-9 if a quarter of the diagnoses begin with a digit: none does in ICD-10-CM."""
+    """ICD-9 if a quarter of the diagnoses begin with a digit: none does in ICD-10-CM.
+
+    Where there are procedures alone, ICD-9 if one of them has a dot: none has in ICD-10-PCS.
+    """
     pairs = zip(codes, systems, strict=True)
     diagnoses = [code for code, system in pairs if system == icd.DIAGNOSIS]
+    if not diagnoses:
+        return "icd9" if any("." in code for code in codes) else "icd10"
     return "icd9" if 4 * sum(code[:1].isdigit() for code in diagnoses) > len(diagnoses) else "icd10"
 
 
@@ -119,20 +130,37 @@ def by_chapter(
     counts: CodeCounts,
     codes: Sequence[str],
     systems: Sequence[icd.System],
-    revision: Revision,
+    own: OwnTree | None = None,
 ) -> list[dict[str, Any]]:
-    """`within_codes` by ICD chapter: those of diagnoses, then those of procedures.
-
-    Codes and systems are a `CodeIndex`'s. A code that has not the shape of this revision is in
-    "unknown". Of ICD-10-PCS, which has no chapters, the sections count as such. In the label
-    space `caml` procedures have lost their leading zeros: some are counted in the chapter of what
-    is left.
-    """
+    """`within_codes` by chapter, as `chapters_of` gives them: [] where no chapter is known."""
     _check_same_length(counts, codes, "code names")
-    chapters = np.array([_chapter(*pair, revision) for pair in zip(codes, systems, strict=True)])
-    diagnoses_first = np.argsort(np.array(systems), kind="stable")
-    names = dict.fromkeys(chapters[diagnoses_first].tolist())
-    return within_codes(counts, {name: chapters == name for name in names})
+    numbers = np.arange(len(codes))
+    chapters = chapters_of(codes, systems, own)
+    return within_codes(counts, {name: np.isin(numbers, of) for name, of in chapters.items()})
+
+
+def chapters_of(
+    codes: Sequence[str], systems: Sequence[icd.System], own: OwnTree | None = None
+) -> dict[str, list[int]]:
+    """The codes of each chapter, by their numbers: chapters of diagnoses, then of procedures.
+
+    Codes, systems and `own` are a `CodeIndex`'s. A code that has not the shape of its revision is
+    in "unknown". Of ICD-10-PCS, which has no chapters, the sections count as such. In the label
+    space `caml` procedures have lost their leading zeros: some are counted in the chapter of what
+    is left. A code of a user's own system is in the chapter of what stands topmost above it, and
+    in OF_NO_CHAPTER where nothing does; where the table has no parents, in none at all.
+    """
+    rest = [n for n, code in enumerate(codes) if own is None or code not in own]
+    revision = revision_of([codes[n] for n in rest], [systems[n] for n in rest])
+    found: dict[str, list[int]] = {}
+    for n in np.argsort(np.array(systems), kind="stable").tolist():
+        if own is not None and codes[n] in own:
+            name = (own.chapter(codes[n]) or OF_NO_CHAPTER) if own.uppers else None
+        else:
+            name = _chapter(codes[n], systems[n], revision)
+        if name is not None:
+            found.setdefault(name, []).append(n)
+    return found
 
 
 def _chapter(code: str, system: icd.System, revision: Revision) -> str:

@@ -13,6 +13,7 @@ from isd_pipeline.data.own_layout import OwnLayout
 from isd_pipeline.embeddings.words import WordVectorConfig
 from isd_pipeline.pipelines.configuration import choose, read_config, refuse_unknown
 from isd_pipeline.reports.layout import Layout
+from isd_pipeline.text.tokens import TextRule
 from isd_pipeline.text.vocabulary import VocabularyConfig
 
 T = TypeVar("T")
@@ -89,6 +90,7 @@ class ExtractSettings:
 class PreprocessSettings:
     """How notes become numbers."""
 
+    text_rule: TextRule = "caml"  # how a note is cut into words (text/tokens.py)
     vocabulary: VocabularyConfig = field(default_factory=lambda: VocabularyConfig(min_docs=3))
 
 

@@ -19,7 +19,7 @@ from isd_pipeline.evaluation.strata import (
     FREQUENCIES,
     LENGTHS,
     Bounds,
-    revision_of,
+    chapters_of,
 )
 from isd_pipeline.reports.cells import NONE, Table, number
 from isd_pipeline.reports.markdown import markdown
@@ -88,7 +88,7 @@ def data_card(
         "source": dict(source),
         "splits": {name: _split(split) for name, split in statistics.splits.items()},
         "codes": _codes(statistics, codes),
-        "chapters": _chapters(statistics, codes) if _is_icd(source) else [],
+        "chapters": _chapters(statistics, codes) if codes.own or _is_icd(source) else [],
         "distributions": {
             "documents_per_code": _banded(_per_code(statistics), "documents_per_code"),
             "codes_per_document": _banded(statistics.codes_per_document, "codes_per_document"),
@@ -167,21 +167,16 @@ def _codes(statistics: CohortStatistics, codes: CodeIndex) -> dict[str, Any]:
 
 
 def _chapters(statistics: CohortStatistics, codes: CodeIndex) -> list[dict[str, Any]]:
-    """Codes and their occurrences by chapter, in the order of the codes."""
-    revision = revision_of(codes.codes, codes.systems)
-    found: dict[str, dict[str, Any]] = {}
-    pairs = zip(codes.codes, codes.systems, strict=True)
-    for (code, system), documents in zip(pairs, _per_code(statistics), strict=True):
-        chapter = "ICD-10-PCS" if system == icd.PROCEDURE else icd.icd10_chapter(code)
-        chapter = icd.icd9_chapter(code, system) if revision == "icd9" else chapter
-        row = found.setdefault(chapter, {"chapter": chapter, "codes": 0, "occurrences": 0})
-        row["codes"] += 1
-        row["occurrences"] += int(documents)
-    return list(found.values())
+    """Codes and their occurrences by chapter: of diagnoses, then of procedures."""
+    per_code = _per_code(statistics)
+    return [
+        {"chapter": chapter, "codes": len(members), "occurrences": int(per_code[members].sum())}
+        for chapter, members in chapters_of(codes.codes, codes.systems, codes.own).items()
+    ]
 
 
 def _is_icd(source: Mapping[str, Any]) -> bool:
-    """Whether the codes are of a system that has chapters: a user's own has none that we know."""
+    """Whether the codes are of ICD; what is above those of a user's own system, its tree tells."""
     return source.get("system", OFFICIAL[0]) in OFFICIAL
 
 

@@ -177,7 +177,7 @@ def _where(runs: Sequence[RunResult], shown: Sequence[Experiment], stamp: str) -
     drawn = [
         (
             where_figures.by_chapter(shown, "f1_micro"),
-            "Micro-F1 of the codes of each ICD chapter; in parentheses how often they occur in the "
+            "Micro-F1 of the codes of each chapter; in parentheses how often they occur in the "
             f"test split. {reading}",
         ),
         (

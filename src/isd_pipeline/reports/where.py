@@ -61,7 +61,7 @@ def strata_table(runs: Sequence[RunResult], kind: str, metric: str) -> Table | N
 
 
 def chapter_table(shown: Sequence[Experiment], metric: str) -> Table | None:
-    """One metric within each ICD chapter, a row each, of some experiments."""
+    """One metric within each chapter, a row each, of some experiments."""
     strata = scored_strata(shown, "chapter")
     if not strata:
         return None
@@ -74,9 +74,8 @@ def chapter_table(shown: Sequence[Experiment], metric: str) -> Table | None:
         for row in strata
     )
     sizes = ("codes", "codes in test", "occurrences in test")
-    columns = ("ICD chapter", *sizes, *(one.shown for one in shown))
-    caption = f"{label(metric)} by ICD chapter, tuned"
-    return Table(caption, columns, rows, frozenset({"ICD chapter"}))
+    columns = ("chapter", *sizes, *(one.shown for one in shown))
+    return Table(f"{label(metric)} by chapter, tuned", columns, rows, frozenset({"chapter"}))
 
 
 def _size(value: float) -> str:

@@ -103,7 +103,7 @@ def _look(one: Experiment, place: int) -> dict[str, Any]:
 
 
 def by_chapter(found: Sequence[Experiment], metric: str) -> str | None:
-    """A metric by ICD chapter: a row a chapter, a mark an experiment, bars ± sd."""
+    """A metric by chapter: a row a chapter, a mark an experiment, bars ± sd."""
     rows = scored_strata(found, "chapter")
     if not rows:
         return None

@@ -1,8 +1,14 @@
-"""The words of a note as CAML cuts them, each with its place in the note.
+"""The words of a note as a rule cuts them, each with its place in the note.
 
-A word is a run of letters, digits and underscores (of any script); a run that is nothing but
-numerals is dropped, then the rest is lower-cased. `begin` and `end` count code points of the
-note as it was written, so `note[begin:end].lower()` is the word.
+`caml`: a word is a run of letters, digits and underscores (of any script); a run that is nothing
+but numerals is dropped, then the rest is lower-cased.
+
+`edin` (Edin et al., SIGIR 2023): the text is lower-cased; a word is a run of a-z and 0-9, so an
+underscore and a letter with an accent part words; a run of digits is dropped, but for one that is
+the very first thing in a document, or the very last, which their expression leaves standing.
+
+`begin` and `end` count code points of the note as it was written: `note[begin:end]`, cut by the
+rule, is the word.
 
 From here to the encoded documents words are numbers into a list of the distinct ones, a list for
 each batch of documents: what has to be done with a word is done once for each, not each time.
@@ -12,9 +18,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -35,10 +42,45 @@ TOKENIZED_NOTES = pa.schema(
     ]
 )
 AT_ONCE = 128  # notes that are cut together: few enough for the processor's cache
+TextRule = Literal["caml", "edin"]
 _COLUMNS = ("document_id", "patient_id", "note_id", "text")
-_RUN = re.compile(r"\w+")
-_IS_INSIDE = bytes(_RUN.match(chr(code)) is not None for code in range(128)).ljust(256, b"\0")
-_OUTSIDE = bytes(code for code in range(128) if not _IS_INSIDE[code])
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """`run` finds words and numerals, `spell` says how one is written, `is_numeral` what goes.
+
+    `spares_borders`: a numeral at which a document begins or ends stays.
+    """
+
+    run: re.Pattern[str]
+    is_numeral: Callable[[str], bool]
+    spell: Callable[[str], str]
+    spares_borders: bool
+
+    @property
+    def is_inside(self) -> bytes:
+        """Which of the bytes of ASCII stand within a run, as a table to translate with."""
+        found = (self.run.match(chr(code)) is not None for code in range(128))
+        return bytes(found).ljust(256, b"\0")
+
+
+# Two letters that are not ASCII are ASCII in lower case: the Kelvin sign is a k, and a capital I
+# with a dot an i with a dot set over it, which is no letter any more and so ends the word.
+_RULES = {
+    "caml": _Rule(re.compile(r"\w+"), str.isnumeric, str.lower, spares_borders=False),
+    "edin": _Rule(
+        re.compile("[A-Za-z0-9\u212a]*\u0130|[A-Za-z0-9\u212a]+"),
+        str.isdecimal,
+        lambda run: run.lower().removesuffix("\u0307"),
+        spares_borders=True,
+    ),
+}
+_IS_INSIDE = {name: rule.is_inside for name, rule in _RULES.items()}
+_OUTSIDE = {
+    name: bytes(code for code in range(128) if not inside[code])
+    for name, inside in _IS_INSIDE.items()
+}
 
 
 @dataclass(frozen=True)
@@ -58,22 +100,30 @@ class Tokens:
         return len(self.words)
 
 
-def tokenize(text: str) -> Tokens:
-    """Cut one note into words."""
-    return _words([_runs(text)])
+def tokenize(text: str, rule: TextRule = "caml") -> Tokens:
+    """Cut one note into words, a document of its own."""
+    return _words([_runs(text, rule)], [text], rule)
 
 
-def tokenize_all(texts: Sequence[str]) -> Tokens:
-    """Cut one or more notes into words, those in plain ASCII many at once."""
+def tokenize_all(
+    texts: Sequence[str], rule: TextRule = "caml", documents: np.ndarray | None = None
+) -> Tokens:
+    """Cut one or more notes into words, those in plain ASCII many at once.
+
+    `documents` are the notes at which documents begin, and how many notes there are; left out,
+    each note is a document.
+    """
     pieces: list[_Runs] = []
     for start in range(0, len(texts), AT_ONCE):
         for is_ascii, group in groupby(texts[start : start + AT_ONCE], key=str.isascii):
             some = list(group)
-            pieces += [_runs_of_ascii(some)] if is_ascii else map(_runs, some)
-    return _words(pieces)
+            pieces += (
+                [_runs_of_ascii(some, rule)] if is_ascii else [_runs(text, rule) for text in some]
+            )
+    return _words(pieces, texts, rule, documents)
 
 
-def tokenize_notes(notes: RecordStream) -> RecordStream:
+def tokenize_notes(notes: RecordStream, rule: TextRule = "caml") -> RecordStream:
     """One row for each document: the words of its notes one after the other.
 
     The offsets of a word count within its own note; `note_starts` says at which word each of
@@ -84,7 +134,7 @@ def tokenize_notes(notes: RecordStream) -> RecordStream:
     def batches() -> Iterator[pa.RecordBatch]:
         finished: set[str] = set()
         for table in _whole_documents(notes):
-            batch = _tokenize_documents(table)
+            batch = _tokenize_documents(table, rule)
             _refuse_apart(batch["document_id"].to_pylist(), finished)
             yield batch
 
@@ -113,9 +163,9 @@ class _Runs:
     sizes: np.ndarray
 
 
-def _runs(text: str) -> _Runs:
+def _runs(text: str, rule: TextRule) -> _Runs:
     """By the definition, a match at a time."""
-    found = list(_RUN.finditer(text))
+    found = list(_RULES[rule].run.finditer(text))
     return _Runs(
         pa.array([match[0] for match in found], pa.string()),
         np.fromiter((match.start() for match in found), np.int32, len(found)),
@@ -124,16 +174,16 @@ def _runs(text: str) -> _Runs:
     )
 
 
-def _runs_of_ascii(texts: list[str]) -> _Runs:
+def _runs_of_ascii(texts: list[str], rule: TextRule) -> _Runs:
     """The same for notes in plain ASCII, all at once: a byte is a code point there."""
     joined = "\n".join(["", *texts, ""]).encode("ascii")  # so that no run crosses a border
-    inside = np.frombuffer(joined.translate(_IS_INSIDE), dtype=bool)
+    inside = np.frombuffer(joined.translate(_IS_INSIDE[rule]), dtype=bool)
     edges = np.flatnonzero(inside[1:] != inside[:-1])  # counted without the first line end
     begins, ends = edges[::2].astype(np.int32), edges[1::2].astype(np.int32)
     notes = np.cumsum([0, *(len(text) + 1 for text in texts)]).astype(np.int32)
     sizes = np.diff(np.searchsorted(begins, notes))
     before = np.repeat(notes[:-1], sizes)
-    letters = joined.translate(None, delete=_OUTSIDE)
+    letters = joined.translate(None, delete=_OUTSIDE[rule])
     return _Runs(_side_by_side(letters, ends - begins), begins - before, ends - before, sizes)
 
 
@@ -144,20 +194,57 @@ def _side_by_side(letters: bytes, lengths: np.ndarray) -> pa.StringArray:
     return pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(letters))
 
 
-def _words(pieces: list[_Runs]) -> Tokens:
+def _words(
+    pieces: list[_Runs],
+    texts: Sequence[str],
+    rule: TextRule,
+    documents: np.ndarray | None = None,
+) -> Tokens:
     """The rule about numerals and capitals, once for each distinct run."""
     runs = pa.concat_arrays([piece.words for piece in pieces]).dictionary_encode()
-    spelled = [None if run.isnumeric() else run.lower() for run in runs.dictionary.to_pylist()]
-    words = pa.array(spelled, pa.string()).dictionary_encode()
-    numbers = words.indices.fill_null(-1).to_numpy()[runs.indices.to_numpy()]
-    kept = np.flatnonzero(numbers >= 0)
+    begins = np.concatenate([piece.begins for piece in pieces])
+    ends = np.concatenate([piece.ends for piece in pieces])
     borders = np.cumsum(np.concatenate([[0], *(piece.sizes for piece in pieces)]))
+    each = runs.indices.to_numpy()
+    written = runs.dictionary.to_pylist()
+    is_numeral = np.array([_RULES[rule].is_numeral(run) for run in written], dtype=bool)
+    is_kept = ~is_numeral[each]
+    if _RULES[rule].spares_borders:
+        is_kept[_at_borders(texts, documents, begins, ends, borders)] = True
+    occurs = np.zeros(len(written), dtype=bool)
+    occurs[each[is_kept]] = True
+    spell = _RULES[rule].spell
+    spelled = [spell(run) if kept else None for run, kept in zip(written, occurs, strict=True)]
+    words = pa.array(spelled, pa.string()).dictionary_encode()
+    numbers = words.indices.fill_null(-1).to_numpy()[each]
+    kept = np.flatnonzero(is_kept)
     return Tokens(
         pa.DictionaryArray.from_arrays(numbers[kept], words.dictionary),
-        np.concatenate([piece.begins for piece in pieces])[kept],
-        np.concatenate([piece.ends for piece in pieces])[kept],
+        begins[kept],
+        ends[kept],
         np.searchsorted(kept, borders).astype(np.int32),
     )
+
+
+def _at_borders(
+    texts: Sequence[str],
+    documents: np.ndarray | None,
+    begins: np.ndarray,
+    ends: np.ndarray,
+    borders: np.ndarray,
+) -> np.ndarray:
+    """The runs with nothing before them in their document, and those with nothing behind them.
+
+    Notes of a document count as joined by a blank. `borders` [notes + 1]: the run at which each
+    note begins.
+    """
+    starts = np.arange(len(texts) + 1) if documents is None else documents
+    has_run = np.diff(borders) > 0
+    first, last = starts[:-1], starts[1:] - 1
+    first, last = first[has_run[first]], last[has_run[last]]
+    lengths = np.array([len(texts[note]) for note in last], dtype=np.int64)
+    heads, tails = borders[first], borders[last + 1] - 1
+    return np.concatenate([heads[begins[heads] == 0], tails[ends[tails] == lengths]])
 
 
 def _whole_documents(notes: RecordStream) -> Iterator[pa.Table]:
@@ -186,7 +273,7 @@ def _refuse_apart(documents: list[str], finished: set[str]) -> None:
         finished.add(document)
 
 
-def _tokenize_documents(notes: pa.Table) -> pa.RecordBatch:
+def _tokenize_documents(notes: pa.Table, rule: TextRule) -> pa.RecordBatch:
     """One row for each document of a table of whole documents."""
     ids, patients, note_ids, texts = (notes[name].to_pylist() for name in _COLUMNS)
     for row in range(1, len(ids)):
@@ -194,7 +281,7 @@ def _tokenize_documents(notes: pa.Table) -> pa.RecordBatch:
             raise ValueError(f"document {ids[row]} has notes of two patients")
     first = [row for row in range(len(ids)) if not row or ids[row] != ids[row - 1]]
     borders = np.array([*first, len(ids)], dtype=np.int32)
-    tokens = tokenize_all(texts)
+    tokens = tokenize_all(texts, rule, borders)
     starts = tokens.starts[borders]
     sentences = all_sentence_starts(texts, tokens.begins, tokens.starts)
     parts = np.searchsorted(sentences, starts).astype(np.int32)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from isd_pipeline.data.files import write_json
 from isd_pipeline.data.splits import DEV_AND_TEST
 from isd_pipeline.data.tables import RecordStream
+from isd_pipeline.text.tokens import TextRule, tokenize
 
 Source = Literal["train", "all", "train_and_unlabelled"]
 SPLITS_READ = {
@@ -51,13 +52,20 @@ class VocabularyConfig:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Words in code point order have the numbers 1..V; 0 is padding, V+1 any other word."""
+    """Words in code point order have the numbers 1..V; 0 is padding, V+1 any other word.
+
+    `rule` is how the notes were cut whose words these are, and so how to cut any other text.
+    """
 
     words: tuple[str, ...]
+    rule: TextRule = "caml"
 
     def __post_init__(self) -> None:
         if list(self.words) != sorted(set(self.words)):
             raise ValueError("a vocabulary has each word once, sorted by code point")
+        if self.rule not in get_args(TextRule):
+            known = ", ".join(get_args(TextRule))
+            raise ValueError(f"words were cut by the rule {self.rule!r}; known are {known}")
 
     def __len__(self) -> int:
         return len(self.words)
@@ -84,29 +92,45 @@ class Vocabulary:
         places = pc.index_in(words.dictionary, self._known).fill_null(len(self.words))
         return (places.to_numpy() + np.int32(1))[words.indices.to_numpy()]
 
+    def read(self, text: str) -> np.ndarray:
+        """The numbers of a text's words, int32, cut as the notes were."""
+        return self.encode(tokenize(text, self.rule).words)
+
     @cached_property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that differ whenever a word or its number does."""
-        return hashlib.sha256("\n".join(self.words).encode()).hexdigest()[:16]
+        """16 hexadecimal digits that differ whenever a word, its number or the rule does.
+
+        CAML's rule adds nothing to them, for it was the only one once.
+        """
+        other = [] if self.rule == "caml" else ["", self.rule]
+        return hashlib.sha256("\n".join([*self.words, *other]).encode()).hexdigest()[:16]
 
     def save(self, path: Path) -> None:
         """Write as JSON, whole or not at all."""
-        write_json(path, {"fingerprint": self.fingerprint, "words": list(self.words)})
+        rule = {} if self.rule == "caml" else {"text_rule": self.rule}
+        content = {"fingerprint": self.fingerprint, **rule, "words": list(self.words)}
+        write_json(path, content)
 
     @classmethod
     def open(cls, path: Path) -> Vocabulary:
         """Read what `save` wrote; refused if a word was changed since."""
         content = json.loads(Path(path).read_text("utf-8"))
-        vocabulary = cls(tuple(content["words"]))
+        vocabulary = cls(tuple(content["words"]), content.get("text_rule", "caml"))
         if vocabulary.fingerprint != content["fingerprint"]:
             raise ValueError(f"{path}: the words do not fit their fingerprint; make the file again")
         return vocabulary
 
 
 def make_vocabulary(
-    tokenized_notes: RecordStream, splits: pa.Table, config: VocabularyConfig
+    tokenized_notes: RecordStream,
+    splits: pa.Table,
+    config: VocabularyConfig,
+    rule: TextRule = "caml",
 ) -> tuple[Vocabulary, dict[str, int]]:
-    """Count words over whole documents, labelled or not, and keep those that qualify."""
+    """Count words over whole documents, labelled or not, and keep those that qualify.
+
+    `rule` is the one by which the notes were cut.
+    """
     read = pc.is_in(splits["split"], pa.array(SPLITS_READ[config.source]))
     ids = splits.filter(read)["document_id"]
     counted, occurrences = count_words(tokenized_notes, ids.combine_chunks())
@@ -118,7 +142,7 @@ def make_vocabulary(
             f"no word is in {config.min_docs} documents of {config.source}; are there any notes?"
         )
     counts = {"source_types": len(counted), "source_tokens": occurrences.total()}
-    return Vocabulary(tuple(sorted(words))), {**counts, "vocabulary": len(words)}
+    return Vocabulary(tuple(sorted(words)), rule), {**counts, "vocabulary": len(words)}
 
 
 def count_words(

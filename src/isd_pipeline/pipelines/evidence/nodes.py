@@ -37,7 +37,8 @@ def read_marks(cohorts: Mapping[str, Any], cohort: str) -> pa.Table:
 
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
     if settings.source == "codiesp" and settings.language == "es":
-        return codiesp.read_evidence(Path(settings.raw), language="es")
+        systems = codiesp.KINDS[settings.kind]
+        return codiesp.read_evidence(Path(settings.raw), language="es", systems=systems)
     if "generate" in cohorts[cohort]:
         return read_evidence(Path(settings.raw))
     raise ValueError(

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from isd_pipeline.text.vocabulary import Vocabulary
 
 
-def tokenize(notes: RecordStream) -> RecordStream:
+def tokenize(notes: RecordStream, cohorts: Mapping[str, Any], cohort: str) -> RecordStream:
     """One row per document: its words, and where each stands in its note."""
     from isd_pipeline.text.tokens import tokenize_notes
 
-    return tokenize_notes(notes)
+    settings = cohort_section(cohorts, cohort, "preprocess", PreprocessSettings)
+    return tokenize_notes(notes, settings.text_rule)
 
 
 def label(
@@ -69,7 +70,9 @@ def count_words(
     from isd_pipeline.text import vocabulary
 
     settings = cohort_section(cohorts, cohort, "preprocess", PreprocessSettings)
-    made, counts = vocabulary.make_vocabulary(tokenized_notes, splits.read(), settings.vocabulary)
+    made, counts = vocabulary.make_vocabulary(
+        tokenized_notes, splits.read(), settings.vocabulary, settings.text_rule
+    )
     if cohort_section(cohorts, cohort, "extract", ExtractSettings).real:
         _, occurrences = vocabulary.count_words(tokenized_notes)
         counts |= {"types": len(occurrences), "tokens": occurrences.total()}

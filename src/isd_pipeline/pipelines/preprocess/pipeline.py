@@ -15,7 +15,7 @@ def create_pipeline(**_: object) -> Pipeline:
     """Tables > words, labels, vocabulary, encoded documents."""
     return Pipeline(
         [
-            Node(tokenize, "notes", "tokenized_notes"),
+            Node(tokenize, ["notes", "params:cohorts", "params:cohort"], "tokenized_notes"),
             Node(
                 label,
                 [

@@ -11,7 +11,12 @@ import numpy as np
 from isd_pipeline.pipelines.floor.nodes import words_of_splits
 from isd_pipeline.pipelines.members import seed_and_stage, stage_command
 from isd_pipeline.pipelines.plans import read_stack
-from isd_pipeline.pipelines.sections import ExtractSettings, cohort_section, revision_of
+from isd_pipeline.pipelines.sections import (
+    ExtractSettings,
+    PreprocessSettings,
+    cohort_section,
+    revision_of,
+)
 from isd_pipeline.pipelines.train.nodes import fingerprints
 
 if TYPE_CHECKING:
@@ -106,6 +111,12 @@ def _match(
     from isd_pipeline.data.names import names_of
     from isd_pipeline.models.title_match import TitleMatch
     from isd_pipeline.text.stems import stemmer
+    from isd_pipeline.text.tokens import tokenize
 
-    names = names_of(code_index, revision_of(parameters["cohorts"], parameters["cohort"]))
+    cohorts, cohort = parameters["cohorts"], parameters["cohort"]
+    rule = cohort_section(cohorts, cohort, "preprocess", PreprocessSettings).text_rule
+    names = [
+        [" ".join(tokenize(name, rule).words.to_pylist()) for name in of_code]
+        for of_code in names_of(code_index, revision_of(cohorts, cohort))
+    ]
     return TitleMatch.of_names(names, train, stemmer(language))

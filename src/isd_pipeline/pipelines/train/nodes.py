@@ -47,21 +47,17 @@ def make_start(
     """Everything a model may begin with, from the training documents and the codes' titles."""
     import torch
 
-    from isd_pipeline.data.icd import category
+    from isd_pipeline.data.hierarchy import categories
     from isd_pipeline.embeddings.codes import description_ids
     from isd_pipeline.training.systems import Start, log_odds, number_groups
 
-    groups = [
-        category(code, system)
-        for code, system in zip(code_index.codes, code_index.systems, strict=True)
-    ]
     return Start(
         words=torch.from_numpy(word_vectors(vocabulary).matrix),
         words_of_codes=torch.from_numpy(code_word_vectors(vocabulary).matrix),
         codes=torch.from_numpy(code_vectors(code_index, vocabulary).matrix),
         titles=torch.from_numpy(description_ids(code_index, vocabulary)),
         label_log_odds=log_odds(documents["train"].label_matrix(len(code_index))),
-        code_groups=number_groups(groups),
+        code_groups=number_groups(categories(code_index)),
     )
 
 
