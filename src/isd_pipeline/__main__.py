@@ -20,6 +20,7 @@ import click
 import yaml
 
 from isd_pipeline.messages import one_line
+from isd_pipeline.pipelines import leftovers
 from isd_pipeline.pipelines.comparing import compare_link
 from isd_pipeline.pipelines.configuration import read_config
 from isd_pipeline.pipelines.studies import write_study
@@ -76,6 +77,17 @@ def study(cohorts: tuple[str, ...]) -> None:
         path.parent.name for path in Path("studies").glob("*/study.yaml")
     ):
         click.echo(write_study(cohort))
+
+
+@main.command()
+@one_line
+def mend() -> None:
+    """Clear what a killed `dvc repro` left half written, so that the next one goes on.
+
+    `make` does this by itself. What another process is at work on is left alone.
+    """
+    for line in leftovers.mend():
+        click.echo(line, err=True)
 
 
 @main.command()

@@ -14,7 +14,8 @@ from isd_pipeline.pipelines.studies import render_study
 
 ROOT = Path(__file__).parents[2]
 RUN = {"cohort": "synthetic", "experiment": "isd", "seed": 1, "table": "table3"}
-STAGES = ("extract", "preprocess", "embed", "train", "evaluate", "floor", "stack", "evidence")
+STAGES = ("generate", "extract", "preprocess", "embed", "train", "evaluate", "floor", "stack")
+STAGES += ("evidence",)
 STUDIES = sorted(path.parent.name for path in ROOT.glob("studies/*/study.yaml"))
 
 
@@ -159,6 +160,15 @@ def test_a_study_lists_what_exists_and_its_stages_are_those_of_all(study: str) -
     assert tables().keys() & read(f"studies/{study}/dvc.yaml")["stages"].keys() == whole
 
 
+def test_only_a_cohort_with_settings_to_generate_it_is_generated() -> None:
+    generated = {
+        study for study in STUDIES if "generate" in read(f"studies/{study}/dvc.yaml")["stages"]
+    }
+    cohorts = read("conf/base/parameters_cohorts.yml")["cohorts"]
+    assert generated == {name for name in STUDIES if "generate" in cohorts[name]}
+    assert "synthetic_3000" in generated
+
+
 def test_a_new_study_spans_everything_and_an_old_one_keeps_its_lists(tmp_path: Path) -> None:
     from isd_pipeline.pipelines.studies import write_study
 
@@ -218,7 +228,7 @@ def test_a_table_asks_for_the_trainings_of_its_rows_and_for_nothing_else(graph: 
 
 
 def test_a_bare_repro_asks_for_the_demonstration_and_shares_its_trainings(graph: Path) -> None:
-    assert set(read("dvc.yaml")["stages"]) == {"generate", "demo"}
+    assert set(read("dvc.yaml")["stages"]) == {"demo"}
     asked = trainings(graph, "dvc.yaml:demo")
     assert len(asked) == 4
     assert "studies/synthetic/dvc.yaml:train@isd-1" in asked

@@ -38,6 +38,27 @@ def test_a_row_lies_over_its_cohort_and_a_cohort_in_the_row_over_both() -> None:
     assert EXPERIMENTS["elsewhere"]["training"] == {"patience": 10}  # nothing is changed in place
 
 
+def test_what_a_cohort_has_for_a_row_lies_over_all_else_and_names_a_row() -> None:
+    rows: dict[str, Any] = {"elsewhere": {"model": {"width": 9}, "training": {"patience": 5}}}
+    train = {"training": {"patience": 3, "clip": 1}, "experiments": rows}
+    cohorts = {"small": {"train": train}}
+    found = experiment_row(cohorts, "small", EXPERIMENTS, "elsewhere")
+    assert found["training"] == {"patience": 5, "clip": 1}
+    assert found["model"] == {"dropout": 0.5, "width": 9}
+    assert "experiments" not in experiment_row(cohorts, "small", EXPERIMENTS, "isd")
+    rows["camel"] = {}
+    with pytest.raises(ValueError, match="has no 'camel'; did you mean 'caml'"):
+        experiment_row(cohorts, "small", EXPERIMENTS, "isd")
+
+
+def test_the_rows_of_table_4_are_what_they_are_called_on_every_cohort() -> None:
+    everything = conf("cohorts") | conf("experiments")
+    for cohort in everything["cohorts"]:
+        for queries in (1, 32, 64, 128):
+            chosen = {"cohort": cohort, "experiment": f"isd_queries_{queries}"}
+            assert read_plan(everything | chosen).model.n_queries == queries
+
+
 @pytest.mark.parametrize("cohort", list(conf("cohorts")["cohorts"]))
 def test_every_experiment_can_be_read_for_every_cohort(cohort: str) -> None:
     everything = conf("cohorts") | conf("experiments") | {"cohort": cohort}

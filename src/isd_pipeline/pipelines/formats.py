@@ -16,6 +16,16 @@ if TYPE_CHECKING:
 
     from isd_pipeline.evaluation.resampling import Bootstrap
 
+# The columns of a training's history: the terms of every objective, and what is watched.
+TERMS = ("prediction", "teacher", "missing", "removal", "distillation", "description", "categories")
+FIGURES = ("f1_micro", "f1_macro_caml", "f1_micro_tuned", "f1_macro_caml_tuned", "p_at_5", "p_at_8")
+HISTORY = (
+    "epoch",
+    *TERMS,
+    *("total", "gradient_norm", "learning_rate"),
+    *(f"dev_{name}" for name in (*FIGURES, "map")),
+)
+
 
 def write_as_told(write: Callable[[Path], None], folder: Path) -> None:
     """For what is too large to be handed over: the node gives the function that writes it."""
@@ -75,6 +85,16 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     write_text(path, frame.to_csv(index=False, lineterminator="\n"))
 
 
+def write_history(history: pd.DataFrame, path: Path) -> None:
+    """A training's history as CSV, its columns in one order.
+
+    A training that goes on reads its first epochs back with their figures sorted by name; to the
+    byte the file is that of one that was never interrupted.
+    """
+    known = [name for name in HISTORY if name in history]
+    write_csv(history[[*known, *sorted(set(history.columns).difference(known))]], path)
+
+
 def read_csv(path: Path) -> pd.DataFrame:
     """A CSV of numbers that `write_csv` wrote."""
     import pandas as pd
@@ -98,21 +118,25 @@ def read_scores(path: Path) -> dict[str, np.ndarray]:
 
 
 def write_bootstrap(drawn: Bootstrap, path: Path) -> None:
-    """The draws [W] of every metric as safetensors, what else there is in its header."""
+    """The draws [W] of every metric as safetensors, what else there is in its header.
+
+    The header has one entry: several come in another order each time, and the file in other bytes.
+    """
     from safetensors.numpy import save
 
-    header = {"sampling": json.dumps(drawn.sampling), "observed": json.dumps(drawn.observed)}
+    said = {"sampling": drawn.sampling, "observed": drawn.observed}
     with replacing(path) as temporary:
-        temporary.write_bytes(save(dict(drawn.draws), header))
+        temporary.write_bytes(save(dict(drawn.draws), {"said": json.dumps(said)}))
 
 
 def read_bootstrap(path: Path) -> Bootstrap:
-    """What `write_bootstrap` wrote."""
+    """What `write_bootstrap` wrote, now or when each part was an entry of its own."""
     from safetensors import safe_open
 
     from isd_pipeline.evaluation.resampling import Bootstrap, Sampling
 
     with safe_open(path, "numpy") as file:
         header = {name: json.loads(text) for name, text in file.metadata().items()}
+        said = header.get("said", header)
         draws = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    return Bootstrap(Sampling(*header["sampling"]), header["observed"], draws)
+    return Bootstrap(Sampling(*said["sampling"]), said["observed"], draws)

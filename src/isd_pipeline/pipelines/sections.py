@@ -181,15 +181,20 @@ def experiment_row(
     """An experiment's row over what the cohort sets for every experiment, section by section.
 
     A cohort's `model` and `objective` are those of ISD; its `training` is everybody's. On top lies
-    what the row's own `cohorts` has for this cohort, where a paper chose otherwise for its data.
+    what the row's own `cohorts` has for this cohort, where a paper chose otherwise for its data,
+    and above all what the cohort has for this row.
     """
     row = dict(choose(experiment, experiments, EXPERIMENTS) or {})
     system, elsewhere = row.pop("system", "isd"), row.pop("cohorts", None) or {}
-    base = choose(cohort, cohorts, COHORTS).get("train") or {}
+    base = dict(choose(cohort, cohorts, COHORTS).get("train") or {})
+    own = base.pop("experiments", None) or {}
+    for name in own:
+        refuse_unknown(name, list(experiments), f"{COHORTS}.{cohort}.train.experiments")
     if system != "isd":
         base = {"training": base.get("training")}
     merged: dict[str, dict[str, Any]] = {}
-    for layer in (base, row, elsewhere.get(name_in_paper(cohorts, cohort)) or {}):
+    of_paper = elsewhere.get(name_in_paper(cohorts, cohort)) or {}
+    for layer in (base, row, of_paper, own.get(experiment) or {}):
         merged |= {
             name: _merged(merged.get(name, {}), section or {}) for name, section in layer.items()
         }

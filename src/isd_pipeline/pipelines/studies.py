@@ -15,7 +15,13 @@ import yaml
 from isd_pipeline.data.files import write_text
 from isd_pipeline.models.names import FLOORS, STACK
 from isd_pipeline.pipelines.configuration import choose
-from isd_pipeline.pipelines.sections import COHORTS, EXPERIMENTS, TABLES_FILE, read_tables
+from isd_pipeline.pipelines.sections import (
+    COHORTS,
+    EXPERIMENTS,
+    TABLES_FILE,
+    is_generated,
+    read_tables,
+)
 
 HEADER = "# Written by `isd study` from studies/stages.yaml and conf/base/parameters_tables.yml.\n"
 LISTS = (
@@ -27,11 +33,14 @@ SEEDS = list(range(1, 11))  # the paper's number; study.yaml may have fewer
 def render_study(lists: dict[str, Any], root: Path = Path()) -> str:
     """The text of `dvc.yaml` over these lists.
 
-    A table whose rows they lack gets no stage, nor does a stack whose members they lack.
+    A table whose rows they lack gets no stage, nor does a stack whose members they lack. Only a
+    cohort of ours is generated: the raw files of the others are there or not.
     """
     stages = _read(root / "studies/stages.yaml")["stages"]
     pattern, stacking = stages.pop("TABLE"), stages.pop("STACK")
     stages = {name: stage for name, stage in stages.items() if _spans_something(stage, lists)}
+    if not is_generated(_cohorts(root), lists["cohort"]):
+        del stages["generate"]
     runs = {*lists["experiments"], *lists["floors"]}
     for name in lists.get("stacks", []):
         members = choose(name, _rows(root), EXPERIMENTS)["model"]["members"]
@@ -50,7 +59,7 @@ def render_study(lists: dict[str, Any], root: Path = Path()) -> str:
 
 def write_study(cohort: str, root: Path = Path()) -> Path:
     """Write `studies/COHORT/dvc.yaml`, and before it `study.yaml` where there is none."""
-    choose(cohort, _read(root / "conf/base/parameters_cohorts.yml")["cohorts"], COHORTS)
+    choose(cohort, _cohorts(root), COHORTS)
     folder = root / "studies" / cohort
     if not (folder / "study.yaml").exists():
         lists = _everything(cohort, root)
@@ -96,6 +105,11 @@ def _spans_something(stage: dict[str, Any], lists: dict[str, Any]) -> bool:
     """DVC refuses a matrix over an empty list."""
     spans = stage.get("matrix", {}).values()
     return all(lists.get(span.removeprefix("${").removesuffix("}")) for span in spans)
+
+
+def _cohorts(root: Path) -> dict[str, Any]:
+    cohorts: dict[str, Any] = _read(root / "conf/base/parameters_cohorts.yml")["cohorts"]
+    return cohorts
 
 
 def _rows(root: Path) -> dict[str, Any]:
