@@ -65,7 +65,7 @@ test: environment  ## every check and the whole test suite
 	@ruff check . && ruff format --check .
 	@mypy
 	@lint-imports
-	@python -m pytest --nbmake tests notebooks
+	@python -m pytest --numprocesses=2 --dist=loadfile --nbmake tests notebooks
 
 test-slow: environment  ## the tests that take minutes
 	@python -m pytest -m slow

@@ -36,7 +36,7 @@ def spans(
     shown = _heaviest(weights)
     gaps = np.flatnonzero(np.diff(shown) > 1) + 1
     return [
-        Span(int(begins[run[0]]), int(ends[run[-1]]), float(weights[run].sum()))
+        Span(int(begins[run[0]]), int(ends[run[-1]]), min(1.0, float(weights[run].sum())))
         for run in np.split(shown, gaps)
         if len(run)
     ]
