@@ -14,6 +14,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from math import isnan, nan
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -68,13 +69,17 @@ def _value(run: Path, column: str) -> float:
     metrics, training = read(run / "metrics.json")["test"], read(run / "training.json")
     if column in metrics or column in training:
         return float(metrics.get(column, training.get(column)))
+    if column in HEADINGS:  # a linear floor has no epochs and no memory of its own
+        return nan
     frequency = {row["stratum"]: row for row in read(run / "strata.json")["frequency"]}
     value = frequency[column]["f1_macro_per_code_present"]
-    return float("nan") if value is None else float(value)
+    return nan if value is None else float(value)
 
 
 def shown(values: list[float], digits: int) -> str:
     """The mean and, of several seeds that differ, the standard deviation."""
+    if any(map(isnan, values)):
+        return "–"
     mean = f"{fmean(values):.{digits}f}"
     spread = stdev(values) if len(values) > 1 else 0.0
     return f"{mean} ± {spread:.{digits}f}" if spread > 0 else mean
@@ -86,7 +91,10 @@ def difference(cohort: str, table: str, experiment: str, metric: str) -> str:
     if experiment == compared["reference"]:
         return "–"
     keys = (experiment, metric)
-    (row,) = [row for row in compared["rows"] if (row["experiment"], row["metric"]) == keys]
+    found = [row for row in compared["rows"] if (row["experiment"], row["metric"]) == keys]
+    if not found:  # stands beside the table and is no row of it
+        return ""
+    (row,) = found
     number = "{:+.3f}".format
     told = f"{number(row['difference'])} [{number(row['low'])}, {number(row['high'])}]"
     p = "< 0.001" if row["p_holm"] < 0.001 else f"= {row['p_holm']:.3f}".removesuffix(".000")
