@@ -7,12 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
+from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from isd_pipeline.data.example import example, write_example
 from isd_pipeline.data.synthetic import (
     HospitalSettings,
     write_hospital,
@@ -40,6 +44,46 @@ COHORTS = {  # what the page says over its tables
     "mimic3_clean": "our own split, not the published one",
     "mimic4_icd9": "our own split, not the published one",
     "mimic4_icd10": "our own split, not the published one",
+    "codiesp_both": "",
+    "codiesp_es_50": "",
+    "own": "",
+}
+PROCEDURES = ("bw03zzz", "bw40zzz", "0dqb", "4a02x4z")  # one of them cut after four characters
+
+
+def write_codiesp(path: Path) -> None:
+    """A zip in CodiEsp's layout: the example's notes, in both languages the same, coded by both."""
+    texts, codes, files = defaultdict(str), defaultdict(set), defaultdict(str)
+    notes, rows = example(1, 200)
+    for note in notes:
+        texts[note["id"]] += note["text"] + "\n"
+    for row in rows:
+        codes[row["id"]].add(row["code"].lower())
+    for n, name in enumerate(sorted(texts)):
+        split = ("train", "train", "train", "dev", "test", "background")[n % 6]
+        for folder in ("text_files", "text_files_en"):
+            files[f"{split}/{folder}/{name}.txt"] = texts[name]
+        if split != "background":
+            files[f"{split}/{split}D.tsv"] += "".join(f"{name}\t{c}\n" for c in sorted(codes[name]))
+            files[f"{split}/{split}P.tsv"] += f"{name}\t{PROCEDURES[n % 4]}\n"
+            files[f"{split}/{split}X.tsv"] += f"{name}\tDIAGNOSTICO\t{min(codes[name])}\tx\t0 4\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(f"final_dataset_v4_to_publish/{name}", text)
+
+
+def write_mimic3(folder: Path) -> None:
+    write_hospital(folder, HOSPITAL)
+    write_icustays(folder, HOSPITAL)
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "mimic2": lambda folder: write_mimic2(folder, HOSPITAL),
+    "mimic3": write_mimic3,
+    "mimic4": lambda folder: write_mimic4(folder, HOSPITAL),
+    "codiesp": write_codiesp,
+    "own": write_example,
 }
 
 
@@ -61,13 +105,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows |= {cohort: small(rows[cohort]) for cohort in COHORTS}
     path.write_text(yaml.safe_dump({"cohorts": rows}, sort_keys=False))
     for cohort in COHORTS:
-        folder = project / rows[cohort]["extract"]["raw"]
-        source = rows[cohort]["extract"]["source"]
-        if source == "mimic3":
-            write_hospital(folder, HOSPITAL)
-            write_icustays(folder, HOSPITAL)
-        else:
-            {"mimic2": write_mimic2, "mimic4": write_mimic4}[source](folder, HOSPITAL)
+        extract = rows[cohort]["extract"]
+        WRITERS[extract["source"]](project / extract["raw"])
     return project
 
 
