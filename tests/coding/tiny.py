@@ -15,6 +15,7 @@ from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.hierarchy import CodeTree
 from isd_pipeline.text.vocabulary import Vocabulary
 from isd_pipeline.training.systems import SYSTEMS, Start
+from tests.training.test_systems import SMALL
 
 WORDS = [
     "acute",
@@ -36,19 +37,7 @@ CODES = CodeIndex(
     systems=("diagnosis", "diagnosis", "diagnosis", "diagnosis", "procedure"),
     titles=("Septicemia", "Pneumonia", "Fever", "Chest pain, unspecified", "=Nutrition"),
 )
-SIZES: dict[str, dict[str, Any]] = {
-    "isd": {"width": 8, "kernel_sizes": (3, 5), "n_queries": 4, "attention_temperature": 9.0},
-    "caml": {"width": 4},
-    "dr_caml": {"width": 4},
-    "cnn": {"width": 5},
-    "bi_gru": {"width": 6},
-    "multirescnn": {"width": 3, "kernel_sizes": (3, 5)},
-    "laat": {"width": 4, "attention_width": 3},
-    "joint_laat": {"width": 4, "attention_width": 3, "projection": 2},
-    "ha_gru": {"units": 4, "attention": 5},
-    "msatt_kg": {"scales": 2, "channels": 6},
-    "hypercore": {"filters": 6, "graph_width": 5},
-}
+SIZES = SMALL | {"isd": SMALL["isd"] | {"attention_temperature": 9.0}}
 
 
 def bundle_of(system: str = "isd", max_tokens: int = 12, **model: Any) -> Bundle:

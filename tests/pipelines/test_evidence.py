@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
 from isd_pipeline.data.tables import EVIDENCE, NOTES, stream_table
-from isd_pipeline.pipelines.evidence.nodes import measure_evidence, show_readings
+from isd_pipeline.pipelines.evidence import nodes
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.tokens import tokenize_notes
 from isd_pipeline.training.checkpoints import Checkpoint
@@ -54,6 +57,19 @@ def inputs_of(system: str, **model: Any) -> dict[str, Any]:
         "tokenized_notes": tokenized,
         "documents": {"train": documents, "test": documents},
     }
+
+
+def measure_evidence(**inputs: Any) -> tuple[dict[str, Any], pd.DataFrame]:
+    return call(nodes.measure_evidence, inputs | {"pointer": call(nodes.make_pointer, inputs)})
+
+
+def show_readings(**inputs: Any) -> str:
+    return call(nodes.show_readings, inputs | {"pointer": call(nodes.make_pointer, inputs)})
+
+
+def call(node: Callable[..., Any], inputs: dict[str, Any]) -> Any:
+    """A node with those of the inputs that it takes."""
+    return node(**{name: inputs[name] for name in signature(node).parameters})
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isd_pipeline.pipelines.evidence.pointing import pointer_of
+from isd_pipeline.pipelines.evidence.pointing import Pointer, pointer_of
 from isd_pipeline.pipelines.members import with_members
 from isd_pipeline.pipelines.sections import COHORTS, ExtractSettings, cohort_section
 
@@ -47,8 +47,7 @@ def read_marks(cohorts: Mapping[str, Any], cohort: str) -> pa.Table:
     )
 
 
-def measure_evidence(
-    marks: pa.Table,
+def make_pointer(
     checkpoint: Checkpoint,
     models_of_runs: Mapping[tuple[str, int], Callable[[], Checkpoint]],
     code_index: CodeIndex,
@@ -56,6 +55,19 @@ def measure_evidence(
     tokenized_notes: RecordStream,
     documents: Mapping[str, Documents],
     parameters: Mapping[str, Any],
+) -> Pointer:
+    """How the run's model, of a stack with its members, points at words of the test split."""
+    model = with_members(checkpoint, models_of_runs, parameters)
+    return pointer_of(model, code_index, vocabulary, tokenized_notes, documents[SPLIT])
+
+
+def measure_evidence(
+    marks: pa.Table,
+    pointer: Pointer,
+    code_index: CodeIndex,
+    vocabulary: Vocabulary,
+    tokenized_notes: RecordStream,
+    documents: Mapping[str, Documents],
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Agreement of the test split: the means by source, and every pair of note and code."""
     from isd_pipeline.evaluation.plausibility import (
@@ -64,13 +76,6 @@ def measure_evidence(
         mean_agreement,
     )
 
-    pointer = pointer_of(
-        with_members(checkpoint, models_of_runs, parameters),
-        code_index,
-        vocabulary,
-        tokenized_notes,
-        documents[SPLIT],
-    )
     sources = {
         **_simple_sources(documents["train"], code_index, vocabulary),
         "model": pointer.evidence,
@@ -100,15 +105,12 @@ def _simple_sources(
 
 def show_readings(
     marks: pa.Table,
-    checkpoint: Checkpoint,
-    models_of_runs: Mapping[tuple[str, int], Callable[[], Checkpoint]],
+    pointer: Pointer,
     code_index: CodeIndex,
-    vocabulary: Vocabulary,
     tokenized_notes: RecordStream,
     documents: Mapping[str, Documents],
     notes: RecordStream,
     metrics: Mapping[str, Mapping[str, float]],
-    parameters: Mapping[str, Any],
 ) -> str:
     """Table 5 of the notes with most marked codes, with their text: for where notes may be.
 
@@ -117,13 +119,6 @@ def show_readings(
     from isd_pipeline.evaluation.plausibility import marked_words
     from isd_pipeline.reports.readings import readings_page
 
-    pointer = pointer_of(
-        with_members(checkpoint, models_of_runs, parameters),
-        code_index,
-        vocabulary,
-        tokenized_notes,
-        documents[SPLIT],
-    )
     found = marked_words(marks, tokenized_notes, documents[SPLIT], code_index)
     most = nlargest(NOTES_SHOWN, found, key=lambda one: len(one.codes))  # of equals the first
     shown = {documents[SPLIT].ids[one.document]: one for one in most}
