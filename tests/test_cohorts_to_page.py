@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -24,8 +23,8 @@ from isd_pipeline.data.synthetic import (
     write_mimic2,
     write_mimic4,
 )
+from tests.checkout import copy_checkout
 
-ROOT = Path(__file__).parents[1]
 STAGES = ("extract,preprocess,embed,train,evaluate", "compare,report")
 HOSPITAL = HospitalSettings(
     admissions=260, seed=3, words=150, codes_per_admission=6, code_pool=220, other_notes=0
@@ -96,10 +95,7 @@ def small(row: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    project = tmp_path_factory.mktemp("project")
-    for name in ("conf", "src"):
-        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", project)
+    project = copy_checkout(tmp_path_factory.mktemp("project"))
     path = project / "conf/base/parameters_cohorts.yml"
     rows = yaml.safe_load(path.read_text())["cohorts"]
     rows |= {cohort: small(rows[cohort]) for cohort in COHORTS}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from dataclasses import asdict
@@ -26,6 +25,7 @@ from isd_pipeline.pipelines.preprocess.nodes import open_splits
 from isd_pipeline.text.vocabulary import Vocabulary
 from isd_pipeline.training.checkpoints import read_model
 from isd_pipeline.training.systems import REIMPLEMENTED, SYSTEMS
+from tests.checkout import copy_checkout
 
 ROOT = Path(__file__).parents[1]
 COHORT = "mimic3_full"
@@ -90,10 +90,7 @@ def made(project: Path, *runs: tuple[str, dict[str, Any]]) -> None:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    project = tmp_path_factory.mktemp("project")
-    for name in ("conf", "src"):
-        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", project)
+    project = copy_checkout(tmp_path_factory.mktemp("project"))
     for name in ("cohorts", "experiments", "tables"):
         path = project / f"conf/base/parameters_{name}.yml"
         path.write_text(yaml.safe_dump(edited(path), sort_keys=False))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,8 +18,8 @@ from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.pipelines.formats import read_scores, write_scores
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.training.checkpoints import read_model, write_model
+from tests.checkout import copy_checkout
 
-ROOT = Path(__file__).parents[2]
 STAGES = (
     *("generate", "extract", "preprocess", "embed", "train:isd", "evaluate:isd"),
     *("floor:logistic_regression", "floor:linear_svm", "stack:small_stack"),
@@ -64,10 +63,7 @@ def isd(*words: object) -> Result:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout in which a network, the floors and a stack of both were fitted and evaluated."""
-    project = tmp_path_factory.mktemp("project")
-    for name in ("conf", "src"):
-        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", project)
+    project = copy_checkout(tmp_path_factory.mktemp("project"))
     cohorts = project / "conf/base/parameters_cohorts.yml"
     rows = yaml.safe_load(cohorts.read_text())
     rows["cohorts"]["synthetic"] = TINY
