@@ -82,7 +82,7 @@ def test_one_text_that_cannot_be_read_is_told_in_its_place(
         ("n.csv", b"id,text\n1,SECRET \xe9\n", "bytes that are not UTF-8"),
         ("n.csv", 'id,text\n1,a\n2,"SECRET', "ends inside a quoted cell"),
         ("n.csv", "id,text\n1,SECRET,SECRET\n", "3 cells where the header has 2"),
-        ("n.csv.gz", gzip.compress(csv_of().encode())[:-9], "cut off"),
+        ("n.csv.gz", gzip.compress(csv_of().encode(), mtime=0)[:-9], "cut off"),
         ("n.jsonl", '{"id": "1", "text": "a"}\n{"id": "2", "te', "line 2: not a JSON object"),
         ("n.jsonl", '["SECRET"]\n', "line 1: not a JSON object"),
         ("n.jsonl", "[" * 100_000, "line 1: not a JSON object"),
