@@ -2,11 +2,14 @@
 
     python benchmarks/models.py                # 8 notes of up to 2,500 tokens, 8,921 codes
     python benchmarks/models.py --systems caml laat --notes 2 --tokens 400 --codes 500
+    python benchmarks/models.py --device cuda --steps 10
 
 Each system runs in a process of its own, one thread, at its default sizes: CPU seconds of the
 whole step (forward, backward, clip, Adam), the median over steps after a warm-up, and the peak of
-resident memory beyond what the libraries take. A map is one attention weight for every code and
-word of the batch in fp32: what would lie in memory several times, were attention not made in tiles.
+resident memory beyond what the libraries take. On a GPU, one after the other in one process: wall
+seconds, bf16, and the most memory that torch took there. A map is one attention weight for every
+code and word of the batch in fp32: what would lie in memory several times, were attention not made
+in tiles.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import json
 import statistics
 from typing import Any
 
-from measuring import cpu_seconds, peak_gb, run_apart
+from measuring import cpu_seconds, gpu_seconds, peak_gb, run_apart
 
 WORD_WIDTH, CODE_WIDTH, N_CATEGORIES, WORDS_A_TITLE = 100, 256, 1_159, 10
 BALL_WIDTH, TRAINING_NOTES, CODES_A_NOTE = 50, 47_719, 15
@@ -29,19 +32,23 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=2500)
     parser.add_argument("--codes", type=int, default=8921)
     parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--only", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.only:
         print(json.dumps(measure(options)))
         return
+    is_gpu = options.device == "cuda"
     a_map = options.notes * options.tokens * options.codes * 4 / 1e9
     print(f"{options.notes} notes, up to {options.tokens} tokens, {options.codes} codes, 1 thread")
-    print(f"{'':12} {'weights':>11} {'trained':>11} {'CPU s':>7} {'GB':>6} {'ratio to a map':>15}")
+    unit = "s" if is_gpu else "CPU s"
+    print(f"{'':12} {'weights':>11} {'trained':>11} {unit:>7} {'GB':>6} {'ratio to a map':>15}")
     sizes = [f"--{name}={getattr(options, name)}" for name in ("notes", "tokens", "codes", "steps")]
     for name in options.systems or names():
-        found = run_apart(__file__, *sizes, "--only", name)
+        options.only = name
+        found = measure(options) if is_gpu else run_apart(__file__, *sizes, "--only", name)
         print(
-            f"{name:12} {found['weights']:11,} {found['trained']:11,} {found['seconds']:7.2f} "
+            f"{name:12} {found['weights']:11,} {found['trained']:11,} {found['seconds']:7.3f} "
             f"{found['peak_gb']:6.2f} {found['peak_gb'] / a_map:15.1f}",
             flush=True,
         )
@@ -55,25 +62,31 @@ def names() -> list[str]:
 
 
 def measure(options: argparse.Namespace) -> dict[str, float]:
+    import torch
     from training_step import random_batch
 
     from isd_pipeline.training.loop import TrainingConfig, make_optimizer, train_step
     from isd_pipeline.training.systems import SYSTEMS
 
-    batch, libraries = random_batch(options), peak_gb()
+    batch, libraries, clock = random_batch(options), peak_gb(), cpu_seconds
     system, start, config = SYSTEMS[options.only], random_start(options), TrainingConfig()
     model, losses = system.make_model(system.model_config(), start), system.objective_config()
+    if options.device == "cuda":
+        model, clock = model.cuda(), gpu_seconds
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
     objective, optimizer = system.make_objective(losses, start), make_optimizer(model, config)
     model.train()
     seconds = [
-        cpu_seconds(lambda: train_step(model, batch, objective, optimizer, config, losses.weights))
+        clock(lambda: train_step(model, batch, objective, optimizer, config, losses.weights))
         for _ in range(options.steps + 1)
     ]
+    gpu_gb = torch.cuda.max_memory_allocated() / 1e9
     return {
         "weights": sum(weight.numel() for weight in model.parameters()),
         "trained": sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
         "seconds": statistics.median(seconds[1:]),
-        "peak_gb": peak_gb() - libraries,
+        "peak_gb": gpu_gb or peak_gb() - libraries,
     }
 
 

@@ -75,7 +75,7 @@ class Bench:
         return trained.history[trained.best.epoch - 1][self.metric]
 
     def _recording(self, plan: Plan, report: Report) -> Callable[[int, Mapping[str, float]], None]:
-        watch = Stopwatch(plan.training.max_epochs)
+        watch = Stopwatch(plan.training.max_epochs, self.device)
 
         def record(epoch: int, figures: Mapping[str, float]) -> None:
             watch.record(epoch, figures)

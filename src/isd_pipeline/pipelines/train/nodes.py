@@ -124,7 +124,7 @@ def train_model(
         "settings": {**plan.settings, "seed": seed},
         "fingerprints": marks,
     }
-    watch = Stopwatch(plan.training.max_epochs)
+    watch = Stopwatch(plan.training.max_epochs, device)
     trained = _train(plan, model, start, documents, identity, watch)
     figures = watch.figures(len(trained.history)) | {
         "best_epoch": trained.best.epoch,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from isd_pipeline.pipelines import tracking
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
     from isd_pipeline.pipelines.plans import Plan
@@ -104,8 +105,8 @@ def validation(
 class Stopwatch:
     """Takes each epoch's figures: a line for people, numbers for MLflow, and the clock."""
 
-    def __init__(self, epochs: int) -> None:
-        self._epochs = epochs
+    def __init__(self, epochs: int, device: torch.device) -> None:
+        self._epochs, self._device = epochs, device
         self._began = time.monotonic()
         self._seen = 0
 
@@ -127,11 +128,21 @@ class Stopwatch:
         tracking.log({shown_figure(name): value for name, value in figures.items()}, step=epoch)
 
     def figures(self, epochs: int) -> dict[str, float]:
-        """Minutes of the whole training, also of epochs that an earlier process made."""
-        seconds = time.monotonic() - self._began
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        """Minutes of the whole training, also of epochs that an earlier process made.
+
+        Memory at its peak is what the process held; on a GPU what torch held there.
+        """
+        seconds, memory = time.monotonic() - self._began, _peak_memory_gb(self._device)
         each = seconds / max(self._seen, 1)
         return {"minutes": each * epochs / 60, "epochs": epochs, "peak_memory_gb": memory}
+
+
+def _peak_memory_gb(device: torch.device) -> float:
+    if device.type == "cuda":
+        import torch
+
+        return torch.cuda.max_memory_allocated(device) / 2**30
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def shown_figure(name: str) -> str:
