@@ -56,6 +56,20 @@ def test_one_seed_is_called_one_seed_and_has_no_spread(runs):
     assert [" ± " in value for value in column(found, "micro-F1")] == [False, False, True, False]
 
 
+def test_minutes_of_a_cpu_and_of_a_gpu_do_not_mix_and_seeds_say_which_device():
+    plain = {"experiment": "isd", "metrics": {"f1_micro": 0.5}}
+    mixed = [
+        RunResult(**plain, seed=seed, minutes=minutes, device=device)
+        for seed, minutes, device in ((1, 8.0, "CPU"), (2, 10.0, "CPU"), (3, 0.9, "GPU"))
+    ]
+    found = tables.experiments_table(mixed)
+    assert column(found, "minutes a seed") == ["9.0 ± 1.4 CPU\n0.9 GPU"]
+    assert column(found, "device") == ["CPU: 1, 2\nGPU: 3"]
+    alone = tables.experiments_table(mixed[:2])
+    assert column(alone, "minutes a seed") == ["9.0 ± 1.4"]
+    assert column(alone, "device") == ["CPU"]
+
+
 def test_every_f1_and_precision_at_k_has_its_interval_below_it(runs):
     for found in (
         tables.results_table(runs, tuned=False),

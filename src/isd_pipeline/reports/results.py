@@ -95,10 +95,10 @@ class Experiment:
         return "floor" if first.floor else "stack" if first.stack else "neural"
 
     @property
-    def minutes(self) -> Measured | None:
-        """Minutes of training."""
-        values = [run.minutes for run in self.runs if run.minutes is not None]
-        return Measured.of(values) if values else None
+    def on(self) -> Mapping[str, tuple[RunResult, ...]]:
+        """The runs by the device they were trained on, "" where that is not known."""
+        devices = sorted({run.device for run in self.runs})
+        return {name: tuple(run for run in self.runs if run.device == name) for name in devices}
 
     @cached_property
     def over_documents(self) -> Mapping[str, tuple[float, float]]:

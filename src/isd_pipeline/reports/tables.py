@@ -27,6 +27,7 @@ from isd_pipeline.reports.cells import (
 from isd_pipeline.reports.results import (
     CohortStatistics,
     Experiment,
+    Measured,
     RunResult,
     SplitStatistics,
     best_floor,
@@ -84,8 +85,8 @@ def experiments_table(runs: Sequence[RunResult]) -> Table:
                 one.kind,
                 ", ".join(str(run.seed) for run in one.runs),
                 _epochs(one),
-                cell(one.minutes, 1),
-                ", ".join(sorted({run.device for run in one.runs if run.device})) or NONE,
+                _minutes(one),
+                _devices(one),
             )
             for one in experiments(runs)
         ),
@@ -97,6 +98,26 @@ def experiments_table(runs: Sequence[RunResult]) -> Table:
 def _epochs(one: Experiment) -> str:
     trained = sorted({len(run.history) for run in one.runs if run.history is not None})
     return "–".join(str(epochs) for epochs in {trained[0]: 0, trained[-1]: 0}) if trained else NONE
+
+
+def _minutes(one: Experiment) -> str:
+    """Minutes a seed; those of several devices, which do not mix, on a line each."""
+    taken = {
+        device: [run.minutes for run in runs if run.minutes is not None]
+        for device, runs in one.on.items()
+    }
+    cells = {device: cell(Measured.of(minutes), 1) for device, minutes in taken.items() if minutes}
+    if len(cells) < 2:
+        return next(iter(cells.values()), NONE)
+    return lines(*(f"{minutes} {device}" for device, minutes in cells.items()))
+
+
+def _devices(one: Experiment) -> str:
+    """The device; of several, which seeds were trained on which."""
+    if len(one.on) < 2:
+        return next(iter(one.on)) or NONE
+    seeds = {device: ", ".join(str(run.seed) for run in runs) for device, runs in one.on.items()}
+    return lines(*(f"{device}: {those}" for device, those in seeds.items()))
 
 
 def splits_table(statistics: CohortStatistics, paper: Mapping[str, float] | None = None) -> Table:
@@ -153,7 +174,7 @@ def results_table(runs: Sequence[RunResult], *, tuned: bool) -> Table | None:
                 lines(one.shown, collapse(one, tuned=tuned)),
                 seeds(one),
                 *(measured_cell(one, metric) for metric in metrics),
-                cell(one.minutes, 1),
+                _minutes(one),
                 _against(one, floor, measure),
             )
             for one in found
