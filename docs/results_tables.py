@@ -6,6 +6,7 @@
 A table stands between `<!-- table {...} -->` and `<!-- end -->`; the braces say, in YAML, of which
 `cohort` and `table` (the comparison), its `rows` and their names, its `columns`, and the `metric`
 whose difference to the table's reference comes last. `evidence: true` makes one of plausibility.
+What ends in `_cpu` or `_gpu` is of the seeds that were trained there.
 """
 
 from __future__ import annotations
@@ -33,9 +34,14 @@ HEADINGS = {
     "p_at_5": "P@5",
     "p_at_8": "P@8",
     "auc_micro": "micro-AUC",
+    "trained_on": "on",
     "minutes": "minutes",
+    "minutes_cpu": "minutes, CPU",
+    "minutes_gpu": "minutes, GPU",
     "epochs": "epochs",
     "peak_memory_gb": "GB",
+    "peak_memory_gb_cpu": "GB, CPU",
+    "peak_memory_gb_gpu": "GB, GPU",
     "attention_sd": "deviation of the attention, ×10⁻³",
     "attention_entropy": "entropy, 1 is even",
     "attention_words": "words attended to",
@@ -46,6 +52,7 @@ HEADINGS = {
     "first": "first word marked",
 }
 DIGITS = {"minutes": 1, "epochs": 0, "seeds": 0, "peak_memory_gb": 2, "attention_words": 0}
+DEVICES = {"cpu": 0.0, "gpu": 1.0}
 SCALES = {"attention_sd": 1000.0}
 
 
@@ -54,15 +61,31 @@ def read(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def values_of(cohort: str, experiment: str, column: str) -> list[float]:
-    """One number a seed: a test metric, a figure of the training, or the F1 of a frequency."""
+def runs_of(cohort: str, experiment: str, device: str = "") -> list[Path]:
+    """The folders of its seeds; of those trained on a device, if one is named."""
     runs = sorted((REPORTING / cohort / "runs" / experiment).glob("seed_*/metrics.json"))
     if not runs:
         raise FileNotFoundError(f"{cohort}: no run of {experiment} was evaluated")
-    if column == "seeds":
+    on = DEVICES.get(device)
+    return [
+        run.parent for run in runs if on in (None, read(run.parent / "training.json").get("on_gpu"))
+    ]
+
+
+def values_of(cohort: str, experiment: str, column: str) -> list[float]:
+    """One number a seed: a test metric, a figure of the training, or the F1 of a frequency."""
+    name, _, device = column.rpartition("_")
+    name, device = (name, device) if device in DEVICES else (column, "")
+    runs = runs_of(cohort, experiment, device)
+    if name == "seeds":
         return [float(len(runs))]
-    found = [_value(run.parent, column) for run in runs]
-    return [value * SCALES.get(column, 1.0) for value in found]
+    return [_value(run, name) * SCALES.get(name, 1.0) for run in runs]
+
+
+def trained_on(cohort: str, experiment: str) -> str:
+    """How many seeds were trained on which device."""
+    counts = {name.upper(): len(runs_of(cohort, experiment, name)) for name in DEVICES}
+    return ", ".join(f"{name} {count}" for name, count in counts.items() if count) or "–"
 
 
 def _value(run: Path, column: str) -> float:
@@ -78,7 +101,7 @@ def _value(run: Path, column: str) -> float:
 
 def shown(values: list[float], digits: int) -> str:
     """The mean and, of several seeds that differ, the standard deviation."""
-    if any(map(isnan, values)):
+    if not values or any(map(isnan, values)):
         return "–"
     mean = f"{fmean(values):.{digits}f}"
     spread = stdev(values) if len(values) > 1 else 0.0
@@ -101,6 +124,14 @@ def difference(cohort: str, table: str, experiment: str, metric: str) -> str:
     return f"{told}, p {p}".replace("-", "−")
 
 
+def cell(cohort: str, experiment: str, column: str) -> str:
+    """What a table says of an experiment in one column."""
+    if column == "trained_on":
+        return trained_on(cohort, experiment)
+    digits = DIGITS.get(column.removesuffix("_cpu").removesuffix("_gpu"), 3)
+    return shown(values_of(cohort, experiment, column), digits)
+
+
 def comparison(asked: dict[str, Any]) -> list[list[str]]:
     """Experiments in rows."""
     cohort, table, columns = asked["cohort"], asked["table"], asked["columns"]
@@ -108,10 +139,7 @@ def comparison(asked: dict[str, Any]) -> list[list[str]]:
     heads = ["", *(HEADINGS.get(column, column) for column in columns)]
     lines = [[*heads, *([f"{HEADINGS[metric]}, against {against}"] if metric else [])]]
     for experiment, name in asked["rows"].items():
-        cells = [
-            shown(values_of(cohort, experiment, column), DIGITS.get(column, 3))
-            for column in columns
-        ]
+        cells = [cell(cohort, experiment, column) for column in columns]
         tested = [difference(cohort, table, experiment, metric)] if metric else []
         lines.append([name or f"`{experiment}`", *cells, *tested])
     return lines
