@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from isd_pipeline.reports import figures, tables, where, where_figures
+from isd_pipeline.reports import figures, seed_figures, tables, where, where_figures
 from isd_pipeline.reports.cells import SYNTHETIC, Table, cell, label, seeds, stamped
 from isd_pipeline.reports.data_card import card_tables
 from isd_pipeline.reports.layout import Layout
@@ -57,6 +57,7 @@ def page(
         "data": _data(statistics, paper_cohort) if statistics else None,
         "card": [stamped(table, stamp) for table in card_tables(card)] if card else [],
         "paper": [stamped(table, stamp) for table in of_paper],
+        "seeds": _by_seed(runs, layouts or {}, stamp),
         "frequency": _frequency(runs, shown, stamp),
         "where": _where(runs, shown, stamp),
         "trust": _trust(runs, shown, stamp),
@@ -158,6 +159,17 @@ def _curves(found: Sequence[Experiment]) -> list[tuple[str, str | None, str | No
         (one.shown, figures.training_losses(one), figures.training_scores(one)) for one in found
     ]
     return [(name, losses, scores) for name, losses, scores in curves if losses or scores]
+
+
+def _by_seed(
+    runs: Sequence[RunResult], layouts: Mapping[str, Layout], stamp: str
+) -> list[tuple[str | None, str]]:
+    words = "each seed on the test split, their mean, and a line through the reference's"
+    stamped_with = f" ({stamp})" if stamp else ""
+    return [
+        (seed_figures.by_seed(layout, runs), f"{layout.title}{stamped_with}: {words}.")
+        for layout in layouts.values()
+    ]
 
 
 def _frequency(
