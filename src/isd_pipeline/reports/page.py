@@ -164,10 +164,10 @@ def _curves(found: Sequence[Experiment]) -> list[tuple[str, str | None, str | No
 def _by_seed(
     runs: Sequence[RunResult], layouts: Mapping[str, Layout], stamp: str
 ) -> list[tuple[str | None, str]]:
-    words = "each seed on the test split, their mean, and a line through the reference's"
-    stamped_with = f" ({stamp})" if stamp else ""
+    said = f" ({stamp})" if stamp else ""
+    read = "A dot is a seed on the test split, a bar their mean, the line that of the reference."
     return [
-        (seed_figures.by_seed(layout, runs), f"{layout.title}{stamped_with}: {words}.")
+        (seed_figures.by_seed(layout, runs), f"{layout.title}{said}. {read}")
         for layout in layouts.values()
     ]
 
