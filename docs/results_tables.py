@@ -43,7 +43,7 @@ HEADINGS = {
     "peak_memory_gb_cpu": "GB, CPU",
     "peak_memory_gb_gpu": "GB, GPU",
     "attention_sd": "deviation of the attention, ×10⁻³",
-    "attention_entropy": "entropy, 1 is even",
+    "attention_entropy": "entropy, nats",
     "attention_words": "words attended to",
     "average_precision": "average precision",
     "precision_at_5": "precision, 5 words",
