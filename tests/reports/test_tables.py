@@ -27,6 +27,7 @@ def test_cells():
     assert cell(Measured(0.5586, None, 1)) == "0.559"
     assert cell(None) == "–"
     assert cell(Measured(-1234.5, None, 1), 1) == "−1,234.5"
+    assert cell(Measured(-0.0004, None, 1)) == "0.000"
     assert signed(0.0215) == "+0.021"
 
 

@@ -77,7 +77,10 @@ def digits(metric: str) -> int:
 
 def number(value: float | None, digits: int = 3) -> str:
     """A number with a true minus sign and thousands apart; a dash for what is not there."""
-    return NONE if value is None else f"{value:,.{digits}f}".replace("-", "−")
+    if value is None:
+        return NONE
+    rounded = round(value, digits) + 0.0  # which is never −0
+    return f"{rounded:,.{digits}f}".replace("-", "−")
 
 
 def signed(value: float, digits: int = 3) -> str:
