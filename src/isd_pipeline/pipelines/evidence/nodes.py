@@ -48,6 +48,7 @@ def read_marks(cohorts: Mapping[str, Any], cohort: str) -> pa.Table:
 
 
 def make_pointer(
+    _marks: pa.Table,
     checkpoint: Checkpoint,
     models_of_runs: Mapping[tuple[str, int], Callable[[], Checkpoint]],
     code_index: CodeIndex,
@@ -56,7 +57,10 @@ def make_pointer(
     documents: Mapping[str, Documents],
     parameters: Mapping[str, Any],
 ) -> Pointer:
-    """How the run's model, of a stack with its members, points at words of the test split."""
+    """How the run's model, of a stack with its members, points at words of the test split.
+
+    It waits for the marks, so that a cohort without any is told so before weights are missed.
+    """
     model = with_members(checkpoint, models_of_runs, parameters)
     return pointer_of(model, code_index, vocabulary, tokenized_notes, documents[SPLIT])
 

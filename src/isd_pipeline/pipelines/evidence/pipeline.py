@@ -13,7 +13,15 @@ from isd_pipeline.pipelines.evidence.nodes import (
 def create_pipeline(**_: object) -> Pipeline:
     """Weights, marked words > how well they agree; some notes with what was read in them."""
     words = ["tokenized_notes", "documents"]
-    pointing = ["model", "models_of_runs", "code_index", "vocabulary", *words, "parameters"]
+    pointing = [
+        "marks",
+        "model",
+        "models_of_runs",
+        "code_index",
+        "vocabulary",
+        *words,
+        "parameters",
+    ]
     measuring = ["marks", "pointer", "code_index", "vocabulary", *words]
     showing = ["marks", "pointer", "code_index", *words, "notes", "metrics"]
     return Pipeline(
