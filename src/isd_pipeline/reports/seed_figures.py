@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from isd_pipeline.reports.cells import label
@@ -28,7 +29,7 @@ def by_seed(layout: Layout, runs: Sequence[RunResult]) -> str | None:
 
     def draw(axes: Axes) -> None:
         for row, one in enumerate(found):
-            _seeds(axes, row, one, layout.reference)
+            _seeds(axes, row, one, is_reference=one.name == layout.reference)
         axes.set_yticks(range(len(found)), [one.shown for one in found])
         axes.set_ylim(len(found) - 0.5, -0.5)
         axes.set_xlabel(label(METRIC))
@@ -37,11 +38,9 @@ def by_seed(layout: Layout, runs: Sequence[RunResult]) -> str | None:
     return on_axes(f"seeds-{svg_id(layout.title)}", draw, size=(11.4, 1.0 + 0.34 * len(found)))
 
 
-def _seeds(axes: Axes, row: int, one: Experiment, reference: str) -> None:
+def _seeds(axes: Axes, row: int, one: Experiment, *, is_reference: bool) -> None:
     values = [run.metrics[METRIC] for run in one.runs if METRIC in run.metrics]
-    mean = sum(values) / len(values)
-    is_reference = one.name == reference
-    colour = SERIES[1] if is_reference else SERIES[0]
+    mean, colour = fmean(values), SERIES[1 if is_reference else 0]
     filled = "none" if one.floor else colour
     axes.plot(values, [row] * len(values), "o", color=colour, mfc=filled, ms=6, alpha=0.8)
     axes.plot([mean], [row], "|", color=INK, ms=15, mew=1.6)
