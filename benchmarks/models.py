@@ -3,6 +3,7 @@
     python benchmarks/models.py                # 8 notes of up to 2,500 tokens, 8,921 codes
     python benchmarks/models.py --systems caml laat --notes 2 --tokens 400 --codes 500
     python benchmarks/models.py --device cuda --steps 10
+    python benchmarks/models.py --systems isd isd_aligned    # experiments of the project too
 
 Each system runs in a process of its own, one thread, at its default sizes: CPU seconds of the
 whole step (forward, backward, clip, Adam), the median over steps after a warm-up, and the peak of
@@ -27,7 +28,9 @@ BALL_WIDTH, TRAINING_NOTES, CODES_A_NOTE = 50, 47_719, 15
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--systems", nargs="+", help="all, if none is named")
+    parser.add_argument(
+        "--systems", nargs="+", help="or experiments; all systems, if none is named"
+    )
     parser.add_argument("--notes", type=int, default=8)
     parser.add_argument("--tokens", type=int, default=2500)
     parser.add_argument("--codes", type=int, default=8921)
@@ -42,13 +45,15 @@ def main() -> None:
     a_map = options.notes * options.tokens * options.codes * 4 / 1e9
     print(f"{options.notes} notes, up to {options.tokens} tokens, {options.codes} codes, 1 thread")
     unit = "s" if is_gpu else "CPU s"
-    print(f"{'':12} {'weights':>11} {'trained':>11} {unit:>7} {'GB':>6} {'ratio to a map':>15}")
+    asked = options.systems or names()
+    wide = max(map(len, asked))
+    print(f"{'':{wide}} {'weights':>11} {'trained':>11} {unit:>7} {'GB':>6} {'ratio to a map':>15}")
     sizes = [f"--{name}={getattr(options, name)}" for name in ("notes", "tokens", "codes", "steps")]
-    for name in options.systems or names():
+    for name in asked:
         options.only = name
         found = measure(options) if is_gpu else run_apart(__file__, *sizes, "--only", name)
         print(
-            f"{name:12} {found['weights']:11,} {found['trained']:11,} {found['seconds']:7.3f} "
+            f"{name:{wide}} {found['weights']:11,} {found['trained']:11,} {found['seconds']:7.3f} "
             f"{found['peak_gb']:6.2f} {found['peak_gb'] / a_map:15.1f}",
             flush=True,
         )
@@ -65,12 +70,17 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
     import torch
     from training_step import random_batch
 
+    from isd_pipeline.pipelines.configuration import read_config
     from isd_pipeline.training.loop import TrainingConfig, make_optimizer, train_step
     from isd_pipeline.training.systems import SYSTEMS
 
     batch, libraries, clock = random_batch(options), peak_gb(), cpu_seconds
-    system, start, config = SYSTEMS[options.only], random_start(options), TrainingConfig()
-    model, losses = system.make_model(system.model_config(), start), system.objective_config()
+    row = {"system": options.only} if options.only in SYSTEMS else row_of(options.only)
+    system, start = SYSTEMS[row.get("system", "isd")], random_start(options)
+    config = TrainingConfig()
+    losses = read_config(system.objective_config, row.get("objective"), options.only)
+    settings = read_config(system.model_config, row.get("model"), options.only)
+    model = system.make_model(settings, start)
     if options.device == "cuda":
         model, clock = model.cuda(), gpu_seconds
         torch.cuda.empty_cache()
@@ -88,6 +98,19 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
         "seconds": statistics.median(seconds[1:]),
         "peak_gb": gpu_gb or peak_gb() - libraries,
     }
+
+
+def row_of(name: str) -> dict[str, Any]:
+    """What an experiment sets of its system; how long and how fast it is trained plays no part."""
+    from pathlib import Path
+
+    import yaml
+
+    file = Path(__file__).parents[1] / "conf/base/parameters_experiments.yml"
+    rows = yaml.safe_load(file.read_text(encoding="utf-8"))["experiments"]
+    if name not in rows:
+        raise SystemExit(f"{name}: neither a system nor an experiment of {file.name}")
+    return rows[name]
 
 
 def random_start(options: argparse.Namespace) -> Any:
@@ -110,7 +133,7 @@ def random_start(options: argparse.Namespace) -> Any:
     gold = sparse.csr_matrix((np.ones(len(drawn), dtype=bool), drawn, starts), shape=shape)
     return Start(
         words=words,
-        words_of_codes=words,
+        words_of_codes=torch.randn(len(words), CODE_WIDTH),
         codes=torch.randn(options.codes, CODE_WIDTH),
         titles=torch.randint(1, Sizes().words, (options.codes, WORDS_A_TITLE)),
         label_log_odds=torch.zeros(options.codes),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from scipy import sparse
 from scipy.special import expit
 from torch import Tensor
@@ -153,6 +154,24 @@ def test_the_regression_and_the_names_read_on_where_the_network_stops() -> None:
     evidence = reader_of(bundle.settings, bundle.weights).read(note, True).evidence
     assert evidence is not None
     assert evidence(np.array([1]))[0, note.words.index("cough")] > 0
+
+
+def test_several_seeds_are_read_in_the_mean() -> None:
+    """Scores, and where they point: of two trainings that say different things."""
+    one, note = bundle_of(), words_of(TEXTS[1], bundle_of())
+    draw = torch.Generator().manual_seed(0)
+    other = {k: v + 0.3 * torch.randn(v.shape, generator=draw) for k, v in one.weights.items()}
+    settings = {"system": "mean", "members": {"1": one.settings, "2": one.settings}}
+    parts = {"1": one.weights, "2": other}
+    joined = {f"{seed}/{name}": v for seed, part in parts.items() for name, v in part.items()}
+    alone = [reader_of(one.settings, part).read(note, True) for part in parts.values()]
+    found = reader_of(settings, joined).read(note, True)
+    assert np.abs(alone[0].scores - alone[1].scores).max() > 0.1
+    np.testing.assert_allclose(found.scores, (alone[0].scores + alone[1].scores) / 2, rtol=1e-6)
+    codes = np.array([2, 0])
+    shown = [each.evidence(codes) for each in alone if each.evidence is not None]
+    assert found.evidence is not None
+    np.testing.assert_allclose(found.evidence(codes), (shown[0] + shown[1]) / 2, rtol=1e-9)
 
 
 def test_scores_come_without_evidence_too_and_are_the_same() -> None:

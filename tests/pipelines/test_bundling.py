@@ -23,16 +23,21 @@ from tests.checkout import copy_checkout
 STAGES = (
     *("generate", "extract", "preprocess", "embed", "train:isd", "evaluate:isd"),
     *("floor:logistic_regression", "floor:linear_svm", "stack:small_stack"),
+    *("train:isd:2", "evaluate:isd:2", "stack:seeds_stack"),
 )
-SMALL_STACK = {"system": "stack", "model": {"members": ["isd", "logistic_regression"]}}
+MEMBERS = {"members": ["isd", "logistic_regression"]}
+STACKS = {
+    "small_stack": {"system": "stack", "model": MEMBERS},
+    "seeds_stack": {"system": "stack", "model": MEMBERS | {"every_seed": True}},
+}
 RUN = """
 import sys
 from pathlib import Path
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 bootstrap_project(Path.cwd())
-for stage, _, experiment in (words.partition(":") for words in sys.argv[1:]):
-    chosen = {"experiment": experiment} if experiment else {}
+for stage, *run in (words.split(":") for words in sys.argv[1:]):
+    chosen = dict(zip(["experiment", "seed"], [*run[:1], *map(int, run[1:])]))
     with KedroSession.create(Path.cwd(), runtime_params=chosen) as session:
         session.run(pipeline_names=[stage])
 """
@@ -62,7 +67,7 @@ def isd(*words: object) -> Result:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout in which a network, the floors and a stack of both were fitted and evaluated."""
+    """A checkout in which a network, the floors and stacks of both were fitted and evaluated."""
     project = copy_checkout(tmp_path_factory.mktemp("project"))
     cohorts = project / "conf/base/parameters_cohorts.yml"
     rows = yaml.safe_load(cohorts.read_text())
@@ -70,7 +75,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cohorts.write_text(yaml.safe_dump(rows))
     experiments = project / "conf/base/parameters_experiments.yml"
     rows = yaml.safe_load(experiments.read_text())
-    rows["experiments"]["small_stack"] = SMALL_STACK
+    rows["experiments"] |= STACKS
     experiments.write_text(yaml.safe_dump(rows))
     (project / "conf/base/tracking.yml").write_text("uri: ''\n")
     made = python(project, "-c", RUN, *STAGES)
@@ -118,7 +123,7 @@ def test_a_bundle_holds_no_note_and_no_admission(project: Path, bundle: Path) ->
     assert not [name for name in set(notes["document_id"]) if f'"{name}"'.encode() in told]
 
 
-@pytest.mark.parametrize("experiment", ["isd", "logistic_regression", "small_stack"])
+@pytest.mark.parametrize("experiment", ["isd", "logistic_regression", *STACKS])
 def test_the_notes_of_the_test_split_get_the_scores_of_the_evaluation(
     project: Path, experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,7 +152,7 @@ def test_the_notes_of_the_test_split_get_the_scores_of_the_evaluation(
     assert [answer["id"] for answer in answers] == documents.ids.tolist()
     made = read_bundle(bundle)
     assert all(
-        (code["sources"] is None) == (experiment != "small_stack") for code in answers[0]["codes"]
+        (code["sources"] is None) == (experiment not in STACKS) for code in answers[0]["codes"]
     )
     for answer, row in zip(answers, scores.astype(np.float64), strict=True):
         found = {code["code"]: code for code in answer["codes"]}
@@ -200,9 +205,9 @@ def test_coding_says_no_more_than_it_has_to_and_needs_no_project(
     ("words", "line"),
     [
         (
-            ["synthetic", "isd", "--seed", "2"],
+            ["synthetic", "isd", "--seed", "3"],
             "model of this run is not there yet. Make it with "
-            "`kedro run --pipelines=train --params cohort=synthetic,experiment=isd,seed=2`",
+            "`kedro run --pipelines=train --params cohort=synthetic,experiment=isd,seed=3`",
         ),
         (["synthetic", "linear_svm"], "linear_svm keeps no weights to bundle"),
         (
@@ -236,6 +241,30 @@ def test_an_evaluation_of_other_weights_makes_no_bundle(project: Path) -> None:
     assert "the metrics are of other weights" in refused.stderr
     assert "run `kedro run --pipelines=evaluate --params cohort=synthetic" in refused.stderr
     assert not (project / "bundles").exists()
+
+
+def test_a_stack_of_every_seed_weighs_the_mean_of_those_that_were_run(project: Path) -> None:
+    """Both trainings of the network go along; the regression has one."""
+    from isd_pipeline.pipelines.bundling import bundle_of_run
+
+    model = read_model(project / "data/06_models/synthetic/seeds_stack/seed_1")
+    assert model.settings["seeds"] == [1, 2]
+    made = bundle_of_run("synthetic", "seeds_stack", 1, project)
+    of_network = made.settings["members"]["isd"]
+    assert [one["seed"] for one in of_network["members"].values()] == [1, 2]
+    assert "members" not in made.settings["members"]["logistic_regression"]
+    assert made.max_tokens == 60
+    for seed in ("1", "2"):
+        trained = read_model(project / f"data/06_models/synthetic/isd/seed_{seed}").weights
+        for name, values in trained.items():
+            assert made.weights[f"isd/{seed}/{name}"].equal(values)
+
+
+def test_a_stack_of_every_seed_has_one_run(project: Path) -> None:
+    refused = python(project, "-c", RUN, "stack:seeds_stack:2")
+    assert (
+        "seeds_stack weighs every seed of its members, so it has one run: take seed=1, not seed=2"
+    ) in refused.stderr
 
 
 def test_a_stack_of_a_member_of_other_data_makes_no_bundle(project: Path) -> None:

@@ -147,6 +147,17 @@ def test_a_stack_waits_for_its_members_of_the_same_seed_and_for_a_floor() -> Non
     assert "isd_with_words,seed=${item.seed}" in stages["isd_with_words"]["cmd"]
 
 
+def test_a_stack_of_every_seed_waits_for_all_and_is_run_once() -> None:
+    stage = read("studies/codiesp_50/dvc.yaml")["stages"]["isd_ensemble_with_words_and_titles"]
+    folder = "data/07_model_output/${cohort}/"
+    assert {dep for dep in stage["deps"] if dep.startswith(folder)} == {
+        f"{folder}isd_aligned",
+        f"{folder}isd_aligned_without_shared_representation",
+        f"{folder}logistic_regression/seed_1",
+    }
+    assert stage["matrix"] == {"seed": [1]}
+
+
 @pytest.mark.parametrize("study", STUDIES)
 def test_a_study_lists_what_exists_and_its_stages_are_those_of_all(study: str) -> None:
     lists = read(f"studies/{study}/study.yaml")

@@ -44,7 +44,8 @@ class Bundle:
     """A trained run that can be carried away.
 
     `settings` are the checkpoint's: system, model, objective, training, seed; of a stack its own
-    and, by their names, those of its `members`, whose weights' names begin with the member's.
+    and, by their names, those of its `members`, whose weights' names begin with the member's; a
+    member read in the mean over several seeds has its trainings as members in turn.
     `revision` says which ICD the codes are of. `training_counts` [L] is how many training
     documents have each code.
     Thresholds are log-odds, before `temperature` divides them. `metrics` are the test split's, as
@@ -82,9 +83,14 @@ class Bundle:
     @property
     def max_tokens(self) -> int | None:
         """How many words of a note the network reads, of several the least; None: all."""
-        parts = [self.settings, *self.settings.get("members", {}).values()]
-        limits = [int(of["training"]["max_tokens"]) for of in parts if "training" in of]
-        return min(limits, default=None)
+        return min(_limits(self.settings), default=None)
+
+
+def _limits(settings: Mapping[str, Any]) -> list[int]:
+    """How many words each network reads, one by one."""
+    own = [int(settings["training"]["max_tokens"])] if "training" in settings else []
+    of_members = [_limits(member) for member in settings.get("members", {}).values()]
+    return sum(of_members, own)
 
 
 def write_bundle(bundle: Bundle, folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""What reads one note: a network, a logistic regression, or several of them weighed.
+"""What reads one note: a network, several trainings of one, a logistic regression, or a stack.
 
 Each gives the scores of all codes; if it is asked to, also a function that says which words speak
 for some of them. A network reads words by their numbers, up to a limit; the others every word.
@@ -22,7 +22,7 @@ from isd_pipeline.evaluation.own_attention import shares_representations
 from isd_pipeline.evaluation.predict import predict
 from isd_pipeline.models.kept import linear_of, stack_of
 from isd_pipeline.models.linear import LinearModel
-from isd_pipeline.models.names import FLOORS, STACK
+from isd_pipeline.models.names import FLOORS, MEAN, STACK
 from isd_pipeline.models.stack import FREQUENCY, NAMES, Stack
 from isd_pipeline.shapes import Float, Int
 from isd_pipeline.text.documents import Documents
@@ -94,12 +94,15 @@ def reader_of(
     """
     if settings["system"] in FLOORS:
         return Reader(partial(_read_linear, linear_of(settings, weights)))
+    members = {
+        name: reader_of(of_member, under(name, weights), device)
+        for name, of_member in settings.get("members", {}).items()
+    }
     if settings["system"] == STACK:
-        members = {
-            name: reader_of(of_member, under(name, weights), device)
-            for name, of_member in settings["members"].items()
-        }
         return Reader(partial(_read_stack, stack_of(settings, under(STACK, weights)), members))
+    if settings["system"] == MEAN:
+        of_seeds = list(members.values())
+        return Reader(partial(_read_mean, of_seeds), any(one.has_evidence for one in of_seeds))
     model = rebuild(settings, weights).to(device).eval()
     return Reader(partial(_read_network, model, settings, device), has_evidence(model))
 
@@ -135,6 +138,20 @@ def _read_network(
 
 def _evidence(model: nn.Module, note: NoteWords, asked: Mapping[str, Any]) -> Evidence:
     return lambda codes: code_evidence(model, note.tokens, codes, **asked)
+
+
+def _read_mean(of_seeds: Sequence[Reader], note: NoteWords, evidence: bool) -> Found:
+    """Trainings that differ in their seed: the mean of what they say, and of where they point."""
+    found = [reader.read(note, evidence) for reader in of_seeds]
+    shown = [one.evidence for one in found if one.evidence is not None]
+    scores = np.mean([one.scores for one in found], axis=0)
+    return Found(scores, partial(_mean_evidence, shown) if shown else None)
+
+
+def _mean_evidence(
+    shown: Sequence[Evidence], codes: Int[np.ndarray, " K"]
+) -> Float[np.ndarray, "K N"]:
+    return np.mean([evidence(codes) for evidence in shown], axis=0)
 
 
 def _read_stack(

@@ -2,3 +2,4 @@
 
 FLOORS = ("logistic_regression", "linear_svm")
 STACK = "stack"  # no system of its own: it weighs the scores of others
+MEAN = "mean"  # several trainings of one system, read as one by a stack

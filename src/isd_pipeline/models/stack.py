@@ -32,6 +32,8 @@ NAMES, FREQUENCY = "names", "frequency"  # sources beside the members
 class StackConfig:
     """`members` are experiments, with their runs of the same seed (a linear floor has one seed).
 
+    With `every_seed` a member's scores are the means over all its runs (only seeds that every
+    network among them has), so that the stack has one run where they have several.
     `titles` adds what `TitleMatch` finds. `cost` is C, the inverse of the penalty. The dev split
     gets its own scores from `folds` fits, each without the documents it scores, so that a
     threshold can be tuned on them. At most about `pairs` pairs of note and code are fitted: all
@@ -40,6 +42,7 @@ class StackConfig:
 
     members: tuple[str, ...]
     titles: bool = True
+    every_seed: bool = False
     cost: float | int = 1.0
     folds: int = 5
     pairs: int = 4_000_000

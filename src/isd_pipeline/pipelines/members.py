@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.models.names import FLOORS, STACK
+from isd_pipeline.models.names import FLOORS, MEAN, STACK
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from isd_pipeline.models.stack import StackConfig
     from isd_pipeline.training.checkpoints import Checkpoint
+
+Key = tuple[str, int]  # experiment, seed
 
 
 def with_members(
     model: Checkpoint,
-    models_of_runs: Mapping[tuple[str, int], Callable[[], Checkpoint]],
+    models_of_runs: Mapping[Key, Callable[[], Checkpoint]],
     parameters: Mapping[str, Any],
 ) -> Checkpoint:
     """A stack whose weights and settings hold its members', by their names; others as they are.
@@ -24,27 +29,85 @@ def with_members(
     """
     if model.settings["system"] != STACK:
         return model
-    parts = {STACK: model}
+    members = {}
     for name in model.settings["model"]["members"]:
-        seed, stage = seed_and_stage(name, parameters)
-        command = stage_command(stage, {**parameters, "experiment": name, "seed": seed})
-        if (name, seed) not in models_of_runs:
-            raise FileNotFoundError(f"model of {name} is not there yet. Make it with {command}")
-        parts[name] = models_of_runs[name, seed]()
-        if parts[name].fingerprints != model.fingerprints:
-            raise ValueError(f"{name} is of other data than the stack; run {command} again")
-    members = {name: part.settings for name, part in parts.items() if name != STACK}
-    weights = {f"{name}/{k}": v for name, part in parts.items() for k, v in part.weights.items()}
-    return replace(model, weights=weights, settings={**model.settings, "members": members})
+        runs = runs_of(name, model.settings["seeds"], parameters)
+        found = {str(seed): _of_run((name, seed), models_of_runs, parameters) for seed in runs}
+        for seed, one in found.items():
+            if one.fingerprints != model.fingerprints:
+                command = _command((name, int(seed)), parameters)
+                raise ValueError(f"{name} is of other data than the stack; run {command} again")
+        members[name] = found[str(runs[0])] if len(runs) == 1 else _mean(model, found)
+    weights = _joined({STACK: model, **members})
+    return replace(model, weights=weights, settings={**model.settings, **_settings(members)})
 
 
-def seed_and_stage(name: str, parameters: Mapping[str, Any]) -> tuple[int, str]:
-    """Which run of a member a stack weighs, and what makes its model: a floor has one seed."""
-    is_floor = (parameters["experiments"].get(name) or {}).get("system") in FLOORS
-    return (1, "floor") if is_floor else (parameters["seed"], "train")
+def seeds_of(config: StackConfig, runs: Iterable[Key], parameters: Mapping[str, Any]) -> list[int]:
+    """Of its networks a stack weighs these: its own seed, or every one that all of them have.
+
+    Raises a ValueError for a second run of a stack that weighs every seed.
+    """
+    own = [parameters["seed"]]
+    networks = [name for name in config.members if not _is_floor(name, parameters)]
+    if not config.every_seed or not networks:
+        return own
+    if own != [1]:
+        raise ValueError(
+            f"{parameters['experiment']} weighs every seed of its members, so it has one run: "
+            f"take seed=1, not seed={own[0]}"
+        )
+    there = list(runs)
+    common = [{seed for name, seed in there if name == network} for network in networks]
+    return sorted(set.intersection(*common)) or own
+
+
+def runs_of(name: str, seeds: list[int], parameters: Mapping[str, Any]) -> list[int]:
+    """The seeds of a member that a stack weighs: a linear floor has only one."""
+    return [1] if _is_floor(name, parameters) else seeds
+
+
+def stage_of_member(name: str, parameters: Mapping[str, Any], *, scored: bool = False) -> str:
+    """The stage that makes a member's model, or those that make its scores too."""
+    if _is_floor(name, parameters):
+        return "floor"
+    return "train,evaluate" if scored else "train"
 
 
 def stage_command(stage: str, key: Mapping[str, Any]) -> str:
     """The command that runs one stage of one run."""
     chosen = ",".join(f"{name}={key[name]}" for name in ("cohort", "experiment", "seed"))
     return f"`kedro run --pipelines={stage} --params {chosen}`"
+
+
+def _of_run(
+    key: Key,
+    models_of_runs: Mapping[Key, Callable[[], Checkpoint]],
+    parameters: Mapping[str, Any],
+) -> Checkpoint:
+    if key not in models_of_runs:
+        command = _command(key, parameters)
+        raise FileNotFoundError(f"model of {key[0]} is not there yet. Make it with {command}")
+    return models_of_runs[key]()
+
+
+def _command(key: Key, parameters: Mapping[str, Any]) -> str:
+    stage = stage_of_member(key[0], parameters)
+    return stage_command(stage, {**parameters, "experiment": key[0], "seed": key[1]})
+
+
+def _mean(stack: Checkpoint, of_seeds: Mapping[str, Checkpoint]) -> Checkpoint:
+    """Several trainings as one model, which says what they say in the mean."""
+    settings = {"system": MEAN} | _settings(of_seeds)
+    return replace(stack, weights=_joined(of_seeds), settings=settings)
+
+
+def _joined(parts: Mapping[str, Checkpoint]) -> dict[str, Tensor]:
+    return {f"{name}/{k}": v for name, part in parts.items() for k, v in part.weights.items()}
+
+
+def _settings(parts: Mapping[str, Checkpoint]) -> dict[str, Any]:
+    return {"members": {name: part.settings for name, part in parts.items()}}
+
+
+def _is_floor(name: str, parameters: Mapping[str, Any]) -> bool:
+    return (parameters["experiments"].get(name) or {}).get("system") in FLOORS

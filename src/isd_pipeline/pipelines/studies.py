@@ -43,9 +43,9 @@ def render_study(lists: dict[str, Any], root: Path = Path()) -> str:
         del stages["generate"]
     runs = {*lists["experiments"], *lists["floors"]}
     for name in lists.get("stacks", []):
-        members = choose(name, _rows(root), EXPERIMENTS)["model"]["members"]
-        if runs.issuperset(members):
-            stages[name] = _stack_stage(stacking, name, members, lists["floors"])
+        model = choose(name, _rows(root), EXPERIMENTS)["model"]
+        if runs.issuperset(model["members"]):
+            stages[name] = _stack_stage(stacking, name, model, lists["floors"])
     runs |= stages.keys() & set(lists.get("stacks", []))
     for name, table in read_tables(_read(root / TABLES_FILE)).items():
         if runs.issuperset(table.experiments):
@@ -82,15 +82,17 @@ def _everything(cohort: str, root: Path) -> dict[str, Any]:
 
 
 def _stack_stage(
-    pattern: dict[str, Any], name: str, members: list[str], floors: list[str]
+    pattern: dict[str, Any], name: str, model: dict[str, Any], floors: list[str]
 ) -> dict[str, Any]:
-    """A stage that waits for its members: of the same seed, or a floor's only one."""
+    """A stage that waits for its members: of the same seed, or of all; of a floor's only one."""
     stage = yaml.safe_load(yaml.safe_dump(pattern, sort_keys=False).replace("STACK", name))
-    seeds = {one: "seed_1" if one in floors else "seed_${item.seed}" for one in members}
+    every_seed = model.get("every_seed", False)
+    runs = "" if every_seed else "/seed_${item.seed}"
+    folders = [one + ("/seed_1" if one in floors else runs) for one in model["members"]]
     deps = [dep for dep in stage["deps"] if "MEMBER" not in dep]
     for dep in (dep for dep in stage["deps"] if "MEMBER" in dep):
-        deps += [dep.replace("MEMBER", f"{one}/{seed}") for one, seed in seeds.items()]
-    return {**stage, "deps": deps}
+        deps += [dep.replace("MEMBER", folder) for folder in folders]
+    return {**stage, "deps": deps, "matrix": {"seed": [1]} if every_seed else stage["matrix"]}
 
 
 def _table_stage(pattern: dict[str, Any], name: str, rows: tuple[str, ...]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isd_pipeline.pipelines.floor.nodes import words_of_splits
-from isd_pipeline.pipelines.members import seed_and_stage, stage_command
+from isd_pipeline.pipelines.members import Key, runs_of, seeds_of, stage_command, stage_of_member
 from isd_pipeline.pipelines.plans import read_stack
 from isd_pipeline.pipelines.sections import (
     ExtractSettings,
@@ -35,7 +35,7 @@ Scores = Mapping[str, np.ndarray]
 
 
 def stack_runs(
-    scores_of_runs: Mapping[tuple[str, int], Callable[[], Scores]],
+    scores_of_runs: Mapping[Key, Callable[[], Scores]],
     tokenized_notes: RecordStream,
     documents: Mapping[str, Documents],
     code_index: CodeIndex,
@@ -47,16 +47,18 @@ def stack_runs(
     from isd_pipeline.training.checkpoints import Checkpoint
 
     config, began = read_stack(parameters), time.monotonic()
-    members = {name: _member(scores_of_runs, name, parameters) for name in config.members}
+    seeds = seeds_of(config, scores_of_runs, parameters)
+    members = {name: _member(scores_of_runs, name, seeds, parameters) for name in config.members}
     words, language = words_of_splits(tokenized_notes, documents), _language(parameters)
     match = _match(words["train"], code_index, language, parameters) if config.titles else None
     gold = {split: documents[split].label_matrix(len(code_index)) for split in ("train", "dev")}
     scores, stack = _weigh(members, match, words, gold, parameters)
     settings, weights = keep_stack(config, stack, language)
-    settings["seed"] = parameters["seed"]
+    settings |= {"seed": parameters["seed"], "seeds": seeds}
     marks = fingerprints(documents, code_index, vocabulary)
     minutes = (time.monotonic() - began) / 60
-    return scores, {"minutes": minutes, "on_gpu": 0.0}, Checkpoint(weights, settings, marks)
+    figures = {"minutes": minutes, "on_gpu": 0.0, "seeds": float(len(seeds))}
+    return scores, figures, Checkpoint(weights, settings, marks)
 
 
 def _weigh(
@@ -84,17 +86,23 @@ def _weigh(
 
 
 def _member(
-    runs: Mapping[tuple[str, int], Callable[[], Scores]], name: str, parameters: Mapping[str, Any]
+    scores_of_runs: Mapping[Key, Callable[[], Scores]],
+    name: str,
+    seeds: list[int],
+    parameters: Mapping[str, Any],
 ) -> Scores:
-    """The scores of a member's run of this seed, or of a linear floor's only one."""
-    seed, stage = seed_and_stage(name, parameters)
-    if (name, seed) not in runs:
-        stages = "floor" if stage == "floor" else "train,evaluate"
-        command = stage_command(stages, {**parameters, "experiment": name, "seed": seed})
-        raise FileNotFoundError(
-            f"{name}, seed {seed}, has no scores of {parameters['cohort']} yet: run {command} first"
-        )
-    return runs[name, seed]()
+    """A member's scores: of one run, or the mean over several."""
+    keys = [(name, seed) for seed in runs_of(name, seeds, parameters)]
+    for key in keys:
+        if key not in scores_of_runs:
+            stages = stage_of_member(name, parameters, scored=True)
+            command = stage_command(stages, {**parameters, "experiment": name, "seed": key[1]})
+            raise FileNotFoundError(
+                f"{name}, seed {key[1]}, has no scores of {parameters['cohort']} yet: "
+                f"run {command} first"
+            )
+    of_seeds = [scores_of_runs[key]() for key in keys]
+    return {split: np.mean([one[split] for one in of_seeds], axis=0) for split in ("dev", "test")}
 
 
 def _language(parameters: Mapping[str, Any]) -> Language:
