@@ -61,6 +61,18 @@ def test_torn_lock_files_are_cut_and_whole_ones_keep_their_bytes(checkout: Path)
     assert mend(checkout) == []
 
 
+def test_a_lock_file_with_both_sides_of_a_merge_is_not_taken_for_a_torn_one(
+    checkout: Path,
+) -> None:
+    merging = checkout / "dvc.lock"
+    ours, theirs = LOCK, LOCK.replace("0a", "0b")
+    both = f"<<<<<<< HEAD\n{ours}=======\n{theirs}>>>>>>> other\n"
+    merging.write_text(both)
+    with pytest.raises(ValueError, match=r"dvc\.lock: holds both sides of a merge; take one"):
+        mend(checkout)
+    assert merging.read_text() == both
+
+
 def waiting(*arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", *arguments])
 

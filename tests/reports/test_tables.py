@@ -44,6 +44,12 @@ def test_a_neural_row_below_the_best_floor_is_said_to_be_so():
     assert found.notes[0] == "Below the best floor, lr (micro-F1, tuned 0.800): isd by 0.400."
 
 
+def test_many_rows_below_the_best_floor_are_counted_not_listed():
+    runs = [scored(f"isd_{n}", 0.1 * n) for n in range(7)]
+    (note, *_) = tables.results_table([*runs, scored("lr", 0.55, floor=True)], tuned=True).notes
+    assert note == "Below the best floor, lr (micro-F1, tuned 0.550): 6 of 7, marked below."
+
+
 def test_without_a_floor_the_table_says_that_none_was_run():
     found = tables.results_table([scored("isd", 0.4)], tuned=False)
     assert found.notes == (

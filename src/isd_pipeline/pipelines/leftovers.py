@@ -25,6 +25,7 @@ import yaml
 from isd_pipeline.data.files import write_text
 
 STAGE = re.compile(r"^  \S", re.MULTILINE)  # where a stage begins in a lock file
+MERGE = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)  # Git's marks
 
 
 def mend(root: Path = Path()) -> list[str]:
@@ -85,6 +86,11 @@ def _cut_torn(path: Path) -> list[str]:
     whole = whole_stages(text)
     if whole and whole == text:
         return []
+    if MERGE.search(text):
+        raise ValueError(
+            f"{path}: holds both sides of a merge; take one, `git checkout --ours {path}` or "
+            "--theirs, and what the other knew is made again or comes from DVC's cache"
+        )
     if whole:
         write_text(path, whole)
     else:

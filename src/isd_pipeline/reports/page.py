@@ -100,8 +100,9 @@ def summary(runs: Sequence[RunResult]) -> list[str]:
         ]
     sentences.append(f"Best linear floor: {_scored(floor, metric)}.")
     below = [one.shown for one in found if _is_below(one, floor, metric)]
+    others = [one for one in found if not one.floor]
     if below:
-        sentences.append(f"Below the best floor: {', '.join(below)}.")
+        sentences.append(f"Below the best floor: {tables.few_or_how_many(below, len(others))}.")
     return sentences
 
 

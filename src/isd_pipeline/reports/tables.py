@@ -42,6 +42,7 @@ OF_THRESHOLD = (
     "f1_macro_per_code_present",
 )
 AGAINST = "micro-F1 against the best floor"
+LISTED = 5  # names of experiments in one sentence
 OF_RANKING = ("auc_macro", "auc_micro", "p_at_5", "p_at_8", "map")
 FURTHER = (
     "precision_micro",
@@ -285,7 +286,14 @@ def _below_in_words(
         if (distance := _distance(one, floor, measure)) is not None and distance < 0
     ]
     best = f"{floor.name} ({label(measure)} {cell(floor.measured(measure))})"
-    return [f"Below the best floor, {best}: {', '.join(below)}."] if below else []
+    others = [one for one in found if not one.floor]
+    said = few_or_how_many(below, len(others))
+    return [f"Below the best floor, {best}: {said}."] if below else []
+
+
+def few_or_how_many(names: Sequence[str], of: int) -> str:
+    """A sentence can list five; of more it says how many, and the table marks them."""
+    return ", ".join(names) if len(names) <= LISTED else f"{len(names)} of {of}, marked below"
 
 
 def codes_tables(
