@@ -52,7 +52,9 @@ studies/%/dvc.yaml: | environment
 
 real: environment data/01_raw/codiesp_full/codiesp_v4.zip data/01_raw/codiesp_50/codiesp_v4.zip  ## a first look on CodiEsp: CODIESP=path/to/codiesp_v4.zip
 	@isd mend
-	@dvc repro studies/codiesp_50/dvc.yaml:ours studies/codiesp_full/dvc.yaml:ours
+	@test $(JOBS) = 1 || studies/side_by_side codiesp_50 stacks $(JOBS)
+	@test $(JOBS) = 1 || studies/side_by_side codiesp_full ours $(JOBS)
+	@dvc repro studies/codiesp_50/dvc.yaml:stacks studies/codiesp_full/dvc.yaml:ours
 	@isd summary codiesp_50
 	@isd summary codiesp_full
 
