@@ -112,7 +112,6 @@ def test_a_stack_and_a_regression_are_held_against_the_marks_as_they_code() -> N
     stack = stack_of_two()
     own = {name.removeprefix("stack/"): v for name, v in stack.weights.items() if "stack/" in name}
     settings = {name: value for name, value in stack.settings.items() if name != "members"}
-    settings["seeds"] = [2]
     inputs["checkpoint"] = Checkpoint(own, settings, fingerprints)
     network = Checkpoint(bundle_of().weights, bundle_of().settings, fingerprints)
     inputs["models_of_runs"] = {("isd", 2): lambda: network, ("words", 1): lambda: regression}

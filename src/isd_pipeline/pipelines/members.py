@@ -30,8 +30,9 @@ def with_members(
     if model.settings["system"] != STACK:
         return model
     members = {}
+    seeds = model.settings.get("seeds", [parameters["seed"]])  # a stack of before has its own alone
     for name in model.settings["model"]["members"]:
-        runs = runs_of(name, model.settings["seeds"], parameters)
+        runs = runs_of(name, seeds, parameters)
         found = {str(seed): _of_run((name, seed), models_of_runs, parameters) for seed in runs}
         for seed, one in found.items():
             if one.fingerprints != model.fingerprints:
