@@ -29,16 +29,12 @@ def with_members(
     """
     if model.settings["system"] != STACK:
         return model
-    members = {}
     seeds = model.settings.get("seeds", [parameters["seed"]])  # a stack of before has its own alone
+    members = {}
     for name in model.settings["model"]["members"]:
-        runs = runs_of(name, seeds, parameters)
-        found = {str(seed): _of_run((name, seed), models_of_runs, parameters) for seed in runs}
-        for seed, one in found.items():
-            if one.fingerprints != model.fingerprints:
-                command = _command((name, int(seed)), parameters)
-                raise ValueError(f"{name} is of other data than the stack; run {command} again")
-        members[name] = found[str(runs[0])] if len(runs) == 1 else _mean(model, found)
+        keys = [(name, seed) for seed in runs_of(name, seeds, parameters)]
+        found = {str(key[1]): _of_run(key, model, models_of_runs, parameters) for key in keys}
+        members[name] = _mean(model, found) if len(found) > 1 else next(iter(found.values()))
     weights = _joined({STACK: model, **members})
     return replace(model, weights=weights, settings={**model.settings, **_settings(members)})
 
@@ -82,18 +78,20 @@ def stage_command(stage: str, key: Mapping[str, Any]) -> str:
 
 def _of_run(
     key: Key,
+    stack: Checkpoint,
     models_of_runs: Mapping[Key, Callable[[], Checkpoint]],
     parameters: Mapping[str, Any],
 ) -> Checkpoint:
+    """A member's model, of the same data as the stack."""
+    name, seed = key
+    stage = stage_of_member(name, parameters)
+    command = stage_command(stage, {**parameters, "experiment": name, "seed": seed})
     if key not in models_of_runs:
-        command = _command(key, parameters)
-        raise FileNotFoundError(f"model of {key[0]} is not there yet. Make it with {command}")
-    return models_of_runs[key]()
-
-
-def _command(key: Key, parameters: Mapping[str, Any]) -> str:
-    stage = stage_of_member(key[0], parameters)
-    return stage_command(stage, {**parameters, "experiment": key[0], "seed": key[1]})
+        raise FileNotFoundError(f"model of {name} is not there yet. Make it with {command}")
+    model = models_of_runs[key]()
+    if model.fingerprints != stack.fingerprints:
+        raise ValueError(f"{name} is of other data than the stack; run {command} again")
+    return model
 
 
 def _mean(stack: Checkpoint, of_seeds: Mapping[str, Checkpoint]) -> Checkpoint:
