@@ -18,8 +18,15 @@ ROOT = Path(__file__).parents[1]
 LISTS = {
     "cohort": "synthetic",
     "experiments": ["isd", "isd_without_self_distillation"],
-    "floors": [],
+    "floors": ["logistic_regression"],
     "seeds": [1],
+}
+TABLE = {
+    "small": {
+        "title": "Both, and a floor",
+        "experiments": [*LISTS["experiments"], *LISTS["floors"]],
+        "reference": "isd",
+    }
 }
 # In place of kedro: a stage writes the name of each of its outputs into it. A training says that it
 # began; with WAIT, it never ends.
@@ -53,6 +60,8 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "studies/synthetic").mkdir(parents=True)
     for name in ("dvc.yaml", "studies/stages.yaml", "studies/side_by_side"):
         shutil.copy(ROOT / name, tmp_path / name)
+    tables = tmp_path / "conf/base/parameters_tables.yml"
+    tables.write_text(yaml.safe_dump({"tables": TABLE}))
     (tmp_path / "studies/synthetic/study.yaml").write_text(yaml.safe_dump(LISTS))
     write_study("synthetic", tmp_path)
     kedro = tmp_path / "bin/kedro"
@@ -86,7 +95,7 @@ def began(project: Path) -> list[str]:
 def test_killed_side_by_side_a_table_is_gone_on_with_and_each_training_is_made_once(
     project: Path,
 ) -> None:
-    command = ["studies/side_by_side", "synthetic", "table6", "2"]
+    command = ["studies/side_by_side", "synthetic", "small", "2"]
     with start(project, *command, WAIT="yes") as first:
         deadline = time.monotonic() + 120
         while len(began(project)) < 2:  # only if both run at once, for neither ends
@@ -104,11 +113,11 @@ def test_killed_side_by_side_a_table_is_gone_on_with_and_each_training_is_made_o
         assert again.returncode == 0, told
     assert sorted(began(project)) == sorted(LISTS["experiments"])
 
-    with start(project, "dvc", "repro", "studies/synthetic/dvc.yaml:table6") as table:
+    with start(project, "dvc", "repro", "studies/synthetic/dvc.yaml:small") as table:
         told, _ = table.communicate(timeout=120)
         assert table.returncode == 0, told
     ran = [line.split("'")[1] for line in told.splitlines() if "Running stage" in line]
-    assert ran == ["studies/synthetic/dvc.yaml:table6"]
-    for experiment in LISTS["experiments"]:
+    assert ran == ["studies/synthetic/dvc.yaml:small"]
+    for experiment in TABLE["small"]["experiments"]:
         metrics = f"data/08_reporting/synthetic/runs/{experiment}/seed_1/metrics.json"
         assert (project / metrics).read_text() == metrics
