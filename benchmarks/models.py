@@ -46,6 +46,8 @@ def main() -> None:
     print(f"{options.notes} notes, up to {options.tokens} tokens, {options.codes} codes, 1 thread")
     unit = "s" if is_gpu else "CPU s"
     asked = options.systems or names()
+    for name in asked:
+        row_of(name)  # refuses an unknown one before any is measured
     wide = max(map(len, asked))
     print(f"{'':{wide}} {'weights':>11} {'trained':>11} {unit:>7} {'GB':>6} {'ratio to a map':>15}")
     sizes = [f"--{name}={getattr(options, name)}" for name in ("notes", "tokens", "codes", "steps")]
@@ -75,7 +77,7 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
     from isd_pipeline.training.systems import SYSTEMS
 
     batch, libraries, clock = random_batch(options), peak_gb(), cpu_seconds
-    row = {"system": options.only} if options.only in SYSTEMS else row_of(options.only)
+    row = row_of(options.only)
     system, start = SYSTEMS[row.get("system", "isd")], random_start(options)
     config = TrainingConfig()
     losses = read_config(system.objective_config, row.get("objective"), options.only)
@@ -102,6 +104,10 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
 
 def row_of(name: str) -> dict[str, Any]:
     """What an experiment sets of its system; how long and how fast it is trained plays no part."""
+    from isd_pipeline.training.systems import SYSTEMS
+
+    if name in SYSTEMS:
+        return {"system": name}
     from pathlib import Path
 
     import yaml
