@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+from pathlib import Path
 from typing import Any
 
 from measuring import cpu_seconds, gpu_seconds, peak_gb, run_apart
@@ -108,8 +109,6 @@ def row_of(name: str) -> dict[str, Any]:
 
     if name in SYSTEMS:
         return {"system": name}
-    from pathlib import Path
-
     import yaml
 
     file = Path(__file__).parents[1] / "conf/base/parameters_experiments.yml"
