@@ -123,8 +123,8 @@ def test_experiments_are_compared_within_the_tables_that_have_two_of_them(projec
     path = project / "data/08_reporting/synthetic/comparisons.json"
     compared = json.loads(path.read_text())
     rows = {name: {row["experiment"] for row in table["rows"]} for name, table in compared.items()}
-    ablation = {"isd_without_cooccurrence_decoder"}
-    assert rows == {"table1": {"linear_svm"}, "table3": ablation, "small": ablation}
+    ablation, floor = {"isd_without_cooccurrence_decoder"}, {"linear_svm"}
+    assert rows == {"table1": floor, "systems": floor, "table3": ablation, "small": ablation}
     for table in compared.values():
         assert all(0 < row["p"] <= row["p_holm"] <= 1 for row in table["rows"])
         assert all(row["low"] <= row["high"] for row in table["rows"])
