@@ -31,7 +31,7 @@ TOKENS = np.array([3, 1, 4, 1, 5], dtype=np.int32)
 def test_attention_of_some_codes_is_the_forward_passs_whatever_stands_beside_the_note(name: str):
     """The forward pass reads the note padded, among others, and gives the attention of all."""
     model, lengths = model_of(name).eval(), (9, 3, 14, 1)
-    if name in ("isd", "isd_pretrained", "bi_gru"):
+    if name in ("isd", "isd_lstm", "isd_pretrained", "bi_gru"):
         assert not has_own_attention(model)
         return
     if name == "cnn":  # has no attention, but something in its stead
@@ -252,4 +252,5 @@ def test_a_reading_has_the_predicted_codes_likeliest_first_and_all_scores():
 
 
 def test_a_state_of_a_recurrent_network_stands_for_its_own_word():
-    assert [windows_of(model_of(name)) for name in ("laat", "joint_laat", "ha_gru")] == [(1,)] * 3
+    names = ("laat", "joint_laat", "ha_gru", "isd_lstm")
+    assert [windows_of(model_of(name)) for name in names] == [(1,)] * 4

@@ -26,6 +26,7 @@ N_CODES, N_FILLERS, LENGTH, WIDTH, BATCH = 8, 8, 20, 32, 8
 TITLES = torch.arange(1, N_CODES + 1)[:, None]
 SIZES: dict[str, dict[str, Any]] = {
     "isd": {"width": WIDTH, "kernel_sizes": (3, 5), "n_queries": 16},
+    "isd_lstm": {"width": WIDTH, "n_queries": 16},
     "caml": {"width": 32, "kernel_size": 4},
     "dr_caml": {"width": 32, "kernel_size": 4},
     "cnn": {"width": 64},
@@ -38,7 +39,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "hypercore": {"filters": 32, "kernel_size": 3, "graph_width": 16},
 }
 RATES = {"laat": 1e-3, "joint_laat": 1e-3}  # their authors'; the others have 0.01
-EPOCHS = {"isd": 2, "ha_gru": 7, "msatt_kg": 5}  # the others have 4, of 40 steps each
+EPOCHS = {"isd": 2, "isd_lstm": 2, "ha_gru": 7, "msatt_kg": 5}  # others have 4, of 40 steps each
 
 
 def corpus(n_documents: int, seed: int) -> Documents:

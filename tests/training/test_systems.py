@@ -43,6 +43,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "hypercore": {"filters": 6, "graph_width": 5},
     "plm_icd": {"chunk": 7, "codes_start": "titles"},
     "plm_ca": {"chunk": 7},
+    "isd_lstm": {"width": 8, "n_queries": 4},
     "isd_pretrained": {"chunk": 7, "width": 8, "n_queries": 4},
 }
 WITHOUT_ATTENTION = ("cnn", "bi_gru")

@@ -11,6 +11,7 @@ from isd_pipeline.data.hierarchy import Revision
 from isd_pipeline.data.labels import LabelSpace
 from isd_pipeline.data.own_layout import OwnLayout
 from isd_pipeline.embeddings.words import WordVectorConfig
+from isd_pipeline.models.names import OF_ISD
 from isd_pipeline.pipelines.configuration import choose, read_config, refuse_unknown
 from isd_pipeline.reports.layout import Layout
 from isd_pipeline.text.tokens import TextRule
@@ -180,9 +181,9 @@ def experiment_row(
 ) -> dict[str, dict[str, Any]]:
     """An experiment's row over what the cohort sets for every experiment, section by section.
 
-    A cohort's `model` and `objective` are those of ISD; its `training` is everybody's. On top lies
-    what the row's own `cohorts` has for this cohort, where a paper chose otherwise for its data,
-    and above all what the cohort has for this row.
+    A cohort's `model` and `objective` are those of ISD and of ISD over an LSTM; its `training` is
+    everybody's. On top lies what the row's own `cohorts` has for this cohort, where a paper chose
+    otherwise for its data, and above all what the cohort has for this row.
     """
     row = dict(choose(experiment, experiments, EXPERIMENTS) or {})
     system, elsewhere = row.pop("system", "isd"), row.pop("cohorts", None) or {}
@@ -190,7 +191,7 @@ def experiment_row(
     own = base.pop("experiments", None) or {}
     for name in own:
         refuse_unknown(name, list(experiments), f"{COHORTS}.{cohort}.train.experiments")
-    if system != "isd":
+    if system not in OF_ISD:
         base = {"training": base.get("training")}
     merged: dict[str, dict[str, Any]] = {}
     of_paper = elsewhere.get(name_in_paper(cohorts, cohort)) or {}

@@ -23,6 +23,7 @@ from isd_pipeline.models.cnn_gru import CNN, BiGRU, BiGRUConfig, CNNConfig
 from isd_pipeline.models.ha_gru import HAGRU, HAGRUConfig
 from isd_pipeline.models.hypercore import HyperCore, HyperCoreConfig
 from isd_pipeline.models.isd import ISD, ISDConfig
+from isd_pipeline.models.isd_lstm import LSTMISDConfig, isd_over_lstm
 from isd_pipeline.models.isd_pretrained import PretrainedISDConfig, isd_over
 from isd_pipeline.models.laat import LAAT, JointLAAT, JointLAATConfig, LAATConfig
 from isd_pipeline.models.msatt_kg import MSATTKG, MSATTKGConfig
@@ -145,6 +146,11 @@ def _plm_icd(config: PLMICDConfig, start: Start) -> nn.Module:
 
 def _plm_ca(config: PLMCAConfig, start: Start) -> nn.Module:
     return PLMCA(config, _encoder(start), len(start.codes))
+
+
+def _isd_lstm(config: LSTMISDConfig, start: Start) -> nn.Module:
+    words = start.words_of_codes
+    return isd_over_lstm(config, words, start.codes, start.label_log_odds, start.code_groups)
 
 
 def _isd_pretrained(config: PretrainedISDConfig, start: Start) -> nn.Module:
@@ -279,6 +285,15 @@ SYSTEMS = {
         words="read.pieces",
         codes="queries",
         pretrained=True,
+    ),
+    "isd_lstm": System(
+        LSTMISDConfig,
+        ISDObjectiveConfig,
+        _isd_lstm,
+        _isd_objective,
+        words="encode.words.weight",
+        codes="codes",
+        groups="attend.queries",
     ),
     "isd_pretrained": System(
         PretrainedISDConfig,
