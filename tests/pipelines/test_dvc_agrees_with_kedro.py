@@ -152,7 +152,7 @@ def test_a_stack_of_every_seed_waits_for_all_and_is_run_once() -> None:
     folder = "data/07_model_output/${cohort}/"
     assert {dep for dep in stage["deps"] if dep.startswith(folder)} == {
         f"{folder}isd_aligned",
-        f"{folder}isd_aligned_without_shared_representation",
+        f"{folder}isd_lstm_own_queries",
         f"{folder}logistic_regression/seed_1",
     }
     assert stage["matrix"] == {"seed": [1]}

@@ -13,6 +13,7 @@ CONF = Path(__file__).parents[2] / "conf/base"
 COHORTS = {"small": {"train": {"model": {"n_queries": 8}, "training": {"patience": 3, "clip": 1}}}}
 EXPERIMENTS = {
     "isd": None,
+    "recurrent": {"system": "isd_lstm"},
     "caml": {"system": "caml", "training": {"patience": 10}},
     "elsewhere": {
         "system": "caml",
@@ -32,6 +33,7 @@ def row(experiment: str) -> dict[str, Any]:
 
 def test_a_row_lies_over_its_cohort_and_a_cohort_in_the_row_over_both() -> None:
     assert row("isd") == {"system": "isd", **COHORTS["small"]["train"]}
+    assert row("recurrent") == {"system": "isd_lstm", **COHORTS["small"]["train"]}
     assert row("caml") == {"system": "caml", "training": {"patience": 10, "clip": 1}}
     assert row("elsewhere")["training"] == {"patience": 4, "clip": 1}
     assert row("elsewhere")["model"] == {"dropout": 0.5}
