@@ -4,6 +4,7 @@
     python benchmarks/models.py --systems caml laat --notes 2 --tokens 400 --codes 500
     python benchmarks/models.py --device cuda --steps 10
     python benchmarks/models.py --systems isd isd_aligned    # experiments of the project too
+    python benchmarks/models.py --systems isd isd_aligned --width 192
 
 Each system runs in a process of its own, one thread, at its default sizes: CPU seconds of the
 whole step (forward, backward, clip, Adam), the median over steps after a warm-up, and the peak of
@@ -25,6 +26,7 @@ from measuring import cpu_seconds, gpu_seconds, peak_gb, run_apart
 
 WORD_WIDTH, CODE_WIDTH, N_CATEGORIES, WORDS_A_TITLE = 100, 256, 1_159, 10
 BALL_WIDTH, TRAINING_NOTES, CODES_A_NOTE = 50, 47_719, 15
+SIZES = ("notes", "tokens", "codes", "words", "width", "steps")
 
 
 def main() -> None:
@@ -35,6 +37,8 @@ def main() -> None:
     parser.add_argument("--notes", type=int, default=8)
     parser.add_argument("--tokens", type=int, default=2500)
     parser.add_argument("--codes", type=int, default=8921)
+    parser.add_argument("--words", type=int, default=52_252, help="of the vocabulary")
+    parser.add_argument("--width", type=int, help="d_l, of systems that have the setting `width`")
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--only", help=argparse.SUPPRESS)
@@ -51,7 +55,8 @@ def main() -> None:
         row_of(name)  # refuses an unknown one before any is measured
     wide = max(map(len, asked))
     print(f"{'':{wide}} {'weights':>11} {'trained':>11} {unit:>7} {'GB':>6} {'ratio to a map':>15}")
-    sizes = [f"--{name}={getattr(options, name)}" for name in ("notes", "tokens", "codes", "steps")]
+    given = {name: getattr(options, name) for name in SIZES}
+    sizes = [f"--{name}={number}" for name, number in given.items() if number is not None]
     for name in asked:
         options.only = name
         found = measure(options) if is_gpu else run_apart(__file__, *sizes, "--only", name)
@@ -82,7 +87,8 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
     system, start = SYSTEMS[row.get("system", "isd")], random_start(options)
     config = TrainingConfig()
     losses = read_config(system.objective_config, row.get("objective"), options.only)
-    settings = read_config(system.model_config, row.get("model"), options.only)
+    asked = {"width": options.width} if options.width else {}
+    settings = read_config(system.model_config, row.get("model", {}) | asked, options.only)
     model = system.make_model(settings, start)
     if options.device == "cuda":
         model, clock = model.cuda(), gpu_seconds
@@ -122,14 +128,14 @@ def random_start(options: argparse.Namespace) -> Any:
     """Numbers of the sizes of MIMIC-III, where a real cohort's vectors would be."""
     import numpy as np
     import torch
-    from mimic_shaped import Sizes
     from scipy import sparse
 
     from isd_pipeline.data.hierarchy import NO_PARENT, CodeTree
     from isd_pipeline.embeddings.graphs import cooccurrence
     from isd_pipeline.training.systems import Start
 
-    words, random = torch.randn(Sizes().words + 2, WORD_WIDTH), np.random.default_rng(0)
+    words, random = torch.randn(options.words + 2, WORD_WIDTH), np.random.default_rng(0)
+    width = options.width or CODE_WIDTH
     groups = np.arange(options.codes) % min(N_CATEGORIES, options.codes)
     parents = np.append(options.codes + groups, np.full(groups.max() + 1, NO_PARENT))
     drawn = random.integers(options.codes, size=TRAINING_NOTES * CODES_A_NOTE)
@@ -138,9 +144,9 @@ def random_start(options: argparse.Namespace) -> Any:
     gold = sparse.csr_matrix((np.ones(len(drawn), dtype=bool), drawn, starts), shape=shape)
     return Start(
         words=words,
-        words_of_codes=torch.randn(len(words), CODE_WIDTH),
-        codes=torch.randn(options.codes, CODE_WIDTH),
-        titles=torch.randint(1, Sizes().words, (options.codes, WORDS_A_TITLE)),
+        words_of_codes=torch.randn(len(words), width),
+        codes=torch.randn(options.codes, width),
+        titles=torch.randint(1, options.words, (options.codes, WORDS_A_TITLE)),
         label_log_odds=torch.zeros(options.codes),
         code_groups=torch.from_numpy(groups),
         tree=CodeTree(("",) * len(parents), parents, options.codes),

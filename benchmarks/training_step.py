@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--notes", type=int, default=8)
     parser.add_argument("--tokens", type=int, default=2500)
     parser.add_argument("--codes", type=int, default=8921)
+    parser.add_argument("--words", type=int, default=52_252)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--only", choices=PARTS)
     options = parser.parse_args()
@@ -54,7 +55,9 @@ def run_one(options: argparse.Namespace) -> dict[str, float]:
     from isd_pipeline.training.loop import TrainingConfig, make_optimizer, train_step
 
     is_equality = options.only in PARTS[2:]
-    model, objective = made_isd(Sizes(codes=options.codes), 0.0 if is_equality else 0.1)
+    model, objective = made_isd(
+        Sizes(codes=options.codes, words=options.words), 0.0 if is_equality else 0.1
+    )
     batch, config = random_batch(options), TrainingConfig()
     if is_equality:
         return differences(model.double() if options.only == "double" else model, objective, batch)
@@ -75,12 +78,12 @@ def random_batch(options: argparse.Namespace) -> Any:
     """Notes of three quarters of the longest length and more, one of them of that length."""
     import numpy as np
     import torch
-    from mimic_shaped import CODES_A_NOTE, Sizes
+    from mimic_shaped import CODES_A_NOTE
 
     from isd_pipeline.training.batches import Batch
 
     torch.manual_seed(1)
-    tokens = torch.randint(1, Sizes().words, (options.notes, options.tokens))
+    tokens = torch.randint(1, options.words, (options.notes, options.tokens))
     lengths = torch.randint(options.tokens * 3 // 4, options.tokens + 1, (options.notes,))
     lengths[0] = options.tokens
     tokens.masked_fill_(torch.arange(options.tokens) >= lengths[:, None], 0)
