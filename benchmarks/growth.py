@@ -68,7 +68,7 @@ def main() -> None:
 
 def measure_all(options: argparse.Namespace) -> None:
     """Measure what the file lacks, writing it after every point; print a ratio for each curve."""
-    from isd_pipeline.data.files import write_json
+    from isd_pipeline.data.io.files import write_json
 
     found = started(options)
     for curve in CURVES:

@@ -60,8 +60,8 @@ def run_apart(name: str, *more: str) -> dict[str, float]:
 def run_one(options: argparse.Namespace) -> dict[str, float]:
     import torch
 
-    from isd_pipeline.models import graph_parts
-    from isd_pipeline.training.systems import SYSTEMS
+    from isd_pipeline.models.layers import graph as graph_parts
+    from isd_pipeline.models.registry import SYSTEMS
 
     torch.manual_seed(0)
     if options.whole:
@@ -84,9 +84,9 @@ def random_start(n_codes: int):
     import torch
     from scipy import sparse
 
-    from isd_pipeline.data.hierarchy import CodeTree
+    from isd_pipeline.data.codes.hierarchy import CodeTree
     from isd_pipeline.embeddings.graphs import cooccurrence
-    from isd_pipeline.training.systems import Start, log_odds
+    from isd_pipeline.models.registry import Start, log_odds
 
     draw = np.random.default_rng(0)
     chances = 1 / np.arange(1, n_codes + 1)

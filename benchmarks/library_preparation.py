@@ -10,9 +10,9 @@ import pyarrow as pa
 from measuring import Measured, step
 
 from isd_pipeline.data.cohorts import make_cohort
-from isd_pipeline.data.mimic3 import extract
+from isd_pipeline.data.io.tables import open_parquet, write_parquet
+from isd_pipeline.data.sources.mimic3 import extract
 from isd_pipeline.data.splits import splits_from_lists
-from isd_pipeline.data.tables import open_parquet, write_parquet
 from isd_pipeline.text.documents import encode_documents
 from isd_pipeline.text.tokens import tokenize_notes
 from isd_pipeline.text.vocabulary import VocabularyConfig, make_vocabulary

@@ -54,8 +54,8 @@ def made_documents(lengths: np.ndarray, sizes: Sizes, folder: Path) -> Any:
 
 def made_isd(sizes: Sizes, dropout: float = 0.1) -> tuple[Any, Any]:
     """ISD with random vectors, and its objective with random titles: all five losses."""
-    from isd_pipeline.models.isd import ISD, ISDConfig
-    from isd_pipeline.training.isd_objective import ISDObjective, ISDObjectiveConfig
+    from isd_pipeline.models.isd.network import ISD, ISDConfig
+    from isd_pipeline.models.isd.objective import ISDObjective, ISDObjectiveConfig
 
     torch.manual_seed(0)
     words, codes = torch.randn(sizes.words + 2, WORD_WIDTH), torch.randn(sizes.codes, WIDTH)
@@ -82,7 +82,7 @@ class PlainISD:
 
     def losses(self, batch: Any) -> dict[str, torch.Tensor]:
         """The five losses, from the draws that the objective makes of the same random numbers."""
-        from isd_pipeline.training.completion import missing_code, wrong_code
+        from isd_pipeline.models.isd.completion import missing_code, wrong_code
 
         n_codes = len(self.titles)
         tasks = [

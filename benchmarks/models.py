@@ -69,7 +69,7 @@ def main() -> None:
 
 def names() -> list[str]:
     """All that begin with word vectors: an encoder's size is that of its folder."""
-    from isd_pipeline.training.systems import SYSTEMS
+    from isd_pipeline.models.registry import SYSTEMS
 
     return [name for name, system in SYSTEMS.items() if not system.pretrained]
 
@@ -78,9 +78,9 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
     import torch
     from training_step import random_batch
 
-    from isd_pipeline.pipelines.configuration import read_config
+    from isd_pipeline.config.reading import read_config
+    from isd_pipeline.models.registry import SYSTEMS
     from isd_pipeline.training.loop import TrainingConfig, make_optimizer, train_step
-    from isd_pipeline.training.systems import SYSTEMS
 
     batch, libraries, clock = random_batch(options), peak_gb(), cpu_seconds
     row = row_of(options.only)
@@ -111,7 +111,7 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
 
 def row_of(name: str) -> dict[str, Any]:
     """What an experiment sets of its system; how long and how fast it is trained plays no part."""
-    from isd_pipeline.training.systems import SYSTEMS
+    from isd_pipeline.models.registry import SYSTEMS
 
     if name in SYSTEMS:
         return {"system": name}
@@ -130,9 +130,9 @@ def random_start(options: argparse.Namespace) -> Any:
     import torch
     from scipy import sparse
 
-    from isd_pipeline.data.hierarchy import NO_PARENT, CodeTree
+    from isd_pipeline.data.codes.hierarchy import NO_PARENT, CodeTree
     from isd_pipeline.embeddings.graphs import cooccurrence
-    from isd_pipeline.training.systems import Start
+    from isd_pipeline.models.registry import Start
 
     words, random = torch.randn(options.words + 2, WORD_WIDTH), np.random.default_rng(0)
     width = options.width or CODE_WIDTH

@@ -33,7 +33,7 @@ def main() -> None:
     if arguments.folder:
         compare(arguments.folder, arguments)
         return
-    from isd_pipeline.data.synthetic import HospitalSettings, write_hospital
+    from isd_pipeline.synthetic import HospitalSettings, write_hospital
 
     for admissions in arguments.growth or [arguments.admissions]:
         settings = HospitalSettings(admissions=admissions, other_notes=arguments.other_notes)

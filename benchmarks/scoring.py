@@ -80,7 +80,7 @@ def run_one(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 def ours(model: Any, documents: Any, options: argparse.Namespace) -> Any:
-    from isd_pipeline.evaluation.predict import predict
+    from isd_pipeline.predictors.scoring import predict
 
     return predict(
         model,

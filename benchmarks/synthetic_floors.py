@@ -27,7 +27,7 @@ from sklearn.svm import LinearSVC
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from isd_pipeline.data.synthetic import HospitalSettings, write_hospital
+from isd_pipeline.synthetic import HospitalSettings, write_hospital
 
 FORMAL = (  # says nothing of the code
     "of the a an and or by to in on for with without other unspecified specified not elsewhere "

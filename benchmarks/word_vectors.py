@@ -68,7 +68,7 @@ def compare(options: argparse.Namespace, notes: int) -> dict[str, dict[str, Any]
 
 def write_corpus(options: argparse.Namespace) -> dict[str, int]:
     """Write the notes twice: as the table of tokenized notes and as lines of text."""
-    from isd_pipeline.data.tables import RecordStream, write_parquet
+    from isd_pipeline.data.io.tables import RecordStream, write_parquet
     from isd_pipeline.text.tokens import TOKENIZED_NOTES
 
     stream = RecordStream(TOKENIZED_NOTES, lambda: made_notes(options))
@@ -114,7 +114,7 @@ def vocabulary_of(options: argparse.Namespace) -> Any:
 
 
 def read_notes(folder: Path) -> Iterator[list[str]]:
-    from isd_pipeline.data.tables import open_parquet
+    from isd_pipeline.data.io.tables import open_parquet
 
     for batch in open_parquet(folder / "notes.parquet", ["tokens"]):
         yield from batch["tokens"].to_pylist()
@@ -123,7 +123,7 @@ def read_notes(folder: Path) -> Iterator[list[str]]:
 def learn_ours(options: argparse.Namespace) -> dict[str, Any]:
     import pyarrow as pa
 
-    from isd_pipeline.data.tables import open_parquet
+    from isd_pipeline.data.io.tables import open_parquet
     from isd_pipeline.embeddings.words import WordVectorConfig, learn_word_vectors
 
     notes = open_parquet(options.folder / "notes.parquet")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from isd_pipeline.data.synthetic import HospitalSettings, write_hospital
+from isd_pipeline.synthetic import HospitalSettings, write_hospital
 
 ROOT = Path(__file__).parents[1]
 NEEDED = ("torch", "numpy", "scipy", "pandas", "pyarrow", "safetensors")

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-from isd_pipeline.data.example import example, write_example
-from isd_pipeline.data.synthetic import (
+from isd_pipeline.data.custom.example import example, write_example
+from isd_pipeline.synthetic import (
     HospitalSettings,
     write_hospital,
     write_icustays,

@@ -18,13 +18,13 @@ import numpy as np
 import pytest
 import yaml
 
+from isd_pipeline.catalog.formats import read_scores
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.data.synthetic import HospitalSettings, write_hospital
-from isd_pipeline.pipelines.formats import read_scores
+from isd_pipeline.models.registry import REIMPLEMENTED, SYSTEMS
 from isd_pipeline.pipelines.preprocess.nodes import open_splits
+from isd_pipeline.synthetic import HospitalSettings, write_hospital
 from isd_pipeline.text.vocabulary import Vocabulary
 from isd_pipeline.training.checkpoints import read_model
-from isd_pipeline.training.systems import REIMPLEMENTED, SYSTEMS
 from tests.checkout import copy_checkout
 
 ROOT = Path(__file__).parents[1]

@@ -86,7 +86,7 @@ def test_the_model_shown_to_contributors_stands_in_the_code_word_for_word() -> N
 
 
 def test_the_table_of_systems_has_them_all() -> None:
-    from isd_pipeline.training.systems import SYSTEMS
+    from isd_pipeline.models.registry import SYSTEMS
 
     rows = (ROOT / "docs" / "systems.md").read_text(encoding="utf-8").splitlines()
     listed = [row.split("`")[1] for row in rows if row.startswith("| `")]

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import yaml
 
-from isd_pipeline.pipelines.studies import write_study
+from isd_pipeline.studies.graphs import write_study
 
 ROOT = Path(__file__).parents[1]
 LISTS = {

@@ -19,12 +19,12 @@ from typing import Any
 import click
 import yaml
 
+from isd_pipeline.config.reading import read_config
 from isd_pipeline.messages import one_line
-from isd_pipeline.pipelines import leftovers
-from isd_pipeline.pipelines.comparing import compare_link
-from isd_pipeline.pipelines.configuration import read_config
-from isd_pipeline.pipelines.studies import write_study
-from isd_pipeline.pipelines.tracking import Tracker, TrackingSettings
+from isd_pipeline.studies import repair as leftovers
+from isd_pipeline.studies.graphs import write_study
+from isd_pipeline.tracking.compare_page import compare_link
+from isd_pipeline.tracking.tracker import Tracker, TrackingSettings
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -102,8 +102,8 @@ def bundle(cohort: str, experiment: str, seed: int, to: Path | None, force: bool
 
     Without --to it stands under bundles/, which git passes over.
     """
+    from isd_pipeline.catalog.bundling import bundle_of_run
     from isd_pipeline.coding.bundle import refuse_folder, write_bundle
-    from isd_pipeline.pipelines.bundling import bundle_of_run
 
     folder = to or Path("bundles", f"{cohort}-{experiment}-{seed}")
     refuse_folder(folder, force=force)
@@ -163,7 +163,7 @@ def code(
 @one_line
 def init_data(folder: Path, form: str) -> None:
     """Write an example of own data into FOLDER: made-up notes and their codes, to be replaced."""
-    from isd_pipeline.data.example import write_example
+    from isd_pipeline.data.custom.example import write_example
 
     write_example(folder, form)
     click.echo(f"{folder}: notes.{form} and codes.{form}, made up. docs/own_data.md goes on.")
@@ -183,7 +183,7 @@ def check(target: str, as_json: bool) -> None:
 
 @one_line
 def _check(target: str, as_json: bool) -> int:
-    from isd_pipeline.pipelines import checking
+    from isd_pipeline.pipelines.extract import checking
 
     findings, counts = checking.check(target, checking.read_cohorts())
     code = checking.exit_code(findings)

@@ -10,8 +10,8 @@ import click
 from kedro import KedroDeprecationWarning
 from kedro.framework.cli.project import run as kedro_run
 
+from isd_pipeline.config.reading import refuse_unknown
 from isd_pipeline.messages import one_line
-from isd_pipeline.pipelines.configuration import refuse_unknown
 
 
 def run_known(**options: Any) -> Any:

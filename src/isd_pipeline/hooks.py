@@ -8,10 +8,10 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
-from isd_pipeline.pipelines import tracking
-from isd_pipeline.pipelines.configuration import choose, read_config, refuse_unknown
-from isd_pipeline.pipelines.plans import shown_parameters
-from isd_pipeline.pipelines.tracking import RunKey, Tracker, TrackingSettings
+from isd_pipeline.config.experiments import shown_parameters
+from isd_pipeline.config.reading import choose, read_config, refuse_unknown
+from isd_pipeline.tracking import tracker as tracking
+from isd_pipeline.tracking.tracker import RunKey, Tracker, TrackingSettings
 
 RUN_PARAMETERS = ["cohort", "experiment", "seed", "table", "device", "jobs"]
 SECTIONS = ["cohorts", "experiments", "tables", "search", "paper", "paper_cohorts"]

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 from kedro.io import DatasetError
 
-from isd_pipeline.pipelines import tracking
+from isd_pipeline.tracking import tracker as tracking
 
 FOR_USERS = (ValueError, OSError, FloatingPointError, DatasetError)
 

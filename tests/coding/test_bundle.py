@@ -14,10 +14,10 @@ from isd_pipeline.coding import bundle as module
 from isd_pipeline.coding.bundle import read_bundle, refuse_folder, write_bundle
 from isd_pipeline.coding.coder import Coder, Note
 from isd_pipeline.data.cohorts import CodeIndex
+from isd_pipeline.models.registry import SYSTEMS, rebuild
 from isd_pipeline.text.vocabulary import Vocabulary
-from isd_pipeline.training.systems import SYSTEMS, rebuild
 from tests.coding.tiny import bundle_of
-from tests.training.test_systems import N_CODES, N_WORDS, NAMES, SMALL, model_of
+from tests.models.test_systems import N_CODES, N_WORDS, NAMES, SMALL, model_of
 
 FILES = ("bundle.json", "weights.safetensors")
 

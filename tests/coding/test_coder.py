@@ -11,12 +11,12 @@ from torch import nn
 
 from isd_pipeline.coding.bundle import Bundle
 from isd_pipeline.coding.coder import Answer, Coder, Note
-from isd_pipeline.evaluation.evidence import code_evidence
-from isd_pipeline.evaluation.predict import predict
+from isd_pipeline.models.registry import rebuild
+from isd_pipeline.predictors.evidence import code_evidence
+from isd_pipeline.predictors.scoring import predict
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.sentences import sentence_starts
 from isd_pipeline.text.tokens import tokenize
-from isd_pipeline.training.systems import rebuild
 from tests.coding.tiny import CODES, bundle_of, notes_of
 
 TEXTS = (

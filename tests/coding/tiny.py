@@ -11,11 +11,11 @@ from scipy import sparse
 
 from isd_pipeline.coding.bundle import Bundle
 from isd_pipeline.coding.coder import Note
+from isd_pipeline.data.codes.hierarchy import CodeTree
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.data.hierarchy import CodeTree
+from isd_pipeline.models.registry import SYSTEMS, Start
 from isd_pipeline.text.vocabulary import Vocabulary
-from isd_pipeline.training.systems import SYSTEMS, Start
-from tests.training.test_systems import SMALL
+from tests.models.test_systems import SMALL
 
 WORDS = [
     "acute",

@@ -8,10 +8,15 @@ import pyarrow as pa
 import pytest
 
 from isd_pipeline.data.cohorts import CAML_TOP_50, CodeIndex, make_cohort, top_codes
-from isd_pipeline.data.counts import MIMIC3, Expected, check_counts, refuse_other_top_50
-from isd_pipeline.data.mimic3 import extract
+from isd_pipeline.data.io.tables import CODES, LABELS, SPLITS, TITLES
+from isd_pipeline.data.quality.published_counts import (
+    MIMIC3,
+    Expected,
+    check_counts,
+    refuse_other_top_50,
+)
+from isd_pipeline.data.sources.mimic3 import extract
 from isd_pipeline.data.splits import splits_by_patient
-from isd_pipeline.data.tables import CODES, LABELS, SPLITS, TITLES
 
 DEMO = Path(__file__).parents[3] / "shared" / "data" / "mimic3_demo"
 needs_demo = pytest.mark.skipif(not DEMO.exists(), reason="the MIMIC-III demo is not here")

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import feather
 
+from isd_pipeline.data.io.tables import LABELS
 from isd_pipeline.data.splits import (
     PUBLISHED,
     splits_by_patient,
@@ -16,7 +17,6 @@ from isd_pipeline.data.splits import (
     splits_from_lists,
     splits_stratified,
 )
-from isd_pipeline.data.tables import LABELS
 
 
 def documents(count=3_000, per_patient=3):

@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy import sparse
 
+from isd_pipeline.data.codes.hierarchy import CodeTree, code_tree
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.data.hierarchy import CodeTree, code_tree
 from isd_pipeline.embeddings.graphs import (
     LARGEST_NORM,
     cooccurrence,

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from isd_pipeline.data.tables import RecordStream, stream_table
+from isd_pipeline.data.io.tables import RecordStream, stream_table
 from isd_pipeline.embeddings.words import (
     LONGEST_SENTENCE,
     Sentences,

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.data.tables import EVIDENCE, NOTES, stream_table
+from isd_pipeline.data.io.tables import EVIDENCE, NOTES, stream_table
 from isd_pipeline.evaluation.plausibility import (
     Marks,
     agreement,

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from isd_pipeline.evaluation import sharpness
-from isd_pipeline.evaluation.attention import attention_entropy, attention_sd, read_note
 from isd_pipeline.evaluation.sharpness import attention_sharpness
-from isd_pipeline.models.isd import ISD, ISDConfig
+from isd_pipeline.models.isd.network import ISD, ISDConfig
+from isd_pipeline.predictors.attention import attention_entropy, attention_sd, read_note
 from isd_pipeline.text.documents import Documents
 
 

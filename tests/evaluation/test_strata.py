@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from isd_pipeline.data.own_tree import OwnTree
+from isd_pipeline.data.custom.tree import OwnTree
 from isd_pipeline.evaluation.metrics import CodeCounts, all_metrics, per_code
 from isd_pipeline.evaluation.strata import (
     CODES_OF_DOCUMENT,

@@ -22,7 +22,7 @@ import torch
 import torch._dynamo
 from torch import Tensor, nn
 
-from isd_pipeline.data import files
+from isd_pipeline.data.io import files
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.training.batches import Batch, training_batches
 from isd_pipeline.training.checkpoints import (

@@ -6,9 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from isd_pipeline.models import graph_parts
+from isd_pipeline.models.layers import graph as graph_parts
+from isd_pipeline.models.prediction import Prediction, PredictionConfig
 from isd_pipeline.training.batches import Batch
-from isd_pipeline.training.label_objective import Prediction, PredictionConfig
 from tests.models.graph_models import MODELS, N_CODES, N_WORDS, logits, notes
 
 close = torch.testing.assert_close

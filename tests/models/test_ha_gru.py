@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from isd_pipeline.models.encoders import Recurrent
 from isd_pipeline.models.ha_gru import HAGRU, HAGRUConfig, cut_sentences
+from isd_pipeline.models.layers.encoders import Recurrent
 from tests.models.graph_models import N_CODES, ha_gru, logits, notes
 
 close = torch.testing.assert_close

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from isd_pipeline.models.laat import LAAT, JointLAAT, JointLAATConfig, LAATConfig, Level
-from isd_pipeline.models.label_attention import LabelwiseAttention
+from isd_pipeline.models.layers.label_attention import LabelwiseAttention
 
 close = torch.testing.assert_close
 EXACT = {"atol": 1e-12, "rtol": 1e-12}

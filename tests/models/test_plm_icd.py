@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from isd_pipeline.models.isd_pretrained import PretrainedISDConfig, isd_over
+from isd_pipeline.models.isd.pretrained import PretrainedISDConfig, isd_over
+from isd_pipeline.models.layers.pretrained import title_states
 from isd_pipeline.models.plm_icd import PLMCA, PLMICD, PLMCAConfig, PLMICDConfig
-from isd_pipeline.models.pretrained import title_states
 from tests.models.tiny_encoder import by_hand, needs_transformers
 
 close = torch.testing.assert_close

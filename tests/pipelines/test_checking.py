@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from isd_pipeline.__main__ import main
-from isd_pipeline.data.example import write_example
-from isd_pipeline.data.synthetic import HospitalSettings, write_hospital
-from isd_pipeline.pipelines.checking import check, exit_code, read_cohorts
-from tests.data.test_codiesp import corpus
+from isd_pipeline.data.custom.example import write_example
+from isd_pipeline.pipelines.extract.checking import check, exit_code, read_cohorts
+from isd_pipeline.synthetic import HospitalSettings, write_hospital
+from tests.data.sources.test_codiesp import corpus
 
 SECRET = "ZZCANARY"
 LONG = " ".join(f"{SECRET}{n} word" for n in range(60))

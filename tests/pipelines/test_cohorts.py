@@ -13,20 +13,20 @@ import pyarrow.compute as pc
 import pytest
 import yaml
 
-from isd_pipeline.data import icd
+from isd_pipeline.config.sections import name_in_paper, revision_of, stamp_of
+from isd_pipeline.data.codes import icd
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.data.counts import refuse_other_release
-from isd_pipeline.data.synthetic import (
+from isd_pipeline.data.io.tables import stream_table
+from isd_pipeline.data.quality.published_counts import refuse_other_release
+from isd_pipeline.pipelines.extract.nodes import extract_tables, split_documents
+from isd_pipeline.pipelines.preprocess import nodes
+from isd_pipeline.synthetic import (
     HospitalSettings,
     write_hospital,
     write_icustays,
     write_mimic2,
     write_mimic4,
 )
-from isd_pipeline.data.tables import stream_table
-from isd_pipeline.pipelines.extract.nodes import extract_tables, split_documents
-from isd_pipeline.pipelines.preprocess import nodes
-from isd_pipeline.pipelines.sections import name_in_paper, revision_of, stamp_of
 from isd_pipeline.text.documents import Documents
 
 CONF = Path(__file__).parents[2] / "conf/base/parameters_cohorts.yml"

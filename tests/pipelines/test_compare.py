@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from isd_pipeline.config.sections import table_layouts
 from isd_pipeline.evaluation.comparisons import Comparison
 from isd_pipeline.pipelines.compare.nodes import (
     compared_metrics,
     paired_runs,
     table_of_comparisons,
 )
-from isd_pipeline.pipelines.sections import table_layouts
 from isd_pipeline.reports.layout import Layout
 
 CONF = Path(__file__).parents[2] / "conf" / "base"

@@ -11,13 +11,13 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from isd_pipeline.data.tables import EVIDENCE, NOTES, stream_table
+from isd_pipeline.data.io.tables import EVIDENCE, NOTES, stream_table
 from isd_pipeline.pipelines.evidence import nodes
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.tokens import tokenize_notes
 from isd_pipeline.training.checkpoints import Checkpoint
-from tests.coding.test_readers import linear, stack_of_two
 from tests.coding.tiny import CODES, bundle_of
+from tests.predictors.test_readers import linear, stack_of_two
 
 TEXTS = [  # one document of two notes, one of one
     ("7", "7", "n1", "Acute chest pain.\n\nFever and sepsis of the chest"),

@@ -10,18 +10,18 @@ import pyarrow.compute as pc
 import pytest
 from scipy.sparse import csr_matrix
 
+from isd_pipeline.config.sections import revision_of
+from isd_pipeline.data.codes.hierarchy import code_tree
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.data.example import write_example
-from isd_pipeline.data.hierarchy import code_tree
-from isd_pipeline.data.own_tree import OwnTree
-from isd_pipeline.data.tables import stream_table
+from isd_pipeline.data.custom.example import write_example
+from isd_pipeline.data.custom.tree import OwnTree
+from isd_pipeline.data.io.tables import stream_table
 from isd_pipeline.pipelines.evaluate.nodes import stratify
 from isd_pipeline.pipelines.evidence.nodes import read_marks
 from isd_pipeline.pipelines.extract.nodes import extract_tables, split_documents
 from isd_pipeline.pipelines.preprocess.nodes import label, tokenize
-from isd_pipeline.pipelines.sections import revision_of
 from isd_pipeline.pipelines.train.nodes import with_graph
-from tests.data.test_codiesp import MARKED, corpus
+from tests.data.sources.test_codiesp import MARKED, corpus
 
 OF_WHOM = ("document_id", "patient_id")
 

@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 from kedro.config import OmegaConfigLoader
 
+from isd_pipeline.config.experiments import read_plan
+from isd_pipeline.config.reading import read_config
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.embeddings.codes import average_titles
 from isd_pipeline.embeddings.words import WordVectors
-from isd_pipeline.pipelines import tracking
-from isd_pipeline.pipelines.configuration import read_config
-from isd_pipeline.pipelines.plans import read_plan
 from isd_pipeline.pipelines.search.nodes import open_development, search_settings
 from isd_pipeline.pipelines.search.rows import write_rows
 from isd_pipeline.pipelines.search.space import SearchSettings, read_search, searched
@@ -27,11 +26,12 @@ from isd_pipeline.pipelines.search.trials import (
     run_trial,
     write_tried,
 )
-from isd_pipeline.pipelines.tracking import Tracker, TrackingSettings
 from isd_pipeline.pipelines.train.nodes import train_model
 from isd_pipeline.settings import CONFIG_LOADER_ARGS
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.vocabulary import Vocabulary
+from isd_pipeline.tracking import tracker as tracking
+from isd_pipeline.tracking.tracker import Tracker, TrackingSettings
 
 METRIC = "dev_f1_micro_tuned"
 WORDS = Vocabulary(tuple(f"word{n:02d}" for n in range(12)))

@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.data.own_tree import OwnTree
+from isd_pipeline.data.custom.tree import OwnTree
 from isd_pipeline.reports.data_card import card_markdown, card_tables, data_card
 from isd_pipeline.reports.results import CohortStatistics, SplitStatistics
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from isd_pipeline.reports import figures, seed_figures, where_figures
+from isd_pipeline.reports import breakdown_figures as where_figures
+from isd_pipeline.reports import figures, seed_figures
 from isd_pipeline.reports.layout import Layout
 from isd_pipeline.reports.results import RunResult, experiments
 

@@ -7,7 +7,7 @@ import re
 import pandas as pd
 import pytest
 
-from isd_pipeline.data.mimic3 import extract
+from isd_pipeline.data.sources.mimic3 import extract
 from isd_pipeline.text.tokens import tokenize_notes
 from isd_pipeline.text.vocabulary import VocabularyConfig, count_words, make_vocabulary
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.data.tables import LABELS, SPLITS, RecordStream
+from isd_pipeline.data.io.tables import LABELS, SPLITS, RecordStream
 from isd_pipeline.text.documents import Documents, encode_documents
 from isd_pipeline.text.tokens import TOKENIZED_NOTES
 from isd_pipeline.text.vocabulary import Vocabulary

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from isd_pipeline.data.tables import NOTES, RecordStream, open_parquet, write_parquet
+from isd_pipeline.data.io.tables import NOTES, RecordStream, open_parquet, write_parquet
 from isd_pipeline.text.tokens import tokenize, tokenize_all, tokenize_notes, words_of
 
 SIGNS = "aZ09_.-/ \n\r\t[]*'%²½éÑΣİßǅ٣四\u0301\u0307\u200f\u212a\ufeff\x00🩺"

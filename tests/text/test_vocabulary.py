@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isd_pipeline.data.tables import SPLITS, RecordStream
+from isd_pipeline.data.io.tables import SPLITS, RecordStream
 from isd_pipeline.text.tokens import TOKENIZED_NOTES
 from isd_pipeline.text.vocabulary import Vocabulary, VocabularyConfig, count_words, make_vocabulary
 

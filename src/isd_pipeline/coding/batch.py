@@ -10,7 +10,7 @@ from pathlib import Path
 from isd_pipeline.coding.answers import form_of
 from isd_pipeline.coding.coder import TUNED, Answer, Coder, Note
 from isd_pipeline.coding.notes import read_notes
-from isd_pipeline.data.files import replacing
+from isd_pipeline.data.io.files import replacing
 
 AT_ONCE = 32  # notes in memory
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from isd_pipeline import __version__
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.data.files import replacing, write_json
+from isd_pipeline.data.io.files import replacing, write_json
 from isd_pipeline.text.tokens import TextRule
 from isd_pipeline.text.vocabulary import Vocabulary
 

@@ -22,7 +22,7 @@ from scipy.special import expit, logit
 from isd_pipeline import __version__
 from isd_pipeline.coding.bundle import Bundle, read_bundle
 from isd_pipeline.coding.evidence import Span, spans
-from isd_pipeline.coding.readers import Found, NoteWords, Reader, reader_of
+from isd_pipeline.predictors.readers import Found, NoteWords, Reader, reader_of
 from isd_pipeline.shapes import Float, Int
 from isd_pipeline.text.sentences import sentence_starts
 from isd_pipeline.text.tokens import tokenize_all

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from isd_pipeline.coding.coder import Note
-from isd_pipeline.data.delimited import read_csv
+from isd_pipeline.data.io.delimited import read_csv
 
 LARGEST = 16 << 20  # bytes of one note
 KINDS = "a .csv, .csv.gz, .jsonl or .txt file, or a folder of .txt files"

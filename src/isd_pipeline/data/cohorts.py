@@ -15,18 +15,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from isd_pipeline.data import icd
-from isd_pipeline.data.files import write_json
-from isd_pipeline.data.labels import (
+from isd_pipeline.data.codes import icd
+from isd_pipeline.data.codes.labels import (
     LabelSpace,
     Sources,
     drop_rare_labels,
     keep_labels,
     label_documents,
 )
-from isd_pipeline.data.own_tree import OwnTree
+from isd_pipeline.data.custom.tree import OwnTree
+from isd_pipeline.data.io.files import write_json
+from isd_pipeline.data.io.tables import SPLITS, TITLES
 from isd_pipeline.data.splits import names_of
-from isd_pipeline.data.tables import SPLITS, TITLES
 
 LOG = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import feather
 
-from isd_pipeline.data.files import sha256
-from isd_pipeline.data.tables import LABELS, SPLITS
+from isd_pipeline.data.io.files import sha256
+from isd_pipeline.data.io.tables import LABELS, SPLITS
 
 LOG = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from scipy import sparse
 from torch import Tensor
 
-from isd_pipeline.data.hierarchy import NO_PARENT, CodeTree
+from isd_pipeline.data.codes.hierarchy import NO_PARENT, CodeTree
 
 LARGEST_NORM = 1 - 1e-5
 LEAST_SQUARE = 5e-8  # of sinh(d / 2): below it, fp32 knows no direction to go in

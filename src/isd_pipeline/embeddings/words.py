@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from isd_pipeline.data.files import replacing
-from isd_pipeline.data.tables import RecordStream
+from isd_pipeline.data.io.files import replacing
+from isd_pipeline.data.io.tables import RecordStream
 from isd_pipeline.text.tokens import words_of
 from isd_pipeline.text.vocabulary import SPLITS_READ, Vocabulary
 

@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.data.tables import RecordStream
-from isd_pipeline.evaluation.attention import windows_around
+from isd_pipeline.data.io.tables import RecordStream
+from isd_pipeline.predictors.attention import windows_around
 from isd_pipeline.shapes import Bool, Float, Int
 from isd_pipeline.text.documents import Documents
 

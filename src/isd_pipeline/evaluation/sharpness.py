@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from isd_pipeline.evaluation.attention import attention_entropy, attention_sd
-from isd_pipeline.models.isd import ISD
+from isd_pipeline.models.isd.network import ISD
+from isd_pipeline.predictors.attention import attention_entropy, attention_sd
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.training.batches import Batches, ordered_batches
 from isd_pipeline.training.loop import autocast

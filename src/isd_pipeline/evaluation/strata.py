@@ -15,8 +15,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from isd_pipeline.data import icd
-from isd_pipeline.data.own_tree import OwnTree
+from isd_pipeline.data.codes import icd
+from isd_pipeline.data.custom.tree import OwnTree
 from isd_pipeline.evaluation.cells import Gold, checked
 from isd_pipeline.evaluation.metrics import (
     CodeCounts,

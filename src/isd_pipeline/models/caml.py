@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from isd_pipeline.models.encoders import TanhConv, WordVectors, greatest, refuse_share
-from isd_pipeline.models.label_attention import LabelOutput, LabelwiseAttention
-from isd_pipeline.models.parts import refuse_below
+from isd_pipeline.models.layers.encoders import TanhConv, WordVectors, greatest, refuse_share
+from isd_pipeline.models.layers.label_attention import LabelOutput, LabelwiseAttention
+from isd_pipeline.models.layers.parts import refuse_below
 from isd_pipeline.shapes import Bool, Float, Int
 
 

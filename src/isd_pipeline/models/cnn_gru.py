@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from isd_pipeline.models.encoders import (
+from isd_pipeline.models.layers.encoders import (
     Recurrent,
     TanhConv,
     WordVectors,
     greatest,
     refuse_share,
 )
-from isd_pipeline.models.label_attention import LabelOutput
-from isd_pipeline.models.parts import refuse_below
+from isd_pipeline.models.layers.label_attention import LabelOutput
+from isd_pipeline.models.layers.parts import refuse_below
 from isd_pipeline.shapes import Bool, Float, Int
 
 

@@ -14,11 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from isd_pipeline.models.encoders import Recurrent
-from isd_pipeline.models.graph_parts import LabelOutput, by_labels, label_attention
-from isd_pipeline.models.kernels import NEVER, Dropout, widened
-from isd_pipeline.models.parts import refuse_below
+from isd_pipeline.models.layers.encoders import Recurrent
+from isd_pipeline.models.layers.graph import LabelOutput, by_labels, label_attention
+from isd_pipeline.models.layers.parts import refuse_below
 from isd_pipeline.shapes import Bool, Float, Int
+from isd_pipeline.training.kernels import NEVER, Dropout, widened
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,10 +17,10 @@ from scipy import sparse
 from torch import Tensor, nn
 
 from isd_pipeline.embeddings.graphs import LARGEST_NORM, poincare_distance
-from isd_pipeline.models.graph_parts import LabelOutput, Links, by_labels, label_attention
-from isd_pipeline.models.kernels import Dropout, widened
-from isd_pipeline.models.parts import MultiScaleConv, refuse_below
+from isd_pipeline.models.layers.graph import LabelOutput, Links, by_labels, label_attention
+from isd_pipeline.models.layers.parts import MultiScaleConv, refuse_below
 from isd_pipeline.shapes import Bool, Float, Int
+from isd_pipeline.training.kernels import Dropout, widened
 
 
 @dataclass(frozen=True, kw_only=True)

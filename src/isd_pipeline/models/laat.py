@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from isd_pipeline.models.encoders import Recurrent, WordVectors, refuse_share
-from isd_pipeline.models.label_attention import LabelOutput, LabelwiseAttention
-from isd_pipeline.models.parts import refuse_below
+from isd_pipeline.models.layers.encoders import Recurrent, WordVectors, refuse_share
+from isd_pipeline.models.layers.label_attention import LabelOutput, LabelwiseAttention
+from isd_pipeline.models.layers.parts import refuse_below
 from isd_pipeline.shapes import Bool, Float, Int
 
 START = 0.03  # standard deviation of initial weights behind the LSTM

@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from isd_pipeline.models.graph_parts import LabelOutput, by_labels, label_attention
-from isd_pipeline.models.kernels import Dropout, widened
-from isd_pipeline.models.parts import refuse_below
+from isd_pipeline.models.layers.graph import LabelOutput, by_labels, label_attention
+from isd_pipeline.models.layers.parts import refuse_below
 from isd_pipeline.shapes import Bool, Float, Int
+from isd_pipeline.training.kernels import Dropout, widened
 
 
 @dataclass(frozen=True, kw_only=True)

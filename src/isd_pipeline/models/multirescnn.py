@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from isd_pipeline.models.encoders import TanhConv, WordVectors, refuse_share
-from isd_pipeline.models.kernels import Dropout, widened
-from isd_pipeline.models.label_attention import LabelOutput, LabelwiseAttention
-from isd_pipeline.models.parts import refuse_below
+from isd_pipeline.models.layers.encoders import TanhConv, WordVectors, refuse_share
+from isd_pipeline.models.layers.label_attention import LabelOutput, LabelwiseAttention
+from isd_pipeline.models.layers.parts import refuse_below
 from isd_pipeline.shapes import Bool, Float, Int
+from isd_pipeline.training.kernels import Dropout, widened
 
 
 @dataclass(frozen=True, kw_only=True)

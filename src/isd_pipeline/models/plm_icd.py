@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from isd_pipeline.embeddings.pretrained import Pretrained
-from isd_pipeline.models.kernels import read, widened
-from isd_pipeline.models.label_attention import LabelOutput, LabelwiseAttention
-from isd_pipeline.models.parts import refuse_unlisted
-from isd_pipeline.models.pretrained import PretrainedConfig, PretrainedEncoder, title_states
+from isd_pipeline.models.layers.label_attention import LabelOutput, LabelwiseAttention
+from isd_pipeline.models.layers.parts import refuse_unlisted
+from isd_pipeline.models.layers.pretrained import PretrainedConfig, PretrainedEncoder, title_states
 from isd_pipeline.shapes import Bool, Float, Int
+from isd_pipeline.training.kernels import read, widened
 
 START = 0.02  # standard deviation of the heads' initial weights, as of the encoder's own
 

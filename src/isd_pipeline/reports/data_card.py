@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from isd_pipeline.data import icd
-from isd_pipeline.data.coding_systems import OFFICIAL
+from isd_pipeline.data.codes import icd
+from isd_pipeline.data.codes.coding_systems import OFFICIAL
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.evaluation.strata import (
     CODES_OF_DOCUMENT,

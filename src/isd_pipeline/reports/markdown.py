@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from isd_pipeline.reports.breakdowns import (
+    SMALL,
+    calibration_table,
+    chapter_table,
+    plausibility_table,
+    sharpness_table,
+    strata_table,
+)
 from isd_pipeline.reports.cells import SYNTHETIC, Table, stamped
 from isd_pipeline.reports.layout import Layout
 from isd_pipeline.reports.paper import tables_of_paper
@@ -14,14 +22,6 @@ from isd_pipeline.reports.tables import (
     further_table,
     ranking_table,
     results_table,
-)
-from isd_pipeline.reports.where import (
-    SMALL,
-    calibration_table,
-    chapter_table,
-    plausibility_table,
-    sharpness_table,
-    strata_table,
 )
 
 

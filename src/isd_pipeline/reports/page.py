@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from isd_pipeline.reports import figures, seed_figures, tables, where, where_figures
+from isd_pipeline.reports import breakdown_figures as where_figures
+from isd_pipeline.reports import breakdowns as where
+from isd_pipeline.reports import figures, seed_figures, tables
 from isd_pipeline.reports.cells import SYNTHETIC, Table, cell, label, seeds, stamped
 from isd_pipeline.reports.data_card import card_tables
 from isd_pipeline.reports.layout import Layout
@@ -267,4 +269,4 @@ def _template() -> Any:
         trim_blocks=True,
     )
     environment.filters["breakable"] = _breakable
-    return environment.get_template("page.html.jinja")
+    return environment.get_template("templates/page.html.jinja")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.evaluation.attention import note_as_html
+from isd_pipeline.predictors.attention import note_as_html
 from isd_pipeline.reports.drawing import FAINT, on_axes
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def readings_page(notes: Sequence[ReadNote], codes: CodeIndex, shared: bool = Tr
         }
         for n, note in enumerate(notes, start=1)
     ]
-    template = environment.get_template("readings.html.jinja")
+    template = environment.get_template("templates/readings.html.jinja")
     return template.render(notes=parts, titles=titles, shared=shared)
 
 

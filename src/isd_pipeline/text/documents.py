@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.data.files import replacing
+from isd_pipeline.data.io.files import replacing
+from isd_pipeline.data.io.tables import RecordStream
 from isd_pipeline.data.splits import names_of
-from isd_pipeline.data.tables import RecordStream
 from isd_pipeline.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

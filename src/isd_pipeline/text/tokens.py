@@ -26,7 +26,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from isd_pipeline.data.tables import ROWS, RecordStream
+from isd_pipeline.data.io.tables import ROWS, RecordStream
 from isd_pipeline.text.sentences import all_sentence_starts
 
 TOKENIZED_NOTES = pa.schema(

@@ -16,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from isd_pipeline.data.files import write_json
+from isd_pipeline.data.io.files import write_json
+from isd_pipeline.data.io.tables import RecordStream
 from isd_pipeline.data.splits import DEV_AND_TEST
-from isd_pipeline.data.tables import RecordStream
 from isd_pipeline.text.tokens import TextRule, tokenize
 
 Source = Literal["train", "all", "train_and_unlabelled"]

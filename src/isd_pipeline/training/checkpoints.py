@@ -21,7 +21,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from isd_pipeline.data.files import replacing, write_json
+from isd_pipeline.data.io.files import replacing, write_json
 from isd_pipeline.training.loop import Best, State
 
 KEPT_STATES = 2

@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from isd_pipeline.config.sections import ReportSettings, cohort_section, table_layouts
 from isd_pipeline.models.names import FLOORS
-from isd_pipeline.pipelines.sections import ReportSettings, cohort_section, table_layouts
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from isd_pipeline.catalog.runs import Key, RunRecord
     from isd_pipeline.data.cohorts import CodeIndex
     from isd_pipeline.evaluation.comparisons import Comparison, Contestant
     from isd_pipeline.evaluation.resampling import Bootstrap
-    from isd_pipeline.pipelines.runs import Key, RunRecord
     from isd_pipeline.reports.layout import Layout
     from isd_pipeline.text.documents import Documents
 

@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isd_pipeline.config.sections import EmbedSettings, cohort_section
 from isd_pipeline.embeddings.codes import CodeVectors, average_titles
 from isd_pipeline.embeddings.words import WordVectors, learn_word_vectors
-from isd_pipeline.pipelines.sections import EmbedSettings, cohort_section
 
 if TYPE_CHECKING:
     from isd_pipeline.data.cohorts import CodeIndex
-    from isd_pipeline.data.tables import RecordStream
+    from isd_pipeline.data.io.tables import RecordStream
     from isd_pipeline.text.vocabulary import Vocabulary
 
 

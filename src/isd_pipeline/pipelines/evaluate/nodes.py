@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isd_pipeline.pipelines import tracking
-from isd_pipeline.pipelines.device import choose_device
+from isd_pipeline.tracking import tracker as tracking
+from isd_pipeline.training.device import choose_device
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,9 +35,9 @@ def score_documents(
     """Logits [D, L] of dev and test; how concentrated the attention on the test notes is."""
     import torch
 
-    from isd_pipeline.evaluation.predict import predict
     from isd_pipeline.evaluation.sharpness import attention_sharpness
-    from isd_pipeline.training.systems import SYSTEMS
+    from isd_pipeline.models.registry import SYSTEMS
+    from isd_pipeline.predictors.scoring import predict
 
     torch.set_num_threads(parameters["jobs"])
     device = choose_device(parameters["device"])
@@ -62,7 +62,7 @@ def trained_model(
     checkpoint: Checkpoint, code_index: CodeIndex, vocabulary: Vocabulary
 ) -> nn.Module:
     """Weights of another vocabulary or other codes are refused."""
-    from isd_pipeline.training.systems import rebuild
+    from isd_pipeline.models.registry import rebuild
 
     expected = {"vocabulary": vocabulary.fingerprint, "codes": code_index.fingerprint}
     for name, fingerprint in expected.items():

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isd_pipeline.catalog.base_models import with_members
+from isd_pipeline.config.sections import COHORTS, ExtractSettings, cohort_section
 from isd_pipeline.pipelines.evidence.pointing import Pointer, pointer_of
-from isd_pipeline.pipelines.members import with_members
-from isd_pipeline.pipelines.sections import COHORTS, ExtractSettings, cohort_section
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
     from isd_pipeline.data.cohorts import CodeIndex
-    from isd_pipeline.data.tables import RecordStream
-    from isd_pipeline.evaluation.attention import Reading
+    from isd_pipeline.data.io.tables import RecordStream
     from isd_pipeline.evaluation.plausibility import Evidence, Marks
+    from isd_pipeline.predictors.attention import Reading
     from isd_pipeline.reports.readings import ReadNote
     from isd_pipeline.text.documents import Documents
     from isd_pipeline.text.vocabulary import Vocabulary
@@ -32,8 +32,8 @@ NOTES_SHOWN = 3
 
 def read_marks(cohorts: Mapping[str, Any], cohort: str) -> pa.Table:
     """The stretches that people marked, or that the synthetic hospital planted."""
-    from isd_pipeline.data import codiesp
-    from isd_pipeline.data.synthetic.evidence import read_evidence
+    from isd_pipeline.data.sources import codiesp
+    from isd_pipeline.data.sources.planted_evidence import read_evidence
 
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
     if settings.source == "codiesp" and settings.language == "es":
@@ -154,8 +154,8 @@ def _read(
     width: int,
 ) -> ReadNote:
     """The note and its reading, side by side; a word stands for its narrowest window."""
-    from isd_pipeline.evaluation.attention import windows_around
-    from isd_pipeline.evaluation.evidence import representations_read
+    from isd_pipeline.predictors.attention import windows_around
+    from isd_pipeline.predictors.evidence import representations_read
     from isd_pipeline.reports.readings import ReadNote
 
     begins, ends, starts = (places[name] for name in ("begins", "ends", "note_starts"))

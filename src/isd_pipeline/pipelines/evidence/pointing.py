@@ -10,15 +10,15 @@ import numpy as np
 
 from isd_pipeline.models.names import FLOORS, STACK
 from isd_pipeline.pipelines.evaluate.nodes import trained_model
-from isd_pipeline.pipelines.floor.nodes import words_of_documents
+from isd_pipeline.text.splits import words_of_documents
 
 if TYPE_CHECKING:
     from torch import nn
 
     from isd_pipeline.data.cohorts import CodeIndex
-    from isd_pipeline.data.tables import RecordStream
-    from isd_pipeline.evaluation.attention import Reading
+    from isd_pipeline.data.io.tables import RecordStream
     from isd_pipeline.evaluation.plausibility import Evidence, Marks
+    from isd_pipeline.predictors.attention import Reading
     from isd_pipeline.text.documents import Documents
     from isd_pipeline.text.vocabulary import Vocabulary
     from isd_pipeline.training.checkpoints import Checkpoint
@@ -59,14 +59,14 @@ def pointer_of(
 
 def _of_network(model: nn.Module, settings: Mapping[str, Any], documents: Documents) -> Pointer:
     """By its attention; each reads a document's sentences if its system does."""
-    from isd_pipeline.evaluation.attention import read_note
-    from isd_pipeline.evaluation.evidence import code_evidence, has_evidence
-    from isd_pipeline.evaluation.own_attention import (
+    from isd_pipeline.models.registry import SYSTEMS
+    from isd_pipeline.predictors.attention import read_note
+    from isd_pipeline.predictors.evidence import code_evidence, has_evidence
+    from isd_pipeline.predictors.label_attention import (
         read_codes,
         shares_representations,
         windows_of,
     )
-    from isd_pipeline.training.systems import SYSTEMS
 
     if not has_evidence(model):
         raise ValueError(
@@ -94,8 +94,8 @@ def _of_network(model: nn.Module, settings: Mapping[str, Any], documents: Docume
 
 def _of_words(model: Checkpoint, words: list[list[str]], documents: Documents) -> Pointer:
     """As `isd code` shows it: by the weights of words, names and, in a stack, of its members."""
-    from isd_pipeline.coding.readers import NoteWords, reader_of
-    from isd_pipeline.evaluation.own_attention import reading_of_predicted
+    from isd_pipeline.predictors.label_attention import reading_of_predicted
+    from isd_pipeline.predictors.readers import NoteWords, reader_of
 
     read = reader_of(model.settings, model.weights).read
 

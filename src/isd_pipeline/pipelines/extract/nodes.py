@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.pipelines.sections import ExtractSettings, cohort_section
+from isd_pipeline.config.sections import ExtractSettings, cohort_section
 
 LOG = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from isd_pipeline.data.tables import Extraction, RecordStream
+    from isd_pipeline.data.io.tables import Extraction, RecordStream
 
 
 def extract_tables(
@@ -30,22 +30,22 @@ def extract_tables(
 
 def read_source(settings: ExtractSettings) -> Extraction:
     """Read the files of a cohort by the reader of their layout."""
-    from isd_pipeline.data.selection import only_systems
+    from isd_pipeline.data.sources.selection import only_systems
 
     found = READERS[settings.source](settings)
     return found if settings.systems is None else only_systems(found, settings.systems)
 
 
 def _mimic2(settings: ExtractSettings) -> Extraction:
-    from isd_pipeline.data import mimic2
+    from isd_pipeline.data.sources import mimic2
 
     dev_lines = settings.dev_lines if settings.split == "laat" else None
     return mimic2.extract(Path(settings.raw), dev_lines=dev_lines)
 
 
 def _mimic3(settings: ExtractSettings) -> Extraction:
-    from isd_pipeline.data import mimic3
-    from isd_pipeline.data.selection import only_patients
+    from isd_pipeline.data.sources import mimic3
+    from isd_pipeline.data.sources.selection import only_patients
 
     folder = Path(settings.raw)
     found = mimic3.extract(folder)
@@ -55,7 +55,7 @@ def _mimic3(settings: ExtractSettings) -> Extraction:
 
 
 def _mimic4(settings: ExtractSettings) -> Extraction:
-    from isd_pipeline.data import mimic4
+    from isd_pipeline.data.sources import mimic4
 
     return mimic4.extract(
         Path(settings.raw), revision=settings.revision, label_space=settings.space
@@ -63,14 +63,14 @@ def _mimic4(settings: ExtractSettings) -> Extraction:
 
 
 def _codiesp(settings: ExtractSettings) -> Extraction:
-    from isd_pipeline.data import codiesp
+    from isd_pipeline.data.sources import codiesp
 
     kinds = codiesp.KINDS[settings.kind]
     return codiesp.extract(Path(settings.raw), language=settings.language, systems=kinds)
 
 
 def _own(settings: ExtractSettings) -> Extraction:
-    from isd_pipeline.data import own
+    from isd_pipeline.data.custom import source as own
 
     return own.extract(Path(settings.raw), settings.own)
 
@@ -85,8 +85,8 @@ READERS: Mapping[str, Callable[[ExtractSettings], Extraction]] = {
 
 
 def _check_real(counts: Mapping[str, int], settings: ExtractSettings) -> None:
-    from isd_pipeline.data import counts as published
-    from isd_pipeline.pipelines.expectations import expected_counts
+    from isd_pipeline.config.expected_counts import expected_counts
+    from isd_pipeline.data.quality import published_counts as published
 
     if settings.source == "mimic4":
         published.refuse_other_release(counts, settings.release)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from itertools import chain
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.pipelines.plans import read_floor
-from isd_pipeline.pipelines.train.nodes import fingerprints
+from isd_pipeline.config.experiments import read_floor
+from isd_pipeline.text.splits import fingerprints, words_of_splits
 
 if TYPE_CHECKING:
     import numpy as np
 
     from isd_pipeline.data.cohorts import CodeIndex
-    from isd_pipeline.data.tables import RecordStream
+    from isd_pipeline.data.io.tables import RecordStream
     from isd_pipeline.text.documents import Documents
     from isd_pipeline.text.vocabulary import Vocabulary
     from isd_pipeline.training.checkpoints import Checkpoint
@@ -28,8 +27,8 @@ def fit_floor(
     parameters: Mapping[str, Any],
 ) -> tuple[dict[str, np.ndarray], dict[str, float], Checkpoint]:
     """Fit on train, score dev and test [D, L]; all words count, not only the vocabulary's."""
-    from isd_pipeline.models import simple
-    from isd_pipeline.models.kept import keep_linear
+    from isd_pipeline.predictors import linear_fit as simple
+    from isd_pipeline.predictors.kept import keep_linear
     from isd_pipeline.training.checkpoints import Checkpoint
 
     fits = {"logistic_regression": simple.logistic_regression, "linear_svm": simple.linear_svm}
@@ -43,28 +42,3 @@ def fit_floor(
     settings["seed"] = parameters["seed"]
     kept = Checkpoint(weights, settings, fingerprints(documents, code_index, vocabulary))
     return {"dev": dev, "test": test}, figures, kept
-
-
-def words_of_splits(
-    tokenized_notes: RecordStream, documents: Mapping[str, Documents]
-) -> dict[str, list[list[str]]]:
-    """The words of each split's documents, in the order of the documents."""
-    ids = {split: those.ids.tolist() for split, those in documents.items()}
-    words = iter(words_of_documents(tokenized_notes, list(chain.from_iterable(ids.values()))))
-    return {split: [next(words) for _ in those] for split, those in ids.items()}
-
-
-def words_of_documents(tokenized_notes: RecordStream, ids: Sequence[str]) -> list[list[str]]:
-    """The words of some documents, in their order."""
-    from isd_pipeline.text.tokens import words_of
-
-    wanted = set(ids)
-    words = {
-        identifier: tokens
-        for batch in tokenized_notes.select(["document_id", "tokens"])
-        for identifier, tokens in zip(
-            batch["document_id"].to_pylist(), words_of(batch), strict=True
-        )
-        if identifier in wanted
-    }
-    return [words[identifier] for identifier in ids]

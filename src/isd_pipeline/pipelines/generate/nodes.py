@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from isd_pipeline.pipelines.configuration import choose
-from isd_pipeline.pipelines.sections import COHORTS, cohort_section
+from isd_pipeline.config.reading import choose
+from isd_pipeline.config.sections import COHORTS, cohort_section
 
 
 def generate_hospital(cohorts: Mapping[str, Any], cohort: str) -> Callable[[Path], None]:
     """What writes the hospital into a folder: it never stands in memory as a whole."""
-    from isd_pipeline.data import synthetic
+    from isd_pipeline import synthetic
 
     if "generate" not in choose(cohort, cohorts, COHORTS):
         raise ValueError(f"{COHORTS}.{cohort} has no section `generate`: it is no synthetic cohort")

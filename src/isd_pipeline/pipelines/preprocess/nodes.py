@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.pipelines.sections import ExtractSettings, PreprocessSettings, cohort_section
+from isd_pipeline.config.sections import ExtractSettings, PreprocessSettings, cohort_section
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from isd_pipeline.data.cohorts import CodeIndex
-    from isd_pipeline.data.tables import RecordStream
+    from isd_pipeline.data.io.tables import RecordStream
     from isd_pipeline.text.documents import Documents
     from isd_pipeline.text.vocabulary import Vocabulary
 
@@ -88,9 +88,9 @@ def check_cohort(
     cohort: str,
 ) -> dict[str, int]:
     """All that was counted, held against the published counts where data are said to be real."""
-    from isd_pipeline.data import counts as published
+    from isd_pipeline.config.expected_counts import expected_counts
     from isd_pipeline.data.cohorts import CAML_TOP_50
-    from isd_pipeline.pipelines.expectations import expected_counts
+    from isd_pipeline.data.quality import published_counts as published
 
     found = {**extraction_counts, **labelling_counts, **vocabulary_counts}
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)

@@ -6,21 +6,21 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.pipelines import tracking
+from isd_pipeline.config.experiments import notes_of, shown_parameters
+from isd_pipeline.config.sections import table_layouts
 from isd_pipeline.pipelines.evaluate.nodes import (
     content_of,
     shown_calibration,
     shown_metrics,
     shown_tags,
 )
-from isd_pipeline.pipelines.plans import notes_of, shown_parameters
-from isd_pipeline.pipelines.sections import table_layouts
 from isd_pipeline.pipelines.table.nodes import rows_of
-from isd_pipeline.pipelines.tracked_tables import show_table
 from isd_pipeline.pipelines.train.watching import shown_figure
+from isd_pipeline.tracking import tracker as tracking
+from isd_pipeline.tracking.tables import show_table
 
 if TYPE_CHECKING:
-    from isd_pipeline.pipelines.runs import RunRecord
+    from isd_pipeline.catalog.runs import RunRecord
 
 logger = logging.getLogger(__name__)
 

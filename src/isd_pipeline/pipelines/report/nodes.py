@@ -9,9 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.models.names import FLOORS
-from isd_pipeline.pipelines.plans import notes_of, stacks_of
-from isd_pipeline.pipelines.sections import (
+from isd_pipeline.config.experiments import notes_of, stacks_of
+from isd_pipeline.config.sections import (
     ExtractSettings,
     ReportSettings,
     cohort_section,
@@ -21,13 +20,14 @@ from isd_pipeline.pipelines.sections import (
     stamp_of,
     table_layouts,
 )
+from isd_pipeline.models.names import FLOORS
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from isd_pipeline.catalog.runs import Key, RunRecord
     from isd_pipeline.data.cohorts import CodeIndex
     from isd_pipeline.evaluation.resampling import Bootstrap
-    from isd_pipeline.pipelines.runs import Key, RunRecord
     from isd_pipeline.reports.results import CohortStatistics, RunResult
     from isd_pipeline.text.documents import Documents
     from isd_pipeline.text.vocabulary import Vocabulary
@@ -44,7 +44,7 @@ def make_data_card(
     parameters: Mapping[str, Any],
 ) -> tuple[dict[str, Any], str]:
     """What the cohort's data are, as JSON and as Markdown; needs no run."""
-    from isd_pipeline.data.files import fingerprint_files
+    from isd_pipeline.data.io.files import fingerprint_files
     from isd_pipeline.reports.data_card import card_markdown, data_card
 
     cohort, cohorts = parameters["cohort"], parameters["cohorts"]

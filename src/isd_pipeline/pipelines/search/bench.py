@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.pipelines import tracking
-from isd_pipeline.pipelines.plans import Plan, read_plan, shown_parameters
+from isd_pipeline.config.experiments import Plan, read_plan, shown_parameters
 from isd_pipeline.pipelines.search.space import searched
 from isd_pipeline.pipelines.search.trials import Report, Tried, run_trial
 from isd_pipeline.pipelines.train.watching import Progress, Stopwatch, validation
+from isd_pipeline.tracking import tracker as tracking
 
 if TYPE_CHECKING:
     import optuna
     import torch
 
+    from isd_pipeline.models.registry import Start
     from isd_pipeline.text.documents import Documents
-    from isd_pipeline.training.systems import Start
 
 logger = logging.getLogger(__name__)
 

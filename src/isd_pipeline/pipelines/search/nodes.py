@@ -12,14 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.pipelines.device import choose_device
-from isd_pipeline.pipelines.plans import read_plan
+from isd_pipeline.config.experiments import read_plan
+from isd_pipeline.config.sections import revision_of
 from isd_pipeline.pipelines.search.bench import Bench
 from isd_pipeline.pipelines.search.rows import as_line
 from isd_pipeline.pipelines.search.space import SearchSettings, read_search, searched
 from isd_pipeline.pipelines.search.trials import best_of, go_on, read_tried, table, write_tried
-from isd_pipeline.pipelines.sections import revision_of
-from isd_pipeline.pipelines.train.nodes import encoder_of, fingerprints, make_start, with_graph
+from isd_pipeline.pipelines.train.nodes import encoder_of, make_start, with_graph
+from isd_pipeline.text.splits import fingerprints
+from isd_pipeline.training.device import choose_device
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
     from isd_pipeline.data.cohorts import CodeIndex
     from isd_pipeline.embeddings.codes import CodeVectors
     from isd_pipeline.embeddings.words import WordVectors
+    from isd_pipeline.models.registry import Start
     from isd_pipeline.text.documents import Documents
     from isd_pipeline.text.vocabulary import Vocabulary
-    from isd_pipeline.training.systems import Start
 
 logger = logging.getLogger(__name__)
 

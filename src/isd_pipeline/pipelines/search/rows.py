@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from isd_pipeline.data.files import write_text
+from isd_pipeline.data.io.files import write_text
 
 HEADER = "# Written by `kedro run --pipelines=search`; a row that is to stay moves to conf/base.\n"
 

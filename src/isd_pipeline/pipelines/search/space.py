@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from isd_pipeline.pipelines.configuration import choose, flatten, read_config, refuse_unknown
-from isd_pipeline.pipelines.plans import read_plan
-from isd_pipeline.pipelines.sections import EXPERIMENTS
+from isd_pipeline.config.experiments import read_plan
+from isd_pipeline.config.reading import choose, flatten, read_config, refuse_unknown
+from isd_pipeline.config.sections import EXPERIMENTS
 from isd_pipeline.pipelines.train.watching import WATCHED
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isd_pipeline.data.files import write_text
+from isd_pipeline.data.io.files import write_text
 
 if TYPE_CHECKING:
     import optuna

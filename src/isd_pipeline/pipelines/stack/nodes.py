@@ -8,24 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isd_pipeline.pipelines.floor.nodes import words_of_splits
-from isd_pipeline.pipelines.members import Key, runs_of, seeds_of, stage_command, stage_of_member
-from isd_pipeline.pipelines.plans import read_stack
-from isd_pipeline.pipelines.sections import (
+from isd_pipeline.catalog.base_models import Key, runs_of, seeds_of, stage_command, stage_of_member
+from isd_pipeline.config.experiments import read_stack
+from isd_pipeline.config.sections import (
     ExtractSettings,
     PreprocessSettings,
     cohort_section,
     revision_of,
 )
-from isd_pipeline.pipelines.train.nodes import fingerprints
+from isd_pipeline.text.splits import fingerprints, words_of_splits
 
 if TYPE_CHECKING:
     from scipy import sparse
 
     from isd_pipeline.data.cohorts import CodeIndex
-    from isd_pipeline.data.tables import RecordStream
-    from isd_pipeline.models.stack import Stack
-    from isd_pipeline.models.title_match import TitleMatch
+    from isd_pipeline.data.io.tables import RecordStream
+    from isd_pipeline.predictors.description_match import TitleMatch
+    from isd_pipeline.predictors.ensemble import Stack
     from isd_pipeline.text.documents import Documents
     from isd_pipeline.text.stems import Language
     from isd_pipeline.text.vocabulary import Vocabulary
@@ -43,7 +42,7 @@ def stack_runs(
     parameters: Mapping[str, Any],
 ) -> tuple[dict[str, np.ndarray], dict[str, float], Checkpoint]:
     """Weigh on dev, score dev and test [D, L]; nothing is trained on the training split here."""
-    from isd_pipeline.models.kept import keep_stack
+    from isd_pipeline.predictors.kept import keep_stack
     from isd_pipeline.training.checkpoints import Checkpoint
 
     config, began = read_stack(parameters), time.monotonic()
@@ -69,7 +68,7 @@ def _weigh(
     parameters: Mapping[str, Any],
 ) -> tuple[dict[str, np.ndarray], Stack]:
     """The scores of dev, cross-fitted, and of test, and the stack that gave these."""
-    from isd_pipeline.models.stack import Stack, features, stack
+    from isd_pipeline.predictors.ensemble import Stack, features, stack
 
     frequency = gold["train"].sum(axis=0).A1.astype(np.float64)
     known = {
@@ -116,8 +115,8 @@ def _match(
     language: Language,
     parameters: Mapping[str, Any],
 ) -> TitleMatch:
-    from isd_pipeline.data.names import names_of
-    from isd_pipeline.models.title_match import TitleMatch
+    from isd_pipeline.data.codes.synonyms import names_of
+    from isd_pipeline.predictors.description_match import TitleMatch
     from isd_pipeline.text.stems import stemmer
     from isd_pipeline.text.tokens import tokenize
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.pipelines import tracking
-from isd_pipeline.pipelines.configuration import choose
-from isd_pipeline.pipelines.plans import notes_of
-from isd_pipeline.pipelines.sections import TABLES, table_layouts
-from isd_pipeline.pipelines.tracked_tables import TableRow, show_table
+from isd_pipeline.config.experiments import notes_of
+from isd_pipeline.config.reading import choose
+from isd_pipeline.config.sections import TABLES, table_layouts
 from isd_pipeline.reports.layout import Layout
+from isd_pipeline.tracking import tracker as tracking
+from isd_pipeline.tracking.tables import TableRow, show_table
 
 if TYPE_CHECKING:
-    from isd_pipeline.pipelines.runs import RunRecord
+    from isd_pipeline.catalog.runs import RunRecord
 
 
 def make_table(runs: Sequence[RunRecord], parameters: Mapping[str, Any]) -> dict[str, Any]:

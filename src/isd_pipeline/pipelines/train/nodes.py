@@ -10,26 +10,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.pipelines import tracking
-from isd_pipeline.pipelines.device import choose_device
-from isd_pipeline.pipelines.plans import Plan, read_plan
-from isd_pipeline.pipelines.sections import revision_of
+from isd_pipeline.config.experiments import Plan, read_plan
+from isd_pipeline.config.sections import revision_of
 from isd_pipeline.pipelines.train.watching import Progress, Stopwatch, validation
+from isd_pipeline.text.splits import fingerprints
+from isd_pipeline.tracking import tracker as tracking
+from isd_pipeline.training.device import choose_device
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
+    from isd_pipeline.data.codes.hierarchy import Revision
     from isd_pipeline.data.cohorts import CodeIndex
-    from isd_pipeline.data.hierarchy import Revision
     from isd_pipeline.embeddings.codes import CodeVectors
     from isd_pipeline.embeddings.pretrained import Pretrained
     from isd_pipeline.embeddings.words import WordVectors
+    from isd_pipeline.models.registry import Start
     from isd_pipeline.text.documents import Documents
     from isd_pipeline.text.vocabulary import Vocabulary
     from isd_pipeline.training.checkpoints import Checkpoint
     from isd_pipeline.training.loop import Trained
-    from isd_pipeline.training.systems import Start
 
 logger = logging.getLogger(__name__)
 
@@ -47,9 +48,9 @@ def make_start(
     """Everything a model may begin with, from the training documents and the codes' titles."""
     import torch
 
-    from isd_pipeline.data.hierarchy import categories
+    from isd_pipeline.data.codes.hierarchy import categories
     from isd_pipeline.embeddings.codes import description_ids
-    from isd_pipeline.training.systems import Start, log_odds, number_groups
+    from isd_pipeline.models.registry import Start, log_odds, number_groups
 
     return Start(
         words=torch.from_numpy(word_vectors(vocabulary).matrix),
@@ -71,7 +72,7 @@ def with_graph(
     """The same, and how the codes are related: their tree, company, and places in a ball."""
     import torch
 
-    from isd_pipeline.data.hierarchy import code_tree
+    from isd_pipeline.data.codes.hierarchy import code_tree
     from isd_pipeline.embeddings.graphs import cooccurrence, poincare_embeddings
 
     tree = code_tree(code_index, revision)
@@ -168,21 +169,6 @@ def _train(
         resume=resume,
         save_state=lambda state: checkpoints.write_state(scratch, state, **identity),
     )
-
-
-def fingerprints(
-    documents: Mapping[str, Documents], code_index: CodeIndex, vocabulary: Vocabulary
-) -> dict[str, str]:
-    """What the weights belong to: they fit nothing else."""
-    data = hashlib.sha256()
-    for split in ("train", "dev"):
-        for part in ("tokens", "token_starts", "labels", "label_starts"):
-            data.update(getattr(documents[split], part).tobytes())
-    return {
-        "vocabulary": vocabulary.fingerprint,
-        "codes": code_index.fingerprint,
-        "data": data.hexdigest()[:16],
-    }
 
 
 def history_table(history: tuple[Mapping[str, float], ...]) -> pd.DataFrame:

@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.pipelines import tracking
+from isd_pipeline.tracking import tracker as tracking
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from isd_pipeline.pipelines.plans import Plan
+    from isd_pipeline.config.experiments import Plan
     from isd_pipeline.text.documents import Documents
 
 logger = logging.getLogger(__name__)
@@ -75,8 +75,8 @@ def validation(
 ) -> Callable[[nn.Module], dict[str, float]]:
     """Scores the model on the development set; every name begins with `dev_`."""
     from isd_pipeline.evaluation.metrics import ranking_metrics, threshold_metrics
-    from isd_pipeline.evaluation.predict import predict
     from isd_pipeline.evaluation.thresholds import tune_threshold
+    from isd_pipeline.predictors.scoring import predict
 
     gold, training = documents.label_matrix(n_codes), plan.training
 

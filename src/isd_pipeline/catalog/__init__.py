@@ -1,0 +1,1 @@
+"""Files by name: data sets, formats, runs."""

@@ -1,0 +1,142 @@
+"""Readers and writers of one path, for the catalog, where the library has none of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isd_pipeline.data.io.files import replacing, write_json, write_text
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+    from isd_pipeline.evaluation.resampling import Bootstrap
+
+# The columns of a training's history: the terms of every objective, and what is watched.
+TERMS = ("prediction", "teacher", "missing", "removal", "distillation", "description", "categories")
+FIGURES = ("f1_micro", "f1_macro_caml", "f1_micro_tuned", "f1_macro_caml_tuned", "p_at_5", "p_at_8")
+HISTORY = (
+    "epoch",
+    *TERMS,
+    *("total", "gradient_norm", "learning_rate"),
+    *(f"dev_{name}" for name in (*FIGURES, "map")),
+)
+
+
+def write_as_told(write: Callable[[Path], None], folder: Path) -> None:
+    """For what is too large to be handed over: the node gives the function that writes it."""
+    write(folder)
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def put_json(value: Any, path: Path) -> None:
+    """A value as a JSON file."""
+    write_json(path, value)
+
+
+def read_text(path: Path) -> str:
+    """A UTF-8 text."""
+    return path.read_text(encoding="utf-8")
+
+
+def put_text(text: str, path: Path) -> None:
+    """A UTF-8 text."""
+    write_text(path, text)
+
+
+def read_table(path: Path) -> pa.Table:
+    """A Parquet file as an Arrow table."""
+    import pyarrow.parquet as pq
+
+    return pq.read_table(path)
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """An Arrow table as Parquet."""
+    import pyarrow.parquet as pq
+
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary)
+
+
+def write_frame(frame: pd.DataFrame, path: Path) -> None:
+    """A pandas table as Parquet."""
+    with replacing(path) as temporary:
+        frame.to_parquet(temporary, index=False)
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """A Parquet file as a pandas table."""
+    import pandas as pd
+
+    return pd.read_parquet(path)
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """A pandas table as CSV, its numbers in full."""
+    write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+
+
+def write_history(history: pd.DataFrame, path: Path) -> None:
+    """A training's history as CSV, its columns in one order.
+
+    A training that goes on reads its first epochs back with their figures sorted by name; to the
+    byte the file is that of one that was never interrupted.
+    """
+    known = [name for name in HISTORY if name in history]
+    write_csv(history[[*known, *sorted(set(history.columns).difference(known))]], path)
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """A CSV of numbers that `write_csv` wrote."""
+    import pandas as pd
+
+    return pd.read_csv(path)
+
+
+def write_scores(scores: Mapping[str, np.ndarray], path: Path) -> None:
+    """Scores [D, L] by split as safetensors."""
+    from safetensors.numpy import save
+
+    with replacing(path) as temporary:
+        temporary.write_bytes(save(dict(scores)))
+
+
+def read_scores(path: Path) -> dict[str, np.ndarray]:
+    """What `write_scores` wrote."""
+    from safetensors.numpy import load
+
+    return dict(load(path.read_bytes()))
+
+
+def write_bootstrap(drawn: Bootstrap, path: Path) -> None:
+    """The draws [W] of every metric as safetensors, what else there is in its header.
+
+    The header has one entry: several come in another order each time, and the file in other bytes.
+    """
+    from safetensors.numpy import save
+
+    said = {"sampling": drawn.sampling, "observed": drawn.observed}
+    with replacing(path) as temporary:
+        temporary.write_bytes(save(dict(drawn.draws), {"said": json.dumps(said)}))
+
+
+def read_bootstrap(path: Path) -> Bootstrap:
+    """What `write_bootstrap` wrote, now or when each part was an entry of its own."""
+    from safetensors import safe_open
+
+    from isd_pipeline.evaluation.resampling import Bootstrap, Sampling
+
+    with safe_open(path, "numpy") as file:
+        header = {name: json.loads(text) for name, text in file.metadata().items()}
+        said = header.get("said", header)
+        draws = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    return Bootstrap(Sampling(*said["sampling"]), said["observed"], draws)

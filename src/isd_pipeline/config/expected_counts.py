@@ -1,0 +1,62 @@
+"""Which published counts a cohort of real data is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from isd_pipeline.config.sections import ExtractSettings
+from isd_pipeline.data.quality import published_counts as published
+from isd_pipeline.data.quality.published_counts import Expected
+
+
+def expected_counts(
+    settings: ExtractSettings, counts: Mapping[str, float]
+) -> Mapping[str, Expected]:
+    """What is known of a cohort with these settings; `counts` say whether the split is ours."""
+    if settings.source == "mimic2":
+        cohort = published.MIMIC2_COHORTS[settings.split] if _has_all_codes(settings, 1) else {}
+        return published.MIMIC2 | cohort
+    if settings.source == "mimic4":
+        return _mimic4(settings, counts)
+    if settings.source == "mimic3":
+        return _mimic3(settings, counts)
+    return {}
+
+
+def _mimic3(settings: ExtractSettings, counts: Mapping[str, float]) -> dict[str, Expected]:
+    """Some patients or codes alone were counted by no one; the files are whole all the same."""
+    if settings.patients != "all":
+        return published.MIMIC3
+    files = published.MIMIC3 | published.MIMIC3_WORDS
+    if settings.split == "patients":
+        return files
+    if settings.split == "edin":
+        is_theirs = settings.label_space == "clean" and _has_all_codes(settings, 10)
+        return files | (_without_split(published.MIMIC3_CLEAN, counts) if is_theirs else {})
+    if settings.systems is not None or settings.min_documents > 1:
+        return files
+    name = "50" if settings.codes == "top50" else "full"
+    return files | published.MIMIC3_COHORTS.get((name, settings.label_space), {})
+
+
+def _mimic4(settings: ExtractSettings, counts: Mapping[str, float]) -> dict[str, Expected]:
+    known = published.MIMIC4 | published.MIMIC4_RELEASES.get(settings.release, {})
+    is_theirs = settings.release == "2.2" and settings.split == "edin"
+    if not is_theirs or not _has_all_codes(settings, 10):
+        return known
+    return known | _without_split(published.MIMIC4_COHORTS[settings.revision], counts)
+
+
+def _has_all_codes(settings: ExtractSettings, min_documents: int) -> bool:
+    """Whether a cohort keeps every code of so many documents."""
+    every = settings.codes == "full" and settings.systems is None
+    return every and settings.min_documents == min_documents
+
+
+def _without_split(
+    cohort: Mapping[str, Expected], counts: Mapping[str, float]
+) -> dict[str, Expected]:
+    """The labels alone where the split is our own: its sizes are nobody else's."""
+    if not counts.get("split_is_ours"):
+        return dict(cohort)
+    return {"labels": cohort["labels"]}

@@ -1,0 +1,1 @@
+"""ICD codes: normal forms, hierarchies, label spaces, synonyms."""

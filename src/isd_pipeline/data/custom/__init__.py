@@ -1,0 +1,1 @@
+"""A user's own data set: its layout, its notes, its codes."""

@@ -1,0 +1,319 @@
+"""A user's codes, rows of a file or lists beside the notes, to `codes` as they are written here."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from isd_pipeline.data.codes import coding_systems as systems
+from isd_pipeline.data.codes.coding_systems import OwnTable
+from isd_pipeline.data.custom.files import AS_TEXT, NUMBERS, column_names, read_rows
+from isd_pipeline.data.custom.layout import OwnLayout, match_columns
+from isd_pipeline.data.custom.notes import NoteIndex
+from isd_pipeline.data.io.tables import CODES
+from isd_pipeline.data.quality.findings import Finding, Findings, Level
+
+CODE_ROW_COLUMNS = {"id": True, "code": True, "system": False}  # ours, and whether needed
+TABLE_COLUMNS = {"code": True, "title": True, "parent": False}
+_ROWS = pa.schema(
+    [*((name, pa.string()) for name in ("id", "code", "system")), ("row", pa.int64())]
+)
+_UNPARTED = re.compile(r"""['"]\s+['"]""")  # as numpy prints a list, which Python reads as one word
+LAST = "\U0010ffff"  # where empty codes come among the others
+ZEROS = "none of the codes begins with 0, so they were once read as numbers (0389 became 389)"
+
+
+@dataclass(frozen=True)
+class CodeRows:
+    """`table` as `codes`, in the order of documents and codes; `used`: its (system, code)."""
+
+    table: pa.Table
+    used: list[tuple[str, str]]
+    counts: dict[str, int]
+
+
+class RawCodes:
+    """Code rows as they are read, from a file of codes or from a column of the notes."""
+
+    def __init__(self, path: Path, names: Mapping[str, tuple[str, ...]], layout: OwnLayout) -> None:
+        self.path, self.column = path, names.get("code", names.get("codes", ("codes",)))[0]
+        self.names, self._separator = names, layout.code_separator
+        self._parts: list[pa.RecordBatch] = []
+
+    def add(self, batch: pa.RecordBatch, findings: Findings) -> None:
+        """Take a batch with a column `code`, one a row, or `codes`, any number a row."""
+        ids, rows = pc.utf8_trim_whitespace(batch["id"]), batch["row"]
+        names = batch.schema.names
+        if "codes" in names:
+            lists = self._lists(batch["codes"], rows, findings)
+            parents = pc.list_parent_indices(lists)
+            ids, rows, codes = ids.take(parents), rows.take(parents), lists.flatten()
+        else:
+            codes = batch["code"]
+        has = "system" in names
+        system = (
+            pc.utf8_trim_whitespace(batch["system"]) if has else pa.nulls(len(codes), pa.string())
+        )
+        codes = pc.utf8_trim_whitespace(codes)
+        codes = pc.if_else(pc.equal(codes, ""), pa.scalar(None, pa.string()), codes)
+        self._parts.append(pa.record_batch([ids, codes, system, rows], schema=_ROWS))
+
+    def table(self) -> pa.Table:
+        """All of them, as read."""
+        return pa.Table.from_batches(self._parts, _ROWS).combine_chunks()
+
+    def _lists(self, cells: pa.Array, rows: pa.Array, findings: Findings) -> pa.Array:
+        if pa.types.is_list(cells.type):
+            return cells
+        cut = {cell: _cut(cell, self._separator) for cell in set(cells.to_pylist())}
+        for cell, row in zip(cells.to_pylist(), rows.to_pylist(), strict=True):
+            if isinstance(cut[cell], str):
+                what, remedy = (
+                    str(cut[cell]),
+                    AS_TEXT if cut[cell] == NUMBERS else 'write ["E11.9", "I10"]',
+                )
+                findings.add(Finding("error", str(self.path), what, remedy, row, self.column))
+        lists = [[] if isinstance(cut[c], str) else cut[c] for c in cells.to_pylist()]
+        return pa.array(lists, pa.list_(pa.string()))
+
+
+def place_codes(
+    raw: RawCodes, index: NoteIndex, layout: OwnLayout, table: OwnTable | None, findings: Findings
+) -> CodeRows:
+    """Each code as it is written here, with its document and patient; the others are told of."""
+    rows = raw.table()
+    names, number, first, size = _distinct(rows)
+    tell = _Teller(raw, rows["row"].to_numpy(), findings)
+    named = [(_system(system, layout, table), code) for system, code in names]
+    written: list[str | None] = [
+        None if code is None or system is None else systems.write_code(code, system, table)
+        for system, code in named
+    ]
+    for n, ((system, code), code_here) in enumerate(zip(named, written, strict=True)):
+        if system is None:
+            remedy = f"known are {', '.join(_known(layout, table))}; own.systems maps words to them"
+            tell("system", "a coding system that is not known", remedy, first[n], size[n])
+        elif code is not None and code_here is None:
+            what, _, remedy = systems.fault_of(code, system).partition("; ")
+            damaged = what.startswith("a number")
+            level: Level = "error" if damaged or layout.bad_codes == "refuse" else "warning"
+            tell("code", what, remedy, first[n], size[n], level)
+    used = Counter[tuple[str, str]]()
+    for (system, _), code, count in zip(named, written, size, strict=True):
+        if system is not None and code is not None:
+            used[system, code] += int(count)
+    _tell_of_systems(used, table, tell)
+    if rows["code"].null_count == rows.num_rows:
+        tell("code", "no code at all", "is it the right file?", None, 1)
+    kept = _kept(rows, index, [s or "" for s, _ in named], written, number, tell)
+    counts = {
+        "code_rows": rows.num_rows,
+        "code_rows_without_code": rows["code"].null_count,
+        "codes_dropped": int(
+            sum(n for (_, c), w, n in zip(named, written, size, strict=True) if c and not w)
+        ),
+        "codes_of_no_note": rows.num_rows - kept.num_rows,
+        "documents_without_codes": len(
+            set(index.documents.to_pylist()) - set(kept["document_id"].to_pylist())
+        ),
+    }
+    return CodeRows(kept, sorted(used), counts)
+
+
+def read_own_table(path: Path, layout: OwnLayout, findings: Findings) -> OwnTable:
+    """A user's own table of codes: code, title, and the code above, if any."""
+    names = match_columns(path, column_names(path, layout), {}, TABLE_COLUMNS, "table")
+    titles: dict[str, str] = {}
+    parents: dict[str, str] = {}
+    rows: dict[str, int] = {}
+    official = layout.system in systems.OFFICIAL
+    for batch in read_rows(path, names, layout, findings):
+        for row in batch.to_pylist():
+            code, title, above = ((row.get(name) or "").strip() for name in TABLE_COLUMNS)
+            place = {"row": row["row"], "column": names["code"][0]}
+            if official:
+                code, above = (systems.write_code(c, layout.system) or c for c in (code, above))
+            if not code:
+                findings.add(
+                    Finding(
+                        "error", str(path), "no code", "give it one, or remove the row", **place
+                    )
+                )
+            elif code in titles:
+                what = "a code that stands in an earlier row: the first title is kept"
+                findings.add(Finding("warning", str(path), what, "", **place))
+            else:
+                titles[code], rows[code] = title, row["row"]
+                if above:
+                    parents[code] = above
+    table = OwnTable(layout.system, titles, parents)
+    _tell_of_parents(table, path, rows, names.get("parent", ("parent",))[0], findings)
+    return table
+
+
+def _tell_of_parents(
+    table: OwnTable, path: Path, rows: Mapping[str, int], column: str, findings: Findings
+) -> None:
+    """Parents that lead round in a circle, and parents that the table does not list."""
+    for code, parent in table.parents.items():
+        if code in table.above(code):
+            what, remedy = (
+                "a code that stands above itself",
+                "correct it; the topmost has no parent",
+            )
+            findings.add(Finding("error", str(path), what, remedy, rows[code], column))
+        elif parent not in table.titles:
+            what, remedy = "a parent that has no row", "give it one, with its title, or correct it"
+            findings.add(Finding("warning", str(path), what, remedy, rows[code], column))
+
+
+class _Teller:
+    """Adds findings of the code rows by our column names; `at` counts rows as read."""
+
+    def __init__(self, raw: RawCodes, rows: np.ndarray, findings: Findings) -> None:
+        self._raw, self._rows, self._findings = raw, rows, findings
+
+    def __call__(
+        self, name: str, what: str, remedy: str, at: int | None, count: int, level: Level = "error"
+    ) -> None:
+        column = self._raw.names.get(name, (self._raw.column,))[0]
+        row = None if at is None else int(self._rows[at])
+        self._findings.add(
+            Finding(level, str(self._raw.path), what, remedy, row, column, int(count))
+        )
+
+
+def _cut(cell: str | None, separator: str) -> list[str] | str:
+    """The codes of a cell, a list in JSON or Python or parts between separators, or a fault."""
+    if cell is None or not cell.strip():
+        return []
+    if _UNPARTED.search(cell):
+        return "no list of codes"
+    if not cell.strip().startswith("["):
+        return [part.strip() for part in cell.split(separator) if part.strip()]
+    try:
+        found = json.loads(cell)
+    except ValueError:
+        try:
+            found = ast.literal_eval(cell.strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return "no list of codes"
+    if any(isinstance(code, int | float) for code in found):
+        return NUMBERS
+    return found if all(isinstance(code, str) for code in found) else "no list of codes"
+
+
+def _known(layout: OwnLayout, table: OwnTable | None) -> list[str]:
+    return [
+        *systems.OFFICIAL,
+        *([table.name] if table and table.name not in systems.OFFICIAL else []),
+    ]
+
+
+def _system(word: str | None, layout: OwnLayout, table: OwnTable | None) -> str | None:
+    """The name here of what a cell calls a coding system; None for an unknown word."""
+    if word is None:
+        return layout.system
+    name = layout.systems.get(word, word)
+    plain = re.sub(r"[^a-z0-9]", "", name.lower())
+    return next((known for known in _known(layout, table) if known in (name, plain)), None)
+
+
+def _distinct(
+    rows: pa.Table,
+) -> tuple[list[tuple[str | None, str | None]], np.ndarray, np.ndarray, np.ndarray]:
+    """The distinct (system, code); which of them each row is, where each is first, how often."""
+    parts = [pc.fill_null(rows[name].combine_chunks(), "") for name in ("system", "code")]
+    encoded = pc.binary_join_element_wise(*parts, "\x1f").dictionary_encode()
+    number = encoded.indices.to_numpy().astype(np.int64)
+    pairs = (key.partition("\x1f") for key in encoded.dictionary.to_pylist())
+    names = [(system or None, code or None) for system, _, code in pairs]
+    _, first, size = np.unique(number, return_index=True, return_counts=True)
+    return names, number, first, size
+
+
+def _tell_of_systems(
+    used: Mapping[tuple[str, str], int], table: OwnTable | None, tell: _Teller
+) -> None:
+    """Codes that were numbers once; two revisions of ICD; codes that no table lists."""
+    rows: Counter[str] = Counter()
+    for (system, _), count in used.items():
+        rows[system] += count
+    for system, count in rows.items():
+        codes = [code for of, code in used if of == system]
+        if systems.lost_zeros(codes, count, system):
+            remedy = "take the original file, or read the column as text"
+            tell("code", ZEROS, remedy, None, 1)
+        unlisted = [code for code in codes if not systems.is_listed(code, system, table)]
+        if unlisted:
+            shown = f" ({', '.join(unlisted[:5])})" if system in systems.OFFICIAL else ""
+            what = f"{len(unlisted)} of {len(codes)} codes are not in the table of {system}{shown}"
+            tell(
+                "code",
+                what,
+                "each has the title of its nearest ancestor, or none",
+                None,
+                1,
+                "warning",
+            )
+    if len({system[:4] for system in rows if system in systems.OFFICIAL}) > 1:
+        counted = ", ".join(f"{count:,} of {system}" for system, count in sorted(rows.items()))
+        tell("system", f"codes of two revisions ({counted})", "make a cohort of each", None, 1)
+    both = Counter(code for _, code in used)
+    twice = [code for code, count in both.items() if count > 1]
+    if twice:
+        what = f"{len(twice)} codes are of two systems alike ({', '.join(sorted(twice)[:5])})"
+        tell("system", what, "make a cohort of each system", None, 1)
+
+
+def _kept(
+    rows: pa.Table,
+    index: NoteIndex,
+    named: list[str],
+    written: list[str | None],
+    number: np.ndarray,
+    tell: _Teller,
+) -> pa.Table:
+    """The rows of documents that have a note, sorted: their order in the file is nothing."""
+    documents = index.documents.unique()
+    place = pc.index_in(rows["id"].combine_chunks(), documents).fill_null(-1).to_numpy()
+    orphans = np.flatnonzero(place < 0)
+    if len(orphans):
+        whole = len(orphans) == len(place)
+        what = "none of the ids has a note" if whole else "rows whose id has no note: left out"
+        remedy = "are ids written alike in both files (zeros, a decimal point)?"
+        count = 1 if whole else len(orphans)
+        tell(
+            "id",
+            what,
+            remedy if whole else "",
+            int(orphans[0]),
+            count,
+            "error" if whole else "warning",
+        )
+    codes = np.array([*written, None], dtype=object)[number]
+    order = np.flatnonzero(place >= 0)
+    order = (
+        order[np.lexsort((np.array([c or LAST for c in codes])[order], place[order]))]
+        if len(order)
+        else order
+    )
+    first = {d: n for n, d in reversed(list(enumerate(index.documents.to_pylist())))}
+    patients = index.patients.take(pa.array([first[d] for d in documents.to_pylist()], pa.int64()))
+    kinds = np.array([systems.kind_of(name) for name in named], dtype=object)
+    columns = [
+        documents.take(pa.array(place[order])),
+        patients.take(pa.array(place[order])),
+        pa.array(kinds[number[order]] if len(order) else [], pa.string()),
+        pa.array(codes[order], pa.string()),
+    ]
+    return pa.table(columns, schema=CODES)

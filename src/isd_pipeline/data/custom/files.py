@@ -1,0 +1,276 @@
+"""A user's files, CSV, JSONL or Parquet, as batches of text under our column names, block by block.
+
+A number where a code should be is refused whatever the format; an id may be a whole number. What
+is wrong with a row goes to `Findings`; what is wrong with a file raises at once. No message holds
+a cell.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from isd_pipeline.data.custom.layout import FORMATS, OwnLayout
+from isd_pipeline.data.io.delimited import check_sum, read_csv, read_header
+from isd_pipeline.data.io.tables import ROWS
+from isd_pipeline.data.quality.findings import Finding, Findings
+
+SEPARATORS = (",", ";", "\t", "|")
+CODE_COLUMNS = ("code", "codes")
+NUMBERS = "numbers, where zeros are lost (0389 becomes 389)"
+AS_TEXT = "write codes as text"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def column_names(path: Path, layout: OwnLayout) -> list[str]:
+    """The columns of a file; of JSONL, those of its first 100 rows."""
+    kind = _format(path)
+    if kind == "csv":
+        _refuse_strange_bytes(path, layout)
+        return read_header(path, separator=_separator(path, layout), encoding=layout.encoding)
+    if kind == "parquet":
+        return list(_parquet_schema(path).names)
+    rows = islice(_json_objects(path, layout.encoding), 100)
+    return list(dict.fromkeys(key for _, row in rows for key in row))
+
+
+def read_rows(
+    path: Path, columns: Mapping[str, tuple[str, ...]], layout: OwnLayout, findings: Findings
+) -> Iterator[pa.RecordBatch]:
+    """Batches of the columns by our names, and `row`: strings, or lists where codes are listed."""
+    names = list(dict.fromkeys(name for theirs in columns.values() for name in theirs))
+    kind = _format(path)
+    if kind == "csv":
+        separator = _separator(path, layout)
+        found = _told(read_csv(path, names, separator=separator, encoding=layout.encoding))
+        batches: Iterator[pa.RecordBatch] = found
+    elif kind == "parquet":
+        batches = _parquet_rows(path, names)
+    else:
+        batches = _json_rows(path, columns, layout.encoding, findings)
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        parts = {
+            ours: [_as_text(batch[name], ours, name, path) for name in theirs]
+            for ours, theirs in columns.items()
+        }
+        arrays = [part[0] if len(part) == 1 else _side_by_side(part) for part in parts.values()]
+        yield pa.record_batch([*arrays, batch["row"]], [*parts, "row"])
+
+
+def _format(path: Path) -> Literal["csv", "jsonl", "parquet"]:
+    name = path.name.lower().removesuffix(".gz")
+    if name.endswith((".csv", ".tsv", ".txt")):
+        return "csv"
+    if name.endswith((".jsonl", ".ndjson")):
+        return "jsonl"
+    if name.endswith(".parquet"):
+        return "parquet"
+    remedy = (
+        "save it as CSV (UTF-8), the codes as text"
+        if name.endswith((".xlsx", ".xls"))
+        else (
+            "one object a line is read: `jq -c '.[]' FILE.json > FILE.jsonl`"
+            if name.endswith(".json")
+            else f"give one of {', '.join(FORMATS)}"
+        )
+    )
+    raise ValueError(f"{path}: a file of this kind is not read; {remedy}")
+
+
+def _separator(path: Path, layout: OwnLayout) -> str:
+    if layout.separator != "auto":
+        return "\t" if layout.separator == "tab" else layout.separator
+    cells = {s: read_header(path, separator=s, encoding=layout.encoding) for s in SEPARATORS}
+    return max(SEPARATORS, key=lambda separator: len(cells[separator]))
+
+
+def _told(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches; bytes of another encoding are told with the remedy that own data have."""
+    try:
+        yield from batches
+    except ValueError as error:
+        remedy = OTHER_ENCODING if "bytes that are not" in str(error) else ""
+        remedy = DOUBLED if "cells where the header has" in str(error) else remedy
+        raise ValueError(f"{error}; {remedy}" if remedy else str(error)) from None
+
+
+OTHER_ENCODING = "name the file's own in own.encoding (latin-1, cp1252, utf-16), or convert it"
+
+
+DOUBLED = 'a quotation mark in a cell is doubled (""), not written \\"'
+
+
+def _refuse_strange_bytes(path: Path, layout: OwnLayout) -> None:
+    """What would be read as a header of one strange name: UTF-16, and the line ends of old Macs."""
+    try:
+        with pa.input_stream(str(path), buffer_size=1 << 16) as stream:
+            first = stream.read(1 << 16)
+    except (OSError, EOFError):
+        return  # read_header tells
+    if first.startswith((b"\xff\xfe", b"\xfe\xff")) and "16" not in layout.encoding:
+        raise ValueError(f"{path}, row 1: looks like UTF-16; set own.encoding: utf-16")
+    if b"\r" in first and b"\n" not in first:
+        raise ValueError(f"{path}, row 1: line ends are CR alone; save it with LF or CRLF")
+
+
+def _parquet_schema(path: Path) -> pa.Schema:
+    try:
+        return pq.read_schema(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such file") from None
+    except (pa.ArrowInvalid, OSError):
+        raise ValueError(f"{path}: not a whole Parquet file; copy it again") from None
+
+
+def _parquet_rows(path: Path, names: list[str]) -> Iterator[pa.RecordBatch]:
+    check_sum(path)
+    row = 1
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(ROWS, columns=names, use_threads=False):
+                numbers = pa.array(np.arange(row, row + batch.num_rows))
+                row += batch.num_rows
+                yield batch.append_column("row", numbers)
+    except (pa.ArrowInvalid, OSError):
+        raise ValueError(f"{path}, row {row}: damaged from here on; copy the file again") from None
+
+
+def _json_objects(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    check_sum(path)
+    number, ended = 0, True
+    try:
+        with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                ended = line.endswith(b"\n")
+                if line.strip():
+                    yield number, _json_object(line.decode(encoding).removeprefix("\ufeff"))
+    except UnicodeDecodeError:
+        name = encoding.upper()
+        raise ValueError(
+            f"{path}, row {number}: bytes that are not {name}; {OTHER_ENCODING}"
+        ) from None
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise ValueError(
+            f"{path}, after row {number}: the compressed file is cut off or damaged"
+        ) from None
+    except (_NoObjectError, RecursionError):
+        remedy = "JSONL has one object a line" if ended else "the file is cut off; copy it again"
+        raise ValueError(f"{path}, row {number}: not a JSON object; {remedy}") from None
+
+
+class _NoObjectError(Exception):
+    """A line is no JSON object. The parser's own message would quote it."""
+
+
+def _json_object(line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        raise _NoObjectError from None
+    if not isinstance(row, dict):
+        raise _NoObjectError
+    return row
+
+
+def _json_rows(
+    path: Path, columns: Mapping[str, tuple[str, ...]], encoding: str, findings: Findings
+) -> Iterator[pa.RecordBatch]:
+    """Columns named as the file has them: text, or lists of text where codes are listed."""
+    of = {name: ours for ours, theirs in columns.items() for name in theirs}
+    rows = _json_objects(path, encoding)
+    while some := list(islice(rows, ROWS)):
+        arrays = []
+        for name, ours in of.items():
+            cells = [
+                _json_cell(
+                    row.get(name),
+                    ours,
+                    Finding("error", str(path), "", row=n, column=name),
+                    findings,
+                )
+                for n, row in some
+            ]
+            listed = any(isinstance(cell, list) for cell in cells)
+            if listed:  # a lone code beside lists is a list of one
+                cells = [[cell] if isinstance(cell, str) else cell for cell in cells]
+            arrays.append(pa.array(cells, pa.list_(pa.string()) if listed else pa.string()))
+        numbers = pa.array([number for number, _ in some], pa.int64())
+        yield pa.record_batch([*arrays, numbers], [*of, "row"])
+
+
+def _json_cell(value: Any, ours: str, place: Finding, findings: Findings) -> Any:
+    """Text as it is, a whole number of an id as text; anything else is told of and becomes null."""
+    if value is None or (isinstance(value, float) and value != value):
+        return None
+    if isinstance(value, str):
+        return _whole(value, place, findings)
+    if isinstance(value, list) and ours == "codes":
+        cells = [_json_cell(one, "code", place, findings) for one in value]
+        return [cell for cell in cells if cell is not None]
+    what, remedy = f"no text but {type(value).__name__}", "write it as text"
+    if (
+        isinstance(value, int)
+        and not isinstance(value, bool)
+        and ours not in ("text", *CODE_COLUMNS)
+    ):
+        return str(value)
+    if ours in CODE_COLUMNS and isinstance(value, int | float):
+        what, remedy = NUMBERS, AS_TEXT
+    findings.add(_said(place, "error", what, remedy))
+    return None
+
+
+def _whole(text: str, place: Finding, findings: Findings) -> str:
+    """Half a pair of UTF-16 is no character: one U+FFFD for each, so that offsets stay."""
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    findings.add(_said(place, "warning", "lone surrogates, read as U+FFFD", "repair the export"))
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def _said(place: Finding, level: Literal["error", "warning"], what: str, remedy: str) -> Finding:
+    return Finding(level, place.file, what, remedy, place.row, place.column)
+
+
+def _as_text(column: pa.Array, ours: str, theirs: str, path: Path) -> pa.Array:
+    """A column as strings, or as lists of strings where codes are listed."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _as_text(column.cast(kind.value_type), ours, theirs, path)
+    if pa.types.is_string(kind) or pa.types.is_null(kind):
+        return column.cast(pa.string())
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return column.cast(pa.string())
+    if ours == "codes" and (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+        inner = _as_text(column.flatten(), ours, theirs, path)
+        lengths = column.value_lengths().fill_null(0).to_numpy()
+        offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
+        return pa.ListArray.from_arrays(offsets, inner)
+    if pa.types.is_integer(kind) and ours not in ("text", *CODE_COLUMNS):
+        return column.cast(pa.string())
+    if ours == "date" and (pa.types.is_date(kind) or pa.types.is_timestamp(kind)):
+        moments = column.cast(pa.timestamp("us"), safe=False).to_pylist()
+        return pa.array([None if m is None else m.isoformat() for m in moments], pa.string())
+    what = f"no text but {kind}; write it as text"
+    if ours in CODE_COLUMNS and (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        what = f"{NUMBERS}; {AS_TEXT}"
+    raise ValueError(f"{path}, column {theirs}: {what}")
+
+
+def _side_by_side(columns: list[pa.Array]) -> pa.Array:
+    """Several columns of a code each, as lists."""
+    rows = zip(*(column.to_pylist() for column in columns), strict=True)
+    lists = [[code for code in row if code is not None] for row in rows]
+    return pa.array(lists, pa.list_(pa.string()))

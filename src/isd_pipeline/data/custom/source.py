@@ -1,0 +1,192 @@
+"""A user's own notes and codes, as docs/own_data.md has them, to the tables of every source."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import pyarrow as pa
+
+from isd_pipeline.data.codes import coding_systems as systems
+from isd_pipeline.data.codes.coding_systems import OwnTable
+from isd_pipeline.data.custom.codes import (
+    CODE_ROW_COLUMNS,
+    CodeRows,
+    RawCodes,
+    place_codes,
+    read_own_table,
+)
+from isd_pipeline.data.custom.files import column_names, read_rows
+from isd_pipeline.data.custom.layout import OwnLayout, find_table, match_columns, near
+from isd_pipeline.data.custom.notes import NOTE_COLUMNS, NoteIndex, NoteRows, stream_notes
+from isd_pipeline.data.custom.tree import TOP
+from isd_pipeline.data.io.tables import OWN_TITLES, TITLES, Extraction, stream_table
+from isd_pipeline.data.quality.findings import Finding, Findings, of_error
+
+LOG = logging.getLogger(__name__)
+T = TypeVar("T")
+Names = dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class OwnData:
+    """All of a user's files but the texts."""
+
+    notes: Path
+    names: Names
+    index: NoteIndex
+    codes: CodeRows
+    table: OwnTable | None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What was counted in notes and codes."""
+        return {**self.index.counts, **self.codes.counts}
+
+
+def extract(folder: Path, layout: OwnLayout, *, scratch: Path | None = None) -> Extraction:
+    """Read a folder of notes and codes.
+
+    Raises ValueError with the first of all that is wrong (file, row, column, what, remedy), once
+    everything was looked at; what is only unusual is logged. Texts wait, sorted, in a nameless
+    file in `scratch`.
+    """
+    findings = Findings()
+    found = read_own(Path(folder), layout, findings)
+    findings.refuse()
+    if found is None:
+        raise ValueError(f"{folder}: could not be read")
+    for one in findings:
+        LOG.warning("%s", one.line())
+    return tables(found, layout, scratch=scratch)
+
+
+def tables(found: OwnData, layout: OwnLayout, *, scratch: Path | None = None) -> Extraction:
+    """The tables of what `read_own` found nothing wrong in."""
+    titles, titled = _titles(found)
+    return Extraction(
+        notes=stream_notes(found.notes, found.names, layout, found.index, scratch),
+        codes=stream_table(found.codes.table),
+        titles=stream_table(titles),
+        counts={**found.counts, **titled},
+        splits=found.index.splits() if "split" in found.names else None,
+    )
+
+
+def _titles(found: OwnData) -> tuple[pa.Table, dict[str, int]]:
+    """A row for each code that has a title; of a system of the user's own for all that is above."""
+    rows, counts = systems.titles_of(found.codes.used, found.table)
+    if found.table is None or found.table.name in systems.OFFICIAL:
+        return _table(rows, TITLES), counts
+    table, name = found.table, found.table.name
+    own = {code for system, code in found.codes.used if system == name}
+    official = [(*row, None) for row in rows if row[0] not in own]
+    nodes = sorted({node for code in own for node in (code, *table.above(code))})
+    placed = [
+        (node, systems.kind_of(name), table.title(node)[0] or None, table.parents.get(node, TOP))
+        for node in nodes
+    ]
+    return _table([*official, *placed], OWN_TITLES), counts
+
+
+def _table(rows: Sequence[tuple[str | None, ...]], schema: pa.Schema) -> pa.Table:
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    return pa.table([pa.array(column, pa.string()) for column in columns], schema=schema)
+
+
+def read_own(folder: Path, layout: OwnLayout, findings: Findings) -> OwnData | None:
+    """Look at everything; None where there is too little to go on, which the findings tell."""
+    table = None
+    if not folder.is_dir():
+        remedy = "name it in the cohort's extract.raw"
+        findings.add(Finding("error", str(folder), "no such folder", remedy))
+        return None
+    if layout.table or layout.system not in systems.OFFICIAL:
+        table = _try(lambda: _own_table(folder, layout, findings), folder, findings)
+    notes = _try(lambda: _read_notes(folder, layout, findings), folder, findings)
+    codes = _try(lambda: _read_code_rows(folder, layout, findings), folder, findings)
+    if notes is None or (table is None and layout.system not in systems.OFFICIAL):
+        return None
+    path, names, index, beside = notes
+    raw = codes or beside
+    if codes is not None and beside is not None:
+        what = f"not read, for there is {codes.path.name} too"
+        findings.add(Finding("note", str(path), what, column=beside.column))
+    if raw is None:
+        if not any(one.level == "error" for one in findings):
+            remedy = "give a file codes.csv, or a column of the notes: own.columns.codes"
+            findings.add(Finding("error", str(folder), "no codes", remedy))
+        return None
+    found = OwnData(path, names, index, place_codes(raw, index, layout, table, findings), table)
+    _compare(found.counts, layout, path, findings)
+    return found
+
+
+def _try(read: Callable[[], T], folder: Path, findings: Findings) -> T | None:
+    """What is read, or None and a finding: so the files after a damaged one are looked at too."""
+    try:
+        return read()
+    except (ValueError, OSError) as error:
+        file = str(error).partition(": ")[0].partition(", ")[0]
+        findings.add(of_error(error, file if file.startswith(str(folder)) else str(folder)))
+        return None
+
+
+def _own_table(folder: Path, layout: OwnLayout, findings: Findings) -> OwnTable:
+    if not layout.table:
+        hint = near(layout.system, systems.OFFICIAL, "known are: ")
+        raise ValueError(
+            f"own.system knows no '{layout.system}'{hint}; a system of your own needs own.table, "
+            "a file of code, title, parent"
+        )
+    path = find_table(folder, "table", layout.table, "table")
+    return read_own_table(path or folder / layout.table, layout, findings)
+
+
+def _read_notes(
+    folder: Path, layout: OwnLayout, findings: Findings
+) -> tuple[Path, Names, NoteIndex, RawCodes | None]:
+    path = find_table(folder, "notes", layout.notes, "notes")
+    if path is None:
+        raise FileNotFoundError(
+            f"{folder}: no file of notes (notes.csv, notes.jsonl, notes.parquet); "
+            "name yours in own.notes"
+        )
+    names = match_columns(path, column_names(path, layout), layout.columns, NOTE_COLUMNS, "columns")
+    if layout.types and "type" not in names:
+        raise ValueError(f"{path}: own.types is given, but no column type; map it in own.columns")
+    rows = NoteRows(path, names, layout)
+    codes = RawCodes(path, names, layout) if "codes" in names else None
+    for batch in read_rows(path, names, layout, findings):
+        rows.add(batch, findings)
+        if codes is not None:
+            codes.add(batch.select(["id", "codes", "row"]), findings)
+    index = rows.index(findings)
+    if not len(index.documents):
+        findings.add(Finding("error", str(path), "no note at all", "is it the right file?"))
+    return path, names, index, codes
+
+
+def _read_code_rows(folder: Path, layout: OwnLayout, findings: Findings) -> RawCodes | None:
+    path = find_table(folder, "codes", layout.codes, "codes")
+    if path is None:
+        return None
+    header = column_names(path, layout)
+    names = match_columns(path, header, layout.code_columns, CODE_ROW_COLUMNS, "code_columns")
+    codes = RawCodes(path, names, layout)
+    for batch in read_rows(path, names, layout, findings):
+        codes.add(batch, findings)
+    return codes
+
+
+def _compare(counts: dict[str, int], layout: OwnLayout, path: Path, findings: Findings) -> None:
+    for name, expected in layout.expected.items():
+        if name not in counts:
+            what = f"own.expected has no '{name}'{near(name, counts, 'known are: ')}"
+            findings.add(Finding("error", str(path), what))
+        elif counts[name] != expected:
+            what = f"{name}: {counts[name]:,}, expected {expected:,}"
+            findings.add(Finding("error", str(path), what, "is a file cut off?"))

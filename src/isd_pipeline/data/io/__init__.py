@@ -1,0 +1,1 @@
+"""Reading and writing files: whole or absent, with an explicit schema."""

@@ -1,0 +1,149 @@
+"""Columns that every hospital's tables have: ids, and codes; what is read, and what is refused."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from isd_pipeline.data.codes import icd
+
+LOG = logging.getLogger(__name__)
+ENOUGH_ROWS = 500  # 4 % of diagnoses and 7 % of procedures begin with 0: a table this long has some
+
+
+def stripped(column: pa.Array) -> pa.Array:
+    """Cells without the blanks around them; null where nothing is left."""
+    bare = pc.utf8_trim_whitespace(column)
+    return pc.if_else(pc.equal(bare, ""), pa.scalar(None, pa.string()), bare)
+
+
+def ids(batch: pa.RecordBatch, column: str, path: Path) -> pa.Array:
+    """A column of whole numbers, as int64; refused with its row where it holds anything else."""
+    cells = pc.utf8_trim_whitespace(batch[column])
+    good = pc.fill_null(pc.match_substring_regex(cells, r"^[0-9]{1,18}$"), False)
+    bad = pc.indices_nonzero(pc.invert(good))
+    if not len(bad):
+        return pc.cast(cells, pa.int64())
+    first = bad[0].as_py()
+    row = batch["row"][first].as_py()
+    if not cells[first].is_valid or not cells[first].as_py():
+        what = "empty, so the row belongs to no one; remove the row or give it its number"
+    else:
+        what = "not a whole number; write it without a decimal point, as MIMIC does"
+    raise ValueError(f"{path}, row {row}, column {column}: {what}")
+
+
+def refuse_other_codes(
+    table: pa.Table,
+    path: Path,
+    column: str,
+    system: icd.System,
+    *,
+    revision: icd.Revision = "icd9",
+    known: Collection[tuple[str, str]] = (),
+) -> None:
+    """Whether `table` (code, row) holds undotted codes with their zeros, or nothing.
+
+    `known` has (system, dotted code) of the dictionaries; it helps to find lost zeros. Raises
+    ValueError with the first row that is wrong, and how many are.
+    """
+    codes = table["code"].combine_chunks().dictionary_encode()
+    distinct = codes.dictionary.to_pylist()
+    wrong = {code for code in distinct if not icd.is_undotted(code, system, revision)}
+    if wrong:
+        bad = pc.is_in(table["code"], pa.array(sorted(wrong)))
+        first = pc.index(bad, True).as_py()
+        raise ValueError(
+            f"{path}, row {table['row'][first].as_py()}, column {column}: "
+            f"{_fault(table['code'][first].as_py(), system, revision)} "
+            f"({pc.sum(bad).as_py()} of {table.num_rows} rows)"
+        )
+    filled = table.num_rows - table["code"].null_count
+    if revision == "icd9" and _lost_zeros(distinct, filled, system, known):
+        raise ValueError(
+            f"{path}, column {column}: none of {filled} codes begins with 0, so they were once "
+            "read as numbers (0389 became 389); take the original file or read the column as text"
+        )
+
+
+def _fault(code: str, system: icd.System, revision: icd.Revision) -> str:
+    if code.replace(".", "").isdigit() and code.rstrip("0").endswith("."):
+        return "a decimal number such as 66.0, where zeros are lost; read the column as text"
+    if "." in code:
+        return "a dotted code, where MIMIC writes 0389 for 038.9; remove the dots"
+    if revision == "icd10":
+        if system == icd.PROCEDURE and len(code) < 7 and icd.is_undotted(f"{code:0>7}", *_PCS):
+            return "shorter than the 7 characters of ICD-10-PCS; were zeros before it lost?"
+        return "not an ICD-10 code of this table; is its icd_version right, or is it lower case?"
+    if icd.is_undotted(code.upper(), icd.DIAGNOSIS):
+        return "a code that is not an ICD-9 code of this table; lower case, or another table's?"
+    return "not an ICD-9 code; is it ICD-10, or a word for a missing code?"
+
+
+_PCS: tuple[icd.System, icd.Revision] = (icd.PROCEDURE, "icd10")
+
+
+def _lost_zeros(
+    codes: list[str], filled: int, system: icd.System, known: Collection[tuple[str, str]]
+) -> bool:
+    """Whether the codes were numbers once. Nothing can tell of a table that has a leading zero."""
+    if any(code.startswith("0") for code in codes):
+        return False
+    listed = {icd.undot(code) for of, code in known if of == system}
+    padded = any(c not in listed and ({f"0{c}", f"00{c}"} & listed) for c in codes)
+    return padded or filled >= ENOUGH_ROWS or any(icd.is_too_short(c, system) for c in codes)
+
+
+class Seen:
+    """The admissions met in a pass over a file, to find one that has two patients."""
+
+    def __init__(self, path: Path, column: str = "SUBJECT_ID") -> None:
+        self._path = path
+        self._column = column
+        self._columns: list[list[np.ndarray]] = [[], [], [], []]
+
+    def add(self, documents: pa.Array, patients: pa.Array, notes: pa.Array, rows: pa.Array) -> None:
+        """Some more rows: int64 columns of one length."""
+        for column, values in zip(self._columns, (documents, patients, notes, rows), strict=True):
+            column.append(values.to_numpy(zero_copy_only=False))
+
+    def join(self, other: Seen) -> None:
+        """The rows of another file too."""
+        for mine, theirs in zip(self._columns, other._columns, strict=True):
+            mine.extend(theirs)
+
+    @property
+    def rows(self) -> int:
+        """How many rows were added."""
+        return sum(len(part) for part in self._columns[0])
+
+    def refuse_two_patients(self) -> int:
+        """The number of admissions, each of one patient."""
+        documents, patients, _, rows = (self._whole(n) for n in range(4))
+        order = np.lexsort((rows, patients, documents))
+        documents, patients, rows = documents[order], patients[order], rows[order]
+        same = documents[1:] == documents[:-1]
+        twice = np.flatnonzero(same & (patients[1:] != patients[:-1]))
+        if len(twice):
+            first = rows[twice + 1].min()
+            raise ValueError(
+                f"{self._path}, row {first}, column {self._column}: an admission has another "
+                f"patient in another row (as have {len(twice)} admissions); correct the tables"
+            )
+        return int(len(documents) and 1 + np.count_nonzero(~same))
+
+    def repeated_notes(self) -> int:
+        """How many rows repeat the id of a note."""
+        notes = self._whole(2)
+        repeated = len(notes) - len(np.unique(notes))
+        if repeated:
+            LOG.warning("%s: %d summaries repeat a ROW_ID; all are kept", self._path, repeated)
+        return repeated
+
+    def _whole(self, number: int) -> np.ndarray:
+        return np.concatenate(self._columns[number] or [np.empty(0, np.int64)])

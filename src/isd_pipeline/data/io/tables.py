@@ -1,0 +1,246 @@
+"""Tables that may be larger than memory: streams of record batches, their files, their sorting."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from isd_pipeline.data.io.files import replacing
+
+
+def _texts(*names: str) -> pa.Schema:
+    return pa.schema([(name, pa.string()) for name in names])
+
+
+NOTES = _texts("document_id", "patient_id", "note_id", "text")
+CODES = _texts("document_id", "patient_id", "system", "code")
+TITLES = _texts("code", "system", "title")
+# Of a system of the user's own, and what stands above its codes: `parent` is empty at the top, and
+# null for a code of ICD, whose tree is known.
+OWN_TITLES = _texts("code", "system", "title", "parent")
+SPLITS = _texts("document_id", "split")
+# A row is a stretch of a note, in code points, that speaks of a code in its dotted form.
+EVIDENCE = pa.schema(
+    [
+        *_texts("document_id", "note_id", "system", "code"),
+        ("begin", pa.int32()),
+        ("end", pa.int32()),
+    ]
+)
+LABELS = pa.schema([("document_id", pa.string()), ("labels", pa.list_(pa.string()))])
+ROWS = 512  # rows of notes or token lists that are held at once: some megabytes
+RUN_BYTES = 16 << 20  # of rows that are sorted at once
+
+
+@dataclass(frozen=True)
+class RecordStream:
+    """A table as batches of rows, which can be read again and again.
+
+    Iterating over the stream starts a new pass each time; the stream itself holds no row.
+    `rows` is how many rows its file keeps together, and `columns` reads a few columns only,
+    where the source can do so without touching the others.
+    """
+
+    schema: pa.Schema
+    batches: Callable[[], Iterator[pa.RecordBatch]]
+    rows: int = ROWS
+    columns: Callable[[Sequence[str]], RecordStream] | None = None
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        return self.batches()
+
+    def select(self, names: Sequence[str]) -> RecordStream:
+        """The same rows with fewer columns."""
+        if self.columns is not None:
+            return self.columns(names)
+        schema = pa.schema([self.schema.field(name) for name in names])
+        return RecordStream(schema, lambda: (batch.select(names) for batch in self), self.rows)
+
+    def read(self) -> pa.Table:
+        """All rows at once, for a table that is known to be small."""
+        return pa.Table.from_batches(list(self), schema=self.schema)
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What a source of data gives: its tables, and what was counted while reading.
+
+    `splits` is there where the corpus itself comes split.
+    """
+
+    notes: RecordStream
+    codes: RecordStream
+    titles: RecordStream
+    counts: dict[str, int]
+    splits: pa.Table | None = None
+
+
+def stream_table(table: pa.Table, rows: int = 65_536) -> RecordStream:
+    """A table in memory as a stream."""
+    return RecordStream(table.schema, lambda: iter(table.to_batches(max_chunksize=rows)), rows)
+
+
+def write_parquet(stream: RecordStream, path: Path) -> int:
+    """Write a stream to a Parquet file, whole or not at all, and return the number of rows.
+
+    The bytes depend on the rows alone, not on how the stream cut them into batches.
+    """
+    written = 0
+    with (
+        replacing(path) as temporary,
+        pq.ParquetWriter(
+            temporary,
+            stream.schema,
+            write_statistics=False,  # nobody looks for a word or an offset by its size
+            **_encodings(stream.schema),
+        ) as writer,
+    ):
+        for table in rebatch(stream, stream.rows):
+            writer.write_table(table.combine_chunks(), row_group_size=stream.rows)
+            written += table.num_rows
+    return written
+
+
+def open_parquet(path: Path, columns: Sequence[str] | None = None) -> RecordStream:
+    """A Parquet file as a stream; memory holds one group of rows of the columns asked for."""
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file; the stage that makes it has not run")
+    try:
+        schema = pq.read_schema(path)
+        rows = pq.read_metadata(path)
+    except pa.ArrowInvalid:
+        raise ValueError(f"{path}: not a whole Parquet file; run the stage that makes it") from None
+    names = schema.names if columns is None else list(columns)
+    group = rows.row_group(0).num_rows if rows.num_row_groups else ROWS
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        with pq.ParquetFile(path) as file:
+            for number in range(file.num_row_groups):  # a group has its own numbers for words
+                yield from file.iter_batches(group, [number], names, use_threads=False)
+
+    kept = pa.schema([schema.field(name) for name in names])
+    return RecordStream(kept, batches, max(group, ROWS), lambda some: open_parquet(path, some))
+
+
+def rebatch(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
+    """The same rows in tables of exactly `rows` rows, the last one shorter."""
+    waiting: list[pa.RecordBatch] = []
+    count = 0
+    for batch in batches:
+        while count + batch.num_rows >= rows:
+            head = batch.slice(0, rows - count)
+            yield pa.Table.from_batches([*waiting, head])
+            batch, waiting, count = batch.slice(head.num_rows), [], 0
+        if batch.num_rows:
+            waiting.append(batch)
+            count += batch.num_rows
+    if waiting:
+        yield pa.Table.from_batches(waiting)
+
+
+class SortedSpill:
+    """Rows sorted by a tuple of integers, stably, in constant memory (an external merge sort).
+
+    Rows are collected up to `run_bytes`, sorted and put aside on disk as one run; reading merges
+    the runs. The file has no name, so a killed process leaves nothing of the notes behind.
+    """
+
+    def __init__(
+        self,
+        schema: pa.Schema,
+        keys: Sequence[str],
+        folder: Path | None = None,
+        *,
+        run_bytes: int | None = None,
+    ) -> None:
+        self.schema = schema
+        self._keys = list(keys)
+        self._run_bytes = run_bytes or RUN_BYTES
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (lives as long as the rows)
+        self._runs: list[list[tuple[int, int]]] = []
+        self._waiting: list[pa.RecordBatch] = []
+        self._bytes = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take some more rows; they come after all earlier rows of the same key."""
+        self._waiting.append(batch)
+        self._bytes += batch.nbytes
+        if self._bytes >= self._run_bytes:
+            self._put_run_aside()
+
+    def read(self) -> Iterator[pa.RecordBatch]:
+        """All rows in order. The rows may be read again; add none in between."""
+        self._put_run_aside()
+        merged = heapq.merge(*(self._rows(n, run) for n, run in enumerate(self._runs)))
+        rows: list[pa.RecordBatch] = []
+        for _, _, _, batch, row in merged:
+            rows.append(batch.slice(row, 1))
+            if len(rows) == ROWS:
+                yield pa.concat_batches(rows)
+                rows = []
+        if rows:
+            yield pa.concat_batches(rows)
+
+    def _put_run_aside(self) -> None:
+        if not self._waiting:
+            return
+        table = pa.Table.from_batches(self._waiting).combine_chunks()
+        order = pa.array(range(table.num_rows))
+        keyed = table.select(self._keys).append_column("__row", order)
+        indices = pc.sort_indices(
+            keyed, sort_keys=[(name, "ascending") for name in [*self._keys, "__row"]]
+        )
+        self._waiting, self._bytes = [], 0
+        run = []
+        for start in range(0, len(indices), 64):  # small pieces: a merge holds one of every run
+            piece = table.take(indices.slice(start, 64)).combine_chunks()
+            data = piece.to_batches()[0].serialize()
+            run.append((self._file.seek(0, os.SEEK_END), data.size))
+            self._file.write(data)
+        self._file.flush()
+        self._runs.append(run)
+
+    def _rows(
+        self, run: int, places: list[tuple[int, int]]
+    ) -> Iterator[tuple[tuple[int, ...], int, int, pa.RecordBatch, int]]:
+        number = 0  # with the number of the run, breaks ties in the order of arrival
+        for start, size in places:
+            data = os.pread(self._file.fileno(), size, start)
+            batch = pa.ipc.read_record_batch(pa.py_buffer(data), self.schema)
+            keys = zip(*(batch.column(name).to_pylist() for name in self._keys), strict=True)
+            for row, key in enumerate(keys):
+                yield key, run, number, batch, row
+                number += 1
+
+
+def _encodings(schema: pa.Schema) -> dict[str, Any]:
+    """Words repeat; offsets ascend, and once packed cannot be compressed; texts do neither.
+
+    LZ4 makes files half as large again as zstd would, and costs a third of its time.
+    """
+    leaves = {_leaf(field): field for field in schema}
+    numbers = {name: "DELTA_BINARY_PACKED" for name, field in leaves.items() if _is_number(field)}
+    return {
+        "use_dictionary": [name for name in leaves if name not in numbers and name != "text"],
+        "column_encoding": numbers,
+        "compression": {name: "NONE" if name in numbers else "LZ4" for name in leaves},
+    }
+
+
+def _leaf(field: pa.Field) -> str:
+    return f"{field.name}.list.element" if pa.types.is_list(field.type) else str(field.name)
+
+
+def _is_number(field: pa.Field) -> bool:
+    inner = field.type.value_type if pa.types.is_list(field.type) else field.type
+    return bool(pa.types.is_integer(inner))

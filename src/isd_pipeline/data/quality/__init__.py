@@ -1,0 +1,1 @@
+"""What is wrong or unusual in a data set, and what is published of it."""

@@ -1,0 +1,192 @@
+"""What is wrong or unusual in the notes, codes and splits of any source, read as a stream.
+
+The readers refuse what cannot be read; here is what they let pass. Memory holds numbers: of each
+document its split and a signature of 64 of them, of each code row its name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from isd_pipeline.data.codes import icd
+from isd_pipeline.data.io.tables import Extraction, RecordStream
+from isd_pipeline.data.quality import minhash
+from isd_pipeline.data.quality.findings import Finding, Findings, Level
+from isd_pipeline.data.quality.published_counts import Expected
+
+MONSTROUS, UNBROKEN, SAME = (
+    1_000_000,
+    10_000,
+    0.8,
+)  # characters; characters; share of five-word runs
+_WORD = re.compile(r"[^\W\d_]")
+_UNBROKEN = re.compile(rf"\S{{{UNBROKEN}}}")
+_MISREAD = re.compile("[ÃÂ][\u0080-\u00bf]|â\u0080")
+_CONTROL = re.compile("[\x01-\x08\x0e-\x1f\x7f]")
+OF_A_NOTE = (  # what, remedy, whether a text has it
+    ("NUL characters", "remove them in the export", lambda text: "\0" in text),
+    ("control characters", "remove them in the export", lambda text: bool(_CONTROL.search(text))),
+    (
+        "characters that were lost when the text was decoded (U+FFFD)",
+        "export it again in UTF-8",
+        lambda text: "\ufffd" in text,
+    ),
+    (
+        "UTF-8 that was read as Latin-1",
+        "name the true encoding",
+        lambda text: not text.isascii() and bool(_MISREAD.search(text)),
+    ),
+    (
+        f"more than {MONSTROUS:,} characters",
+        "is it one note? only its beginning is read",
+        lambda text: len(text) > MONSTROUS,
+    ),
+    (
+        f"{UNBROKEN:,} characters without a blank",
+        "is something else than text in it?",
+        lambda text: len(text) > UNBROKEN and bool(_UNBROKEN.search(text)),
+    ),
+)
+
+
+@dataclass
+class Seen:
+    """What a pass over the notes leaves: sizes, and the documents that can be compared."""
+
+    documents: int = 0
+    characters: int = 0
+    wordless: int = 0
+    names: list[str] = field(default_factory=list)
+    signatures: list[np.ndarray] = field(default_factory=list)
+
+
+def check_notes(notes: RecordStream, file: str, findings: Findings) -> Seen:
+    """Every text once: what is unusual in it, and the signature of its document."""
+    seen = Seen()
+    for document, rows in _documents(notes):
+        text = "\n\n".join(text for _, text in rows)
+        seen.documents += 1
+        seen.characters += len(text)
+        for note, one in rows:
+            for what, remedy, has in OF_A_NOTE:
+                if has(one):
+                    found = Finding("warning", file, what, remedy, column="text", note=note)
+                    findings.add(found)
+        if not _WORD.search(text):
+            seen.wordless += 1
+            what = "documents without a word: left out"
+            findings.add(Finding("warning", file, what, note=rows[0][0], column="text"))
+        drawn = minhash.signature(text)
+        if drawn is not None:
+            seen.names.append(document)
+            seen.signatures.append(drawn)
+    return seen
+
+
+def check_splits(seen: Seen, splits: pa.Table, file: str, findings: Findings) -> None:
+    """Documents of two splits that are nearly the same; sizes of the splits."""
+    split_of = dict(zip(*(splits[n].to_pylist() for n in splits.column_names), strict=True))
+    sizes = Counter(split_of.values())
+    told = ", ".join(
+        f"{name} {sizes[name]:,}" for name in ("train", "dev", "test", "unlabelled") if sizes[name]
+    )
+    findings.add(Finding("note", file, f"documents: {told}"))
+    for name in ("train", "dev", "test"):
+        if not sizes[name]:
+            findings.add(
+                Finding("error", file, f"no document is in {name}", "give each split some")
+            )
+    kept = [n for n, name in enumerate(seen.names) if name in split_of]
+    if not kept:
+        return
+    stack = np.stack([seen.signatures[n] for n in kept])
+    names = [seen.names[n] for n in kept]
+    pairs = minhash.near_pairs(stack, [split_of[name] for name in names], SAME)
+    if pairs:
+        one, other, share = max(pairs, key=lambda pair: pair[2])
+        where = (
+            f"{names[one]} ({split_of[names[one]]}) and {names[other]} ({split_of[names[other]]})"
+        )
+        what = f"pairs of documents of two splits are nearly the same, as {where}, {share:.0%}"
+        remedy = "a model is tested on what it has read: leave one out, or give both to one patient"
+        findings.add(Finding("warning", file, f"{len(pairs):,} {what}", remedy))
+
+
+def check_codes(
+    extraction: Extraction, documents: Iterable[str], file: str, findings: Findings
+) -> None:
+    """Documents without codes, repeated codes, codes that are rare; never an error."""
+    codes = extraction.codes.read()
+    known = set(documents)
+    here = codes.filter(pc.is_in(codes["document_id"], pa.array(sorted(known), pa.string())))
+    here = here.filter(pc.is_valid(here["code"]))
+    coded = set(here["document_id"].unique().to_pylist())
+    _told(findings, file, "warning", len(known - coded), "documents have no code: left out")
+    borrowed = extraction.counts.get("titles_of_an_ancestor", 0)
+    _told(findings, file, "note", borrowed, "codes have the title of an ancestor")
+    keys = pc.binary_join_element_wise(here["document_id"], here["system"], here["code"], "\x1f")
+    _told(
+        findings,
+        file,
+        "note",
+        len(keys) - len(keys.unique()),
+        "code rows repeat a code of their id",
+    )
+    per_code = Counter(here["code"].to_pylist())
+    once = sum(count == 1 for count in per_code.values())
+    mean = len(here) / max(len(coded), 1)
+    told = f"{len(per_code):,} codes, {mean:.1f} rows a document; {once:,} codes occur once"
+    findings.add(Finding("note", file, told))
+
+
+def check_titles(extraction: Extraction, file: str, findings: Findings) -> None:
+    """Undotted ICD-9 codes that the source's own dictionaries lack."""
+    titles = extraction.titles.read()
+    book = set(zip(titles["system"].to_pylist(), titles["code"].to_pylist(), strict=True))
+    codes = extraction.codes.read()
+    pairs = zip(codes["system"].to_pylist(), codes["code"].to_pylist(), strict=True)
+    used = {(system, icd.dot(code, system)) for system, code in set(pairs) if code is not None}
+    unlisted = sorted(code for system, code in used - book)
+    if unlisted:
+        what = f"codes are not in the dictionaries ({', '.join(unlisted[:5])})"
+        remedy = "each has the title of its nearest relative, or none"
+        findings.add(Finding("warning", file, f"{len(unlisted):,} of {len(used):,} {what}", remedy))
+
+
+def check_counts(
+    counts: Mapping[str, float], expected: Mapping[str, Expected], file: str, findings: Findings
+) -> None:
+    """What was counted against what is published: a firm difference is an error."""
+    for name in [name for name in expected if name in counts]:
+        known = expected[name]
+        if abs(counts[name] - known.value) > known.within:
+            what = f"{name}: {counts[name]:,}, published are {known.value:,} ({known.source})"
+            level: Level = "error" if known.is_firm else "warning"
+            findings.add(Finding(level, file, what, "is a file cut off, or of another release?"))
+
+
+def _told(findings: Findings, file: str, level: Level, count: int, what: str) -> None:
+    if count:
+        findings.add(Finding(level, file, f"{count:,} {what}"))
+
+
+def _documents(notes: RecordStream) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Each document with its notes (id, text), which stand together in every source."""
+    last, rows = None, list[tuple[str, str]]()
+    for batch in notes.select(["document_id", "note_id", "text"]):
+        columns = (batch[name].to_pylist() for name in batch.schema.names)
+        for document, note, text in zip(*columns, strict=True):
+            if document != last and last is not None:
+                yield last, rows
+                rows = []
+            last = document
+            rows.append((note, text))
+    if last is not None:
+        yield last, rows

@@ -1,0 +1,265 @@
+"""CodiEsp v4 (CLEF eHealth 2020): 1,000 case reports coded by experts, 2,751 more without codes.
+
+Read from the official zip or from the folder it unpacks to. Reports are in Spanish, or in the
+English of the corpus's own machine translation; diagnoses are ICD-10-CM, procedures ICD-10-PCS.
+An article is its own patient.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import zipfile
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+
+from isd_pipeline.data.codes import coding_systems, icd
+from isd_pipeline.data.io.tables import (
+    CODES,
+    EVIDENCE,
+    NOTES,
+    SPLITS,
+    TITLES,
+    Extraction,
+    stream_table,
+)
+
+LOG = logging.getLogger(__name__)
+
+Language = Literal["en", "es"]
+_TEXTS = {"es": "text_files", "en": "text_files_en"}
+KINDS: dict[str, tuple[icd.System, ...]] = {
+    "diagnoses": (icd.DIAGNOSIS,),
+    "procedures": (icd.PROCEDURE,),
+    "both": (icd.DIAGNOSIS, icd.PROCEDURE),
+}
+_TABLES = {icd.DIAGNOSIS: "D", icd.PROCEDURE: "P"}
+_SHAPES = {
+    icd.DIAGNOSIS: re.compile(r"[A-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?"),
+    icd.PROCEDURE: re.compile(r"[0-9A-Z]{1,7}"),
+}
+_MARKED = {"DIAGNOSTICO": icd.DIAGNOSIS, "PROCEDIMIENTO": icd.PROCEDURE}
+_PLACES = re.compile(r"[0-9]+ [0-9]+(;[0-9]+ [0-9]+)*")
+SPLIT_NAMES = ("train", "dev", "test")
+
+
+def extract(
+    path: Path,
+    *,
+    language: Language = "en",
+    systems: Iterable[icd.System] = (icd.DIAGNOSIS,),
+    unlabelled: bool = True,
+    near: float = 0.6,
+) -> Extraction:
+    """Read the corpus with its official splits; background reports are the split "unlabelled".
+
+    A background report that shares `near` of its five-word runs with a report of dev or test is
+    left out altogether, since word vectors would otherwise have read the text they are tested
+    on. Those near a train report stay; both are counted.
+    """
+    if language not in _TEXTS:
+        raise ValueError(f"language={language!r} is neither 'en' nor 'es'")
+    files = _read_files(Path(path), _TEXTS[language])
+    texts = {name: _texts(files, path, name, _TEXTS[language]) for name in SPLIT_NAMES}
+    labelled = {article: name for name in SPLIT_NAMES for article in texts[name]}
+    background = _texts(files, path, "background", _TEXTS[language]) if unlabelled else {}
+    counts = {f"{name}_documents": len(texts[name]) for name in SPLIT_NAMES}
+    counts["background_documents"] = len(background)
+    kept, counted = _without_near_duplicates(background, texts, near)
+    rows = [row for system in systems for row in _codes(files, path, system, labelled)]
+    titles, titled = _titles({(row[2], row[3]) for row in rows})
+    splits = sorted([*labelled.items(), *((article, "unlabelled") for article in kept)])
+    everything = {**texts["train"], **texts["dev"], **texts["test"], **kept}
+    notes = [(article, article, article, everything[article]) for article, _ in splits]
+    return Extraction(
+        notes=stream_table(_table(notes, NOTES), rows=1_024),
+        codes=stream_table(_table(rows, CODES)),
+        titles=stream_table(_table(titles, TITLES)),
+        counts=counts | counted | titled | {"code_rows": len(rows)},
+        splits=_table(splits, SPLITS),
+    )
+
+
+def read_evidence(
+    path: Path, *, language: Language, systems: Iterable[icd.System] = (icd.DIAGNOSIS,)
+) -> pa.Table:
+    """The words that the experts marked as the reason for a code (CodiEsp-X), of every split.
+
+    A row of `EVIDENCE` is one part of a span: "dolor ... renal" has two. The four empty parts of
+    the corpus are left out, and so is what was marked twice for one code. Only the Spanish
+    originals are marked.
+    """
+    if language != "es":
+        raise ValueError(f"language={language!r}: CodiEsp marks the Spanish texts; use 'es'")
+    files = _read_files(Path(path), _TEXTS[language])
+    wanted = set(systems)
+    found = (row for split in SPLIT_NAMES for row in _spans(files, path, split))
+    rows = list(dict.fromkeys(row for row in found if row[2] in wanted))
+    return pa.Table.from_pylist([dict(zip(EVIDENCE.names, r, strict=True)) for r in rows], EVIDENCE)
+
+
+def near_duplicates(
+    texts: Mapping[str, str], others: Mapping[str, str], near: float, words: int = 5
+) -> dict[str, str]:
+    """Each of `texts` that nearly repeats one of `others`, with the nearest of them.
+
+    Two texts are near when the runs of `words` words that they share are at least `near` of the
+    runs of the one that has fewer.
+    """
+    runs = {name: _runs(text, words) for name, text in others.items()}
+    holders: defaultdict[str, list[str]] = defaultdict(list)
+    for name, found in runs.items():
+        for run in found:
+            holders[run].append(name)
+    result = {}
+    for name, text in texts.items():
+        mine = _runs(text, words)
+        shared = Counter(other for run in mine for other in holders.get(run, ()))
+        close = {o: n / min(len(mine), len(runs[o])) for o, n in shared.items()}
+        if close and max(close.values()) >= near:
+            result[name] = min(close, key=lambda other: (-close[other], other))
+    return result
+
+
+def _runs(text: str, words: int) -> set[str]:
+    found = re.findall(r"\w+", text.lower())
+    return {" ".join(found[at : at + words]) for at in range(max(1, len(found) - words + 1))}
+
+
+def _without_near_duplicates(
+    background: dict[str, str], texts: dict[str, dict[str, str]], near: float
+) -> tuple[dict[str, str], dict[str, int]]:
+    close = near_duplicates(background, {**texts["dev"], **texts["test"]}, near)
+    kept = {article: text for article, text in background.items() if article not in close}
+    beside = near_duplicates(kept, texts["train"], near)
+    if close:
+        LOG.warning("CodiEsp: %d background reports near dev or test: left out", len(close))
+    counts = {
+        "background_near_dev": sum(other in texts["dev"] for other in close.values()),
+        "background_near_test": sum(other in texts["test"] for other in close.values()),
+        "background_near_train_kept": len(beside),
+    }
+    return kept, counts
+
+
+def _read_files(path: Path, texts: str) -> dict[str, str]:
+    """Path inside the corpus, such as `train/trainD.tsv`, to content; nothing is unpacked."""
+    if path.is_dir():
+        found = ((file.as_posix(), file.read_bytes) for file in sorted(path.rglob("*.t*")))
+        return dict(_wanted(((name, read()) for name, read in found if _is_of(name, texts)), path))
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file; give codiesp_v4.zip or its unpacked folder")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if _is_of(name, texts)]
+            return dict(_wanted(((name, archive.read(name)) for name in names), path))
+    except (zipfile.BadZipFile, EOFError, OSError):
+        raise ValueError(f"{path}: not a whole zip file; download it again") from None
+
+
+def _is_of(name: str, texts: str) -> bool:
+    parent = name.split("/")[-2:-1]
+    return name.endswith(".tsv") or (name.endswith(".txt") and parent == [texts])
+
+
+def _wanted(files: Iterable[tuple[str, bytes]], path: Path) -> Iterator[tuple[str, str]]:
+    for name, data in files:
+        parts = name.split("/")
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError:
+            raise ValueError(f"{path}, {name}: not UTF-8; download the corpus again") from None
+        yield "/".join(parts[-3:] if name.endswith(".txt") else parts[-2:]), text
+
+
+def _texts(files: dict[str, str], path: Path, split: str, folder: str) -> dict[str, str]:
+    start = f"{split}/{folder}/"
+    found = {
+        name.removeprefix(start).removesuffix(".txt"): text
+        for name, text in files.items()
+        if name.startswith(start)
+    }
+    if not found:
+        raise FileNotFoundError(f"{path}: holds no {start}*.txt; is it the whole CodiEsp v4?")
+    return found
+
+
+def _codes(
+    files: dict[str, str], path: Path, system: icd.System, labelled: dict[str, str]
+) -> Iterator[tuple[str, str, str, str]]:
+    """Rows of `codes`, split after split, in file order, codes in upper case."""
+    for split in SPLIT_NAMES:
+        name = f"{split}/{split}{_TABLES[system]}.tsv"
+        for where, (article, code) in _rows(files, path, name, width=2):
+            if labelled.get(article) != split:
+                raise ValueError(f"{where}: no {split} text for this article")
+            yield article, article, system, _code(code, system, f"{where}, column 2")
+
+
+def _spans(
+    files: dict[str, str], path: Path, split: str
+) -> Iterator[tuple[str, str, str, str, int, int]]:
+    """Rows of `evidence`, in file order."""
+    texts = _texts(files, path, split, _TEXTS["es"])
+    for where, cells in _rows(files, path, f"{split}/{split}X.tsv", width=5):
+        article, kind, code, _, places = cells
+        if article not in texts:
+            raise ValueError(f"{where}: no {split} text for this article")
+        if kind not in _MARKED:
+            raise ValueError(f"{where}, column 2: neither DIAGNOSTICO nor PROCEDIMIENTO")
+        code = _code(code, _MARKED[kind], f"{where}, column 3")
+        for begin, end in _parts(places, len(texts[article]), f"{where}, column 5"):
+            yield article, article, _MARKED[kind], code, begin, end
+
+
+def _parts(places: str, length: int, where: str) -> list[tuple[int, int]]:
+    """Parse "3 8;12 20", code points of a text of `length`."""
+    if not _PLACES.fullmatch(places):
+        raise ValueError(f"{where}: not a list of places such as 3 8;12 20")
+    numbers = [int(number) for number in re.split("[ ;]", places)]
+    if max(numbers) > length:
+        raise ValueError(f"{where}: a place beyond the {length} characters of the text")
+    return [(b, e) for b, e in zip(numbers[::2], numbers[1::2], strict=True) if b < e]
+
+
+def _rows(
+    files: dict[str, str], path: Path, name: str, width: int
+) -> Iterator[tuple[str, list[str]]]:
+    """The rows of a table of the corpus, each with where it stands."""
+    if name not in files:
+        raise FileNotFoundError(f"{path}: holds no {name}; is it the whole CodiEsp v4?")
+    for number, line in enumerate(files[name].splitlines(), start=1):
+        where = f"{path}, {name}, row {number}"
+        cells = [cell.strip() for cell in line.split("\t")]
+        if len(cells) != width:
+            raise ValueError(f"{where}: {len(cells)} cells instead of {width}")
+        yield where, cells
+
+
+def _code(cell: str, system: icd.System, where: str) -> str:
+    if not _SHAPES[system].fullmatch(cell.upper()):
+        raise ValueError(f"{where}: not an ICD-10 {system}")
+    return cell.upper()
+
+
+def _titles(used: set[tuple[str, str]]) -> tuple[list[tuple[str, str, str]], dict[str, int]]:
+    """A title for each code, the nearest ancestor's for one that ICD-10-CM lacks.
+
+    Half of the procedures are cut after four characters: their title is what they stand for.
+    """
+    names: dict[str, str] = {
+        icd.DIAGNOSIS: coding_systems.ICD10CM,
+        icd.PROCEDURE: coding_systems.ICD10PCS,
+    }
+    rows, counts = coding_systems.titles_of((names[system], code) for system, code in used)
+    titles = [(code, str(system), title) for code, system, title in rows]
+    return titles, {"titles": len(titles), "titles_of_an_ancestor": counts["titles_of_an_ancestor"]}
+
+
+def _table(rows: Iterable[tuple[str, ...]], schema: pa.Schema) -> pa.Table:
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    return pa.table([pa.array(column, pa.string()) for column in columns], schema=schema)

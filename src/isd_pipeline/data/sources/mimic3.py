@@ -1,0 +1,165 @@
+"""MIMIC-III v1.4, the files as PhysioNet gives them, to `notes`, `codes` and `titles`.
+
+Every discharge summary and addendum is kept, in the order of patient, admission and file; every
+row of the two code tables is kept, the empty ones too. Nothing is cleaned here: both label
+spaces of `cohorts` start from what the files hold.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from isd_pipeline.data.codes import icd
+from isd_pipeline.data.io.columns import Seen, ids, refuse_other_codes, stripped
+from isd_pipeline.data.io.delimited import find_csv, read_csv
+from isd_pipeline.data.io.tables import (
+    CODES,
+    NOTES,
+    TITLES,
+    Extraction,
+    RecordStream,
+    SortedSpill,
+    stream_table,
+)
+
+LOG = logging.getLogger(__name__)
+
+SUMMARY = "Discharge summary"
+CODES_AND_ROW = pa.schema([*CODES, ("row", pa.int64())])
+
+
+def extract(folder: Path, *, scratch: Path | None = None) -> Extraction:
+    """Read a folder of MIMIC-III tables.
+
+    NOTEEVENTS is read once, in blocks; its summaries wait, sorted, in a nameless file in
+    `scratch` (default: the system's folder for temporary files) until the stream is closed.
+    Raises ValueError or FileNotFoundError with one line: file, row, column, what, remedy.
+    """
+    titles, counts = read_titles(folder)
+    known = zip(titles["system"].to_pylist(), titles["code"].to_pylist(), strict=True)
+    codes, counted = read_codes(folder, set(known))
+    counts |= counted
+    notes, counted = read_summaries(find_csv(folder, "NOTEEVENTS"), scratch)
+    return Extraction(notes, stream_table(codes), stream_table(titles), counts | counted)
+
+
+def read_summaries(path: Path, scratch: Path | None = None) -> tuple[RecordStream, dict[str, int]]:
+    """The discharge summaries of NOTEEVENTS, addenda included, sorted by patient and admission."""
+    keys = [("__patient", pa.int64()), ("__document", pa.int64())]
+    spill = SortedSpill(pa.schema([*NOTES, *keys]), [name for name, _ in keys], scratch)
+    columns = ["ROW_ID", "SUBJECT_ID", "HADM_ID", "CATEGORY", "DESCRIPTION", "TEXT"]
+    records = addenda = 0
+    seen = Seen(path)
+    for batch in read_csv(path, columns):
+        records += batch.num_rows
+        batch = batch.filter(pc.equal(batch["CATEGORY"], SUMMARY))
+        patients, documents = ids(batch, "SUBJECT_ID", path), ids(batch, "HADM_ID", path)
+        notes = ids(batch, "ROW_ID", path)
+        seen.add(documents, patients, notes, batch["row"])
+        addenda += pc.sum(pc.equal(batch["DESCRIPTION"], "Addendum")).as_py() or 0
+        texts = pc.fill_null(batch["TEXT"], "")
+        named = [pc.cast(column, pa.string()) for column in (documents, patients, notes)]
+        spill.add(pa.record_batch([*named, texts, patients, documents], schema=spill.schema))
+    counts = {"note_records": records, "summaries": seen.rows, "addenda": addenda}
+    counts["reports"] = seen.rows - addenda
+    counts["admissions_with_summary"] = seen.refuse_two_patients()
+    counts["repeated_note_ids"] = seen.repeated_notes()
+    if records and not seen.rows:
+        LOG.warning("%s: none of %d records has CATEGORY '%s'", path, records, SUMMARY)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        return (batch.select(NOTES.names) for batch in spill.read())
+
+    return RecordStream(NOTES, batches), counts
+
+
+def read_codes(
+    folder: Path, known: set[tuple[str, str]] | None = None
+) -> tuple[pa.Table, dict[str, int]]:
+    """All rows of DIAGNOSES_ICD, then all of PROCEDURES_ICD, codes undotted as in the file.
+
+    `known` holds (system, dotted code) of the dictionaries; it helps to find lost zeros.
+    """
+    tables, counts = [], {}
+    both = Seen(Path(folder) / "PROCEDURES_ICD, compared with DIAGNOSES_ICD")
+    for name, system in (("DIAGNOSES_ICD", icd.DIAGNOSIS), ("PROCEDURES_ICD", icd.PROCEDURE)):
+        path = find_csv(folder, name)
+        seen = Seen(path)
+        parts = [_code_rows(batch, path, system, seen) for batch in _batches(path)]
+        table = pa.concat_tables(parts or [CODES_AND_ROW.empty_table()])
+        refuse_other_codes(table, path, "ICD9_CODE", system, known=known or set())
+        counts[f"{system}_rows"] = table.num_rows
+        counts[f"{system}_rows_without_code"] = table["code"].null_count
+        tables.append(table.select(CODES.names))
+        seen.refuse_two_patients()
+        both.join(seen)
+    counts["admissions_with_code_rows"] = both.refuse_two_patients()
+    return pa.concat_tables(tables).combine_chunks(), counts
+
+
+def read_titles(folder: Path) -> tuple[pa.Table, dict[str, int]]:
+    """The long titles of D_ICD_DIAGNOSES and D_ICD_PROCEDURES by dotted code; the first wins."""
+    titles: dict[tuple[str, str], str] = {}
+    repeated = 0
+    for name, system in (("D_ICD_DIAGNOSES", icd.DIAGNOSIS), ("D_ICD_PROCEDURES", icd.PROCEDURE)):
+        path = find_csv(folder, name)
+        parts = list(read_csv(path, ["ICD9_CODE", "SHORT_TITLE", "LONG_TITLE"]))
+        codes = [stripped(batch["ICD9_CODE"]) for batch in parts]
+        rows = [batch["row"] for batch in parts]
+        table = pa.table(
+            {
+                "code": pa.chunked_array(codes, pa.string()),
+                "row": pa.chunked_array(rows, pa.int64()),
+            }
+        )
+        refuse_other_codes(table, path, "ICD9_CODE", system)
+        longs = [pc.coalesce(batch["LONG_TITLE"], batch["SHORT_TITLE"]) for batch in parts]
+        pairs = zip(
+            table["code"].to_pylist(), pa.chunked_array(longs, pa.string()).to_pylist(), strict=True
+        )
+        for code, title in pairs:
+            if code is None or title is None:
+                continue
+            key = (system, icd.dot(code, system))
+            repeated += key in titles
+            titles.setdefault(key, title.strip())
+    rows_of = [{"code": code, "system": of, "title": title} for (of, code), title in titles.items()]
+    counts = {"titles": len(titles), "repeated_titles": repeated}
+    return pa.Table.from_pylist(rows_of, schema=TITLES), counts
+
+
+def carevue_patients(folder: Path) -> tuple[set[int], dict[str, int]]:
+    """The patients whose stays were all charted in CareVue, in MIMIC-II's years; and the counts.
+
+    ICUSTAYS says of each stay where it was charted: carevue, metavision, or both.
+    """
+    path = find_csv(folder, "ICUSTAYS")
+    kinds: dict[int, set[str]] = {}
+    for batch in read_csv(path, ["SUBJECT_ID", "DBSOURCE"]):
+        sources = pc.utf8_lower(pc.fill_null(stripped(batch["DBSOURCE"]), "")).to_pylist()
+        patients = ids(batch, "SUBJECT_ID", path).to_pylist()
+        for patient, source in zip(patients, sources, strict=True):
+            kinds.setdefault(patient, set()).add(source)
+    found = {patient for patient, sources in kinds.items() if sources == {"carevue"}}
+    if not found:
+        raise ValueError(f"{path}, column DBSOURCE: no patient is 'carevue'; is it MIMIC-III's?")
+    LOG.warning("CareVue's %d of %d patients: a proxy of MIMIC-II", len(found), len(kinds))
+    return found, {"carevue_patients": len(found), "other_patients": len(kinds) - len(found)}
+
+
+def _batches(path: Path) -> Iterator[pa.RecordBatch]:
+    return read_csv(path, ["SUBJECT_ID", "HADM_ID", "ICD9_CODE"])
+
+
+def _code_rows(batch: pa.RecordBatch, path: Path, system: str, seen: Seen) -> pa.Table:
+    documents, patients = ids(batch, "HADM_ID", path), ids(batch, "SUBJECT_ID", path)
+    seen.add(documents, patients, documents, batch["row"])
+    named = [pc.cast(column, pa.string()) for column in (documents, patients)]
+    systems = pa.repeat(pa.scalar(system), batch.num_rows)
+    columns = [*named, systems, stripped(batch["ICD9_CODE"]), batch["row"]]
+    return pa.table(columns, schema=CODES_AND_ROW)

@@ -1,0 +1,280 @@
+"""What ISD is trained for: prediction, teacher, two completion tasks, distillation (Eq. 15).
+
+Zhou et al., ACL 2021, sections 3.3-3.5; the readings are in `docs/readings.md`. Axes: B notes,
+G gold codes of the note that has most (shorter rows end in -1), L codes, Q shared queries, C
+distinct codes of the batch, M words of the longest title, S words of all titles of a note.
+
+What depends on the gold codes alone (the draws, the teacher's layout) is made on the host from
+the host's random numbers, so a step draws the same on any device and a GPU waits only once, for
+the assignment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from isd_pipeline.models.isd.completion import SAMPLERS, Completion
+from isd_pipeline.models.isd.network import ISD, all_slots
+from isd_pipeline.models.layers.parts import refuse_below, refuse_unlisted
+from isd_pipeline.shapes import Float, Int
+from isd_pipeline.training.batches import Batch
+from isd_pipeline.training.losses import (
+    binary_cross_entropy,
+    cosine,
+    cross_entropy,
+    mean_where,
+)
+from isd_pipeline.training.transfer import HostCopy, send
+
+
+@dataclass(frozen=True)
+class LossWeights(Mapping[str, float]):
+    """The lambdas of Eq. 15 by name. What has weight 0 is not computed at all."""
+
+    prediction: float = 0.5  # printed as a first lambda_mis
+    teacher: float = 0.5
+    missing: float = 5e-4
+    removal: float = 5e-4
+    distillation: float = 1e-3
+
+    def __post_init__(self) -> None:
+        refuse_below(self, **dict.fromkeys(self, 0.0))
+
+    def __getitem__(self, name: str) -> float:
+        if name not in list(self):
+            raise KeyError(name)
+        return float(getattr(self, name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([one.name for one in fields(self)])
+
+    def __len__(self) -> int:
+        return len(fields(self))
+
+    @classmethod
+    def changed(cls, differences: Mapping[str, float | int]) -> LossWeights:
+        """Take the paper's weights with some of them changed, refusing an unknown name."""
+        for name in differences:
+            if name not in list(cls()):
+                near = get_close_matches(name, list(cls()), n=1) or list(cls())
+                raise ValueError(f"weights: no loss '{name}'; did you mean {' or '.join(near)}?")
+        return replace(cls(), **{name: float(weight) for name, weight in differences.items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ISDObjectiveConfig:
+    """The losses' weights and readings; the defaults are the paper's.
+
+    `weights` may be given as a mapping of those that differ.
+    """
+
+    weights: LossWeights | Mapping[str, float | int] = field(default_factory=LossWeights)
+    reduction: str = "mean"  # of both binary cross entropies; sum: over codes (Eq. 8 as printed)
+    teacher_input: str = "apart"  # joined: one text a note, so convolutions cross the borders
+    teacher_detach: bool = False  # True: distillation moves the student alone
+    distil_on: str = "post"  # the decoder; pre: what the shared attention found
+    match: str = "hungarian"  # identity: query by query
+    match_notes: str = "all"  # first: only the first note of the batch, as in the authors' code
+    quantised: bool = False  # match on whole hundredths of the cosine, as there
+    distillation_reduction: str = "mean"  # of matched cosines; sum is Eq. 13 as printed
+    completion: str = "paper"  # official: the authors' draws
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.weights, LossWeights):
+            object.__setattr__(self, "weights", LossWeights.changed(self.weights))
+        refuse_unlisted(
+            self,
+            reduction=("mean", "sum"),
+            teacher_input=("apart", "joined"),
+            distil_on=("post", "pre"),
+            match=("hungarian", "identity"),
+            match_notes=("all", "first"),
+            distillation_reduction=("mean", "sum"),
+            completion=("paper", "official"),
+        )
+
+
+class TeacherText(NamedTuple):
+    """The descriptions of a batch's gold codes: each distinct one once, and who reads which."""
+
+    tokens: Tensor  # int [C, M], 0-padded
+    place: Tensor  # int [B, S]: where in the flat [C * M] a note's next word stands
+    is_token: Tensor  # bool [B, S]
+
+
+def teacher_text(gold: Int[Tensor, "B G"], descriptions: Int[Tensor, "L M"]) -> TeacherText:
+    """Lay the descriptions of each note's codes end to end, at the batch's own lengths."""
+    present = gold >= 0
+    distinct, which = gold[present].unique(return_inverse=True)
+    tokens = descriptions[distinct] if len(distinct) else descriptions.new_zeros(1, 1)
+    tokens = tokens[:, : max(1, int((tokens != 0).sum(dim=1).max()))]
+    lengths = torch.zeros_like(gold).masked_scatter(present, (tokens != 0).sum(dim=1)[which])
+    ends = lengths.cumsum(dim=1)
+    totals = ends[:, -1]
+    place = torch.zeros(len(gold), max(1, int(totals.max())), dtype=torch.long)
+    column = torch.arange(tokens.shape[1])
+    fits = column < lengths[present][:, None]  # [pairs of note and code, M]
+    note = present.nonzero()[:, :1].expand_as(fits)
+    start = (ends - lengths)[present][:, None]
+    place[note[fits], (start + column)[fits]] = (which[:, None] * len(column) + column)[fits]
+    return TeacherText(tokens, place, torch.arange(place.shape[1]) < totals[:, None])
+
+
+class Taught(NamedTuple):
+    """What the teacher made of a batch's descriptions, before and after the decoder."""
+
+    found: Tensor  # [B, Q, D]
+    shared: Tensor  # [B, Q, D]
+    counts: Tensor  # bool [B], False where a note has no description
+
+
+class ISDObjective:
+    """Losses of a batch, called as `objective(model, batch)`.
+
+    Args:
+        config: weights and readings.
+        descriptions: token numbers of each code's description, [L, M], 0-padded at the end.
+    """
+
+    def __init__(self, config: ISDObjectiveConfig, descriptions: Int[Tensor, "L M"]) -> None:
+        self.config = config
+        self.weights: Mapping[str, float] = config.weights
+        self.descriptions = descriptions.cpu()
+        self._wanted = {name for name in config.weights if config.weights[name] > 0}
+
+    def __call__(self, model: ISD, batch: Batch) -> dict[str, Tensor]:
+        """Give the unweighted losses, by name, of those whose weight is not 0.
+
+        A note without a gold code counts for the prediction alone.
+        """
+        self._refuse(model)
+        device, host_gold = model.codes.device, batch.gold
+        tokens, gold = send(batch.tokens, device), send(host_gold, device)
+        is_token = tokens != 0
+        if self._wanted <= {"prediction"}:
+            return {"prediction": self._predicted(model(tokens, is_token).heads, gold)}
+
+        tasks = self._tasks(host_gold, len(self.descriptions), device)
+        table = model.codes_and_mask()
+        hidden = model.read(tokens, is_token)
+        found, _ = model.attend(hidden, is_token)
+        groups = [found, *(F.embedding(task.codes, table) for task in tasks.values())]
+        masks = [all_slots(found), *(task.is_slot for task in tasks.values())]
+        asked = [None, *(task.asked for task in tasks.values())]
+        shared, *answers = model.interact(groups, masks, hidden, is_token, asked)
+
+        losses, distillation = {}, None
+        if self._wanted & {"teacher", "distillation"}:
+            teacher = self._teacher(model, host_gold, device)
+            if "distillation" in self._wanted:
+                distillation = Distillation(self.config, found, shared, teacher)
+            if "teacher" in self._wanted:
+                heads = model.score(teacher.shared)
+                losses["teacher"] = self._predicted(heads, gold, teacher.counts)
+        if "prediction" in self._wanted:
+            losses["prediction"] = self._predicted(model.score(shared), gold)
+        for (name, task), answer in zip(tasks.items(), answers, strict=True):
+            logits = model.complete(answer[:, 0], table)
+            losses[name] = cross_entropy(logits, task.answer, task.counts)
+        if distillation is not None:
+            losses["distillation"] = distillation.loss()
+        return {name: losses[name] for name in self.weights if name in losses}
+
+    def _predicted(
+        self, heads: tuple[Tensor, ...], gold: Tensor, counts: Tensor | None = None
+    ) -> Tensor:
+        """Binary cross entropy, Eqs. 8 and 12, averaged over the heads."""
+        losses = [binary_cross_entropy(head, gold, self.config.reduction, counts) for head in heads]
+        return torch.stack(losses).mean()
+
+    def _tasks(self, gold: Tensor, n_codes: int, device: torch.device) -> dict[str, Completion]:
+        """Draw the completion tasks that are wanted."""
+        samplers = SAMPLERS[self.config.completion]
+        return {
+            name: sample(gold, n_codes).to(device)
+            for name, sample in samplers.items()
+            if name in self._wanted
+        }
+
+    def _teacher(self, model: ISD, gold: Tensor, device: torch.device) -> Taught:
+        """Read the gold codes' descriptions instead of the note: section 3.5.
+
+        Each description is encoded alone, each distinct one once; a note's codes come in any
+        order, for nothing behind the encoder has a notion of place.
+        """
+        text = TeacherText(*(send(p, device) for p in teacher_text(gold, self.descriptions)))
+        if self.config.teacher_input == "joined":
+            joined = text.tokens.flatten()[text.place].masked_fill(~text.is_token, 0)
+            hidden = model.read(joined, text.is_token)
+        else:
+            states = model.read(text.tokens, text.tokens != 0)
+            hidden = F.embedding(text.place, states.flatten(0, 1))
+        found, _ = model.attend(hidden, text.is_token)
+        (shared,) = model.interact([found], [all_slots(found)], hidden, text.is_token)
+        return Taught(found, shared, text.is_token.any(dim=1))
+
+    def _refuse(self, model: ISD) -> None:
+        """Some losses need parts that a model may lack."""
+        extra = self._wanted - {"prediction"}
+        if model.config.representation == "per_label" and extra:
+            raise ValueError(
+                "representation: per_label has no shared representations; set the weights of "
+                f"{', '.join(sorted(extra))} to 0"
+            )
+        if not model.config.n_layers and self._wanted & {"missing", "removal"}:
+            raise ValueError(
+                "n_layers: 0 leaves no decoder to complete codes with; set the weights of "
+                "missing and removal to 0"
+            )
+
+
+class Distillation:
+    """1 - cosine of matched student and teacher representations, Eqs. 13-14.
+
+    The assignment that maximises the total cosine of a note is found on the host, by the
+    Hungarian method, on a copy that travels while the device goes on; `loss` waits for it.
+    """
+
+    def __init__(
+        self, config: ISDObjectiveConfig, found: Tensor, shared: Tensor, taught: Taught
+    ) -> None:
+        before = config.distil_on == "pre"
+        student, teacher = (found, taught.found) if before else (shared, taught.shared)
+        teacher = teacher.detach() if config.teacher_detach else teacher
+        first = 1 if config.match_notes == "first" else None
+        self.config = config
+        self.counts = taught.counts[:first]
+        self.cosines = cosine(student[:first], teacher[:first])
+        self.copied = HostCopy(self.cosines) if config.match == "hungarian" else None
+
+    def loss(self) -> Float[Tensor, ""]:
+        """Mean over the notes that count."""
+        if self.copied is None:
+            matched = self.cosines.diagonal(dim1=1, dim2=2)
+        else:
+            partner = torch.from_numpy(assign(self.copied.wait(), self.config.quantised))
+            partner = send(partner, self.cosines.device)
+            matched = self.cosines.gather(2, partner[..., None])[..., 0]
+        summed = self.config.distillation_reduction == "sum"
+        agreement = matched.sum(dim=1) if summed else matched.mean(dim=1)
+        return mean_where(1 - agreement, self.counts)
+
+
+def assign(cosines: np.ndarray, quantised: bool = False) -> np.ndarray:
+    """For each note, the partner of every row so that the total cosine is greatest: int [B, Q].
+
+    A value that is not finite counts as 0 here; it stays in the loss, where the loop stops.
+    """
+    cosines = np.nan_to_num(cosines, nan=0.0, posinf=0.0, neginf=0.0)
+    if quantised:
+        cosines = np.trunc(100 * cosines)
+    return np.stack([linear_sum_assignment(note, maximize=True)[1] for note in cosines])

@@ -1,0 +1,212 @@
+"""`isd check`: everything that is wrong or unusual in a cohort's raw files, in one list."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isd_pipeline.config.reading import refuse_unknown
+from isd_pipeline.config.sections import COHORTS, ExtractSettings, cohort_section
+from isd_pipeline.data.quality.findings import Finding, Findings, of_error
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from isd_pipeline.data.io.tables import Extraction
+
+MARK = b"\xef\xbb\xbf"
+# Bytes on disk from extraction to vectors for each character of the notes: 1.5 of the synthetic
+# hospital (1,500 admissions of 1,200 words), and as much again in DVC's cache.
+DISK_PER_CHARACTER = 3.0
+LEAST_MEMORY = 2 << 30  # docs/performance.md: preparation takes 0.5 GiB, training 0.5 to 2.5 GiB
+
+
+def read_cohorts(folder: Path = Path("conf")) -> Mapping[str, Any]:
+    """The section `cohorts` of the parameters, what conf/local changes in it included."""
+    from kedro.config import OmegaConfigLoader
+
+    loader = OmegaConfigLoader(
+        str(folder), base_env="base", default_run_env="local", merge_strategy={"parameters": "soft"}
+    )
+    found: Mapping[str, Any] = loader["parameters"]["cohorts"]
+    return found
+
+
+def check(target: str, cohorts: Mapping[str, Any]) -> tuple[Findings, dict[str, int]]:
+    """Check a cohort, or a folder as the cohort it looks like; findings, and what was counted."""
+    findings = Findings()
+    try:
+        cohorts = cohorts if target in cohorts else {target: {"extract": _guess(target, cohorts)}}
+        settings = cohort_section(cohorts, target, "extract", ExtractSettings)
+        with _logged(settings, findings):
+            counts = _check(settings, cohorts, target, findings)
+    except (ValueError, OSError) as error:
+        findings.add(of_error(error, ""))
+        counts = {}
+    return findings, counts
+
+
+def exit_code(findings: Findings) -> int:
+    """2 where something would stop the pipeline, 1 where there is a warning, else 0."""
+    levels = {one.level for one in findings}
+    return 2 if "error" in levels else 1 if "warning" in levels else 0
+
+
+def _guess(target: str, cohorts: Mapping[str, Any]) -> dict[str, str]:
+    """The section of a folder (or CodiEsp's zip) by the files that lie in it."""
+    path = Path(target)
+    if not path.exists():
+        refuse_unknown(target, list(cohorts), f"no such folder, and {COHORTS}")
+    if path.suffix == ".zip" or any(path.rglob("text_files")):
+        return {"source": "codiesp", "raw": target}
+    names = {file.name.lower() for file in path.rglob("*")} if path.is_dir() else set()
+    if names & {"noteevents.csv", "noteevents.csv.gz"}:
+        return {"source": "mimic3", "raw": target}
+    if names & {"discharge.csv", "discharge.csv.gz"}:
+        return {"source": "mimic4", "raw": target, "split": "edin", "revision": "icd10"}
+    if any(name.startswith("mimic_raw_dsums") for name in names):
+        return {"source": "mimic2", "raw": target, "split": "laat"}
+    return {"source": "own", "raw": target}
+
+
+def _check(
+    settings: ExtractSettings, cohorts: Mapping[str, Any], cohort: str, findings: Findings
+) -> dict[str, int]:
+    from isd_pipeline.config.expected_counts import expected_counts
+    from isd_pipeline.data.quality import checks
+
+    raw = settings.raw
+    if not Path(raw).exists():
+        raise FileNotFoundError(
+            f"{raw}: not there; docs/data.md says how to get it, extract.raw names another place"
+        )
+    _tell_of_marks(Path(raw), findings)
+    found = _extract(settings, findings)
+    if found is None:
+        return {}
+    if settings.real:
+        expected = expected_counts(settings, found.counts)
+        checks.check_counts(found.counts, expected, raw, findings)
+    seen = checks.check_notes(found.notes, raw, findings)
+    splits = _splits(found, Path(raw), cohorts, cohort, findings)
+    if splits is not None:
+        checks.check_splits(seen, splits, raw, findings)
+        labelled = [r["document_id"] for r in splits.to_pylist() if r["split"] != "unlabelled"]
+        checks.check_codes(found, labelled, raw, findings)
+    if settings.source == "mimic3":
+        checks.check_titles(found, raw, findings)
+    _tell_of_room(raw, seen.characters, findings)
+    return {**found.counts, "documents": seen.documents, "characters": seen.characters}
+
+
+def _extract(settings: ExtractSettings, findings: Findings) -> Extraction | None:
+    """The tables; where a file stops the reader, the others are looked at as well."""
+    from isd_pipeline.data.custom import source as own
+    from isd_pipeline.pipelines.extract.nodes import read_source
+
+    raw = Path(settings.raw)
+    if settings.source == "own":
+        data = own.read_own(raw, settings.own, findings)
+        stopped = data is None or any(one.level == "error" for one in findings)
+        return None if data is None or stopped else own.tables(data, settings.own)
+    try:
+        return read_source(settings)
+    except (ValueError, OSError) as error:
+        findings.add(_of_raw(error, raw))
+    for read in _readers(settings):
+        try:
+            read(raw)
+        except (ValueError, OSError) as error:
+            findings.add(_of_raw(error, raw))
+    return None
+
+
+def _readers(settings: ExtractSettings) -> list[Callable[[Path], Any]]:
+    """The readers of single tables, of a source that has them."""
+    from isd_pipeline.data.io.delimited import find_csv
+    from isd_pipeline.data.sources import mimic3
+
+    if settings.source != "mimic3":
+        return []
+    return [
+        mimic3.read_titles,
+        mimic3.read_codes,
+        lambda folder: mimic3.read_summaries(find_csv(folder, "NOTEEVENTS")),
+    ]
+
+
+def _of_raw(error: Exception, raw: Path) -> Finding:
+    """An error as a finding of the file that it names."""
+    file = str(error).partition(": ")[0].partition(", ")[0]
+    return of_error(error, file if file.startswith(str(raw)) else str(raw))
+
+
+def _splits(
+    found: Extraction, raw: Path, cohorts: Mapping[str, Any], cohort: str, findings: Findings
+) -> pa.Table | None:
+    from isd_pipeline.pipelines.extract.nodes import split_documents
+
+    try:
+        return split_documents(found.notes, found, cohorts, cohort)[1]
+    except (ValueError, OSError) as error:
+        findings.add(_of_raw(error, raw))
+        return None
+
+
+def _tell_of_marks(raw: Path, findings: Findings) -> None:
+    for path in sorted(raw.glob("*")) if raw.is_dir() else []:
+        if path.suffix.lower() in (".csv", ".tsv", ".jsonl"):
+            with path.open("rb") as file:
+                if file.read(3) == MARK:
+                    findings.add(
+                        Finding("note", str(path), "begins with a byte order mark: passed over")
+                    )
+
+
+def _tell_of_room(raw: str, characters: int, findings: Findings) -> None:
+    """Disk and memory, held against what this machine has."""
+    needed, free = int(DISK_PER_CHARACTER * characters), shutil.disk_usage(".").free
+    told = f"the stages up to training write about {_size(needed)}; {_size(free)} are free"
+    remedy = "make room, or move data/ and DVC's cache"
+    findings.add(
+        Finding("warning", raw, told, remedy) if needed > free else Finding("note", raw, told)
+    )
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    told = f"training takes up to 2.5 GB of memory, more with many codes; {_size(memory)} are here"
+    remedy = "smaller batches or max_tokens take less"
+    findings.add(
+        Finding("warning", raw, told, remedy)
+        if memory < LEAST_MEMORY
+        else Finding("note", raw, told)
+    )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB" if count >= 5e7 else f"{count / 1e6:,.1f} MB"
+
+
+@contextmanager
+def _logged(settings: ExtractSettings, findings: Findings) -> Iterator[None]:
+    """What the readers log as a warning is a finding; that own data are split by us is none."""
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            ours = settings.source == "own" and record.name.endswith(".splits")
+            found = _of_raw(ValueError(record.getMessage()), Path(settings.raw))
+            findings.add(replace(found, level="note" if ours else "warning"))
+
+    logger, handler = logging.getLogger("isd_pipeline.data"), Handler(logging.WARNING)
+    before = logger.propagate
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = before

@@ -1,0 +1,1 @@
+"""What scores documents and shows evidence: networks, linear models, ensembles."""

@@ -1,0 +1,1 @@
+"""DVC graphs, and what keeps them true."""

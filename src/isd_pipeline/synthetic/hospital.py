@@ -1,0 +1,241 @@
+"""Writes the hospital that never was, in MIMIC-III v1.4's file layout.
+
+Two walks over the same patients: the first writes the tables of codes and people and counts the
+codes, the second writes the notes and the lists of the splits (the lists of the 50 most frequent
+codes need the counts). A walk keeps nothing of a patient it has passed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import BinaryIO, TextIO, cast
+
+from isd_pipeline.data.io.files import replacing
+from isd_pipeline.synthetic.codes import Code, catalogue
+from isd_pipeline.synthetic.other_notes import OtherNote, other_notes
+from isd_pipeline.synthetic.patients import Admission, Patient, Registry
+from isd_pipeline.synthetic.settings import HospitalSettings
+from isd_pipeline.synthetic.summaries import Note, Summarist
+
+SPLITS = ("train", "dev", "test")
+FREQUENT = 50
+REPEATED = 0.05  # of the procedures are coded twice, as with a second transfusion
+WAITING = 64  # notes shuffled among each other, so that an addendum may precede its report
+COLUMNS = {
+    "NOTEEVENTS": "ROW_ID SUBJECT_ID HADM_ID CHARTDATE CHARTTIME STORETIME CATEGORY DESCRIPTION "
+    "CGID ISERROR TEXT",
+    "DIAGNOSES_ICD": "ROW_ID SUBJECT_ID HADM_ID SEQ_NUM ICD9_CODE",
+    "PROCEDURES_ICD": "ROW_ID SUBJECT_ID HADM_ID SEQ_NUM ICD9_CODE",
+    "D_ICD_DIAGNOSES": "ROW_ID ICD9_CODE SHORT_TITLE LONG_TITLE",
+    "D_ICD_PROCEDURES": "ROW_ID ICD9_CODE SHORT_TITLE LONG_TITLE",
+    "ADMISSIONS": "ROW_ID SUBJECT_ID HADM_ID ADMITTIME DISCHTIME DEATHTIME ADMISSION_TYPE "
+    "ADMISSION_LOCATION DISCHARGE_LOCATION INSURANCE LANGUAGE RELIGION MARITAL_STATUS ETHNICITY "
+    "EDREGTIME EDOUTTIME DIAGNOSIS HOSPITAL_EXPIRE_FLAG HAS_CHARTEVENTS_DATA",
+    "PATIENTS": "ROW_ID SUBJECT_ID GENDER DOB DOD DOD_HOSP DOD_SSN EXPIRE_FLAG",
+    "EVIDENCE": "ROW_ID HADM_ID SYSTEM ICD9_CODE BEGIN END",
+}
+
+
+def write_hospital(folder: Path, settings: HospitalSettings) -> None:
+    """Write the eight tables and the six lists of splits into `folder`.
+
+    Every file is whole or absent, and a function of `settings` alone, byte by byte.
+    """
+    folder = Path(folder)
+    registry = Registry(settings)
+    _write_titles(folder)
+    frequent = _write_codes_and_people(folder, registry)
+    _write_notes(folder, registry)
+    _write_splits(folder, registry, frequent)
+
+
+@contextmanager
+def _table(folder: Path, name: str, compressed: bool = False) -> Iterator[TextIO]:
+    """A table to write rows to, its header written; it appears when the block has ended."""
+    with ExitStack() as stack:
+        path = stack.enter_context(replacing(folder / f"{name}.csv{'.gz' if compressed else ''}"))
+        raw: BinaryIO = stack.enter_context(path.open("wb"))
+        if compressed:  # no name and no time inside: the bytes depend on the content alone
+            raw = cast(BinaryIO, stack.enter_context(gzip.GzipFile("", "wb", 6, raw, mtime=0)))
+        text = stack.enter_context(io.TextIOWrapper(raw, encoding="utf-8", newline="\n"))
+        text.write(",".join(f'"{column}"' for column in COLUMNS[name].split()) + "\n")
+        yield text
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace('"', '""') + '"'
+
+
+def _write_titles(folder: Path) -> None:
+    for system, name in (("diagnosis", "D_ICD_DIAGNOSES"), ("procedure", "D_ICD_PROCEDURES")):
+        listed = (code for code in catalogue() if code.system == system and code.is_listed)
+        with _table(folder, name) as table:
+            for row, code in enumerate(listed, start=1):
+                titles = f"{_quoted(code.short_title)},{_quoted(code.long_title)}"
+                table.write(f"{row},{_quoted(code.code)},{titles}\n")
+
+
+def _write_codes_and_people(folder: Path, registry: Registry) -> Counter[int]:
+    """Also counts the codes of the admissions that have a summary."""
+    counts: Counter[int] = Counter()
+    with (
+        _table(folder, "DIAGNOSES_ICD") as diagnoses,
+        _table(folder, "PROCEDURES_ICD") as procedures,
+        _table(folder, "ADMISSIONS") as admissions,
+        _table(folder, "PATIENTS") as patients,
+    ):
+        diagnosis_rows, procedure_rows = _Rows(diagnoses), _Rows(procedures)
+        for patient in registry:
+            patients.write(_patient_row(patient))
+            for admission in patient.admissions:
+                codes = _coded(registry, admission)
+                admissions.write(_admission_row(patient, admission, codes))
+                diagnosis_rows.write(
+                    patient, admission, [c for _, c in codes if c.system == "diagnosis"]
+                )
+                procedure_rows.write(
+                    patient, admission, [c for _, c in codes if c.system == "procedure"]
+                )
+                if admission.has_null_code:
+                    diagnosis_rows.write_null(patient, admission)
+                if admission.has_summary:
+                    counts.update(n for n, _ in codes)
+    return counts
+
+
+def _coded(registry: Registry, admission: Admission) -> list[tuple[int, Code]]:
+    """The codes as the coder entered them: some procedures twice."""
+    random = Random(f"{registry.settings.seed}/coder/{admission.number}").random
+    found = []
+    for n in admission.codes:
+        code = registry.population.codes[n]
+        repeats = 1 + (code.system == "procedure" and random() < REPEATED)
+        found += [(n, code)] * repeats
+    return found
+
+
+class _Rows:
+    """The rows of DIAGNOSES_ICD or PROCEDURES_ICD, numbered as they come."""
+
+    def __init__(self, table: TextIO) -> None:
+        self.table = table
+        self.row = 0
+
+    def write(self, patient: Patient, admission: Admission, codes: Iterable[Code]) -> None:
+        for place, code in enumerate(codes, start=1):
+            self._write(patient, admission, f'{place},"{code.code}"')
+
+    def write_null(self, patient: Patient, admission: Admission) -> None:
+        self._write(patient, admission, ",")
+
+    def _write(self, patient: Patient, admission: Admission, rest: str) -> None:
+        self.row += 1
+        self.table.write(f"{self.row},{patient.subject_id},{admission.hadm_id},{rest}\n")
+
+
+def _patient_row(patient: Patient) -> str:
+    return (
+        f'{patient.number + 1},{patient.subject_id},"{patient.sex}",{patient.born} 00:00:00,,,,0\n'
+    )
+
+
+def _admission_row(patient: Patient, admission: Admission, codes: list[tuple[int, Code]]) -> str:
+    newborn = admission.service == "NEONATOLOGY"
+    reason = next((c.short_title for _, c in codes if c.system == "diagnosis"), "")
+    return (
+        f"{admission.number + 1},{patient.subject_id},{admission.hadm_id},"
+        f"{admission.admitted} 12:26:00,{admission.discharged} 15:54:00,,"
+        f'"{"NEWBORN" if newborn else "EMERGENCY"}",'
+        f'"{"PHYS REFERRAL/NORMAL DELI" if newborn else "EMERGENCY ROOM ADMIT"}",'
+        f'"HOME","Medicare","ENGL","UNOBTAINABLE","SINGLE","UNKNOWN/NOT SPECIFIED",,,'
+        f"{_quoted(reason.upper()) if reason else ''},0,1\n"
+    )
+
+
+def _write_notes(folder: Path, registry: Registry) -> None:
+    dice = Random(f"{registry.settings.seed}/order of the notes")
+    with (
+        _table(folder, "NOTEEVENTS", registry.settings.compressed) as notes,
+        _table(folder, "EVIDENCE") as evidence,
+    ):
+        waiting: list[str] = []
+        for row, found in enumerate(_note_rows(registry), start=1):
+            patient, admission, note = found
+            if isinstance(note, Note):
+                line = _summary_row(row, patient, admission, note)
+                evidence.writelines(_evidence_rows(row, admission, note, registry))
+            else:
+                line = _other_row(row, patient, admission, note)
+            if len(waiting) < WAITING:
+                waiting.append(line)
+            else:
+                place = int(dice.random() * WAITING)
+                notes.write(waiting[place])
+                waiting[place] = line
+        notes.writelines(waiting)
+
+
+def _note_rows(registry: Registry) -> Iterator[tuple[Patient, Admission, Note | OtherNote]]:
+    summarist = Summarist(registry)
+    for patient in registry:
+        for admission in patient.admissions:
+            if admission.has_summary:
+                for note in summarist.notes(patient, admission):
+                    yield patient, admission, note
+            for other in other_notes(registry.settings, admission):
+                yield patient, admission, other
+
+
+def _summary_row(row: int, patient: Patient, admission: Admission, note: Note) -> str:
+    late = timedelta(days=1 if note.description == "Addendum" else 0)
+    return (
+        f"{row},{patient.subject_id},{admission.hadm_id},{admission.discharged + late},,,"
+        f'"Discharge summary","{note.description}",,,{_quoted(note.text)}\n'
+    )
+
+
+def _other_row(row: int, patient: Patient, admission: Admission, note: OtherNote) -> str:
+    hadm_id = admission.hadm_id if note.has_admission else ""
+    return (
+        f"{row},{patient.subject_id},{hadm_id},{note.date},{note.time},{note.time},"
+        f'"{note.category}","{note.description}",{15_000 + row % 900 if note.time else ""},'
+        f"{1 if note.is_error else ''},{_quoted(note.text)}\n"
+    )
+
+
+def _evidence_rows(row: int, admission: Admission, note: Note, registry: Registry) -> Iterator[str]:
+    for n, begin, end in note.evidence:
+        code = registry.population.codes[n]
+        yield f'{row},{admission.hadm_id},"{code.system}","{code.code}",{begin},{end}\n'
+
+
+def _write_splits(folder: Path, registry: Registry, counts: Counter[int]) -> None:
+    """The lists of the full splits, and of their admissions with one of the 50 commonest codes."""
+    frequent = {
+        n for n, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:FREQUENT]
+    }
+    with ExitStack() as stack:
+        lists = {
+            (split, size): stack.enter_context(_list(folder / f"{split}_{size}_hadm_ids.csv"))
+            for split in SPLITS
+            for size in ("full", "50")
+        }
+        for patient in registry:
+            for admission in patient.admissions:
+                if admission.has_summary:
+                    lists[patient.split, "full"].write(f"{admission.hadm_id}\n")
+                    if frequent.intersection(admission.codes):
+                        lists[patient.split, "50"].write(f"{admission.hadm_id}\n")
+
+
+@contextmanager
+def _list(path: Path) -> Iterator[TextIO]:
+    with replacing(path) as temporary, temporary.open("w", encoding="ascii", newline="\n") as file:
+        yield file

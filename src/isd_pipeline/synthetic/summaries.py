@@ -1,0 +1,245 @@
+"""Discharge summaries: the sections of a real one, the mentions in their places, and filler.
+
+A summary is as long as its codes ask for: a tenth of its words bear on codes, and filler makes
+up the rest. Where each mention stands is kept while the text grows.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from isd_pipeline.synthetic import vocabulary
+from isd_pipeline.synthetic.filler import Lines, count_words, lines
+from isd_pipeline.synthetic.mentions import (
+    EVIDENCE_SHARE,
+    SILENT,
+    WORDS_PER_MENTION,
+    Mention,
+    mean_mentions,
+    mentions_of,
+)
+from isd_pipeline.synthetic.patients import Admission, Patient, Registry
+
+ADDENDA, SECOND_REPORTS = 0.085, 0.046  # per admission with a summary, as in MIMIC-III
+LINE = 78  # columns
+FIXED_WORDS = 105  # of a report: titles, first lines, and what the last lines of sections overshoot
+SHORTEST = 0.3  # of the mean length
+# Each section's share of the filler words.
+SHARES = {"story": 0.14, "exam": 0.10, "labs": 0.24, "course": 0.18, "before": 0.08, "after": 0.14,
+          "instructions": 0.12}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Note:
+    """A discharge summary or an addendum; `evidence` is (code, begin, end), code point offsets."""
+
+    description: str  # "Report" or "Addendum"
+    text: str
+    evidence: tuple[tuple[int, int, int], ...]
+
+
+class _Draft:
+    """A text that grows at its end and remembers where the codes stand in it."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.length = 0
+        self.evidence: list[tuple[int, int, int]] = []
+
+    def add(self, text: str) -> None:
+        self.parts.append(text)
+        self.length += len(text)
+
+    def mention(self, mention: Mention) -> None:
+        begin = self.length + len(mention.before)
+        if mention.code is not None:
+            self.evidence.append((mention.code, begin, begin + len(mention.phrase)))
+        self.add(mention.before + mention.phrase + mention.after)
+
+    def block(self, title: str, items: Iterable[Mention | str], glue: str, empty: str = "") -> None:
+        """A titled section; `empty` stands where there is no item."""
+        self.add(title)
+        start = self.length
+        waiting: list[str] = []  # filler, to be added at once; "" stands for a mention just added
+        for item in items:
+            if isinstance(item, str):
+                waiting.append(item)
+            else:
+                self.add(glue.join([*waiting, ""]))
+                self.mention(item)
+                waiting = [""]
+        self.add(glue.join(waiting))
+        if self.length == start:
+            self.add(empty)
+        self.add("\n\n")
+
+    def note(self, description: str) -> Note:
+        return Note(description, wrapped("".join(self.parts)), tuple(self.evidence))
+
+
+class Summarist:
+    """Writes the notes of a discharge."""
+
+    def __init__(self, registry: Registry) -> None:
+        settings = registry.settings
+        self.registry = registry
+        self.lines = lines()
+        self.mean_mentions = mean_mentions(settings)
+        told = settings.codes_per_admission * (1 - SILENT) * self.mean_mentions * WORDS_PER_MENTION
+        self.words_per_evidence = min(1 / EVIDENCE_SHARE, settings.words / told)
+
+    def notes(self, patient: Patient, admission: Admission) -> list[Note]:
+        """The report, seldom a second one, sometimes an addendum, of an admission."""
+        dice = Random(f"{self.registry.settings.seed}/summary/{admission.number}")
+        mentions = mentions_of(admission, self.registry, self.mean_mentions, dice)
+        later: list[Note] = []
+        for chance, description, share in (
+            (SECOND_REPORTS, "Report", 0.35),
+            (ADDENDA, "Addendum", 0.15),
+        ):
+            if dice.random() < chance:
+                moved = [
+                    m
+                    for m in mentions
+                    if m.section in ("story", "course") and dice.random() < share
+                ]
+                kept = set(map(id, moved))
+                mentions = [m for m in mentions if id(m) not in kept]
+                later.append(self._later(description, moved, dice))
+        return [self._report(patient, admission, mentions, dice), *later]
+
+    def _report(
+        self, patient: Patient, admission: Admission, mentions: list[Mention], dice: Random
+    ) -> Note:
+        random = dice.random
+        placed: dict[str, list[Mention]] = defaultdict(list)
+        for mention in mentions:
+            placed[mention.section].append(mention)
+        wanted = self._filler_words(mentions, dice)
+        fill = {
+            section: self._fill(section, int(wanted * share), random)
+            for section, share in SHARES.items()
+        }
+        draft = _Draft()
+        draft.add(_head(patient, admission, random))
+        draft.block("Major Surgical or Invasive Procedure:\n", placed["operations"], "\n", "None")
+        draft.block(
+            "History of Present Illness:\n",
+            _mixed([_age(patient, admission), *fill["story"]], placed["story"], random),
+            " ",
+        )
+        draft.block("Past Medical History:\n", placed["past"], "\n", "As per the history above.")
+        draft.block("Social History:\n", self.lines["SOCIAL"].pick(1, random)[0], "\n")
+        draft.block("Family History:\n", placed["family"], "\n", "Noncontributory")
+        draft.block("Physical Exam:\n", fill["exam"], "\n")
+        draft.block("Pertinent Results:\n", _mixed(fill["labs"], placed["results"], random), "\n")
+        draft.block(
+            "Brief Hospital Course:\n", _mixed(fill["course"], placed["course"], random), " "
+        )
+        draft.block("Medications on Admission:\n", fill["before"], "\n", "None")
+        draft.block("Discharge Medications:\n", _numbered(fill["after"]), "\n", "None")
+        draft.block("Discharge Disposition:\n", [_one(vocabulary.DISPOSITIONS, random)], "\n")
+        draft.block("Discharge Diagnosis:\n", placed["final"], "\n", "See hospital course")
+        draft.block("Discharge Condition:\n", [_one(vocabulary.CONDITIONS, random)], "\n")
+        draft.block(
+            "Discharge Instructions:\n",
+            _mixed(fill["instructions"], placed["instructions"], random),
+            "\n",
+        )
+        draft.add(f"Completed by:[**{admission.discharged.isoformat()}**]")
+        return draft.note("Report")
+
+    def _later(self, description: str, mentions: list[Mention], dice: Random) -> Note:
+        """A note that goes on where the report stopped, without repeating it."""
+        wanted = max(40, self._filler_words(mentions, dice, shortest=0, fixed=15))
+        draft = _Draft()
+        draft.add(
+            "Name:  [**Known lastname **],[**Known firstname **]       "
+            "Unit No:   [**Numeric Identifier 1**]\n\n"
+        )
+        draft.block(
+            f"{description}:\n",
+            _mixed(self._fill("course", wanted, dice.random), mentions, dice.random),
+            " ",
+        )
+        draft.add("Completed by:[**Name6 (MD) 1102**]")
+        return draft.note(description)
+
+    def _filler_words(
+        self,
+        mentions: list[Mention],
+        dice: Random,
+        shortest: float = SHORTEST,
+        fixed: int = FIXED_WORDS,
+    ) -> int:
+        """As many as make the evidence its share of the words, give or take a sixth."""
+        evidence = sum(count_words(m.phrase) for m in mentions if m.code is not None)
+        used = sum(sum(map(count_words, (m.before, m.phrase, m.after))) for m in mentions) + fixed
+        whole = evidence * self.words_per_evidence * dice.lognormvariate(0, 0.15)
+        return int(max(whole, shortest * self.registry.settings.words) - used)
+
+    def _fill(self, section: str, words: int, random: Callable[[], float]) -> list[str]:
+        return _kind(self.lines, section).pick(words, random)[0]
+
+
+def _kind(known: dict[str, Lines], section: str) -> Lines:
+    return known["MEDICATIONS" if section in ("before", "after") else section.upper()]
+
+
+def _mixed(
+    fill: Sequence[str], mentions: Sequence[Mention], random: Callable[[], float]
+) -> list[Mention | str]:
+    """The mentions anywhere among the filler; the first line of filler stays first."""
+    found: list[Mention | str] = list(fill)
+    for mention in mentions:
+        found.insert(1 + int(random() * len(found)), mention)
+    return found
+
+
+def _numbered(items: list[str]) -> list[str]:
+    return [f"{n}. {item}" for n, item in enumerate(items, start=1)]
+
+
+def _head(patient: Patient, admission: Admission, random: Callable[[], float]) -> str:
+    dates = (
+        f"[**{admission.admitted}**]              Discharge Date:   [**{admission.discharged}**]"
+    )
+    return (
+        f"Admission Date:  {dates}\n\nDate of Birth:  [**{patient.born}**]             "
+        f"Sex:   {patient.sex}\n\nService: {admission.service}\n\n"
+        f"Allergies:\n{_one(vocabulary.ALLERGIES, random)}\n\n"
+        f"Attending:[**First Name3 (LF) {int(random() * 900) + 100}**]\n"
+        f"Chief Complaint:\n{_one(vocabulary.COMPLAINTS, random)}\n\n"
+    )
+
+
+def _age(patient: Patient, admission: Admission) -> str:
+    years = (admission.admitted - patient.born).days // 365
+    sex = {"F": "female", "M": "male"}[patient.sex]
+    if years == 0:
+        return f"Baby [**Known lastname **] is a newborn {sex} infant admitted to the nursery."
+    if years >= 90:
+        return f"[**Age over 90 **] year old {sex} admitted from home."
+    return f"This is a {years} year old {sex}."
+
+
+def wrapped(text: str) -> str:
+    """Lines of at most LINE columns; a blank becomes a line feed, so that no offset changes."""
+    found: list[str] = []
+    for line in text.split("\n"):
+        start = 0
+        while len(line) - start > LINE:
+            cut = line.rfind(" ", start + 1, start + LINE + 1)
+            if cut < 0:
+                break
+            found.append(line[start:cut])
+            start = cut + 1
+        found.append(line[start:])
+    return "\n".join(found)
+
+
+def _one(choices: Sequence[str], random: Callable[[], float]) -> str:
+    return choices[int(random() * len(choices))]

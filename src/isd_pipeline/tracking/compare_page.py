@@ -1,0 +1,99 @@
+"""The link that opens MLflow on runs to compare, with their metrics and parameters chosen.
+
+The address of MLflow's page of runs takes no choice but a key; under that key, a tag of the
+MLflow experiment keeps the choice, as "Share" in the page's own menu does. Ours groups the
+trainings by experiment, so that the page shows means over seeds. It has a bar chart for each
+metric, the curves of the development set and, in the list, the parameters that differ.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from isd_pipeline.tracking.tracker import Tracker
+
+SHOWN = (
+    "test/f1_micro",
+    "test/f1_macro_caml",
+    "test/f1_micro_tuned",
+    "test/f1_macro_caml_tuned",
+    "test/auc_micro",
+    "test/auc_macro",
+    "test/p_at_5",
+    "test/p_at_8",
+)
+CURVE = "dev/f1_micro_tuned"
+TELL_APART = ("cohort", "experiment", "seed")
+SECTION = "compared"
+
+
+def compare_link(tracker: Tracker, cohort: str, table: str | None = None) -> str:
+    """The address that compares the trainings of a cohort, or those of one of its tables."""
+    condition = f"tags.cohort = '{cohort}' and metrics.`{SHOWN[0]}` >= 0"
+    making = f"`kedro run --pipelines=publish --params cohort={cohort}` fills it from files"
+    if table is not None:
+        condition += f" and tags.{table} = 'yes'"
+        making = f"`dvc repro studies/{cohort}/dvc.yaml:{table}` makes them"
+    runs = newest(tracker.search(condition))
+    if not runs:
+        raise ValueError(f"MLflow has no runs of {table or 'any table'} on {cohort}: {making}")
+    key = f"{cohort}-{table or 'all'}"
+    tracker.share_view(key, json.dumps(view(runs)))
+    page = f"{tracker.settings.ui}/#/experiments/{tracker.experiment_id}/runs"
+    return f"{page}?viewStateShareKey={key}&compareRunsMode=CHART"
+
+
+def newest(runs: Sequence[Any]) -> list[Any]:
+    """Of runs that come newest first, one of each experiment and seed."""
+    found: dict[tuple[str, str], Any] = {}
+    for run in runs:
+        found.setdefault((run.data.tags["experiment"], run.data.tags["seed"]), run)
+    return list(found.values())
+
+
+def view(runs: Sequence[Any]) -> dict[str, Any]:
+    """The state of the page that shows these runs, under MLflow's own names."""
+    metrics = [name for name in SHOWN if any(name in run.data.metrics for run in runs)]
+    columns = [f"metrics.`{name}`" for name in metrics]
+    columns += [f"params.`{name}`" for name in differing(runs)]
+    charts = [_chart("BAR", name, metricKey=name) for name in metrics]
+    charts += [_chart("LINE", CURVE, metricKey=CURVE)]
+    ids = ", ".join(f"'{run.info.run_id}'" for run in runs)
+    section = {"uuid": SECTION, "name": "Compared", "display": True, "isReordered": True}
+    return {
+        "searchFilter": f"attributes.run_id IN ({ids})",
+        "orderByKey": "attributes.start_time",
+        "orderByAsc": True,
+        "selectedColumns": columns,
+        "groupBy": {
+            "aggregateFunction": "average",
+            "groupByKeys": [{"mode": "param", "groupByData": "experiment"}],
+        },
+        "runsHiddenMode": "SHOW_ALL",
+        "compareRunSections": [section],
+        "compareRunCharts": charts,
+    }
+
+
+def differing(runs: Sequence[Any]) -> list[str]:
+    """The parameters that have more than one value, but for those that tell the runs apart."""
+    values: dict[str, set[str]] = {}
+    for run in runs:
+        for name, value in run.data.params.items():
+            values.setdefault(name, set()).add(value)
+    several = sorted(name for name, those in values.items() if len(those) > 1)
+    return [name for name in several if name not in TELL_APART]
+
+
+def _chart(kind: str, name: str, **settings: Any) -> dict[str, Any]:
+    return {
+        "type": kind,
+        "uuid": f"{SECTION}-{name}",
+        "metricSectionId": SECTION,
+        "deleted": False,
+        "isGenerated": False,
+        "runsCountToCompare": 100,
+        **settings,
+    }

@@ -1,0 +1,93 @@
+"""A table of the paper in MLflow: a run that holds its rows, each over its seeds.
+
+A training may stand in several tables, and a run of MLflow has one parent. So trainings stay below
+their cohort's run, tagged with the tables they stand in (`table3 = yes`), and a table's own run
+holds the mean and sd of what the paper prints of each row (`isd/test/f1_micro_mean`), and
+the whole of it as text. `comparing` opens the trainings of a table by that tag.
+
+It is a view of files: other numbers replace what was shown before, the same change nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from isd_pipeline.reports.layout import Layout
+from isd_pipeline.tracking.tracker import RunKey, Tracker
+
+PRINTED = ("auc_macro", "auc_micro", "f1_macro_caml", "f1_micro", "p_at_5", "p_at_8")
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """An experiment over its seeds: every metric's mean, and its sd unless there is one seed."""
+
+    experiment: str
+    seeds: tuple[int, ...]
+    mean: Mapping[str, float]
+    sd: Mapping[str, float]
+    note: str = ""
+
+    @classmethod
+    def of(
+        cls, experiment: str, by_seed: Mapping[int, Mapping[str, float]], note: str = ""
+    ) -> TableRow:
+        """Of the metrics of each seed; those that every seed has. The sd divides by n - 1."""
+        found = list(by_seed.values())
+        shared = [name for name in (found[0] if found else {}) if all(name in one for one in found)]
+        values = {name: [one[name] for one in found] for name in shared}
+        mean = {name: float(np.mean(those)) for name, those in values.items()}
+        several = values if len(found) > 1 else {}
+        sd = {name: float(np.std(those, ddof=1)) for name, those in several.items()}
+        return cls(experiment, tuple(sorted(by_seed)), mean, sd, note)
+
+
+def show_table(
+    tracker: Tracker, cohort: str, name: str, table: Layout, rows: Sequence[TableRow]
+) -> None:
+    """Show the table `name` of a cohort in place of what was shown of it before."""
+    tags = {"cohort": cohort, "table": name}
+    text = as_text(table, rows)
+    content = hashlib.sha256(text.encode()).hexdigest()[:16]
+    shown = tracker.search(f"tags.cohort = '{cohort}' and tags.table = '{name}'")
+    if not any(run.data.tags["content"] == content for run in shown):
+        tracker.forget(shown)
+        tags |= {"content": content, "mlflow.note.content": text}
+        tracker.record(f"{cohort}: {table.title}", tags, printed(rows))
+    for row in rows:
+        for seed in row.seeds:
+            tracker.tag_newest(RunKey(cohort, row.experiment, seed), {name: "yes"})
+
+
+def printed(rows: Sequence[TableRow]) -> dict[str, float]:
+    """What the paper prints, as MLflow shows it: `isd/test/f1_micro_mean` and `..._sd`."""
+    return {
+        f"{row.experiment}/test/{name}_{what}": values[name]
+        for row in rows
+        for what, values in (("mean", row.mean), ("sd", row.sd))
+        for name in PRINTED
+        if name in values
+    }
+
+
+def as_text(table: Layout, rows: Sequence[TableRow]) -> str:
+    """The table in Markdown, as the page of its MLflow run shows it."""
+    names = [name for name in PRINTED if any(name in row.mean for row in rows)]
+    lines = [f"**{table.title}**", "", f"| | seeds | {' | '.join(names)} |"]
+    lines.append("|---" * (len(names) + 2) + "|")
+    for row in rows:
+        name = f"{row.experiment} ({row.note})" if row.note else row.experiment
+        cells = [name, str(len(row.seeds)), *(_cell(row, name) for name in names)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(row: TableRow, name: str) -> str:
+    if name not in row.mean:
+        return ""
+    spread = f" ± {row.sd[name]:.3f}" if row.sd else ""
+    return f"{row.mean[name]:.3f}{spread}"

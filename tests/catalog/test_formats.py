@@ -1,0 +1,46 @@
+"""What a format writes, it reads again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from isd_pipeline.catalog.formats import read_bootstrap, read_csv, write_bootstrap, write_history
+from isd_pipeline.evaluation.resampling import Bootstrap, Sampling
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_draws_come_back_as_they_were_kept(tmp_path: Path) -> None:
+    draws = {"f1_micro": np.array([0.1, np.nan, 0.3]), "map": np.array([1 / 3, 0.0, 1.0])}
+    kept = Bootstrap(Sampling(7, 3, 5), {"f1_micro": 0.2, "map": 1 / 3}, draws)
+    write_bootstrap(kept, tmp_path / "draws.safetensors")
+    again = read_bootstrap(tmp_path / "draws.safetensors")
+    assert (again.sampling, again.observed) == (kept.sampling, kept.observed)
+    np.testing.assert_equal(again.draws, kept.draws)
+
+
+def test_the_same_draws_are_the_same_bytes(tmp_path: Path) -> None:
+    kept = Bootstrap(Sampling(7, 3, 5), {"map": 1 / 3}, {"map": np.array([0.1, 0.2, 0.3])})
+    written = set()
+    for n in range(20):
+        write_bootstrap(kept, tmp_path / f"{n}.safetensors")
+        written.add((tmp_path / f"{n}.safetensors").read_bytes())
+    assert len(written) == 1
+
+
+def test_draws_of_before_are_read(tmp_path: Path) -> None:
+    draws = {"map": np.array([0.1, 0.2, 0.3])}
+    save_file(draws, tmp_path / "old", {"sampling": "[7, 3, 5]", "observed": '{"map": 0.5}'})
+    again = read_bootstrap(tmp_path / "old")
+    assert (again.sampling, again.observed) == (Sampling(7, 3, 5), {"map": 0.5})
+
+
+def test_the_order_in_which_figures_come_changes_no_byte_of_a_history(tmp_path: Path) -> None:
+    kept = ROOT / "data/08_reporting/synthetic/runs/isd/seed_1/history.csv"
+    history = read_csv(kept)
+    for columns in (history.columns, sorted(history.columns)):
+        write_history(history[list(columns)], tmp_path / "history.csv")
+        assert (tmp_path / "history.csv").read_bytes() == kept.read_bytes()

@@ -1,0 +1,117 @@
+"""What DVC leaves behind when it is killed no longer stands in the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+
+from isd_pipeline.studies.repair import mend, whole_stages
+
+STAGE = {
+    "cmd": "kedro run --pipelines=train --params=cohort=synthetic,experiment=isd,seed=1",
+    "deps": [{"path": "src/models", "hash": "md5", "md5": "0a" * 16, "size": 12, "nfiles": 3}],
+    "params": {"conf/base/parameters_experiments.yml": {"experiments.isd": {}}},
+    "outs": [{"path": "data/06_models/isd", "hash": "md5", "md5": "1e10" * 8, "size": 4567}],
+}
+NAMES = ("embed", "train@isd-1", "evaluate@isd-1")
+STAGES = {name: json.loads(json.dumps(STAGE)) for name in NAMES}  # copies, or YAML refers
+LOCK = yaml.safe_dump({"schema": "2.0", "stages": STAGES}, sort_keys=False)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    (tmp_path / ".dvc/tmp").mkdir(parents=True)
+    (tmp_path / "studies/synthetic").mkdir(parents=True)
+    return tmp_path
+
+
+def test_a_lock_file_cut_anywhere_is_one_that_dvc_reads_with_every_whole_stage() -> None:
+    for cut in range(len(LOCK) + 1):
+        kept = whole_stages(LOCK[:cut])
+        assert LOCK.startswith(kept)
+        stages = COMPILED_LOCKFILE_SCHEMA(yaml.safe_load(kept))["stages"] if kept else {}
+        whole = [name for name in NAMES if f"  {name}:\n" in LOCK[:cut]][:-1]
+        assert list(stages)[: len(whole)] == whole
+        assert all(stages[name] == STAGE for name in whole)
+    assert whole_stages(LOCK) == LOCK
+
+
+def test_torn_lock_files_are_cut_and_whole_ones_keep_their_bytes(checkout: Path) -> None:
+    torn, whole = checkout / "studies/synthetic/dvc.lock", checkout / "dvc.lock"
+    whole.write_text(LOCK)
+    torn.write_text(LOCK[:-20])
+    (told,) = mend(checkout)
+    assert "studies/synthetic/dvc.lock: half written" in told
+    assert "2 whole stages are kept" in told
+    assert list(yaml.safe_load(torn.read_text())["stages"]) == ["embed", "train@isd-1"]
+    assert whole.read_text() == LOCK
+    for nothing in ("", LOCK[:30]):
+        torn.write_text(nothing)
+        assert "0 whole stages" in mend(checkout)[0]
+        assert not torn.exists()
+    assert mend(checkout) == []
+
+
+def test_a_lock_file_with_both_sides_of_a_merge_is_not_taken_for_a_torn_one(
+    checkout: Path,
+) -> None:
+    merging = checkout / "dvc.lock"
+    ours, theirs = LOCK, LOCK.replace("0a", "0b")
+    both = f"<<<<<<< HEAD\n{ours}=======\n{theirs}>>>>>>> other\n"
+    merging.write_text(both)
+    with pytest.raises(ValueError, match=r"dvc\.lock: holds both sides of a merge; take one"):
+        mend(checkout)
+    assert merging.read_text() == both
+
+
+def waiting(*arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", *arguments])
+
+
+def test_only_living_processes_keep_their_locks(checkout: Path) -> None:
+    rwlock = checkout / ".dvc/tmp/rwlock"
+    command = ("repro", "--single-item", "x")
+    with waiting(*command) as here, waiting("something", "else") as stranger:
+        dead = waiting(*command)
+        dead.kill()
+        while psutil.Process(dead.pid).status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        holders = {
+            name: {"pid": process.pid, "cmd": f"/bin/dvc {' '.join(command)}"}
+            for name, process in (("here", here), ("stranger", stranger), ("dead", dead))
+        }
+        write = {f"/out/{name}": holder for name, holder in holders.items()}
+        read = {"/shared": list(holders.values()), "/old": [holders["dead"]]}
+        rwlock.write_text(json.dumps({"write": write, "read": read}))
+        assert len(mend(checkout)) == 1
+        left = json.loads(rwlock.read_text())
+        assert left == {
+            "write": {"/out/here": holders["here"]},
+            "read": {"/shared": [holders["here"]]},
+        }
+        assert mend(checkout) == []
+        for process in (here, stranger, dead):
+            process.kill()
+            process.wait()
+
+
+def test_half_a_file_of_locks_is_removed(checkout: Path) -> None:
+    rwlock = checkout / ".dvc/tmp/rwlock"
+    for text in ("", '{"write": {"/a": {"pid": 1', '{"write": {"/a": 3}}'):
+        rwlock.write_text(text)
+        assert "removed" in mend(checkout)[0]
+        assert not rwlock.exists()
+
+
+def test_where_dvc_never_ran_there_is_nothing_to_mend(tmp_path: Path) -> None:
+    assert mend(tmp_path) == []
+    assert os.listdir(tmp_path) == []
