@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import yaml
+from isd_pipeline.config.sections import experiment_row
 
 from isd_pipeline.config.experiments import FLOORS, STACK, notes_of, read_plan, read_stack
-from isd_pipeline.config.sections import experiment_row
 
 CONF = Path(__file__).parents[2] / "conf/base"
 COHORTS = {"small": {"train": {"model": {"n_queries": 8}, "training": {"patience": 3, "clip": 1}}}}

@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow.compute as pc
 import pytest
 import yaml
-
 from isd_pipeline.config.sections import name_in_paper, revision_of, stamp_of
+
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.io.tables import stream_table

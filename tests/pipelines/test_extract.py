@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 import pytest
+from isd_pipeline.config.sections import revision_of
 from scipy.sparse import csr_matrix
 
-from isd_pipeline.config.sections import revision_of
 from isd_pipeline.data.codes.hierarchy import code_tree
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.custom.example import write_example

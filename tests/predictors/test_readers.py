@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from isd_pipeline.predictors.kept import keep_linear, keep_stack
+from isd_pipeline.predictors.readers import NoteWords, reader_of
 from scipy import sparse
 from scipy.special import expit
 from torch import Tensor
@@ -17,10 +19,8 @@ from isd_pipeline.coding.bundle import Bundle, read_bundle, write_bundle
 from isd_pipeline.coding.coder import Answer, Coder
 from isd_pipeline.predictors.description_match import TitleMatch
 from isd_pipeline.predictors.ensemble import Stack, StackConfig, Weights
-from isd_pipeline.predictors.kept import keep_linear, keep_stack
 from isd_pipeline.predictors.linear import LinearModel
 from isd_pipeline.predictors.linear_fit import LinearFloorConfig
-from isd_pipeline.predictors.readers import NoteWords, reader_of
 from isd_pipeline.text.stems import stemmer
 from isd_pipeline.text.tokens import tokenize
 from tests.coding.tiny import CODES, bundle_of, notes_of

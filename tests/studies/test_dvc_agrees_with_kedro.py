@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from isd_pipeline.config.sections import read_tables
+
 from isd_pipeline.studies.graphs import render_study
 
 ROOT = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""A stack and the models it weighs, as one model that reads notes."""
+"""An ensemble's base models among the runs of a cohort: their scores, and their models."""
 
 from __future__ import annotations
 
@@ -6,51 +6,57 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.models.names import FLOORS, MEAN, STACK
+from isd_pipeline.config.rows import system_of
+from isd_pipeline.predictors.registry import ENSEMBLE, MEAN, is_seeded, kind_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from isd_pipeline.predictors.ensemble import StackConfig
+    from isd_pipeline.predictors.base import Scores
+    from isd_pipeline.predictors.ensemble import EnsembleConfig
     from isd_pipeline.training.checkpoints import Checkpoint
 
 Key = tuple[str, int]  # experiment, seed
 
 
-def with_members(
-    model: Checkpoint,
-    models_of_runs: Mapping[Key, Callable[[], Checkpoint]],
+def base_scores(
+    config: EnsembleConfig,
+    scores_of_runs: Mapping[Key, Callable[[], Scores]],
     parameters: Mapping[str, Any],
-) -> Checkpoint:
-    """A stack whose weights and settings hold its members', by their names; others as they are.
+) -> dict[str, dict[int, Callable[[], Scores]]]:
+    """By base model and seed, what reads its scores.
 
-    Raises a FileNotFoundError where a member's model is missing, and a ValueError where it is of
-    other data; both name the command to run.
+    A FileNotFoundError names the command that makes what is missing.
     """
-    if model.settings["system"] != STACK:
-        return model
-    seeds = model.settings.get("seeds", [parameters["seed"]])  # a stack of before has its own alone
-    members = {}
-    for name in model.settings["model"]["members"]:
-        keys = [(name, seed) for seed in runs_of(name, seeds, parameters)]
-        found = {str(key[1]): _of_run(key, model, models_of_runs, parameters) for key in keys}
-        members[name] = _mean(model, found) if len(found) > 1 else next(iter(found.values()))
-    weights = _joined({STACK: model, **members})
-    return replace(model, weights=weights, settings={**model.settings, **_settings(members)})
+    seeds = seeds_of(config, scores_of_runs, parameters)
+    found: dict[str, dict[int, Callable[[], Scores]]] = {}
+    for name in config.base_models:
+        own = seeds if is_seeded(system_of(parameters, name)) else [1]
+        for seed in own:
+            if (name, seed) not in scores_of_runs:
+                key = {**parameters, "experiment": name, "seed": seed}
+                raise FileNotFoundError(
+                    f"{name}, seed {seed}, has no scores of {parameters['cohort']} yet: "
+                    f"run {stage_command('train,evaluate', key)} first"
+                )
+        found[name] = {seed: scores_of_runs[name, seed] for seed in own}
+    return found
 
 
-def seeds_of(config: StackConfig, runs: Iterable[Key], parameters: Mapping[str, Any]) -> list[int]:
-    """Of its networks a stack weighs these: its own seed, or every one that all of them have.
+def seeds_of(
+    config: EnsembleConfig, runs: Iterable[Key], parameters: Mapping[str, Any]
+) -> list[int]:
+    """Of its networks an ensemble weighs these: its own seed, or every one that all of them have.
 
-    Raises a ValueError for a second run of a stack that weighs every seed.
+    Raises a ValueError for a second run of an ensemble that weighs every seed.
     """
     own = [parameters["seed"]]
-    networks = [name for name in config.members if not _is_floor(name, parameters)]
+    networks = [name for name in config.base_models if is_seeded(system_of(parameters, name))]
     if not config.every_seed or not networks:
         return own
     if own != [1]:
         raise ValueError(
-            f"{parameters['experiment']} weighs every seed of its members, so it has one run: "
+            f"{parameters['experiment']} weighs every seed of its base models, so it has one run: "
             f"take seed=1, not seed={own[0]}"
         )
     there = list(runs)
@@ -58,16 +64,26 @@ def seeds_of(config: StackConfig, runs: Iterable[Key], parameters: Mapping[str, 
     return sorted(set.intersection(*common)) or own
 
 
-def runs_of(name: str, seeds: list[int], parameters: Mapping[str, Any]) -> list[int]:
-    """The seeds of a member that a stack weighs: a linear floor has only one."""
-    return [1] if _is_floor(name, parameters) else seeds
+def with_base_models(
+    model: Checkpoint,
+    models_of_runs: Mapping[Key, Callable[[], Checkpoint]],
+    parameters: Mapping[str, Any],
+) -> Checkpoint:
+    """An ensemble whose weights and settings hold its base models', by name; others as they are.
 
-
-def stage_of_member(name: str, parameters: Mapping[str, Any], *, scored: bool = False) -> str:
-    """The stage that makes a member's model, or those that make its scores too."""
-    if _is_floor(name, parameters):
-        return "floor"
-    return "train,evaluate" if scored else "train"
+    Raises a FileNotFoundError where a base model is missing, and a ValueError where it is of
+    other data; both name the command to run.
+    """
+    if kind_of(model.settings["system"]) != ENSEMBLE:
+        return model
+    parts = {}
+    for name, seeds in model.settings["runs"].items():
+        found = {
+            str(seed): _of_run((name, seed), model, models_of_runs, parameters) for seed in seeds
+        }
+        parts[name] = _mean(model, found) if len(found) > 1 else next(iter(found.values()))
+    weights = _joined({ENSEMBLE: model, **parts})
+    return replace(model, weights=weights, settings={**model.settings, **_settings(parts)})
 
 
 def stage_command(stage: str, key: Mapping[str, Any]) -> str:
@@ -78,26 +94,25 @@ def stage_command(stage: str, key: Mapping[str, Any]) -> str:
 
 def _of_run(
     key: Key,
-    stack: Checkpoint,
+    ensemble: Checkpoint,
     models_of_runs: Mapping[Key, Callable[[], Checkpoint]],
     parameters: Mapping[str, Any],
 ) -> Checkpoint:
-    """A member's model, of the same data as the stack."""
+    """A base model, of the same data as the ensemble."""
     name, seed = key
-    stage = stage_of_member(name, parameters)
-    command = stage_command(stage, {**parameters, "experiment": name, "seed": seed})
+    command = stage_command("train", {**parameters, "experiment": name, "seed": seed})
     if key not in models_of_runs:
         raise FileNotFoundError(f"model of {name} is not there yet. Make it with {command}")
     model = models_of_runs[key]()
-    if model.fingerprints != stack.fingerprints:
-        raise ValueError(f"{name} is of other data than the stack; run {command} again")
+    if model.fingerprints != ensemble.fingerprints:
+        raise ValueError(f"{name} is of other data than the ensemble; run {command} again")
     return model
 
 
-def _mean(stack: Checkpoint, of_seeds: Mapping[str, Checkpoint]) -> Checkpoint:
+def _mean(ensemble: Checkpoint, of_seeds: Mapping[str, Checkpoint]) -> Checkpoint:
     """Several trainings as one model, which says what they say in the mean."""
     settings = {"system": MEAN} | _settings(of_seeds)
-    return replace(stack, weights=_joined(of_seeds), settings=settings)
+    return replace(ensemble, weights=_joined(of_seeds), settings=settings)
 
 
 def _joined(parts: Mapping[str, Checkpoint]) -> dict[str, Tensor]:
@@ -105,8 +120,4 @@ def _joined(parts: Mapping[str, Checkpoint]) -> dict[str, Tensor]:
 
 
 def _settings(parts: Mapping[str, Checkpoint]) -> dict[str, Any]:
-    return {"members": {name: part.settings for name, part in parts.items()}}
-
-
-def _is_floor(name: str, parameters: Mapping[str, Any]) -> bool:
-    return (parameters["experiments"].get(name) or {}).get("system") in FLOORS
+    return {"base_models": {name: part.settings for name, part in parts.items()}}

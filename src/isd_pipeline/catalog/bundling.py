@@ -6,14 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.catalog.base_models import stage_command, with_members
-from isd_pipeline.config.sections import (
-    PreprocessSettings,
-    cohort_section,
-    experiment_row,
-    revision_of,
-)
-from isd_pipeline.models.names import FLOORS, STACK
+from isd_pipeline.catalog.base_models import stage_command, with_base_models
+from isd_pipeline.config.cohorts import cohort_section
+from isd_pipeline.config.extract import revision_of
+from isd_pipeline.config.preprocess import PreprocessSettings
 from isd_pipeline.text.splits import words_of_documents
 
 if TYPE_CHECKING:
@@ -24,23 +20,25 @@ if TYPE_CHECKING:
     from isd_pipeline.text.documents import Documents
     from isd_pipeline.training.checkpoints import Checkpoint
 
-OWN = ("model", "scores", "metrics", "calibration")
-NEEDED = (*OWN, "models_of_runs", "code_index", "vocabulary", "documents", "tokenized_notes")
+NEEDED = (
+    *("model", "scores", "metrics", "calibration", "models_of_runs"),
+    *("code_index", "vocabulary", "documents", "tokenized_notes"),
+)
 COMPARED = 3  # test documents, the shortest
 SLACK = 0.25  # log-odds that bf16 on a GPU and fp32 may lie apart
 
 
 def bundle_of_run(cohort: str, experiment: str, seed: int, project: Path) -> Bundle:
-    """The bundle of a run that was trained and evaluated; of a stack, its members' models too.
+    """The bundle of a run that was trained and evaluated; of an ensemble, its base models too.
 
     Raises a FileNotFoundError that names the command to run where a file is missing, and a
-    ValueError for a linear floor that is not kept, and where the files are not of one training.
+    ValueError for a linear baseline that is not kept, and where the files are not of one training.
     """
     from isd_pipeline.coding.bundle import Bundle
 
     key = {"cohort": cohort, "experiment": experiment, "seed": seed}
     parameters, found = _read(key, project)
-    model = with_members(found["model"], found["models_of_runs"], {**parameters, **key})
+    model = with_base_models(found["model"], found["models_of_runs"], {**parameters, **key})
     _refuse_other_data(model, found, key)
     _refuse_other_weights(model, found, key)
     metrics, cohorts = found["metrics"]["test"], parameters["cohorts"]
@@ -76,27 +74,14 @@ def _read(key: Mapping[str, Any], project: Path) -> tuple[dict[str, Any], dict[s
     session = KedroSession.create(project.resolve(), runtime_params=dict(key))
     with session:
         context = session.load_context()
-        system = _system(context.params, key["experiment"])
         for name in NEEDED:
             if not context.catalog.exists(name):
                 stage = context.catalog[name].made_by
-                command = stage_command(_stage_of(system, stage) if name in OWN else stage, key)
+                command = stage_command(stage, key)
                 raise FileNotFoundError(
                     f"{name} of this run is not there yet. Make it with {command}"
                 )
         return context.params, {name: context.catalog.load(name) for name in NEEDED}
-
-
-def _system(parameters: Mapping[str, Any], experiment: str) -> str:
-    cohorts, cohort, experiments = (parameters[n] for n in ("cohorts", "cohort", "experiments"))
-    return str(experiment_row(cohorts, cohort, experiments, experiment)["system"])
-
-
-def _stage_of(system: str, stage: str) -> str:
-    """What makes a run's own files: of systems that are no networks one stage makes them all."""
-    if system in FLOORS:
-        return "floor"
-    return "stack" if system == STACK else stage
 
 
 def _refuse_other_data(model: Checkpoint, found: Mapping[str, Any], key: Mapping[str, Any]) -> None:
@@ -107,7 +92,7 @@ def _refuse_other_data(model: Checkpoint, found: Mapping[str, Any], key: Mapping
     here = fingerprints(found["documents"], found["code_index"], found["vocabulary"])
     for name, fingerprint in here.items():
         if model.fingerprints.get(name) != fingerprint:
-            again = stage_command(_stage_of(model.settings["system"], "train"), key)
+            again = stage_command("train", key)
             raise ValueError(f"the weights were trained with other {name}; run {again} again")
 
 
@@ -118,7 +103,7 @@ def _refuse_other_weights(
     scores = _scores(model, found["documents"]["test"], found["tokenized_notes"])
     recorded = found["scores"]["test"][: len(scores)]
     if recorded.shape != scores.shape or abs(recorded - scores).max() > SLACK:
-        again = stage_command(_stage_of(model.settings["system"], "evaluate"), key)
+        again = stage_command("evaluate", key)
         raise ValueError(
             "the metrics are of other weights, so the threshold and the temperature are not these "
             f"weights' own; run {again} again"
@@ -129,10 +114,11 @@ def _scores(model: Checkpoint, documents: Documents, notes: RecordStream) -> np.
     """The log-odds of a few documents, the first, as a bundle reads them: [COMPARED, L]."""
     import numpy as np
 
-    from isd_pipeline.predictors.readers import NoteWords, reader_of
+    from isd_pipeline.predictors import registry
+    from isd_pipeline.predictors.base import TokenisedNote
 
-    read = reader_of(model.settings, model.weights).read
+    read = registry.load(model.settings, model.weights).read
     few = range(min(COMPARED, len(documents)))
     words = words_of_documents(notes, documents.ids[: len(few)].tolist())
-    known = [NoteWords.of_document(documents, n, words[n]) for n in few]
+    known = [TokenisedNote.of_document(documents, n, words[n]) for n in few]
     return np.stack([read(note, False).scores for note in known])

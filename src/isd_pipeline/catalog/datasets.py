@@ -13,7 +13,8 @@ class FileDataset(AbstractDataset[Any, Any]):
     """A file or folder, read by `load(path)` and written by `save(value, path)`.
 
     `load` and `save` are dotted names of library functions, imported when first called, so
-    that listing the catalog stays fast. `made_by` names the pipeline that makes the file.
+    that listing the catalog stays fast. `made_by` names the pipeline that makes the file. A `lazy`
+    file may be missing until somebody calls for it.
     """
 
     def __init__(
@@ -23,14 +24,20 @@ class FileDataset(AbstractDataset[Any, Any]):
         load: str,
         save: str | None = None,
         made_by: str | None = None,
+        lazy: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._path = Path(PurePosixPath(filepath))
         self._load_name, self._save_name, self.made_by = load, save, made_by
+        self._lazy = lazy
         self.metadata = metadata
 
     def load(self) -> Any:
-        """Read the file; a missing one is an error that names the command that makes it."""
+        """Read the file, or of a lazy one give what reads it when it is called."""
+        return self._read if self._lazy else self._read()
+
+    def _read(self) -> Any:
+        """A missing file is an error that names the command that makes it."""
         if not self._path.exists():
             raise DatasetError(f"{self._path}: not there yet. {self._remedy()}")
         return _find(self._load_name)(self._path)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from isd_pipeline.evaluation.resampling import Bootstrap
-    from isd_pipeline.training.checkpoints import Checkpoint
+    from isd_pipeline.predictors.artifact import Artifact
 
 Key = tuple[str, int]  # experiment, seed
 
@@ -26,17 +26,27 @@ class RunRecord:
 
     experiment: str
     seed: int
-    metrics: Mapping[str, Mapping[str, float]]
+    metrics: Mapping[str, Mapping[str, Any]]
     strata: Mapping[str, list[dict[str, Any]]]
     calibration: Mapping[str, Any]
     evidence: Mapping[str, Any]
-    training: Mapping[str, float]
+    training: Mapping[str, Any]
     history: pd.DataFrame | None
 
     @property
     def key(self) -> Key:
         """Which run of the cohort this is."""
         return self.experiment, self.seed
+
+    @property
+    def kind(self) -> str:
+        """Network, baseline or ensemble, as the training says."""
+        return str(self.training["made_by"]["kind"])
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The numbers of the training."""
+        return {name: v for name, v in self.training.items() if name != "made_by"}
 
 
 def read_runs(folder: Path) -> list[RunRecord]:
@@ -72,10 +82,11 @@ def read_code_tables(folder: Path) -> dict[Key, pd.DataFrame]:
     return {key: formats.read_frame(path) for key, path in _of_runs(folder, "by_code.parquet")}
 
 
-def read_draws(folder: Path) -> dict[Key, Bootstrap]:
-    """The bootstrap draws of every run."""
+def read_replicates(folder: Path) -> dict[Key, Bootstrap]:
+    """The bootstrap replicates of every run."""
     return {
-        key: formats.read_bootstrap(path) for key, path in _of_runs(folder, "draws.safetensors")
+        key: formats.read_bootstrap(path)
+        for key, path in _of_runs(folder, "replicates.safetensors")
     }
 
 
@@ -87,11 +98,13 @@ def find_scores(folder: Path) -> dict[Key, Callable[[], Mapping[str, np.ndarray]
     }
 
 
-def find_models(folder: Path) -> dict[Key, Callable[[], Checkpoint]]:
+def find_models(folder: Path) -> dict[Key, Callable[[], Artifact]]:
     """The model of every run, each read when it is called."""
-    from isd_pipeline.training.checkpoints import read_model
+    from isd_pipeline.predictors.artifact import read_artifact
 
-    return {key: partial(read_model, path.parent) for key, path in _of_runs(folder, "model.json")}
+    return {
+        key: partial(read_artifact, path.parent) for key, path in _of_runs(folder, "model.json")
+    }
 
 
 def _of_runs(folder: Path, name: str) -> list[tuple[Key, Path]]:

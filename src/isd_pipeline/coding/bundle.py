@@ -26,7 +26,7 @@ from isd_pipeline.text.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT = 1
+FORMAT = 2
 RECORD, WEIGHTS = "bundle.json", "weights.safetensors"
 TOKENISERS: dict[TextRule, str] = {  # what a bundle says of the rule by which its notes were cut
     "caml": "words of letters, digits and underscores; numerals dropped; lower case",
@@ -43,9 +43,9 @@ DATA_USE = (
 class Bundle:
     """A trained run that can be carried away.
 
-    `settings` are the checkpoint's: system, model, objective, training, seed; of a stack its own
-    and, by their names, those of its `members`, whose weights' names begin with the member's; a
-    member read in the mean over several seeds has its trainings as members in turn.
+    `settings` are the checkpoint's: system, model, objective, training, seed; of an ensemble its
+    own and, by their names, those of its `base_models`, whose weights' names start with the base
+    model's; one read in the mean over several seeds has its trainings as base models in turn.
     `revision` says which ICD the codes are of. `training_counts` [L] is how many training
     documents have each code.
     Thresholds are log-odds, before `temperature` divides them. `metrics` are the test split's, as
@@ -89,8 +89,8 @@ class Bundle:
 def _limits(settings: Mapping[str, Any]) -> list[int]:
     """How many words each network reads, one by one."""
     own = [int(settings["training"]["max_tokens"])] if "training" in settings else []
-    of_members = [_limits(member) for member in settings.get("members", {}).values()]
-    return sum(of_members, own)
+    of_base = [_limits(one) for one in settings.get("base_models", {}).values()]
+    return sum(of_base, own)
 
 
 def write_bundle(bundle: Bundle, folder: Path) -> str:

@@ -1,6 +1,6 @@
 """A note in, its likeliest codes with their evidence out.
 
-The bundle's model (`readers.py`) reads each note alone, never beside others in a padded batch:
+The bundle's model (`predictors/`) reads each note alone, never beside others in a padded batch:
 what is said of a note is a function of the note and the bundle, to the bit, whatever else is coded
 with it. (On a CPU a convolutional model reads eight notes together hardly faster; a recurrent one
 twice as fast.)
@@ -22,7 +22,8 @@ from scipy.special import expit, logit
 from isd_pipeline import __version__
 from isd_pipeline.coding.bundle import Bundle, read_bundle
 from isd_pipeline.coding.evidence import Span, spans
-from isd_pipeline.predictors.readers import Found, NoteWords, Reader, reader_of
+from isd_pipeline.predictors import registry
+from isd_pipeline.predictors.base import Prediction, Predictor, TokenisedNote
 from isd_pipeline.shapes import Float, Int
 from isd_pipeline.text.sentences import sentence_starts
 from isd_pipeline.text.tokens import tokenize_all
@@ -43,8 +44,8 @@ class Note:
 class Suggestion:
     """A code for a note. `score` is its calibrated probability; offsets are in code points.
 
-    `sources`, of a stack: what each part of it adds to the score, in log-odds before calibration,
-    beyond what it adds to an average pair of note and code. Above 0 it speaks for the code.
+    `sources`, of an ensemble: what each part of it adds to the score, in log-odds before calibration,
+    beyond what it adds to an average pair of note and code. Above 0 it is evidence for the code.
     """
 
     code: str
@@ -84,7 +85,7 @@ class Answer:
 class _Words:
     """The words of a note, and where they stand in it, [N]."""
 
-    read: NoteWords
+    read: TokenisedNote
     begins: Int[np.ndarray, " N"]
     ends: Int[np.ndarray, " N"]
 
@@ -96,7 +97,7 @@ class Coder:
         if device == "cuda" and not torch.cuda.is_available():
             raise ValueError("device cuda: torch sees no GPU here; use cpu")
         self.bundle = bundle
-        self._reader = _reader(bundle, device)
+        self._predictor = _predictor(bundle, device)
         self._name = Model(bundle.name, bundle.sha256)
 
     @classmethod
@@ -107,7 +108,7 @@ class Coder:
     @property
     def has_evidence(self) -> bool:
         """Whether evidence can be given: of a Bi-GRU, whose codes attend to no words, it cannot."""
-        return self._reader.has_evidence
+        return self._predictor.has_evidence
 
     def code(
         self,
@@ -146,7 +147,7 @@ class Coder:
         parts = (np.split(values, found.starts[1:-1]) for values in columns)
         words = (found.words[a:b].to_pylist() for a, b in pairwise(found.starts.tolist()))
         return [
-            _Words(NoteWords(of_note, tokens, sentence_starts(note.text, begins)), begins, ends)
+            _Words(TokenisedNote(of_note, tokens, sentence_starts(note.text, begins)), begins, ends)
             for note, of_note, tokens, begins, ends in zip(notes, words, *parts, strict=True)
         ]
 
@@ -168,7 +169,7 @@ class Coder:
     def _suggest(
         self, words: _Words, top: int, cut: float, evidence: bool
     ) -> tuple[Suggestion, ...]:
-        found = self._reader.read(words.read, evidence)
+        found = self._predictor.read(words.read, evidence)
         shown, scores = _shown(found.scores, top, cut), found.scores
         told = zip(shown, _spans(found, shown, words), _sources(found, shown), strict=True)
         return tuple(
@@ -185,7 +186,9 @@ class Coder:
         )
 
 
-def _spans(found: Found, shown: Int[np.ndarray, " K"], words: _Words) -> list[tuple[Span, ...]]:
+def _spans(
+    found: Prediction, shown: Int[np.ndarray, " K"], words: _Words
+) -> list[tuple[Span, ...]]:
     """The evidence of each code that is shown; none where none was read."""
     if found.evidence is None:
         return [()] * len(shown)
@@ -193,18 +196,18 @@ def _spans(found: Found, shown: Int[np.ndarray, " K"], words: _Words) -> list[tu
     return [tuple(spans(of_code, words.begins, words.ends)) for of_code in weights]
 
 
-def _sources(found: Found, shown: Int[np.ndarray, " K"]) -> list[dict[str, float] | None]:
-    """Of each code that is shown, what each part of a stack adds."""
+def _sources(found: Prediction, shown: Int[np.ndarray, " K"]) -> list[dict[str, float] | None]:
+    """Of each code that is shown, what each part of an ensemble adds."""
     if found.sources is None:
         return [None] * len(shown)
     adds = found.sources(shown)
     return [{name: float(of[k]) for name, of in adds.items()} for k in range(len(shown))]
 
 
-def _reader(bundle: Bundle, device: str) -> Reader:
+def _predictor(bundle: Bundle, device: str) -> Predictor:
     """What reads notes, or one line where this version has no such system, setting or size."""
     try:
-        return reader_of(bundle.settings, bundle.weights, device)
+        return registry.load(bundle.settings, bundle.weights, device)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"bundle {bundle.name}, made by isd_pipeline {bundle.version}: {__version__} cannot "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from isd_pipeline.config.sections import ExtractSettings
+from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.data.quality import published_counts as published
 from isd_pipeline.data.quality.published_counts import Expected
 

@@ -1,135 +1,70 @@
-"""An experiment's row, read and checked: what is to be built and how it is to be trained."""
+"""An experiment's merged row as the dataclasses of its system: what is built and how it is trained."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from isd_pipeline.config.reading import choose, flatten, read_config, refuse_unknown
-from isd_pipeline.config.sections import EXPERIMENTS, experiment_row
-from isd_pipeline.models.names import FLOORS, STACK
-
-if TYPE_CHECKING:
-    from isd_pipeline.models.registry import System
+from isd_pipeline.config.reading import flatten, read_config, refuse_unknown
+from isd_pipeline.config.rows import EXPERIMENTS, SECTIONS, merged_row, system_of
+from isd_pipeline.predictors.registry import ENSEMBLE, kind_of, predictor
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A neural experiment: the system and its settings."""
+    """An experiment: its system, and of each section that the system has the checked settings."""
 
-    name: str
-    system: System
-    model: Any
-    objective: Any
-    training: Any
+    experiment: str
+    system: str
+    sections: Mapping[str, Any]
 
     @property
     def settings(self) -> dict[str, Any]:
-        """As JSON, for the checkpoint."""
-        sections = {
-            name: asdict(getattr(self, name)) for name in ("model", "objective", "training")
-        }
-        return {"system": self.name, **sections}
+        """As JSON, defaults included, for the artifact."""
+        return {"system": self.system, **{name: asdict(s) for name, s in self.sections.items()}}
 
 
 def read_plan(parameters: Mapping[str, Any]) -> Plan:
-    """Check the row of a neural experiment: a misspelt key or a wrong type is one line."""
-    from isd_pipeline.models.registry import SYSTEMS
-    from isd_pipeline.training.loop import TrainingConfig
-
-    row, source = _row(parameters)
-    if row["system"] in FLOORS:
-        raise ValueError(
-            f"{source} is a linear floor: run it with `kedro run --pipelines=floor` and the same "
-            "--params"
-        )
-    if row["system"] == STACK:
-        raise ValueError(
-            f"{source} weighs other experiments: run it with `kedro run --pipelines=stack` and the "
-            "same --params"
-        )
-    for key in row:
-        refuse_unknown(key, ["system", "model", "objective", "training"], source)
-    system = choose(row["system"], SYSTEMS, f"{source}.system")
-    classes = {
-        "model": system.model_config,
-        "objective": system.objective_config,
-        "training": TrainingConfig,
+    """Check the row of an experiment: a misspelt key or a wrong type is one line."""
+    row = merged_row(parameters)
+    source = f"{EXPERIMENTS}.{row.experiment}"
+    classes = predictor(row.system).sections(row.system)
+    for name in SECTIONS:
+        if name in row.settings:
+            refuse_unknown(name, list(classes), source)
+    read = {
+        name: read_config(cls, row.settings.get(name), f"{source}.{name}")
+        for name, cls in classes.items()
     }
-    read: dict[str, Any] = {
-        name: read_config(cls, row.get(name), f"{source}.{name}") for name, cls in classes.items()
-    }
-    return Plan(row["system"], system, **read)
+    if kind_of(row.system) == ENSEMBLE:
+        _refuse_ensembles(parameters, read["model"].base_models, f"{source}.model.base_models")
+    return Plan(row.experiment, row.system, read)
 
 
-def read_floor(parameters: Mapping[str, Any]) -> tuple[str, Any]:
-    """Check the row of a linear floor: its name and its settings. Cohorts set nothing for it."""
-    from isd_pipeline.predictors.linear_fit import LinearFloorConfig
-
-    row, source = _row(parameters)
-    if row["system"] not in FLOORS:
-        raise ValueError(
-            f"{source} is no linear floor: run it with `kedro run --pipelines=train`, then "
-            "`--pipelines=evaluate`, and the same --params"
-        )
-    settings = {"jobs": parameters["jobs"], **(row.get("model") or {})}
-    return row["system"], read_config(LinearFloorConfig, settings, f"{source}.model")
-
-
-def read_stack(parameters: Mapping[str, Any]) -> Any:
-    """Check the row of a stack: its members are experiments, and no stacks themselves."""
-    from isd_pipeline.predictors.ensemble import StackConfig
-
-    row, source = _row(parameters)
-    if row["system"] != STACK:
-        raise ValueError(f"{source} is no stack: its system is {row['system']}")
-    config = read_config(StackConfig, row.get("model"), f"{source}.model")
-    for name in config.members:
-        member = choose(name, parameters["experiments"], f"{source}.model.members") or {}
-        if member.get("system") == STACK:
-            raise ValueError(f"{source}.model.members: {name} is a stack; name its members instead")
-    return config
+def _refuse_ensembles(
+    parameters: Mapping[str, Any], base_models: tuple[str, ...], source: str
+) -> None:
+    """Base models are experiments, and no ensembles themselves."""
+    for name in base_models:
+        refuse_unknown(name, list(parameters["experiments"]), source)
+        if kind_of(system_of(parameters, name)) == ENSEMBLE:
+            raise ValueError(f"{source}: {name} is an ensemble; name its base models instead")
 
 
 def shown_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Every setting of a run under a dotted name, the same names for every run of a system."""
     shown = {name: parameters[name] for name in ("cohort", "experiment", "seed")}
-    if _row(parameters)[0]["system"] in FLOORS:
-        system, config = read_floor(parameters)
-        settings = {"system": system, "model": asdict(config)}
-    elif _row(parameters)[0]["system"] == STACK:
-        settings = {"system": STACK, "model": asdict(read_stack(parameters))}
-    else:
-        settings = read_plan(parameters).settings
-    return shown | flatten(settings)
+    return shown | flatten(read_plan(parameters).settings)
 
 
 def notes_of(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """What is said of some experiments wherever they are shown: of their systems."""
-    from isd_pipeline.models.registry import SYSTEMS
-
-    systems = {
-        name: (row or {}).get("system", "isd") for name, row in parameters["experiments"].items()
-    }
-    return {
-        name: SYSTEMS[system].note
-        for name, system in systems.items()
-        if system in SYSTEMS and SYSTEMS[system].note
-    }
-
-
-def stacks_of(parameters: Mapping[str, Any]) -> set[str]:
-    """The experiments that are stacks."""
+    """What has to be said with the name of some experiments, wherever they are shown."""
     rows = parameters["experiments"].items()
-    return {name for name, row in rows if (row or {}).get("system") == STACK}
+    return {name: row["note"] for name, row in rows if row and row.get("note")}
 
 
-def _row(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    experiment = parameters["experiment"]
-    row = experiment_row(
-        parameters["cohorts"], parameters["cohort"], parameters["experiments"], experiment
-    )
-    if row["system"] in (*FLOORS, STACK):  # what a cohort sets is for networks
-        row = {"system": row["system"], **(parameters["experiments"][experiment] or {})}
-    return row, f"{EXPERIMENTS}.{experiment}"
+def titles_of(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """What is in an experiment, of those whose row says it."""
+    rows = parameters["experiments"].items()
+    return {name: row["title"] for name, row in rows if row and row.get("title")}

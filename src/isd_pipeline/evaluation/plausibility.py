@@ -30,7 +30,7 @@ RANDOM = "random"
 
 
 @dataclass(frozen=True)
-class Marks:
+class Rationales:
     """The words of one document that a person marked, for its gold codes that have any.
 
     document: its row among the documents.  tokens: [N].  note_starts: each note's first word.
@@ -44,12 +44,12 @@ class Marks:
     marked: Bool[np.ndarray, "K N"]
 
 
-Evidence = Callable[[Marks], Float[np.ndarray, "K N"]]
+Evidence = Callable[[Rationales], Float[np.ndarray, "K N"]]
 
 
 def marked_words(
     evidence: pa.Table, tokenized_notes: RecordStream, documents: Documents, codes: CodeIndex
-) -> Iterator[Marks]:
+) -> Iterator[Rationales]:
     """The marks of every document that has any, in the order of `tokenized_notes`.
 
     `evidence` is a table `EVIDENCE` of the same extraction; what it holds of other documents and
@@ -83,7 +83,7 @@ def _spans(evidence: pa.Table, documents: pa.Array) -> dict[str, _Spans]:
 
 def _marks(
     row: Mapping[str, Any], spans: _Spans, document: int, documents: Documents, codes: CodeIndex
-) -> Marks:
+) -> Rationales:
     words = windows_around(row["begins"], row["ends"], 0, row["note_starts"])
     number = {note: n for n, note in enumerate(row["note_ids"])}
     gold = [code for code in documents.labels_of(document) if codes.codes[code] in spans]
@@ -91,7 +91,7 @@ def _marks(
     for mine, code in zip(marked, gold, strict=True):
         mine |= words.touch(*_numbered(spans[codes.codes[code]], number))
     some = marked.any(axis=1)
-    return Marks(
+    return Rationales(
         document,
         documents.tokens_of(document),
         tuple(row["note_starts"]),
@@ -158,7 +158,7 @@ def agreement_by_chance(n_words: int, n_marked: int, top: int = TOP) -> dict[str
     }
 
 
-def compare_evidence(marks: Iterable[Marks], sources: Mapping[str, Evidence]) -> pd.DataFrame:
+def compare_evidence(marks: Iterable[Rationales], sources: Mapping[str, Evidence]) -> pd.DataFrame:
     """How well each source of evidence agrees with the marks, and how well chance does.
 
     One row per document, code and source (`random` is the last): document, code, source, words,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from isd_pipeline.evaluation.plausibility import Evidence, Marks
+from isd_pipeline.evaluation.plausibility import Evidence, Rationales
 from isd_pipeline.shapes import Float, Int
 from isd_pipeline.text.documents import Documents
 
@@ -44,7 +44,7 @@ def title_evidence(titles: Int[np.ndarray, "L M"], held: sparse.csr_matrix) -> E
     weights = idf(held)
     known = np.where(titles == len(weights) - 1, 0, titles)  # no unknown word is like another
 
-    def evidence(marks: Marks) -> Float[np.ndarray, "K N"]:
+    def evidence(marks: Rationales) -> Float[np.ndarray, "K N"]:
         in_title = [np.isin(marks.tokens, known[code]) for code in marks.codes]
         return np.array(in_title) * weights[marks.tokens]
 
@@ -62,7 +62,7 @@ def association_evidence(held: sparse.csr_matrix, gold: sparse.csr_matrix) -> Ev
     n_documents, by_code = held.shape[0], gold.astype(np.float64).tocsc()
     with_word, with_code = (np.asarray(m.sum(axis=0)).ravel() for m in (held, by_code))
 
-    def evidence(marks: Marks) -> Float[np.ndarray, "K N"]:
+    def evidence(marks: Rationales) -> Float[np.ndarray, "K N"]:
         both = (by_code[:, marks.codes].T @ held).toarray()[:, marks.tokens]
         word, code = with_word[marks.tokens], with_code[marks.codes][:, None]
         spread = np.sqrt(word * (n_documents - word) * code * (n_documents - code))

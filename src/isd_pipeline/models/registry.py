@@ -363,3 +363,18 @@ def _pretrained(weights: Mapping[str, Tensor]) -> Pretrained | None:
     names = ("architecture", "pieces", "borders")
     architecture, pieces, borders = (weights[where[0] + name] for name in names)
     return Pretrained(as_text(architecture), pieces, borders)
+
+
+def names() -> list[str]:
+    """Shim."""
+    return list(SYSTEMS)
+
+
+def load(name: str) -> System:
+    """Shim."""
+    return SYSTEMS[name]
+
+
+def module_name(name: str) -> str:
+    """Shim."""
+    return "isd_pipeline.models.registry"

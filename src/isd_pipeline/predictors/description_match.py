@@ -1,7 +1,7 @@
 """How much of a code's name stands in a note: words alone, nothing trained.
 
 A code of which no training note is known still has a name, and a note that has the code often
-says it. What is found is a feature for a model that has learned from notes (`models/stack.py`).
+says it. What is found is a feature for a model that has learned from notes (`predictors/ensemble.py`).
 
 Axes: D documents, L codes, T names (a code has at least one), S stems of names, W windows,
 N words of a note, K codes asked for.
@@ -44,7 +44,7 @@ class Match(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TitleMatch:
+class DescriptionMatch:
     """Finds names in notes, by their stems.
 
     stems: of names, [S].  first: the number of each code's first name, int [L].  totals: the
@@ -64,7 +64,7 @@ class TitleMatch:
         names: Sequence[Sequence[str]],
         train: Iterable[Sequence[str]],
         stem: Callable[[str], str],
-    ) -> TitleMatch:
+    ) -> DescriptionMatch:
         """Weigh the stems of names, of each code at least one. A stem s weighs
 
             w_s = log((D + 1) / (d_s + 1/2)) sqrt(log((L + 1) / (l_s + 1/2)))
@@ -156,7 +156,7 @@ class TitleMatch:
     @classmethod
     def of_arrays(
         cls, arrays: Mapping[str, np.ndarray], stems: Sequence[str], stem: Callable[[str], str]
-    ) -> TitleMatch:
+    ) -> DescriptionMatch:
         """The opposite of `arrays`."""
         shares = from_arrays("shares", arrays)
         if shares.shape != (max(1, len(stems)), len(arrays["totals"])):

@@ -1,47 +1,69 @@
-"""Several systems' scores and the names found in the note, weighed together: one score a code.
+"""A stacked ensemble: several predictors' scores and the code descriptions found, weighed together.
 
     z_dl = b + sum_f w_f x_dlf
 
 with the same few weights w for all codes, fitted on the dev split by logistic regression (stacked
-generalisation, Wolpert, 1992). Each system was trained on the training split alone, so that on
-dev it is as sure of itself as it will be on a new note. Which codes a note has is still decided
+generalisation, Wolpert, 1992). Each base model was trained on the training split alone, so that
+on dev it is as sure of itself as it will be on a new note. Which codes a note has is still decided
 code by code; only how far each source is to be believed is learned here.
 
-Axes: D documents, L codes, F features.
+Axes: D documents, L codes, F features, K codes asked for, N words of a note.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
+from torch import Tensor
 
 from isd_pipeline.models.layers.parts import refuse_below
-from isd_pipeline.predictors.description_match import Match, TitleMatch
+from isd_pipeline.predictors import registry
+from isd_pipeline.predictors.attention import Reading
+from isd_pipeline.predictors.base import (
+    Evidence,
+    Fitted,
+    Options,
+    Prediction,
+    Predictor,
+    Scores,
+    Sources,
+    TokenisedNote,
+    TrainingData,
+)
+from isd_pipeline.predictors.description_match import DescriptionMatch, Match
+from isd_pipeline.predictors.label_attention import reading_of_predicted
 from isd_pipeline.predictors.linear_fit import NEVER_SEEN
+from isd_pipeline.predictors.sparse_arrays import to_numpy, to_tensors
 from isd_pipeline.shapes import Float, Int
+from isd_pipeline.text.documents import Documents
+from isd_pipeline.text.stems import stemmer
 
+READS = ("words_of_notes", "scores_of_runs")
 LEAST = -12.0  # a score below says no more than this one
-NAMES, FREQUENCY = "names", "frequency"  # sources beside the members
+DESCRIPTIONS, FREQUENCY = "descriptions", "frequency"  # sources beside the base models
+OWN = "ensemble"  # before the names of its own weights, where its base models' are beside them
 
 
 @dataclass(frozen=True, kw_only=True)
-class StackConfig:
-    """`members` are experiments, with their runs of the same seed (a linear floor has one seed).
+class EnsembleConfig:
+    """`base_models` are experiments, with their runs of the same seed (a baseline has one run).
 
-    With `every_seed` a member's scores are the means over all its runs (only seeds that every
-    network among them has), so that the stack has one run where they have several.
-    `titles` adds what `TitleMatch` finds. `cost` is C, the inverse of the penalty. The dev split
-    gets its own scores from `folds` fits, each without the documents it scores, so that a
-    threshold can be tuned on them. At most about `pairs` pairs of note and code are fitted: all
+    With `every_seed` a base model's scores are the means over all its runs (only seeds that every
+    network among them has), so that the ensemble has one run where they have several.
+    `descriptions` adds what `DescriptionMatch` finds. `cost` is C, the inverse of the penalty. The
+    dev split gets its own scores from `folds` fits, each without the documents it scores, so that
+    a threshold can be tuned on them. At most about `pairs` pairs of note and code are fitted: all
     that are true, and a sample of the others, weighed up.
     """
 
-    members: tuple[str, ...]
-    titles: bool = True
+    base_models: tuple[str, ...]
+    descriptions: bool = True
     every_seed: bool = False
     cost: float | int = 1.0
     folds: int = 5
@@ -50,9 +72,68 @@ class StackConfig:
     def __post_init__(self) -> None:
         refuse_below(self, folds=2, pairs=1)
         if not self.cost > 0:
-            raise ValueError(f"StackConfig.cost={self.cost} must be above 0")
-        if len(set(self.members)) < len(self.members) or not (self.members or self.titles):
-            raise ValueError(f"members={list(self.members)}: one or more experiments, each once")
+            raise ValueError(f"EnsembleConfig.cost={self.cost} must be above 0")
+        names = self.base_models
+        if len(set(names)) < len(names) or not (names or self.descriptions):
+            raise ValueError(f"base_models={list(names)}: one or more experiments, each once")
+
+
+def sections(system: str) -> dict[str, type[Any]]:
+    """One section: what is weighed, and how it is fitted."""
+    return {"model": EnsembleConfig}
+
+
+def fit(system: str, settings: Mapping[str, Any], data: TrainingData, options: Options) -> Fitted:
+    """Weigh on dev, score dev and test; nothing is trained on the training split here."""
+    started, config = time.monotonic(), settings["model"]
+    of_base = {name: _mean_scores(runs) for name, runs in data.base_scores.items()}
+    words = data.words()
+    match = description_match(words["train"], data) if config.descriptions else None
+    gold = {split: data.documents[split].label_matrix(len(data.codes)) for split in words}
+    frequency = gold["train"].sum(axis=0).A1.astype(np.float64)
+    known = {
+        split: features(
+            [scores[split] for scores in of_base.values()],
+            None if match is None else match(words[split]),
+            frequency,
+        )
+        for split in ("dev", "test")
+    }
+    dev, weights = cross_fit(known["dev"], gold["dev"], config, options.seed)
+    fitted = Ensemble(tuple(of_base), weights, frequency, match)
+    runs = {name: list(of_seeds) for name, of_seeds in data.base_scores.items()}
+    seeds = max([1, *map(len, runs.values())])
+    minutes = (time.monotonic() - started) / 60
+    return Fitted(
+        to_tensors(fitted.arrays()),
+        kept_settings(config, fitted, data.language) | {"runs": runs},
+        {"minutes": minutes, "on_gpu": 0.0, "seeds": float(seeds)},
+        scores={"dev": dev, "test": weights.score(known["test"])},
+    )
+
+
+def kept_settings(config: EnsembleConfig, fitted: Ensemble, language: str) -> dict[str, Any]:
+    """All but the arrays, as JSON; `language` is that of the stems."""
+    kept: dict[str, Any] = {"system": "ensemble", "model": asdict(config), "language": language}
+    return kept if fitted.match is None else kept | {"stems": list(fitted.match.stems)}
+
+
+def description_match(train: Sequence[Sequence[str]], data: TrainingData) -> DescriptionMatch:
+    """What finds the codes' descriptions and synonyms, tokenised as the notes are."""
+    from isd_pipeline.data.codes.synonyms import names_of
+    from isd_pipeline.text.tokens import tokenize
+
+    names = [
+        [" ".join(tokenize(name, data.tokeniser).words.to_pylist()) for name in of_code]
+        for of_code in names_of(data.codes, data.revision)
+    ]
+    return DescriptionMatch.of_names(names, train, stemmer(data.language))
+
+
+def _mean_scores(runs: Mapping[int, Callable[[], Scores]]) -> Scores:
+    """A base model's scores: of one run, or the mean over several."""
+    of_seeds = [read() for read in runs.values()]
+    return {split: np.mean([one[split] for one in of_seeds], axis=0) for split in ("dev", "test")}
 
 
 class Weights(NamedTuple):
@@ -69,20 +150,20 @@ class Weights(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Stack:
-    """A fitted stack: what it weighs, and how. frequency: training notes with each code, [L]."""
+class Ensemble:
+    """A fitted ensemble: what it weighs, and how. frequency: training notes with each code, [L]."""
 
-    members: tuple[str, ...]
+    base_models: tuple[str, ...]
     weights: Weights
     frequency: Float[np.ndarray, " L"] = field(repr=False)
-    match: TitleMatch | None = field(repr=False)
+    match: DescriptionMatch | None = field(repr=False)
 
     def features(
         self, scores: Mapping[str, Float[np.ndarray, "D L"]], words: Sequence[Sequence[str]]
     ) -> Float[np.ndarray, "D L F"]:
-        """Of documents: each member's scores, and the words of each."""
+        """Of documents: each base model's scores, and the words of each."""
         match = None if self.match is None else self.match(words)
-        return features([scores[name] for name in self.members], match, self.frequency)
+        return features([scores[name] for name in self.base_models], match, self.frequency)
 
     def sources(
         self, x: Float[np.ndarray, "L F"], codes: Int[np.ndarray, " K"]
@@ -90,42 +171,117 @@ class Stack:
         """What each source adds to the scores of some codes of a note, in log-odds.
 
         It is counted from a pair whose features are the means of those fitted: what is above 0
-        speaks for the code. The sum is a score less the same number for all.
+        is evidence for the code. The sum is a score less the same number for all.
         """
         parts = (x[codes].astype(np.float64) - self.weights.means) * self.weights.weights
-        names = _sources(self.members, titles=self.match is not None)
+        names = _sources(self.base_models, descriptions=self.match is not None)
         return {
             name: parts[:, [n for n, of in enumerate(names) if of == name]].sum(axis=1)
             for name in dict.fromkeys(names)
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """All but words and names of members, to be kept."""
-        names = {} if self.match is None else self.match.arrays()
+        """All but words and names of base models, to be kept."""
+        of_match = {} if self.match is None else self.match.arrays()
         return {
             "weights": self.weights.weights,
             "means": self.weights.means,
             "bias": np.array([self.weights.bias]),
             "frequency": self.frequency,
-            **{f"{NAMES}.{part}": values for part, values in names.items()},
+            **{f"{DESCRIPTIONS}.{part}": values for part, values in of_match.items()},
         }
 
     @classmethod
     def of_arrays(
         cls,
         arrays: Mapping[str, np.ndarray],
-        members: Sequence[str],
+        base_models: Sequence[str],
         stems: Sequence[str] | None,
         stem: Callable[[str], str],
-    ) -> Stack:
-        """The opposite of `arrays`; `stems` are None where names are not weighed."""
+    ) -> Ensemble:
+        """The opposite of `arrays`; `stems` are None where descriptions are not weighed."""
         weights = Weights(arrays["weights"], arrays["means"], float(arrays["bias"][0]))
-        if len(weights.weights) != len(_sources(members, titles=stems is not None)):
-            raise ValueError(f"{len(weights.weights)} weights do not fit {len(members)} members")
-        head = f"{NAMES}."
-        names = {n.removeprefix(head): v for n, v in arrays.items() if n.startswith(head)}
-        match = None if stems is None else TitleMatch.of_arrays(names, stems, stem)
-        return cls(tuple(members), weights, arrays["frequency"], match)
+        if len(weights.weights) != len(_sources(base_models, descriptions=stems is not None)):
+            raise ValueError(
+                f"{len(weights.weights)} weights do not fit {len(base_models)} base models"
+            )
+        parts = under(DESCRIPTIONS, arrays, ".")
+        match = None if stems is None else DescriptionMatch.of_arrays(parts, stems, stem)
+        return cls(tuple(base_models), weights, arrays["frequency"], match)
+
+
+@dataclass(frozen=True)
+class EnsemblePredictor:
+    """A fitted ensemble and its base models, ready to read."""
+
+    ensemble: Ensemble
+    base: Mapping[str, Predictor]
+    has_evidence = True
+    network = None
+    shares = False
+    width = 1
+
+    def score(self, documents: Documents) -> np.ndarray:
+        """Its scores come from the fit, and of dev are of fits that have not seen the document."""
+        raise ValueError("an ensemble reads words, not token ids; fit it again for its scores")
+
+    def read(self, note: TokenisedNote, evidence: bool) -> Prediction:
+        """One note, by every base model; evidence of each source that adds to a code's score."""
+        found = {name: one.read(note, evidence) for name, one in self.base.items()}
+        x = self.ensemble.features(
+            {name: one.scores[None] for name, one in found.items()}, [note.words]
+        )
+        sources = partial(self.ensemble.sources, x[0])
+        parts = {name: one.evidence for name, one in found.items()}
+        if self.ensemble.match is not None:
+            parts[DESCRIPTIONS] = partial(self.ensemble.match.evidence, note.words)
+        together = partial(_together, parts, sources, len(note.words)) if evidence else None
+        return Prediction(self.ensemble.weights.score(x)[0], together, sources)
+
+    def reading(self, note: TokenisedNote, threshold: float) -> Reading:
+        """Of each predicted code its evidence."""
+        found = self.read(note, True)
+        assert found.evidence is not None  # it was asked for
+        return reading_of_predicted(found.scores, threshold, found.evidence)
+
+
+def load(
+    settings: Mapping[str, Any], weights: Mapping[str, Tensor], device: str = "cpu"
+) -> EnsemblePredictor:
+    """The ensemble with its base models, whose settings and weights stand beside its own."""
+    base_models, stems = settings["model"]["base_models"], settings.get("stems")
+    arrays, stem = to_numpy(under(OWN, weights)), stemmer(settings["language"])
+    base = {
+        name: registry.load(of_base, under(name, weights), device)
+        for name, of_base in settings["base_models"].items()
+    }
+    return EnsemblePredictor(Ensemble.of_arrays(arrays, base_models, stems, stem), base)
+
+
+def under(name: str, parts: Mapping[str, Any], separator: str = "/") -> dict[str, Any]:
+    """The weights of one part, by their own names."""
+    head = f"{name}{separator}"
+    return {key.removeprefix(head): value for key, value in parts.items() if key.startswith(head)}
+
+
+def _together(
+    parts: Mapping[str, Evidence | None],
+    sources: Sources,
+    n_words: int,
+    codes: Int[np.ndarray, " K"],
+) -> Float[np.ndarray, "K N"]:
+    """The evidence of each source that adds to a code's score, by how much it adds.
+
+    How frequent a code is stands in no word, and a source may have no evidence for a code: the
+    rest then make up the whole.
+    """
+    total, adds = np.zeros((len(codes), n_words)), sources(codes)
+    for name, added in adds.items():
+        evidence = None if name == FREQUENCY else parts[name]
+        if evidence is not None:
+            total += np.maximum(added, 0)[:, None] * evidence(codes)
+    sums = total.sum(axis=1, keepdims=True)
+    return np.divide(total, sums, out=total, where=sums > 0)
 
 
 def features(
@@ -135,9 +291,9 @@ def features(
 ) -> Float[np.ndarray, "D L F"]:
     """What is known of each pair of note and code, float32 [D, L, F].
 
-    Of each system its score, and whether it has never seen the code (`NEVER_SEEN`); of the name
-    the three measures, the first to the fourth power too, for a name that stands there in full;
-    how often the code is in the training notes, and how that and the name go together.
+    Of each system its score, and whether it has never seen the code (`NEVER_SEEN`); of its
+    descriptions the three measures, the first to the fourth power too, for one that stands there
+    in full; how often the code is in the training notes, and how that and the first go together.
     """
     often = np.log(frequency + 0.5).astype(np.float32)
     columns = [np.maximum(one, LEAST) for one in scores]
@@ -148,13 +304,13 @@ def features(
     return np.stack([*columns, np.broadcast_to(often, shape)], axis=-1).astype(np.float32)
 
 
-def _sources(members: Sequence[str], *, titles: bool) -> list[str]:
+def _sources(base_models: Sequence[str], *, descriptions: bool) -> list[str]:
     """Whose each of the `features` is."""
-    return [*members, *members, *([NAMES] * 5 if titles else []), FREQUENCY]
+    return [*base_models, *base_models, *([DESCRIPTIONS] * 5 if descriptions else []), FREQUENCY]
 
 
-def stack(
-    dev: Float[np.ndarray, "D L F"], gold: sparse.csr_matrix, config: StackConfig, seed: int
+def cross_fit(
+    dev: Float[np.ndarray, "D L F"], gold: sparse.csr_matrix, config: EnsembleConfig, seed: int
 ) -> tuple[Float[np.ndarray, "D L"], Weights]:
     """Scores of dev, each by a fit that has not seen its document; the weights by all of dev."""
     if len(dev) < config.folds:
@@ -168,7 +324,7 @@ def stack(
     return crossed, _fit(dev, truth, config, seed)
 
 
-def _fit(x: np.ndarray, truth: np.ndarray, config: StackConfig, seed: int) -> Weights:
+def _fit(x: np.ndarray, truth: np.ndarray, config: EnsembleConfig, seed: int) -> Weights:
     """A logistic regression over pairs, on features of mean 0 and deviation 1."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler

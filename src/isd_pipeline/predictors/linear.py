@@ -1,101 +1,84 @@
-"""A fitted linear floor as it is kept: the n-grams that weigh anything, and what they weigh.
-
-    z_l = b_l + sum_g W_gl [g stands in the note]
-
-An L1 penalty leaves a code a few dozen n-grams, so this is small whatever the vocabulary was.
-
-Axes: D documents, L codes, G n-grams with a weight, N words of a note, K codes asked for.
-"""
+"""Linear baselines as predictors: fitted on the words themselves, the whole note read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import NamedTuple
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
-from scipy import sparse
+from torch import Tensor
 
-from isd_pipeline.predictors.sparse_arrays import from_arrays, to_arrays
-from isd_pipeline.shapes import Float, Int
+from isd_pipeline.predictors.attention import Reading
+from isd_pipeline.predictors.base import Fitted, Options, Prediction, TokenisedNote, TrainingData
+from isd_pipeline.predictors.label_attention import reading_of_predicted
+from isd_pipeline.predictors.linear_fit import LinearConfig, linear_svm, logistic_regression
+from isd_pipeline.predictors.linear_model import LinearModel
+from isd_pipeline.predictors.sparse_arrays import to_numpy, to_tensors
+from isd_pipeline.text.documents import Documents
+
+READS = ("words_of_notes",)
+FITS = {"logistic_regression": logistic_regression, "linear_svm": linear_svm}
 
 
-class Occurrences(NamedTuple):
-    """Where n-grams stand in a note: their numbers, first words and lengths, [O] each."""
+def sections(system: str) -> dict[str, type[Any]]:
+    """One section: what the n-grams are and how they are penalised."""
+    return {"model": LinearConfig}
 
-    ngrams: np.ndarray
-    begins: np.ndarray
-    lengths: np.ndarray
+
+def fit(system: str, settings: Mapping[str, Any], data: TrainingData, options: Options) -> Fitted:
+    """Fit on train and score dev and test; all words count, not only the vocabulary's.
+
+    A model with a number for each n-gram and code is not kept: it then has scores and no weights.
+    """
+    started, words, config = time.monotonic(), data.words(), settings["model"]
+    gold = data.documents["train"].label_matrix(len(data.codes))
+    others = [words["dev"], words["test"]]
+    (dev, test), model = FITS[system](words["train"], gold, others, config, options.jobs)
+    kept: dict[str, Any] = {"system": system, "model": asdict(config)}
+    if model is not None:
+        kept["ngrams"] = list(model.ngrams)
+    figures = {"minutes": (time.monotonic() - started) / 60, "on_gpu": 0.0}
+    weights = {} if model is None else to_tensors(model.arrays())
+    return Fitted(weights, kept, figures, scores={"dev": dev, "test": test})
 
 
 @dataclass(frozen=True)
-class LinearModel:
-    """Weights [G, L] of n-grams, words parted by a blank, and the codes' biases, float64 [L]."""
+class LinearPredictor:
+    """A fitted linear baseline, ready to read."""
 
-    ngrams: tuple[str, ...]
-    weights: sparse.csr_matrix = field(repr=False)
-    bias: Float[np.ndarray, " L"] = field(repr=False)
+    model: LinearModel
+    has_evidence = True
+    network = None
+    shares = False
+    width = 1
 
-    def __call__(self, documents: Iterable[Sequence[str]]) -> Float[np.ndarray, "D L"]:
-        """The scores of documents, given as words: log-odds, float32."""
-        found = [np.unique(self._occurrences(words).ngrams) for words in documents]
-        starts = np.cumsum([0, *map(len, found)])
-        columns = np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
-        held = sparse.csr_matrix(
-            (np.ones(len(columns)), columns, starts), (len(found), len(self.ngrams))
+    def score(self, documents: Documents) -> np.ndarray:
+        """Its scores come from the fit: token ids do not tell words that the vocabulary lacks."""
+        raise ValueError(
+            "a linear baseline reads words, not token ids; fit it again for its scores"
         )
-        scores: np.ndarray = ((held @ self.weights).toarray() + self.bias).astype(np.float32)
-        return scores
 
-    def evidence(
-        self, words: Sequence[str], codes: Int[np.ndarray, " K"]
-    ) -> Float[np.ndarray, "K N"]:
-        """The weight that speaks for each code, on the words of its n-grams; a row sums to 1.
+    def read(self, note: TokenisedNote, evidence: bool) -> Prediction:
+        """One note, every word of it."""
+        (scores,) = self.model([note.words])
+        return Prediction(scores, partial(self.model.evidence, note.words) if evidence else None)
 
-        An n-gram counts once, so its weight is shared by all its places, evenly by their words.
-        What speaks against a code is left out. A row is 0 where nothing speaks for the code.
-        """
-        found = self._occurrences(words)
-        times = np.bincount(found.ngrams, minlength=len(self.ngrams))
-        for_code = np.maximum(self.weights[found.ngrams][:, codes].toarray(), 0)
-        share = for_code / (times[found.ngrams] * found.lengths)[:, None]
-        by_word = np.zeros((len(words), len(codes)))
-        for word in range(self._longest):
-            inside = found.lengths > word
-            np.add.at(by_word, found.begins[inside] + word, share[inside])
-        total = by_word.T
-        sums = total.sum(axis=1, keepdims=True)
-        return np.divide(total, sums, out=np.zeros_like(total), where=sums > 0)
+    def reading(self, note: TokenisedNote, threshold: float) -> Reading:
+        """Of each predicted code the words of its n-grams."""
+        found = self.read(note, True)
+        assert found.evidence is not None  # it was asked for
+        return reading_of_predicted(found.scores, threshold, found.evidence)
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """All but the n-grams, to be kept."""
-        return {"bias": self.bias, **to_arrays("weights", self.weights)}
 
-    @classmethod
-    def of_arrays(cls, arrays: Mapping[str, np.ndarray], ngrams: Sequence[str]) -> LinearModel:
-        """The opposite of `arrays`; raises a ValueError where n-grams and weights do not fit."""
-        weights, bias = from_arrays("weights", arrays), arrays["bias"]
-        if weights.shape != (len(ngrams), len(bias)):
-            raise ValueError(
-                f"weights of {weights.shape[0]} n-grams and {weights.shape[1]} codes, but "
-                f"{len(ngrams)} n-grams and {len(bias)} biases"
-            )
-        return cls(tuple(ngrams), weights, bias)
-
-    def _occurrences(self, words: Sequence[str]) -> Occurrences:
-        places = [
-            (self._numbers[ngram], begin, length)
-            for length in range(1, self._longest + 1)
-            for begin in range(len(words) - length + 1)
-            if (ngram := " ".join(words[begin : begin + length])) in self._numbers
-        ]
-        return Occurrences(*np.array(places, dtype=np.int64).reshape(-1, 3).T)
-
-    @cached_property
-    def _numbers(self) -> dict[str, int]:
-        return {ngram: number for number, ngram in enumerate(self.ngrams)}
-
-    @cached_property
-    def _longest(self) -> int:
-        return max((ngram.count(" ") + 1 for ngram in self.ngrams), default=0)
+def load(
+    settings: Mapping[str, Any], weights: Mapping[str, Tensor], device: str = "cpu"
+) -> LinearPredictor:
+    """The fitted model; raises a ValueError where it was not kept or its parts do not fit."""
+    if not weights:
+        raise ValueError(
+            f"the weights of {settings['system']} are not kept: they would be too many"
+        )
+    return LinearPredictor(LinearModel.of_arrays(to_numpy(weights), settings["ngrams"]))

@@ -1,4 +1,4 @@
-"""The linear floors: what a sparse model that looks for words scores on the same notes.
+"""Fitting the linear baselines: what a sparse model that looks for words scores on the same notes.
 
 Axes: D documents, L codes, F n-grams. One binary classifier per code, over the n-grams of the
 note's own tokens. Scores are the classifiers' decision values (for the logistic regression the
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from isd_pipeline.predictors.linear import LinearModel
+from isd_pipeline.predictors.linear_model import LinearModel
 
 Tokens = Iterable[Sequence[str]]
 
@@ -31,14 +31,13 @@ CODES_AT_ONCE = 32
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinearFloorConfig:
-    """What both floors share.
+class LinearConfig:
+    """What both baselines share.
 
     `max_ngram` 2 takes single words and pairs of neighbours; an n-gram must stand in at least
     `min_df` training documents; `max_features` keeps only the most frequent ones, for a corpus
     with too many. `cost` is C, the inverse of the penalty. `balanced` weighs each code's rarer
-    class up, so that both classes count alike. `jobs` processes share the codes; the scores do
-    not depend on their number.
+    class up, so that both classes count alike.
     """
 
     cost: float | int = 1.0
@@ -48,17 +47,16 @@ class LinearFloorConfig:
     balanced: bool = False
     max_iterations: int = 1000
     seed: int = 0
-    jobs: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("cost", "max_ngram", "min_df", "max_iterations", "jobs"):
+        for name in ("cost", "max_ngram", "min_df", "max_iterations"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name}={getattr(self, name)} must be above 0")
         if self.max_features is not None and self.max_features <= 0:
             raise ValueError(f"max_features={self.max_features} must be above 0, or null for all")
 
 
-class Floor(NamedTuple):
+class FittedLinear(NamedTuple):
     """The scores [D, L] of each set of documents, and the fitted model where it is kept."""
 
     scores: list[np.ndarray]
@@ -66,8 +64,12 @@ class Floor(NamedTuple):
 
 
 def logistic_regression(
-    train: Tokens, gold: sparse.csr_matrix, others: Sequence[Tokens], config: LinearFloorConfig
-) -> Floor:
+    train: Tokens,
+    gold: sparse.csr_matrix,
+    others: Sequence[Tokens],
+    config: LinearConfig,
+    jobs: int = 1,
+) -> FittedLinear:
     """L1-penalised logistic regression on binary n-grams, and its scores of each of `others`.
 
     `gold` [D, L] says which training document has which code. The penalty keeps the few n-grams
@@ -76,23 +78,29 @@ def logistic_regression(
     from sklearn.feature_extraction.text import CountVectorizer
 
     vectorizer = CountVectorizer(binary=True, dtype=np.float64, **_ngrams(config))
-    blocks = _one_versus_rest(vectorizer, _logistic, train, gold, others, config, keep=True)
-    return Floor(_scores(blocks, len(others)), _model(blocks, vectorizer.get_feature_names_out()))
+    blocks = _one_versus_rest(vectorizer, _logistic, train, gold, others, config, jobs, keep=True)
+    return FittedLinear(
+        _scores(blocks, len(others)), _model(blocks, vectorizer.get_feature_names_out())
+    )
 
 
 def linear_svm(
-    train: Tokens, gold: sparse.csr_matrix, others: Sequence[Tokens], config: LinearFloorConfig
-) -> Floor:
+    train: Tokens,
+    gold: sparse.csr_matrix,
+    others: Sequence[Tokens],
+    config: LinearConfig,
+    jobs: int = 1,
+) -> FittedLinear:
     """Linear support vector machine on TF-IDF n-grams: decision values [D, L] of `others`."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(**_ngrams(config))
-    blocks = _one_versus_rest(vectorizer, _svm, train, gold, others, config, keep=False)
-    return Floor(_scores(blocks, len(others)), None)
+    blocks = _one_versus_rest(vectorizer, _svm, train, gold, others, config, jobs, keep=False)
+    return FittedLinear(_scores(blocks, len(others)), None)
 
 
-def _ngrams(config: LinearFloorConfig) -> dict[str, Any]:
-    """Our tokens are the words: joined by a blank here, parted at the blank there."""
+def _ngrams(config: LinearConfig) -> dict[str, Any]:
+    """Our tokens are the words: joined by a space here, parted at the space there."""
     return {
         "lowercase": False,
         "token_pattern": r"\S+",
@@ -102,7 +110,7 @@ def _ngrams(config: LinearFloorConfig) -> dict[str, Any]:
     }
 
 
-def _logistic(config: LinearFloorConfig) -> Any:
+def _logistic(config: LinearConfig) -> Any:
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(
@@ -115,7 +123,7 @@ def _logistic(config: LinearFloorConfig) -> Any:
     )
 
 
-def _svm(config: LinearFloorConfig) -> Any:
+def _svm(config: LinearConfig) -> Any:
     from sklearn.svm import LinearSVC
 
     return LinearSVC(
@@ -136,15 +144,16 @@ class _Block(NamedTuple):
 
 def _one_versus_rest(
     vectorizer: Any,
-    classifier: Callable[[LinearFloorConfig], Any],
+    classifier: Callable[[LinearConfig], Any],
     train: Tokens,
     gold: sparse.csr_matrix,
     others: Sequence[Tokens],
-    config: LinearFloorConfig,
+    config: LinearConfig,
+    jobs: int,
     *,
     keep: bool,
 ) -> list[_Block]:
-    """Fit each code apart, in blocks.
+    """Fit each code apart, in blocks that `jobs` processes share; no score depends on how many.
 
     Processes, not threads: liblinear draws from one generator per process, which threads would
     share in an order that no seed controls.
@@ -162,7 +171,7 @@ def _one_versus_rest(
         for start in range(0, by_code.shape[1], CODES_AT_ONCE)
     ]
     # Not memory-mapped: liblinear wants arrays that it may write to.
-    fitted: list[_Block] = Parallel(n_jobs=config.jobs, max_nbytes=None)(
+    fitted: list[_Block] = Parallel(n_jobs=jobs, max_nbytes=None)(
         fit(known, block, unknown) for block in blocks
     )
     return fitted
@@ -186,8 +195,8 @@ def _joined(documents: Tokens) -> Iterator[str]:
 
 
 def _fit_block(
-    classifier: Callable[[LinearFloorConfig], Any],
-    config: LinearFloorConfig,
+    classifier: Callable[[LinearConfig], Any],
+    config: LinearConfig,
     keep: bool,
     known: sparse.csr_matrix,
     gold: sparse.csc_matrix,

@@ -1,11 +1,13 @@
-"""A sparse matrix as plain arrays under names, for files that hold nothing else."""
+"""Sparse matrices and arrays under names, for files that hold nothing but tensors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import numpy as np
+import torch
 from scipy import sparse
+from torch import Tensor
 
 
 def to_arrays(name: str, matrix: sparse.csr_matrix) -> dict[str, np.ndarray]:
@@ -21,3 +23,13 @@ def from_arrays(name: str, arrays: Mapping[str, np.ndarray]) -> sparse.csr_matri
         arrays[f"{name}.{part}"] for part in ("data", "indices", "indptr", "shape")
     )
     return sparse.csr_matrix((data, indices, indptr), shape=tuple(shape.tolist()))
+
+
+def to_tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    """The same values as tensors."""
+    return {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in arrays.items()}
+
+
+def to_numpy(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    """The opposite."""
+    return {name: values.numpy() for name, values in tensors.items()}

@@ -1,122 +1,220 @@
-"""A study: the stages of one cohort over its own lists of experiments, floors and seeds.
+"""A study: the stages of one cohort over its own lists of experiments and seeds.
 
 DVC has no include. `studies/COHORT/dvc.yaml` is therefore written from `studies/stages.yaml`, with
-a stage for each table of conf/base/parameters_tables.yml, and a test holds them together;
-`studies/COHORT/study.yaml` is the part people edit.
+three stages for each system and one for each table of conf/base/parameters_tables.yml, and a test
+holds them together; `studies/COHORT/study.yaml` is the part people edit. The code that a stage
+watches is the closure of the pipelines in its command (`closures`).
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from isd_pipeline.config.reading import choose
-from isd_pipeline.config.sections import (
-    COHORTS,
-    EXPERIMENTS,
-    TABLES_FILE,
-    is_generated,
-    read_tables,
-)
+from isd_pipeline.config.cohorts import COHORTS, is_generated
+from isd_pipeline.config.reading import choose, refuse_unknown
+from isd_pipeline.config.reports import TABLES_FILE, read_tables
+from isd_pipeline.config.rows import EXPERIMENTS, system_of
 from isd_pipeline.data.io.files import write_text
-from isd_pipeline.models.names import FLOORS, STACK
+from isd_pipeline.predictors.registry import ENSEMBLE, is_seeded, predictor
+from isd_pipeline.studies.closures import code_of
 
 HEADER = "# Written by `isd study` from studies/stages.yaml and conf/base/parameters_tables.yml.\n"
 LISTS = (
     "# What may be run on this cohort. Nothing is until something asks for it, as a table does.\n"
 )
 SEEDS = list(range(1, 11))  # the paper's number; study.yaml may have fewer
+OF_STUDY = ("cohort", "experiments", "evidence", "seeds")
+OF_SYSTEM = ("train", "evaluate", "evidence")
+PIPELINES = re.compile(r"--pipelines=([a-z,]+)")
+Stage = dict[str, Any]
 
 
-def render_study(lists: dict[str, Any], root: Path = Path()) -> str:
-    """The text of `dvc.yaml` over these lists.
+@dataclass(frozen=True)
+class Group:
+    """Experiments whose stages watch the same code and wait for the same kind of files.
 
-    A table whose rows they lack gets no stage, nor does a stack whose members they lack. Only a
-    cohort of ours is generated: the raw files of the others are there or not.
+    `base`: of an ensemble's row, the folders of its base models' runs.
     """
-    stages = _read(root / "studies/stages.yaml")["stages"]
-    pattern, stacking = stages.pop("TABLE"), stages.pop("STACK")
-    stages = {name: stage for name, stage in stages.items() if _spans_something(stage, lists)}
-    if not is_generated(_cohorts(root), lists["cohort"]):
-        del stages["generate"]
-    runs = {*lists["experiments"], *lists["floors"]}
-    for name in lists.get("stacks", []):
-        model = choose(name, _rows(root), EXPERIMENTS)["model"]
-        if runs.issuperset(model["members"]):
-            stages[name] = _stack_stage(stacking, name, model, lists["floors"])
-    runs |= stages.keys() & set(lists.get("stacks", []))
-    for name, table in read_tables(_read(root / TABLES_FILE)).items():
-        if runs.issuperset(table.experiments):
-            stages[name] = _table_stage(pattern, name, table.experiments)
-    document = {
-        "vars": ["study.yaml"],
-        "stages": {name: {"wdir": "../..", **stage} for name, stage in stages.items()},
-    }
-    return HEADER + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+
+    name: str
+    systems: tuple[str, ...]
+    experiments: tuple[str, ...]
+    seeds: tuple[int, ...]
+    base: tuple[str, ...] = ()
+
+
+class Study:
+    """One cohort's lists, read against the project's settings."""
+
+    def __init__(self, lists: Mapping[str, Any], root: Path = Path()) -> None:
+        self.root, self.lists = root, lists
+        self.parameters = {
+            "cohorts": _read(root / "conf/base/parameters_cohorts.yml")["cohorts"],
+            "experiments": _read(root / "conf/base/parameters_experiments.yml")["experiments"],
+        }
+        for key in lists:
+            refuse_unknown(key, list(OF_STUDY), f"studies/{lists.get('cohort')}/study.yaml")
+        for name in (*lists["experiments"], *lists.get("evidence", [])):
+            choose(name, self.parameters["experiments"], EXPERIMENTS)
+
+    def stages(self) -> dict[str, Stage]:
+        """Every stage by its name.
+
+        A table whose rows the lists lack gets no stage, nor does an ensemble whose base models
+        they lack. Only a cohort of ours is generated: other raw files are there or not.
+        """
+        patterns = _read(self.root / "studies/stages.yaml")["stages"]
+        found = {name: patterns[name] for name in ("settings", "extract", "preprocess", "embed")}
+        if is_generated(self.parameters["cohorts"], self.lists["cohort"]):
+            found = {"generate": patterns["generate"], **found}
+        found = {name: self._with_code(stage) for name, stage in found.items()}
+        for kind in OF_SYSTEM:
+            for group in self._groups(kind):
+                found[f"{kind}_{group.name}"] = self._of_group(patterns[kind], kind, group)
+        for name, table in read_tables(_read(self.root / TABLES_FILE)).items():
+            if set(self.runnable).issuperset(table.experiments):
+                found[name] = self.shown(patterns["TABLE"], table.experiments, TABLE=name)
+        return found
+
+    def shown(self, pattern: Stage, rows: tuple[str, ...], **names: str) -> Stage:
+        """A stage that shows the runs of some rows."""
+        stage = _filled(pattern, **names)
+        deps: dict[str, None] = {}
+        for dep in stage["deps"]:
+            deps |= dict.fromkeys(dep.replace("ROW", row) for row in rows)
+        return self._with_code({**stage, "deps": list(deps)})
+
+    @cached_property
+    def runnable(self) -> list[str]:
+        """The experiments of the lists, without ensembles whose base models are not among them."""
+        listed = self.lists["experiments"]
+        return [name for name in listed if set(listed).issuperset(self._base_models(name))]
+
+    def _groups(self, kind: str) -> Iterator[Group]:
+        """By system; of ensembles a group for each row, or to be evaluated for each list of seeds."""
+        listed = [*self.lists.get("evidence", [])] if kind == "evidence" else self.runnable
+        groups: dict[tuple[Any, ...], list[str]] = {}
+        for name in listed:
+            system, seeds = system_of(self.parameters, name), self._seeds(name)
+            base = self._base_folders(name) if kind == "train" else ()
+            systems = self._systems(name) if kind == "evidence" else (system,)
+            label = name if base or systems != (system,) else system
+            label += "_all_seeds" if system == label == ENSEMBLE and self._is_one_run(name) else ""
+            groups.setdefault((label, systems, seeds, base), []).append(name)
+        for (label, systems, seeds, base), names in groups.items():
+            yield Group(label, systems, tuple(names), seeds, base)
+
+    def _of_group(self, pattern: Stage, kind: str, group: Group) -> Stage:
+        stage = _filled(pattern)
+        stage["matrix"] = {"experiment": list(group.experiments), "seed": list(group.seeds)}
+        if kind == "train":
+            stage["deps"] += [*self._reads(group.systems[0]), *group.base]
+        return self._with_code(stage, group.systems)
+
+    def _reads(self, system: str) -> list[str]:
+        """The files that training a system reads beside those that every training does."""
+        catalog = _read(self.root / "conf/base/catalog.yml")
+        paths = [
+            re.sub(r"\$\{runtime_params:(\w+),\w+\}", r"${\1}", catalog[name]["filepath"])
+            for name in predictor(system).READS
+            if name != "scores_of_runs"
+        ]
+        folders = {str(Path(path).parent) if "04_feature" in path else path for path in paths}
+        return sorted(folders)
+
+    def _with_code(self, stage: Stage, systems: tuple[str, ...] = ()) -> Stage:
+        """The stage with the code of its pipelines and systems among what it watches."""
+        found = PIPELINES.search(stage["cmd"])
+        assert found is not None  # every command of stages.yaml names its pipelines
+        code = code_of(tuple(found[1].split(",")), systems, self.root)
+        return {**stage, "deps": [*stage.get("deps", []), *code]}
+
+    def _base_models(self, name: str) -> tuple[str, ...]:
+        row = self.parameters["experiments"][name] or {}
+        return tuple((row.get("model") or {}).get("base_models", ()))
+
+    def _systems(self, name: str) -> tuple[str, ...]:
+        """Its own system, and those of its base models: their code explains it."""
+        names = (name, *self._base_models(name))
+        return tuple(dict.fromkeys(system_of(self.parameters, one) for one in names))
+
+    def _is_one_run(self, name: str) -> bool:
+        """Whether it is an ensemble that weighs every seed of its base models."""
+        row = self.parameters["experiments"][name] or {}
+        return bool((row.get("model") or {}).get("every_seed"))
+
+    def _seeds(self, name: str) -> tuple[int, ...]:
+        one = not is_seeded(system_of(self.parameters, name)) or self._is_one_run(name)
+        return (1,) if one else tuple(self.lists["seeds"])
+
+    def _base_folders(self, name: str) -> tuple[str, ...]:
+        """The runs of its base models: of the same seed, or of all; of a baseline its only one."""
+        folder = "data/07_model_output/${cohort}"
+        runs = "" if self._is_one_run(name) else "/seed_${item.seed}"
+        return tuple(
+            f"{folder}/{one}" + (runs if is_seeded(system_of(self.parameters, one)) else "/seed_1")
+            for one in self._base_models(name)
+        )
+
+
+def render_study(lists: Mapping[str, Any], root: Path = Path()) -> str:
+    """The text of a study's `dvc.yaml`, over its lists."""
+    stages = Study(lists, root).stages()
+    placed = {name: {"wdir": "../..", **stage} for name, stage in stages.items()}
+    return HEADER + _dumped({"vars": ["study.yaml"], "stages": placed})
+
+
+def render_demo(root: Path = Path()) -> str:
+    """The text of the root's `dvc.yaml`: the demonstration, a page over runs of its study."""
+    asked = _read(root / "studies/stages.yaml")
+    demo, pattern = asked["demo"], asked["stages"]["DEMO"]
+    study = Study({"experiments": demo["experiments"], "cohort": demo["cohort"]}, root)
+    rows = tuple(f"{name}/seed_1" for name in demo["experiments"])
+    text = _dumped({"stages": {"demo": study.shown(pattern, rows)}})
+    return HEADER + text.replace("${cohort}", demo["cohort"])
 
 
 def write_study(cohort: str, root: Path = Path()) -> Path:
     """Write `studies/COHORT/dvc.yaml`, and before it `study.yaml` where there is none."""
-    choose(cohort, _cohorts(root), COHORTS)
+    cohorts = _read(root / "conf/base/parameters_cohorts.yml")["cohorts"]
+    choose(cohort, cohorts, COHORTS)
     folder = root / "studies" / cohort
     if not (folder / "study.yaml").exists():
-        lists = _everything(cohort, root)
+        rows = _read(root / "conf/base/parameters_experiments.yml")["experiments"]
+        lists = {"cohort": cohort, "experiments": list(rows), "seeds": SEEDS}
         text = yaml.safe_dump(lists, sort_keys=False, default_flow_style=None, width=100)
         write_text(folder / "study.yaml", LISTS + text)
     write_text(folder / "dvc.yaml", render_study(_read(folder / "study.yaml"), root))
     return folder / "dvc.yaml"
 
 
-def _everything(cohort: str, root: Path) -> dict[str, Any]:
-    """The lists of a new study: every experiment there is, over the paper's ten seeds."""
-    kinds = {name: (row or {}).get("system") for name, row in _rows(root).items()}
-    return {
-        "cohort": cohort,
-        "experiments": [name for name, kind in kinds.items() if kind not in (*FLOORS, STACK)],
-        "floors": [name for name, kind in kinds.items() if kind in FLOORS],
-        "stacks": [name for name, kind in kinds.items() if kind == STACK],
-        "seeds": SEEDS,
-    }
+def write_demo(root: Path = Path()) -> Path:
+    """Write the root's `dvc.yaml`."""
+    write_text(root / "dvc.yaml", render_demo(root))
+    return root / "dvc.yaml"
 
 
-def _stack_stage(
-    pattern: dict[str, Any], name: str, model: dict[str, Any], floors: list[str]
-) -> dict[str, Any]:
-    """A stage that waits for its members: of the same seed, or of all; of a floor's only one."""
-    stage = yaml.safe_load(yaml.safe_dump(pattern, sort_keys=False).replace("STACK", name))
-    every_seed = model.get("every_seed", False)
-    runs = "" if every_seed else "/seed_${item.seed}"
-    folders = [one + ("/seed_1" if one in floors else runs) for one in model["members"]]
-    deps = [dep for dep in stage["deps"] if "MEMBER" not in dep]
-    for dep in (dep for dep in stage["deps"] if "MEMBER" in dep):
-        deps += [dep.replace("MEMBER", folder) for folder in folders]
-    return {**stage, "deps": deps, "matrix": {"seed": [1]} if every_seed else stage["matrix"]}
+def _filled(pattern: Stage, **names: str) -> Stage:
+    """A copy of a pattern with names put in."""
+    text = yaml.safe_dump(pattern, sort_keys=False)
+    for old, new in names.items():
+        text = text.replace(old, new)
+    copied: Stage = yaml.safe_load(text)
+    return copied
 
 
-def _table_stage(pattern: dict[str, Any], name: str, rows: tuple[str, ...]) -> dict[str, Any]:
-    stage = yaml.safe_load(yaml.safe_dump(pattern, sort_keys=False).replace("TABLE", name))
-    deps: dict[str, None] = {}
-    for dep in stage["deps"]:
-        deps |= dict.fromkeys(dep.replace("ROW", row) for row in rows)
-    return {**stage, "deps": list(deps)}
-
-
-def _spans_something(stage: dict[str, Any], lists: dict[str, Any]) -> bool:
-    """DVC refuses a matrix over an empty list."""
-    spans = stage.get("matrix", {}).values()
-    return all(lists.get(span.removeprefix("${").removesuffix("}")) for span in spans)
-
-
-def _cohorts(root: Path) -> dict[str, Any]:
-    cohorts: dict[str, Any] = _read(root / "conf/base/parameters_cohorts.yml")["cohorts"]
-    return cohorts
-
-
-def _rows(root: Path) -> dict[str, Any]:
-    rows: dict[str, Any] = _read(root / "conf/base/parameters_experiments.yml")["experiments"]
-    return rows
+def _dumped(document: Mapping[str, Any]) -> str:
+    """Lists of names in as few lines as they take: a stage watches some sixty files."""
+    return yaml.safe_dump(
+        document, sort_keys=False, allow_unicode=True, width=160, default_flow_style=None
+    )
 
 
 def _read(path: Path) -> Any:

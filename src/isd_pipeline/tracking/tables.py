@@ -13,9 +13,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from isd_pipeline.config.experiments import notes_of
+from isd_pipeline.config.reading import choose
+from isd_pipeline.config.reports import TABLES, table_layouts
 from isd_pipeline.reports.layout import Layout
 from isd_pipeline.tracking.tracker import RunKey, Tracker
 
@@ -44,6 +48,26 @@ class TableRow:
         several = values if len(found) > 1 else {}
         sd = {name: float(np.std(those, ddof=1)) for name, those in several.items()}
         return cls(experiment, tuple(sorted(by_seed)), mean, sd, note)
+
+
+def table_and_rows(
+    runs: Sequence[Any], parameters: Mapping[str, Any]
+) -> tuple[Layout, list[TableRow]]:
+    """The layout of the run parameters' table, and its rows over the runs of a cohort."""
+    table = choose(parameters["table"], table_layouts(parameters), TABLES)
+    return table, rows_of(table, runs, notes_of(parameters))
+
+
+def rows_of(table: Layout, runs: Sequence[Any], notes: Mapping[str, str]) -> list[TableRow]:
+    """The rows in the table's order, each over every seed that was evaluated; none may be."""
+    return [
+        TableRow.of(
+            name,
+            {run.seed: run.metrics["test"] for run in runs if run.experiment == name},
+            notes.get(name, ""),
+        )
+        for name in table.experiments
+    ]
 
 
 def show_table(

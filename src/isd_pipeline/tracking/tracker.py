@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isd_pipeline.tracking.shown import shown_figure
+
 PARAMETER_LENGTH = 500  # longer values are cut: MLflow refuses more than 6,000 characters
 
 
@@ -210,6 +212,11 @@ def log(metrics: Mapping[str, float], step: int = 0) -> None:
     """Log numbers to the open run; without one, do nothing."""
     if _open is not None:
         _open.log(metrics, step)
+
+
+def log_epoch(epoch: int, figures: Mapping[str, float]) -> None:
+    """Log the figures of an epoch to the open run, under the names that MLflow groups by."""
+    log({shown_figure(name): value for name, value in figures.items()}, step=epoch)
 
 
 def tag(tags: Mapping[str, str]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.config.sections import ReportSettings, cohort_section, table_layouts
-from isd_pipeline.models.names import FLOORS
+from isd_pipeline.config.cohorts import cohort_section
+from isd_pipeline.config.reports import ReportSettings, table_layouts
+from isd_pipeline.predictors.registry import BASELINE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +30,7 @@ DRAWS = 5_000
 def compare_experiments(
     runs: list[RunRecord],
     scores_of_runs: Mapping[Key, Callable[[], Mapping[str, np.ndarray]]],
-    draws_of_runs: Mapping[Key, Bootstrap],
+    replicates_of_runs: Mapping[Key, Bootstrap],
     documents: Mapping[str, Documents],
     code_index: CodeIndex,
     parameters: Mapping[str, Any],
@@ -39,14 +40,18 @@ def compare_experiments(
 
     gold = documents["test"].label_matrix(len(code_index))
     tuned = {run.key: run.metrics["test"]["threshold_tuned"] for run in runs}
+    unseeded = {run.experiment for run in runs if run.kind == BASELINE}
 
     @cache
     def contestant(key: Key) -> Contestant:
-        return Contestant.of(gold, scores_of_runs[key]()["test"], tuned[key], draws_of_runs[key])
+        return Contestant.of(
+            gold, scores_of_runs[key]()["test"], tuned[key], replicates_of_runs[key]
+        )
 
     @cache
     def compared(experiment: str, reference: str) -> tuple[int, dict[str, Comparison]]:
-        pairs = paired_runs(experiment, reference, [key for key in draws_of_runs if key in tuned])
+        known = [key for key in replicates_of_runs if key in tuned]
+        pairs = paired_runs(experiment, reference, known, unseeded)
         if not pairs:
             return 0, {}
         sides = ([contestant(key) for key in side] for side in zip(*pairs, strict=True))
@@ -68,15 +73,17 @@ def compared_metrics(layout: Layout, k: int) -> list[str]:
     return [name for name in names if not layout.metrics or name in layout.metrics]
 
 
-def paired_runs(first: str, second: str, keys: list[Key]) -> list[tuple[Key, Key]]:
-    """The runs of the seeds that both have; a floor, which no seed moves, stands for any seed."""
+def paired_runs(
+    first: str, second: str, keys: list[Key], unseeded: Collection[str]
+) -> list[tuple[Key, Key]]:
+    """The runs of the seeds that both have; of an experiment that no seed moves one run is any's."""
     of_first, of_second = (
         {seed: (name, seed) for experiment, seed in keys if experiment == name}
         for name in (first, second)
     )
-    if first in FLOORS and second not in FLOORS:
+    if first in unseeded and second not in unseeded:
         of_first = {seed: key for seed in of_second for key in of_first.values()}
-    elif second in FLOORS and first not in FLOORS:
+    elif second in unseeded and first not in unseeded:
         of_second = {seed: key for seed in of_first for key in of_second.values()}
     return [(of_first[seed], of_second[seed]) for seed in sorted(of_first.keys() & of_second)]
 

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.config.sections import EmbedSettings, cohort_section
+from isd_pipeline.config.cohorts import cohort_section
+from isd_pipeline.config.embed import EmbedSettings
 from isd_pipeline.embeddings.codes import CodeVectors, average_titles
 from isd_pipeline.embeddings.words import WordVectors, learn_word_vectors
 

@@ -4,29 +4,23 @@ from kedro.pipeline import Node, Pipeline
 
 from isd_pipeline.pipelines.evaluate.nodes import (
     calibrate_scores,
-    draw_documents,
     measure,
+    resample_documents,
     score_documents,
     stratify,
 )
 
 
-def measuring(*more: str) -> list[Node]:
-    """Scores > metrics: the same for a network and for a linear floor, which has no `more`."""
-    scored = ["scores", "documents", "code_index"]
-    return [
-        Node(measure, [*scored, *more], "metrics"),
-        Node(stratify, [*scored, "metrics"], ["strata", "by_code"]),
-        Node(calibrate_scores, scored, "calibration"),
-        Node(draw_documents, [*scored, "metrics"], "draws"),
-    ]
-
-
 def create_pipeline(**_: object) -> Pipeline:
-    """Weights > scores > metrics."""
-    scoring = Node(
-        score_documents,
-        ["model", "documents", "code_index", "vocabulary", "parameters"],
-        ["scores", "sharpness"],
+    """What was fitted > scores > metrics, whatever the kind of predictor."""
+    scoring = ["model", "documents", "code_index", "vocabulary", "parameters"]
+    scored = ["scores", "documents", "code_index"]
+    return Pipeline(
+        [
+            Node(score_documents, scoring, ["scores", "sharpness"]),
+            Node(measure, [*scored, "sharpness", "run_context"], "metrics"),
+            Node(stratify, [*scored, "metrics"], ["strata", "by_code"]),
+            Node(calibrate_scores, scored, "calibration"),
+            Node(resample_documents, [*scored, "metrics"], "replicates"),
+        ]
     )
-    return Pipeline([scoring, *measuring("sharpness")])

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from heapq import nlargest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isd_pipeline.catalog.base_models import with_members
-from isd_pipeline.config.sections import COHORTS, ExtractSettings, cohort_section
-from isd_pipeline.pipelines.evidence.pointing import Pointer, pointer_of
+from isd_pipeline.catalog.base_models import with_base_models
+from isd_pipeline.config.cohorts import COHORTS, cohort_section
+from isd_pipeline.config.extract import ExtractSettings
+from isd_pipeline.pipelines.evaluate.nodes import refuse_other_data
+from isd_pipeline.predictors import registry
+from isd_pipeline.predictors.base import Predictor, TokenisedNote
+from isd_pipeline.text.splits import words_of_documents
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,18 +24,18 @@ if TYPE_CHECKING:
 
     from isd_pipeline.data.cohorts import CodeIndex
     from isd_pipeline.data.io.tables import RecordStream
-    from isd_pipeline.evaluation.plausibility import Evidence, Marks
+    from isd_pipeline.evaluation.plausibility import Evidence, Rationales
+    from isd_pipeline.predictors.artifact import Artifact
     from isd_pipeline.predictors.attention import Reading
     from isd_pipeline.reports.readings import ReadNote
     from isd_pipeline.text.documents import Documents
     from isd_pipeline.text.vocabulary import Vocabulary
-    from isd_pipeline.training.checkpoints import Checkpoint
 
 SPLIT = "test"
 NOTES_SHOWN = 3
 
 
-def read_marks(cohorts: Mapping[str, Any], cohort: str) -> pa.Table:
+def read_rationales(cohorts: Mapping[str, Any], cohort: str) -> pa.Table:
     """The stretches that people marked, or that the synthetic hospital planted."""
     from isd_pipeline.data.sources import codiesp
     from isd_pipeline.data.sources.planted_evidence import read_evidence
@@ -47,27 +52,58 @@ def read_marks(cohorts: Mapping[str, Any], cohort: str) -> pa.Table:
     )
 
 
-def make_pointer(
-    _marks: pa.Table,
-    checkpoint: Checkpoint,
-    models_of_runs: Mapping[tuple[str, int], Callable[[], Checkpoint]],
+def make_explainer(
+    _rationales: pa.Table,
+    artifact: Artifact,
+    models_of_runs: Mapping[tuple[str, int], Callable[[], Artifact]],
     code_index: CodeIndex,
     vocabulary: Vocabulary,
     tokenized_notes: RecordStream,
     documents: Mapping[str, Documents],
     parameters: Mapping[str, Any],
-) -> Pointer:
-    """How the run's model, of a stack with its members, points at words of the test split.
+) -> Explainer:
+    """How the run's predictor, of an ensemble with its base models, explains the test split.
 
-    It waits for the marks, so that a cohort without any is told so before weights are missed.
+    It waits for the rationales, so that a cohort without any is told so before weights are missed.
     """
-    model = with_members(checkpoint, models_of_runs, parameters)
-    return pointer_of(model, code_index, vocabulary, tokenized_notes, documents[SPLIT])
+    refuse_other_data(artifact, code_index, vocabulary)
+    model = with_base_models(artifact, models_of_runs, parameters)
+    ids = documents[SPLIT].ids.tolist()
+    found = registry.load(model.settings, model.weights)
+    if not found.has_evidence:
+        raise ValueError(
+            f"the system {model.settings['system']} has no evidence to show: its codes attend to "
+            "no words; take the experiment out of the study's list `evidence`"
+        )
+    return Explainer(found, documents[SPLIT], words_of_documents(tokenized_notes, ids))
+
+
+@dataclass(frozen=True)
+class Explainer:
+    """A predictor and the documents that it reads: evidence of codes, and Table 5 of a document."""
+
+    predictor: Predictor
+    documents: Documents
+    words: list[list[str]]
+
+    def evidence(self, of: Rationales) -> np.ndarray:
+        """Of the codes that have rationales, [K, N]."""
+        found = self.predictor.read(self._note(of), True)
+        assert found.evidence is not None  # it was asked for
+        return found.evidence(of.codes)
+
+    def reading(self, of: Rationales, threshold: float) -> Reading:
+        """What was read for the codes scored above a threshold on the log-odds."""
+        return self.predictor.reading(self._note(of), threshold)
+
+    def _note(self, of: Rationales) -> TokenisedNote:
+        n = of.document
+        return TokenisedNote.of_document(self.documents, n, self.words[n], of.note_starts)
 
 
 def measure_evidence(
-    marks: pa.Table,
-    pointer: Pointer,
+    rationales: pa.Table,
+    explainer: Explainer,
     code_index: CodeIndex,
     vocabulary: Vocabulary,
     tokenized_notes: RecordStream,
@@ -82,9 +118,9 @@ def measure_evidence(
 
     sources = {
         **_simple_sources(documents["train"], code_index, vocabulary),
-        "model": pointer.evidence,
+        "model": explainer.evidence,
     }
-    found = marked_words(marks, tokenized_notes, documents[SPLIT], code_index)
+    found = marked_words(rationales, tokenized_notes, documents[SPLIT], code_index)
     pairs = compare_evidence(found, sources)
     means = mean_agreement(pairs).to_dict(orient="index")
     return {"split": SPLIT, "documents": int(pairs["document"].nunique()), "sources": means}, pairs
@@ -108,8 +144,8 @@ def _simple_sources(
 
 
 def show_readings(
-    marks: pa.Table,
-    pointer: Pointer,
+    rationales: pa.Table,
+    explainer: Explainer,
     code_index: CodeIndex,
     tokenized_notes: RecordStream,
     documents: Mapping[str, Documents],
@@ -123,7 +159,7 @@ def show_readings(
     from isd_pipeline.evaluation.plausibility import marked_words
     from isd_pipeline.reports.readings import readings_page
 
-    found = marked_words(marks, tokenized_notes, documents[SPLIT], code_index)
+    found = marked_words(rationales, tokenized_notes, documents[SPLIT], code_index)
     most = nlargest(NOTES_SHOWN, found, key=lambda one: len(one.codes))  # of equals the first
     shown = {documents[SPLIT].ids[one.document]: one for one in most}
     places = _rows(tokenized_notes, set(shown), ["begins", "ends", "note_ids", "note_starts"])
@@ -131,22 +167,22 @@ def show_readings(
     threshold = metrics["test"]["threshold_tuned"]
     read = [
         _read(
-            pointer.reading(one, threshold),
+            explainer.reading(one, threshold),
             one,
             places[name][0],
             texts[name],
             code_index,
             threshold,
-            pointer.width,
+            explainer.predictor.width,
         )
         for name, one in shown.items()
     ]
-    return readings_page(read, code_index, shared=pointer.shared)
+    return readings_page(read, code_index, shared=explainer.predictor.shares)
 
 
 def _read(
     reading: Reading,
-    marks: Marks,
+    marks: Rationales,
     places: Mapping[str, Any],
     texts: list[dict[str, Any]],
     code_index: CodeIndex,

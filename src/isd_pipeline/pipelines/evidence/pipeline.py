@@ -3,18 +3,18 @@
 from kedro.pipeline import Node, Pipeline
 
 from isd_pipeline.pipelines.evidence.nodes import (
-    make_pointer,
+    make_explainer,
     measure_evidence,
-    read_marks,
+    read_rationales,
     show_readings,
 )
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Weights, marked words > how well they agree; some notes with what was read in them."""
+    """Weights, annotated rationales > how well they agree; some notes with what was read in them."""
     words = ["tokenized_notes", "documents"]
-    pointing = [
-        "marks",
+    explaining = [
+        "rationales",
         "model",
         "models_of_runs",
         "code_index",
@@ -22,12 +22,12 @@ def create_pipeline(**_: object) -> Pipeline:
         *words,
         "parameters",
     ]
-    measuring = ["marks", "pointer", "code_index", "vocabulary", *words]
-    showing = ["marks", "pointer", "code_index", *words, "notes", "metrics"]
+    measuring = ["rationales", "explainer", "code_index", "vocabulary", *words]
+    showing = ["rationales", "explainer", "code_index", *words, "notes", "metrics"]
     return Pipeline(
         [
-            Node(read_marks, ["params:cohorts", "params:cohort"], "marks"),
-            Node(make_pointer, pointing, "pointer"),
+            Node(read_rationales, ["params:cohorts", "params:cohort"], "rationales"),
+            Node(make_explainer, explaining, "explainer"),
             Node(measure_evidence, measuring, ["plausibility", "evidence_pairs"]),
             Node(show_readings, showing, "readings"),
         ]

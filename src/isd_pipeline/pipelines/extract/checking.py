@@ -11,8 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isd_pipeline.config.cohorts import COHORTS, cohort_section
+from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.config.reading import refuse_unknown
-from isd_pipeline.config.sections import COHORTS, ExtractSettings, cohort_section
 from isd_pipeline.data.quality.findings import Finding, Findings, of_error
 
 if TYPE_CHECKING:

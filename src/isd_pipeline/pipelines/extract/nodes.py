@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.config.sections import ExtractSettings, cohort_section
+from isd_pipeline.config.cohorts import cohort_section
+from isd_pipeline.config.extract import ExtractSettings
 
 LOG = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from isd_pipeline.config.cohorts import COHORTS, cohort_section
 from isd_pipeline.config.reading import choose
-from isd_pipeline.config.sections import COHORTS, cohort_section
 
 
 def generate_hospital(cohorts: Mapping[str, Any], cohort: str) -> Callable[[Path], None]:

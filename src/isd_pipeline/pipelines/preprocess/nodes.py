@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.config.sections import ExtractSettings, PreprocessSettings, cohort_section
+from isd_pipeline.config.cohorts import cohort_section
+from isd_pipeline.config.extract import ExtractSettings
+from isd_pipeline.config.preprocess import PreprocessSettings
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,17 +7,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from isd_pipeline.config.experiments import notes_of, shown_parameters
-from isd_pipeline.config.sections import table_layouts
-from isd_pipeline.pipelines.evaluate.nodes import (
+from isd_pipeline.config.reports import table_layouts
+from isd_pipeline.tracking import tracker as tracking
+from isd_pipeline.tracking.shown import (
     content_of,
     shown_calibration,
+    shown_figure,
     shown_metrics,
     shown_tags,
 )
-from isd_pipeline.pipelines.table.nodes import rows_of
-from isd_pipeline.pipelines.train.watching import shown_figure
-from isd_pipeline.tracking import tracker as tracking
-from isd_pipeline.tracking.tables import show_table
+from isd_pipeline.tracking.tables import rows_of, show_table
 
 if TYPE_CHECKING:
     from isd_pipeline.catalog.runs import RunRecord
@@ -56,7 +55,7 @@ def _publish(run: RunRecord, key: tracking.RunKey, parameters: Mapping[str, Any]
             tracker.log({shown_figure(str(name)): v for name, v in figures.items()}, step)
     calibration = shown_calibration(run.calibration) if run.calibration else {}
     tracker.log(shown_metrics(run.metrics) | calibration)
-    tracker.log(run.training)
+    tracker.log(run.figures)
     tracker.finish("FINISHED")
 
 

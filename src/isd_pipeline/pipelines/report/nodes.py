@@ -9,18 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.config.experiments import notes_of, stacks_of
-from isd_pipeline.config.sections import (
-    ExtractSettings,
-    ReportSettings,
-    cohort_section,
-    experiment_row,
-    is_generated,
-    name_in_paper,
-    stamp_of,
-    table_layouts,
-)
-from isd_pipeline.models.names import FLOORS
+from isd_pipeline.config.cohorts import cohort_section, is_generated, name_in_paper
+from isd_pipeline.config.experiments import notes_of
+from isd_pipeline.config.extract import ExtractSettings
+from isd_pipeline.config.reports import ReportSettings, stamp_of, table_layouts
+from isd_pipeline.config.rows import merged_row
+from isd_pipeline.predictors.registry import BASELINE, ENSEMBLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +81,7 @@ def _fingerprints(
 def make_report(
     runs: list[RunRecord],
     code_tables: Mapping[Key, pd.DataFrame],
-    draws_of_runs: Mapping[Key, Bootstrap],
+    replicates_of_runs: Mapping[Key, Bootstrap],
     comparisons: Mapping[str, Any],
     documents: Mapping[str, Documents],
     code_index: CodeIndex,
@@ -102,14 +96,13 @@ def make_report(
     cohort = parameters["cohort"]
     settings = cohort_section(parameters["cohorts"], cohort, "report", ReportSettings)
     name = name_in_paper(parameters["cohorts"], cohort)
-    notes, stacks = notes_of(parameters), stacks_of(parameters)
+    notes = notes_of(parameters)
     results = [
         _result(
             run,
             code_tables.get(run.key),
-            draws_of_runs.get(run.key),
+            replicates_of_runs.get(run.key),
             notes.get(run.experiment, ""),
-            run.experiment in stacks,
         )
         for run in _in_order(runs, parameters)
     ]
@@ -162,7 +155,6 @@ def _result(
     per_code: pd.DataFrame | None,
     drawn: Bootstrap | None,
     note: str,
-    stack: bool,
 ) -> RunResult:
     from isd_pipeline.reports.results import RunResult
 
@@ -178,8 +170,8 @@ def _result(
         drawn=drawn,
         minutes=run.training.get("minutes"),
         device=DEVICES.get(run.training.get("on_gpu", -1.0), ""),
-        floor=run.experiment in FLOORS,
-        stack=stack,
+        floor=run.kind == BASELINE,
+        stack=run.kind == ENSEMBLE,
         note=note,
     )
 
@@ -189,9 +181,7 @@ def _statistics(
 ) -> CohortStatistics:
     from isd_pipeline.reports.results import CohortStatistics, SplitStatistics
 
-    row = experiment_row(
-        parameters["cohorts"], parameters["cohort"], parameters["experiments"], "isd"
-    )
+    row = merged_row(parameters, "isd").settings
     return CohortStatistics(
         splits={
             split: SplitStatistics.of(those.lengths, those.label_matrix(len(code_index)))

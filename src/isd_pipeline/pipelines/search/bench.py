@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING, Any
 from isd_pipeline.config.experiments import Plan, read_plan, shown_parameters
 from isd_pipeline.pipelines.search.space import searched
 from isd_pipeline.pipelines.search.trials import Report, Tried, run_trial
-from isd_pipeline.pipelines.train.watching import Progress, Stopwatch, validation
 from isd_pipeline.tracking import tracker as tracking
 
 if TYPE_CHECKING:
     import optuna
-    import torch
 
-    from isd_pipeline.models.registry import Start
-    from isd_pipeline.text.documents import Documents
+    from isd_pipeline.predictors.base import TrainingData
 
 logger = logging.getLogger(__name__)
 
@@ -28,11 +25,9 @@ logger = logging.getLogger(__name__)
 class Bench:
     """What all trials of a search have in common; `search` names it to MLflow."""
 
-    documents: Mapping[str, Documents]
-    start: Callable[[], Start]
+    data: TrainingData
     parameters: Mapping[str, Any]
     metric: str
-    device: torch.device
     search: str
 
     def try_out(self, trial: optuna.Trial) -> Tried:
@@ -45,43 +40,30 @@ class Bench:
             return Tried(number=trial.number, state="refused", values=trial.params)
         tags = {"resume_key": f"{self.search}-{trial.number}"}
         with tracking.part(self._run_key(trial), shown_parameters(these), tags):
-            tried = run_trial(trial, partial(self.train, plan, self.start()))
+            tried = run_trial(trial, partial(self.train, plan))
             tracking.tag({"state": tried.state})
             if tried.score is not None:
                 tracking.log({"search/score": tried.score})
         return tried
 
-    def train(self, plan: Plan, start: Start, report: Report) -> float:
+    def train(self, plan: Plan, report: Report) -> float:
         """Train, and give the metric at the epoch whose weights would be kept."""
-        import torch
+        from isd_pipeline.evaluation.dev_figures import dev_figures
+        from isd_pipeline.predictors import network
+        from isd_pipeline.predictors.base import Options
+        from isd_pipeline.predictors.progress import Stopwatch
 
-        from isd_pipeline.training.loop import make_optimizer, train
-
-        torch.manual_seed(self.parameters["seed"])
-        model = plan.system.make_model(plan.model, start).to(self.device)
-        objective = plan.system.make_objective(plan.objective, start)
-        progress = Progress(self.documents["train"], plan, objective, self.parameters["seed"])
-        trained = train(
-            model,
-            progress.batches_of,
-            progress.objective,
-            make_optimizer(model, plan.training),
-            plan.training,
-            weights=plan.objective.weights,
-            validate=validation(self.documents["dev"], len(start.codes), plan),
-            record=self._recording(plan, report),
-            seed=self.parameters["seed"],
-        )
-        return trained.history[trained.best.epoch - 1][self.metric]
-
-    def _recording(self, plan: Plan, report: Report) -> Callable[[int, Mapping[str, float]], None]:
-        watch = Stopwatch(plan.training.max_epochs, self.device)
+        seed, device, jobs = (self.parameters[name] for name in ("seed", "device", "jobs"))
+        options = Options(seed=seed, dev_figures=dev_figures, device=device, jobs=jobs)
+        prepared = network.prepare(plan.system, plan.sections, self.data, options)
+        watch = Stopwatch(plan.sections["training"].max_epochs, prepared.device, tracking.log_epoch)
 
         def record(epoch: int, figures: Mapping[str, float]) -> None:
             watch.record(epoch, figures)
             report(epoch, figures[self.metric])
 
-        return record
+        trained = network.optimise(prepared, plan.system, plan.sections, self.data, options, record)
+        return trained.history[trained.best.epoch - 1][self.metric]
 
     def _run_key(self, trial: optuna.Trial) -> tracking.RunKey:
         """A search is a family of runs beside its cohort's: trials compare with trials."""

@@ -18,6 +18,8 @@ def create_pipeline(**_: object) -> Pipeline:
                     "word_vectors",
                     "code_word_vectors",
                     "code_vectors",
+                    "words_of_notes",
+                    "run_context",
                     "parameters",
                 ],
                 ["trials", "searched_experiment"],

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from isd_pipeline.config.experiments import read_plan
 from isd_pipeline.config.reading import choose, flatten, read_config, refuse_unknown
-from isd_pipeline.config.sections import EXPERIMENTS
-from isd_pipeline.pipelines.train.watching import WATCHED
+from isd_pipeline.config.rows import EXPERIMENTS
+from isd_pipeline.evaluation.dev_figures import WATCHED
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

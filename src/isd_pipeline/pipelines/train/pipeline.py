@@ -2,25 +2,16 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from isd_pipeline.pipelines.train.nodes import train_model
+from isd_pipeline.pipelines.train.nodes import train
+
+DATA = (
+    *("documents", "code_index", "vocabulary"),
+    *("word_vectors", "code_word_vectors", "code_vectors"),
+    "words_of_notes",
+)
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Documents, vectors, an experiment's row > weights, history."""
-    return Pipeline(
-        [
-            Node(
-                train_model,
-                [
-                    "documents",
-                    "code_index",
-                    "vocabulary",
-                    "word_vectors",
-                    "code_word_vectors",
-                    "code_vectors",
-                    "parameters",
-                ],
-                ["model", "history", "training"],
-            )
-        ]
-    )
+    """What a cohort gives, an experiment's row > what was fitted, its epochs and figures."""
+    inputs = [*DATA, "scores_of_runs", "run_context", "parameters"]
+    return Pipeline([Node(train, inputs, ["model", "history", "training"])])

@@ -1,0 +1,81 @@
+"""What the stage `extract` may be told of a cohort."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from isd_pipeline.config.cohorts import cohort_section
+from isd_pipeline.data.codes import icd
+from isd_pipeline.data.codes.hierarchy import Revision
+from isd_pipeline.data.codes.labels import LabelSpace
+from isd_pipeline.data.custom.layout import OwnLayout
+
+SPLITS_OF = {  # what `split` may be; a source that comes split has the default alone
+    "mimic2": ("laat", "caml"),
+    "mimic3": ("lists", "patients", "edin"),
+    "mimic4": ("edin", "patients"),
+}
+FAULTY_SPACE = {"mimic3": "caml", "mimic4": "edin"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractSettings:
+    """Where a cohort comes from and which of its documents and codes it keeps.
+
+    `real: true` says that the files are MIMIC itself: its published counts and split lists are
+    then checked, and a difference stops the run.
+
+    `split`: `lists`, CAML's id lists beside the files, or where there are none patients drawn by
+    a hash; `patients`, always these; `edin`, `split_file` of Edin et al. (SIGIR 2023) or, where
+    it is missing, our own stratified one; of MIMIC-II `laat`, its last training lines as dev, or
+    `caml`, no dev at all: the best epoch is then chosen on test, as CAML chose it.
+    """
+
+    source: Literal["mimic2", "mimic3", "mimic4", "codiesp", "own"]  # the file layout
+    raw: str  # folder, or CodiEsp's zip
+    codes: Literal["full", "top50"] = "full"
+    label_space: Literal["clean", "caml", "edin"] = "clean"  # the others: with published faults
+    real: bool = False
+    language: Literal["en", "es"] = "en"  # CodiEsp's
+    kind: Literal["diagnoses", "procedures", "both"] = "diagnoses"  # CodiEsp's codes
+    split: Literal["lists", "patients", "edin", "laat", "caml"] = "lists"
+    split_file: str = ""  # of Edin et al., in `raw` or by its whole path
+    split_seed: int = 1  # of our own splits
+    dev_lines: int = 1_141  # of MIMIC-II's training lines, split laat
+    min_documents: int = 1  # codes of fewer documents are dropped
+    systems: tuple[icd.System, ...] | None = None  # of MIMIC-III and -IV; None: both
+    patients: Literal["all", "carevue"] = "all"  # of MIMIC-III: those of MIMIC-II's time
+    revision: icd.Revision = "icd9"  # which of MIMIC-IV's two
+    release: str = "2.2"  # of MIMIC-IV's hosp tables
+    own: OwnLayout = field(default_factory=OwnLayout)  # of a user's own files
+
+    def __post_init__(self) -> None:
+        splits = SPLITS_OF.get(self.source, ("lists",))
+        if self.split not in splits:
+            known = ", ".join(splits)
+            raise ValueError(f"split={self.split!r} is none of {known}, which {self.source} has")
+        if self.label_space not in ("clean", FAULTY_SPACE.get(self.source)):
+            raise ValueError(f"{self.source} has no label_space={self.label_space!r}; use clean")
+        if self.patients != "all" and self.source != "mimic3":
+            raise ValueError(f"patients={self.patients!r} is for the source mimic3 alone")
+        if self.revision != "icd9" and self.source != "mimic4":
+            raise ValueError(f"revision={self.revision!r} is for the source mimic4 alone")
+        if self.systems is not None and self.source not in ("mimic3", "mimic4"):
+            raise ValueError("systems is for the sources mimic3 and mimic4 alone")
+        if self.systems == ():
+            raise ValueError("systems is empty; name diagnosis, procedure or both")
+
+    @property
+    def space(self) -> LabelSpace:
+        """The label space: a corpus whose codes have their dots has no other."""
+        return "dotted" if self.source in ("codiesp", "mimic2", "own") else self.label_space
+
+
+def revision_of(cohorts: Mapping[str, Any], cohort: str) -> Revision:
+    """Which ICD a cohort's codes are of: CodiEsp's are ICD-10, MIMIC-IV's and own data's either."""
+    settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
+    if settings.source == "own":
+        return "icd9" if settings.own.system.startswith("icd9") else "icd10"
+    return "icd10" if settings.source == "codiesp" else settings.revision

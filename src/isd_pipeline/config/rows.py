@@ -1,0 +1,132 @@
+"""An experiment's row as it holds on one cohort: layers of settings, merged, each key with its origin.
+
+From below to above:
+
+    profiles.P          training: of every network; systems.S: of one system
+    cohorts.C.train     the same, of this cohort alone
+    experiments.ROW     the row
+    profiles.P.experiments.ROW, cohorts.C.train.experiments.ROW     what is chosen otherwise there
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from isd_pipeline.config.cohorts import COHORTS
+from isd_pipeline.config.reading import choose, flatten, refuse_unknown
+from isd_pipeline.models.registry import names as networks
+from isd_pipeline.predictors.registry import NETWORK, SYSTEMS, kind_of
+
+EXPERIMENTS = "conf/base/parameters_experiments.yml: experiments"
+PROFILES = "conf/base/parameters_profiles.yml: profiles"
+SECTIONS = ("model", "objective", "training")
+OF_ROW = ("system", "title", "note", *SECTIONS)
+OF_PROFILE = ("training", "systems", "experiments")
+DEFAULT_SYSTEM = "isd"
+
+Layer = tuple[str, Mapping[str, Any]]  # the dotted key of a section, and what stands there
+
+
+@dataclass(frozen=True)
+class Row:
+    """The merged settings of an experiment on a cohort.
+
+    `settings` has the system and, of the sections model, objective and training, the keys that
+    are given anywhere. `origins` says by dotted name under which key of the parameters a setting
+    was given. `title` says what is in the experiment, `note` what has to be said with its name.
+    """
+
+    experiment: str
+    settings: dict[str, Any]
+    origins: dict[str, str]
+    title: str = ""
+    note: str = ""
+
+    @property
+    def system(self) -> str:
+        """The system that is trained."""
+        return str(self.settings["system"])
+
+
+def merged_row(parameters: Mapping[str, Any], experiment: str | None = None) -> Row:
+    """The row of the run parameters' experiment, or of another, on their cohort.
+
+    Raises:
+        ValueError: in one line, for a cohort, profile, experiment or key that is not there.
+    """
+    name = parameters["experiment"] if experiment is None else experiment
+    row = own_row(parameters, name)
+    system = row.get("system", DEFAULT_SYSTEM)
+    settings: dict[str, Any] = {"system": system}
+    origins = {"system": f"experiments.{name}.system" if "system" in row else "the default"}
+    for key, layer in _layers(parameters, name, row, system):
+        given = {section: layer[section] or {} for section in SECTIONS if section in layer}
+        settings = merged(settings, given)
+        origins |= {dotted: f"{key}.{dotted}" for dotted in flatten(given)}
+    return Row(name, settings, origins, row.get("title", ""), row.get("note", ""))
+
+
+def own_row(parameters: Mapping[str, Any], experiment: str) -> Mapping[str, Any]:
+    """What the file of experiments has under a name, its keys checked."""
+    row = choose(experiment, parameters["experiments"], EXPERIMENTS) or {}
+    for key in row:
+        refuse_unknown(key, list(OF_ROW), f"{EXPERIMENTS}.{experiment}")
+    known = [*networks(), *SYSTEMS]
+    refuse_unknown(row.get("system", DEFAULT_SYSTEM), known, f"{EXPERIMENTS}.{experiment}.system")
+    return row
+
+
+def system_of(parameters: Mapping[str, Any], experiment: str) -> str:
+    """The system of an experiment, which no cohort changes."""
+    return str(own_row(parameters, experiment).get("system", DEFAULT_SYSTEM))
+
+
+def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Two levels of settings, sections key by key."""
+    found = dict(under)
+    for key, value in over.items():
+        old = found.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        found[key] = merged(old, value) if both else value  # type: ignore[arg-type]
+    return found
+
+
+def _layers(
+    parameters: Mapping[str, Any], name: str, row: Mapping[str, Any], system: str
+) -> Iterator[Layer]:
+    """From below to above."""
+    bases = list(_bases(parameters))
+    for key, base in bases:
+        if kind_of(system) == NETWORK and "training" in base:
+            yield key, {"training": base["training"]}
+        yield f"{key}.systems.{system}", (base.get("systems") or {}).get(system) or {}
+    yield f"experiments.{name}", row
+    for key, base in bases:
+        yield f"{key}.experiments.{name}", (base.get("experiments") or {}).get(name) or {}
+
+
+def _bases(parameters: Mapping[str, Any]) -> Iterator[Layer]:
+    """The cohort's profile, if it has one, and its own section `train`."""
+    cohort = parameters["cohort"]
+    section = choose(cohort, parameters["cohorts"], COHORTS)
+    if profile := section.get("profile"):
+        found = choose(profile, parameters.get("profiles") or {}, PROFILES)
+        yield f"profiles.{profile}", _checked(found, parameters, f"{PROFILES}.{profile}")
+    if train := section.get("train"):
+        yield f"cohorts.{cohort}.train", _checked(train, parameters, f"{COHORTS}.{cohort}.train")
+
+
+def _checked(
+    base: Mapping[str, Any], parameters: Mapping[str, Any], source: str
+) -> Mapping[str, Any]:
+    for key in base:
+        refuse_unknown(key, list(OF_PROFILE), source)
+    for system in base.get("systems") or {}:
+        refuse_unknown(system, [*networks(), *SYSTEMS], f"{source}.systems")
+    for experiment, layer in (base.get("experiments") or {}).items():
+        refuse_unknown(experiment, list(parameters["experiments"]), f"{source}.experiments")
+        for key in layer or {}:
+            refuse_unknown(key, list(SECTIONS), f"{source}.experiments.{experiment}")
+    return base

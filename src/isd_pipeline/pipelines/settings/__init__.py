@@ -1,0 +1,5 @@
+"""The merged settings of every experiment on one cohort."""
+
+from isd_pipeline.pipelines.settings.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

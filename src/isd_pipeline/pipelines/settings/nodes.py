@@ -1,0 +1,23 @@
+"""Rows, profiles, cohorts > the merged settings of every experiment, a file each, for DVC to watch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from isd_pipeline.config.rows import merged_row
+from isd_pipeline.data.io.files import replacing, write_json
+
+
+def merge_settings(parameters: Mapping[str, Any]) -> Callable[[Path], None]:
+    """What writes a file for every experiment into a folder; titles and notes change nothing."""
+    merged = {name: merged_row(parameters, name).settings for name in parameters["experiments"]}
+
+    def write(folder: Path) -> None:
+        with replacing(folder) as temporary:
+            temporary.mkdir()
+            for name, settings in merged.items():
+                write_json(temporary / f"{name}.json", settings)
+
+    return write

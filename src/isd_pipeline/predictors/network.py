@@ -1,0 +1,297 @@
+"""Networks as predictors: fitted epoch by epoch, read by token ids up to a limit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from isd_pipeline.data.codes.hierarchy import categories, code_tree
+from isd_pipeline.embeddings.codes import description_ids
+from isd_pipeline.models import registry
+from isd_pipeline.models.system import Initialisation, System, log_odds, number_groups, rebuild
+from isd_pipeline.predictors.attention import Reading, read_note
+from isd_pipeline.predictors.base import (
+    Fitted,
+    Options,
+    Prediction,
+    TokenisedNote,
+    TrainingData,
+)
+from isd_pipeline.predictors.evidence import (
+    code_evidence,
+    has_evidence,
+    shares_representations,
+    windows_of,
+)
+from isd_pipeline.predictors.label_attention import read_codes
+from isd_pipeline.predictors.progress import Progress, Stopwatch
+from isd_pipeline.predictors.scoring import predict
+from isd_pipeline.text.documents import Documents
+from isd_pipeline.text.splits import fingerprints
+from isd_pipeline.training import checkpoints
+from isd_pipeline.training.device import choose_device
+from isd_pipeline.training.loop import Trained, TrainingConfig, make_optimizer, train
+
+logger = logging.getLogger(__name__)
+
+READS = ("word_vectors", "code_word_vectors", "code_vectors")
+BALL_WIDTH, BALL_EPOCHS = 50, 50  # of the codes' hyperbolic vectors; no source says either
+
+
+def sections(system: str) -> dict[str, type[Any]]:
+    """The settings of a network: its own, its objective's, its training's."""
+    made = registry.load(system)
+    return {
+        "model": made.model_config,
+        "objective": made.objective_config,
+        "training": TrainingConfig,
+    }
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A network before its first step, and what it learns from."""
+
+    model: nn.Module
+    objective: Any
+    progress: Progress
+    device: torch.device
+    fingerprints: dict[str, str]
+
+
+def prepare(
+    system: str, settings: Mapping[str, Any], data: TrainingData, options: Options
+) -> Prepared:
+    """Build the network from what the data give; a function of the settings, data and seed."""
+    made = registry.load(system)
+    torch.set_num_threads(options.jobs)
+    torch.manual_seed(options.seed)
+    known, marks = initialisation(made, settings["model"], data, options.seed)
+    device = choose_device(options.device)
+    model = made.make_model(settings["model"], known).to(device)
+    objective = made.make_objective(settings["objective"], known)
+    weights = settings["objective"].weights
+    documents, training = data.documents["train"], settings["training"]
+    progress = Progress(documents, training, objective, weights, options.seed, made.sentences)
+    return Prepared(model, objective, progress, device, marks)
+
+
+def initialisation(
+    made: System, model: Any, data: TrainingData, seed: int
+) -> tuple[Initialisation, dict[str, str]]:
+    """Everything a model may start with, from the training documents and the codes' descriptions.
+
+    How codes are related, and a pretrained encoder, only where the system asks for them. An
+    encoder's fingerprint comes with it.
+    """
+    vectors, gold = data.vectors(), data.documents["train"].label_matrix(len(data.codes))
+    known = Initialisation(
+        words=torch.from_numpy(vectors.words.matrix),
+        code_words=torch.from_numpy(vectors.code_words.matrix),
+        codes=torch.from_numpy(vectors.codes.matrix),
+        descriptions=torch.from_numpy(description_ids(data.codes, data.vocabulary)),
+        label_log_odds=log_odds(gold),
+        code_groups=number_groups(categories(data.codes)),
+    )
+    if made.graph:
+        known = _with_graph(known, data, gold, seed)
+    if not made.pretrained:
+        return known, {}
+    from isd_pipeline.embeddings.pretrained import open_pretrained
+
+    encoder = open_pretrained(model.folder, data.vocabulary, model.pieces_per_word)
+    return replace(known, pretrained=encoder), {"encoder": encoder.fingerprint}
+
+
+def _with_graph(known: Initialisation, data: TrainingData, gold: Any, seed: int) -> Initialisation:
+    """The same, and how the codes are related: their tree, co-occurrence, hyperbolic vectors."""
+    from isd_pipeline.embeddings.graphs import cooccurrence, poincare_embeddings
+
+    tree = code_tree(data.codes, data.revision)
+    hyperbolic = poincare_embeddings(tree, BALL_WIDTH, BALL_EPOCHS, seed)[: len(data.codes)]
+    return replace(
+        known,
+        tree=tree,
+        cooccurrence=cooccurrence(gold),
+        hyperbolic=torch.from_numpy(hyperbolic),
+    )
+
+
+def optimise(
+    prepared: Prepared,
+    system: str,
+    settings: Mapping[str, Any],
+    data: TrainingData,
+    options: Options,
+    record: Callable[[int, Mapping[str, float]], None],
+    **resuming: Any,
+) -> Trained:
+    """The training loop, given all that it owns nothing of; `resuming` are its last arguments."""
+    training = settings["training"]
+    return train(
+        prepared.model,
+        prepared.progress.batches_of,
+        prepared.progress.objective,
+        make_optimizer(prepared.model, training),
+        training,
+        weights=settings["objective"].weights,
+        validate=validation(system, training, data, options),
+        record=record,
+        seed=options.seed,
+        **resuming,
+    )
+
+
+def validation(
+    system: str, training: TrainingConfig, data: TrainingData, options: Options
+) -> Callable[[nn.Module], Mapping[str, float]]:
+    """Scores the model on the development set and has the scores measured."""
+    documents = data.documents["dev"]
+    gold, sentences = documents.label_matrix(len(data.codes)), registry.load(system).sentences
+
+    def validate(model: nn.Module) -> Mapping[str, float]:
+        scores = predict(
+            model,
+            documents,
+            batch_size=2 * training.batch_size,
+            max_tokens=training.max_tokens,
+            device=next(model.parameters()).device,
+            precision=training.precision,
+            sentences=sentences,
+        )
+        return options.dev_figures(gold, scores)
+
+    return validate
+
+
+def fit(system: str, settings: Mapping[str, Any], data: TrainingData, options: Options) -> Fitted:
+    """Train until the development set says stop; go on where a killed training stood."""
+    prepared = prepare(system, settings, data, options)
+    kept = {"system": system, **{name: asdict(section) for name, section in settings.items()}}
+    marks = fingerprints(data.documents, data.codes, data.vocabulary) | prepared.fingerprints
+    identity = {"settings": {**kept, "seed": options.seed}, "fingerprints": marks}
+    scratch = scratch_folder(identity, options.code)
+    checkpoints.sweep(scratch)
+    resume = checkpoints.read_state(scratch, **identity)
+    if resume is not None:
+        logger.info("going on after epoch %d of an interrupted training", resume.epoch)
+    watch = Stopwatch(settings["training"].max_epochs, prepared.device, options.on_epoch)
+    trained = optimise(
+        *(prepared, system, settings, data, options, watch.record),
+        resume=resume,
+        save_state=lambda state: checkpoints.write_state(scratch, state, **identity),
+    )
+    figures = watch.figures(len(trained.history)) | {
+        "best_epoch": trained.best.epoch,
+        "best_dev_score": trained.best.score,
+        "parameters": sum(parameter.numel() for parameter in prepared.model.parameters()),
+        "on_gpu": float(prepared.device.type == "cuda"),
+    }
+    return Fitted(
+        trained.best.weights,
+        kept,
+        figures,
+        trained.history,
+        fingerprints=prepared.fingerprints,
+        scratch=scratch,
+    )
+
+
+def scratch_folder(identity: Mapping[str, Any], code: str) -> Path:
+    """Where an interrupted training waits: outside DVC's outputs, which it empties at a start.
+
+    Only a training of the same settings, data and code finds it again.
+    """
+    key = hashlib.sha256(json.dumps([identity, code], sort_keys=True, default=str).encode())
+    return Path("scratch/training", key.hexdigest()[:16])
+
+
+@dataclass(frozen=True)
+class NetworkPredictor:
+    """A trained network, ready to read."""
+
+    network: nn.Module
+    system: System
+    training: Mapping[str, Any]
+    device: str
+
+    @property
+    def has_evidence(self) -> bool:
+        """Whether its codes, or what they share, attend to words: a Bi-GRU's do not."""
+        return has_evidence(self.network)
+
+    @property
+    def shares(self) -> bool:
+        """Whether codes share representations."""
+        return shares_representations(self.network)
+
+    @property
+    def width(self) -> int:
+        """How many words the narrowest window of a state has."""
+        return min(windows_of(self.network))
+
+    def score(self, documents: Documents) -> np.ndarray:
+        """Logits float32 [D, L], read in batches and in the training's precision."""
+        return predict(
+            self.network,
+            documents,
+            batch_size=2 * self.training["batch_size"],
+            max_tokens=self.training["max_tokens"],
+            device=self.device,
+            precision=self.training["precision"],
+            sentences=self.system.sentences,
+        )
+
+    def read(self, note: TokenisedNote, evidence: bool) -> Prediction:
+        """One note, in fp32."""
+        limit, told = self.training["max_tokens"], self.system.sentences
+        read = note.until(limit)
+        reading = read_note(self.network, read.tokens) if evidence and self.shares else None
+        scores = (
+            predict(
+                *(self.network, read),
+                batch_size=1,
+                max_tokens=limit,
+                device=self.device,
+                sentences=told,
+            )[0]
+            if reading is None
+            else reading.scores
+        )
+        asked = {
+            "max_tokens": limit,
+            "note_starts": note.note_starts,
+            "sentences": read.sentences_of(0) if told else None,
+            "reading": reading,
+        }
+        if not (evidence and self.has_evidence):
+            return Prediction(scores)
+        return Prediction(
+            scores, lambda codes: code_evidence(self.network, note.tokens, codes, **asked)
+        )
+
+    def reading(self, note: TokenisedNote, threshold: float) -> Reading:
+        """Of shared representations all; otherwise of each predicted code what it attends to."""
+        read = note.until(self.training["max_tokens"])
+        if self.shares:
+            return read_note(self.network, read.tokens)
+        sentences = read.sentences_of(0) if self.system.sentences else None
+        return read_codes(self.network, read.tokens, threshold, sentences)
+
+
+def load(
+    settings: Mapping[str, Any], weights: Mapping[str, Tensor], device: str = "cpu"
+) -> NetworkPredictor:
+    """The trained network; raises a ValueError where settings and weights do not fit."""
+    model = rebuild(settings, weights).to(device).eval()
+    made = registry.load(settings["system"])
+    return NetworkPredictor(model, made, settings["training"], device)

@@ -1,0 +1,58 @@
+"""Which module fits and loads a system: its kind. Every system that is named nowhere is a network.
+
+A kind is a module of this package with
+
+    sections(system)                        the settings it reads, by section
+    fit(system, sections, data, options)    a `base.Fitted`
+    load(settings, weights, device)         a `base.Predictor`
+    READS                                   what its training reads beside the documents
+
+It is imported when it is asked for, so that a training imports its own kind alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from isd_pipeline.predictors.base import Predictor
+
+NETWORK, BASELINE, ENSEMBLE, MEAN = "network", "baseline", "ensemble", "mean"
+SYSTEMS = {
+    "logistic_regression": ("linear", BASELINE),
+    "linear_svm": ("linear", BASELINE),
+    "ensemble": ("ensemble", ENSEMBLE),
+}
+PART = {"mean": ("mean", MEAN)}  # several trainings of one system, read as one by an ensemble
+
+
+def kind_of(system: str) -> str:
+    """Network, baseline or ensemble."""
+    return (SYSTEMS | PART).get(system, ("", NETWORK))[1]
+
+
+def is_seeded(system: str) -> bool:
+    """Whether a seed moves its scores: a linear baseline has one run, which stands for any seed."""
+    return kind_of(system) != BASELINE
+
+
+def module_name(system: str) -> str:
+    """The dotted name of the module of a system's kind."""
+    return f"isd_pipeline.predictors.{(SYSTEMS | PART).get(system, (NETWORK, ''))[0]}"
+
+
+def predictor(system: str) -> Any:
+    """The module of a system's kind."""
+    return import_module(module_name(system))
+
+
+def load(
+    settings: Mapping[str, Any], weights: Mapping[str, Tensor], device: str = "cpu"
+) -> Predictor:
+    """What was fitted, made ready again; raises a ValueError where settings and weights do not fit."""
+    found: Predictor = predictor(settings["system"]).load(settings, weights, device)
+    return found

@@ -1,0 +1,126 @@
+"""Which code makes a stage's outputs: the import closure of its nodes, computed, never typed.
+
+The closure starts at the modules of the stage's nodes, at those that read and write its files
+(the catalog names them), and, where a run's system is loaded by its name, at the modules of that
+system. It holds every module of this package that one of these imports, directly or not, also
+inside a function; imports for type checkers alone do not count. A package's `__init__` counts
+where it holds more than words, and a template where a module of the closure names it.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import isd_pipeline
+from isd_pipeline.models import registry as networks
+from isd_pipeline.predictors.registry import NETWORK, kind_of, module_name
+
+PACKAGE = Path(isd_pipeline.__file__).parent
+CATALOG = Path("conf/base/catalog.yml")
+TEMPLATE = re.compile(r"\"([\w/]+\.jinja)\"")
+
+
+def code_of(
+    pipelines: Iterable[str], systems: Iterable[str] = (), root: Path = Path()
+) -> list[str]:
+    """The files of the closure of some pipelines and systems, from the project's root, sorted."""
+    modules = [f"isd_pipeline.pipelines.{name}.pipeline" for name in pipelines]
+    modules += sorted(_file_modules(pipelines, root))
+    modules += [name for system in systems for name in system_modules(system)]
+    found = closure(tuple(modules))
+    files = {path for module in found for path in _files(module)}
+    return sorted(f"src/{path.relative_to(PACKAGE.parent).as_posix()}" for path in files)
+
+
+def system_modules(system: str) -> list[str]:
+    """Where a system's code starts: the module of its kind and, of a network, its own."""
+    own = [networks.module_name(system)] if kind_of(system) == NETWORK else []
+    return [module_name(system), *own]
+
+
+def code_hash(files: Iterable[str], root: Path = Path()) -> str:
+    """16 hexadecimal digits of the contents of some files, by their names."""
+    digests = {name: hashlib.md5(_path(name, root).read_bytes()).hexdigest() for name in files}
+    return hash_of(digests)
+
+
+def hash_of(digests: Mapping[str, str]) -> str:
+    """The same of files whose MD5 is known, as a lock file knows it."""
+    text = "".join(f"{name} {digests[name]}\n" for name in sorted(digests))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@cache
+def closure(modules: tuple[str, ...]) -> frozenset[str]:
+    """These modules and all of this package that they import, directly or not."""
+    graph = _graph()
+    found = {*modules}.union(*(graph.find_upstream_modules(module) for module in modules))
+    packages = {above for module in found for above in _above(module)}
+    return frozenset(found | {package for package in packages if _says_more(package)})
+
+
+@cache
+def _graph() -> Any:
+    import grimp
+
+    return grimp.build_graph("isd_pipeline", exclude_type_checking_imports=True, cache_dir=None)
+
+
+def _file_modules(pipelines: Iterable[str], root: Path) -> set[str]:
+    """The modules that read and write the files of some pipelines, by the catalog."""
+    catalog = yaml.safe_load((root / CATALOG).read_text(encoding="utf-8"))
+    names: set[str] = set()
+    for name in pipelines:
+        pipeline = import_module(f"isd_pipeline.pipelines.{name}").create_pipeline()
+        reads = [catalog[one]["load"] for one in pipeline.datasets() if one in catalog]
+        written = pipeline.all_outputs()
+        writes = [catalog[one].get("save") for one in written if one in catalog]
+        names |= {_module(one) for one in (*reads, *writes) if one}
+    return names
+
+
+def _module(name: str) -> str:
+    """The module of a dotted name such as `isd_pipeline.text.vocabulary.Vocabulary.open`."""
+    while name not in _graph().modules:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def _above(module: str) -> list[str]:
+    """The packages that a module lies in."""
+    parts = module.split(".")
+    return [".".join(parts[:n]) for n in range(1, len(parts))]
+
+
+@cache
+def _says_more(package: str) -> bool:
+    """Whether a package's `__init__` imports or defines anything."""
+    tree = ast.parse(_source(package).read_text(encoding="utf-8"))
+    return any(not isinstance(node, ast.Expr | ast.Assign | ast.AnnAssign) for node in tree.body)
+
+
+def _files(module: str) -> list[Path]:
+    """A module's file and the templates that it names."""
+    path = _source(module)
+    named = TEMPLATE.findall(path.read_text(encoding="utf-8"))
+    return [path, *(path.parent / name for name in named)]
+
+
+def _source(module: str) -> Path:
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _path(name: str, root: Path) -> Path:
+    """A file of the checkout, or of the installed package where there is no checkout."""
+    path = root / name
+    return path if path.exists() else PACKAGE.parent / Path(name).relative_to("src")
