@@ -13,7 +13,8 @@ class FileDataset(AbstractDataset[Any, Any]):
     """A file or folder, read by `load(path)` and written by `save(value, path)`.
 
     `load` and `save` are dotted names of library functions, imported when first called, so
-    that listing the catalog stays fast. `made_by` names the pipeline that makes the file.
+    that listing the catalog stays fast. `made_by` names the pipeline that makes the file;
+    `if_missing` is what a file stands for that may be absent.
     """
 
     def __init__(
@@ -23,14 +24,17 @@ class FileDataset(AbstractDataset[Any, Any]):
         load: str,
         save: str | None = None,
         made_by: str | None = None,
+        if_missing: Any = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._path = Path(PurePosixPath(filepath))
         self._load_name, self._save_name, self.made_by = load, save, made_by
-        self.metadata = metadata
+        self._if_missing, self.metadata = if_missing, metadata
 
     def load(self) -> Any:
         """Read the file; a missing one is an error that names the command that makes it."""
+        if not self._path.exists() and self._if_missing is not None:
+            return self._if_missing
         if not self._path.exists():
             raise DatasetError(f"{self._path}: not there yet. {self._remedy()}")
         return _find(self._load_name)(self._path)

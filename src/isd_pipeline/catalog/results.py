@@ -127,7 +127,7 @@ def write_results(folder: Path, runs: Sequence[Run]) -> None:
 
 
 def merge(folder: Path, runs: Iterable[Run], order: Sequence[str] = ()) -> dict[str, int]:
-    """Add runs to a record, ordered by the list of experiments; how many were kept, added, replaced.
+    """Add runs to a record, its experiments in `order`; how many were kept, added, replaced.
 
     A run with the recorded numbers leaves its line as it is; one with other numbers takes its
     place, and that is told.
@@ -139,7 +139,7 @@ def merge(folder: Path, runs: Iterable[Run], order: Sequence[str] = ()) -> dict[
         for run in runs:
             recorded[run.key], outcome = _merged(recorded.get(run.key), run, folder.name)
             counts[outcome] += 1
-        if recorded != before:
+        if any(before.get(key) is not run for key, run in recorded.items()):
             known = sorted(
                 recorded.values(),
                 key=lambda run: (places.get(run.experiment, len(places)), *run.key),
@@ -154,10 +154,11 @@ def _merged(old: Run | None, new: Run, cohort: str) -> tuple[Run, str]:
     if old is None:
         return new, "added"
     if old.content == new.content:
-        lacking = {name: getattr(old, name) or getattr(new, name) for name in NESTED}
-        history = new.history if old.history is None else old.history
-        evidence = new.evidence or old.evidence
-        return replace(old, **lacking, history=history, evidence=evidence), "kept"
+        more = {n: getattr(new, n) for n in ("history", *NESTED) if _lacks(old, n)}
+        if new.evidence and new.evidence != old.evidence:
+            more["evidence"] = new.evidence
+        there = {name: value for name, value in more.items() if not _lacks(new, name)}
+        return (replace(old, **there) if there else old), "kept"
     before, after = (run.metrics["test"].get("f1_micro_tuned") for run in (old, new))
     logger.warning(
         "%s, %s, seed %d: other numbers than those recorded, which they replace; "
@@ -165,6 +166,11 @@ def _merged(old: Run | None, new: Run, cohort: str) -> tuple[Run, str]:
         *(cohort, *new.key, before, after),
     )
     return new, "replaced"
+
+
+def _lacks(run: Run, name: str) -> bool:
+    value = getattr(run, name)
+    return value is None or len(value) == 0
 
 
 def _told(counts: Mapping[str, int]) -> str:
@@ -236,12 +242,12 @@ def _read_histories(path: Path) -> dict[Key, pd.DataFrame]:
     if not path.exists():
         return {}
     rows = formats.read_frame(path)
-    return {
-        (str(experiment), int(seed)): of_run.drop(columns=["experiment", "seed"])
-        .dropna(axis="columns", how="all")
-        .reset_index(drop=True)
-        for (experiment, seed), of_run in rows.groupby(["experiment", "seed"], sort=False)
-    }
+    found = {}
+    for _, of_run in rows.groupby(["experiment", "seed"], sort=False):
+        key = str(of_run["experiment"].iloc[0]), int(of_run["seed"].iloc[0])
+        numbers = of_run.drop(columns=["experiment", "seed"]).dropna(axis="columns", how="all")
+        found[key] = numbers.reset_index(drop=True)
+    return found
 
 
 def _write_histories(runs: Sequence[Run], path: Path) -> None:

@@ -119,10 +119,10 @@ def notes_of(parameters: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def stacks_of(parameters: Mapping[str, Any]) -> set[str]:
-    """The experiments that are stacks."""
-    rows = parameters["experiments"].items()
-    return {name for name, row in rows if (row or {}).get("system") == STACK}
+def kind_of(row: Mapping[str, Any] | None) -> str:
+    """What sort of experiment a row is: a baseline, a network, or an ensemble of others."""
+    system = (row or {}).get("system", "isd")
+    return "baseline" if system in FLOORS else "ensemble" if system == STACK else "network"
 
 
 def _row(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], str]:

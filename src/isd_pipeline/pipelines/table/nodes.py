@@ -13,10 +13,10 @@ from isd_pipeline.tracking import tracker as tracking
 from isd_pipeline.tracking.tables import TableRow, show_table
 
 if TYPE_CHECKING:
-    from isd_pipeline.catalog.runs import RunRecord
+    from isd_pipeline.catalog.results import Run
 
 
-def make_table(runs: Sequence[RunRecord], parameters: Mapping[str, Any]) -> dict[str, Any]:
+def make_table(runs: Sequence[Run], parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The table of the run parameters: per row its seeds, and per test metric mean and sd.
 
     One seed has no sd. MLflow is shown the same numbers.
@@ -35,7 +35,7 @@ def make_table(runs: Sequence[RunRecord], parameters: Mapping[str, Any]) -> dict
     return {row.experiment: {"seeds": len(row.seeds)} | nested(row) for row in rows}
 
 
-def rows_of(table: Layout, runs: Sequence[RunRecord], notes: Mapping[str, str]) -> list[TableRow]:
+def rows_of(table: Layout, runs: Sequence[Run], notes: Mapping[str, str]) -> list[TableRow]:
     """The rows in the table's order, each over every seed that was evaluated; none may be."""
     return [
         TableRow.of(
