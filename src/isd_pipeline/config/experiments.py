@@ -38,7 +38,7 @@ def read_plan(parameters: Mapping[str, Any]) -> Plan:
     from isd_pipeline.models.registry import SYSTEMS
     from isd_pipeline.training.loop import TrainingConfig
 
-    row, source = _row(parameters)
+    row, source = row_of(parameters)
     if row["system"] in FLOORS:
         raise ValueError(
             f"{source} is a linear floor: run it with `kedro run --pipelines=floor` and the same "
@@ -67,7 +67,7 @@ def read_floor(parameters: Mapping[str, Any]) -> tuple[str, Any]:
     """Check the row of a linear floor: its name and its settings. Cohorts set nothing for it."""
     from isd_pipeline.predictors.linear_fit import LinearFloorConfig
 
-    row, source = _row(parameters)
+    row, source = row_of(parameters)
     if row["system"] not in FLOORS:
         raise ValueError(
             f"{source} is no linear floor: run it with `kedro run --pipelines=train`, then "
@@ -81,7 +81,7 @@ def read_stack(parameters: Mapping[str, Any]) -> Any:
     """Check the row of a stack: its members are experiments, and no stacks themselves."""
     from isd_pipeline.predictors.ensemble import StackConfig
 
-    row, source = _row(parameters)
+    row, source = row_of(parameters)
     if row["system"] != STACK:
         raise ValueError(f"{source} is no stack: its system is {row['system']}")
     config = read_config(StackConfig, row.get("model"), f"{source}.model")
@@ -95,10 +95,10 @@ def read_stack(parameters: Mapping[str, Any]) -> Any:
 def shown_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Every setting of a run under a dotted name, the same names for every run of a system."""
     shown = {name: parameters[name] for name in ("cohort", "experiment", "seed")}
-    if _row(parameters)[0]["system"] in FLOORS:
+    if row_of(parameters)[0]["system"] in FLOORS:
         system, config = read_floor(parameters)
         settings = {"system": system, "model": asdict(config)}
-    elif _row(parameters)[0]["system"] == STACK:
+    elif row_of(parameters)[0]["system"] == STACK:
         settings = {"system": STACK, "model": asdict(read_stack(parameters))}
     else:
         settings = read_plan(parameters).settings
@@ -125,7 +125,8 @@ def kind_of(row: Mapping[str, Any] | None) -> str:
     return "baseline" if system in FLOORS else "ensemble" if system == STACK else "network"
 
 
-def _row(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+def row_of(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """The merged row of an experiment on a cohort, unchecked, and where it stands."""
     experiment = parameters["experiment"]
     row = experiment_row(
         parameters["cohorts"], parameters["cohort"], parameters["experiments"], experiment

@@ -104,11 +104,10 @@ def compare_experiments(
     tables = {}
     for name, layout in table_layouts(parameters).items():
         of_it = [run for run in runs if run.experiment in layout.experiments]
-        these = {"runs": contents(of_it)}
-        if layout.reference not in these["runs"] or len(these["runs"]) < 2:
+        these, metrics = {"runs": contents(of_it)}, compared_metrics(layout, k)
+        if layout.reference not in these["runs"] or len(these["runs"]) < 2 or not metrics:
             continue
         if all(run.key in here and run.key in scores_of_runs for run in of_it):
-            metrics = compared_metrics(layout, k)
             tables[name] = these | table_of_comparisons(layout, metrics, compared)
         elif recorded_comparisons.get(name, {}).get("runs") == these["runs"]:
             tables[name] = recorded_comparisons[name]
