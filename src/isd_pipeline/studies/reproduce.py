@@ -169,7 +169,8 @@ def _project(cohort: str, recorded: Run, root: Path) -> Path:
     (project / outputs).mkdir(parents=True)
     shutil.copytree(root / "conf", project / "conf")
     write_text(project / "conf/local/tracking.yml", 'uri: ""\n')
-    for name in ("pyproject.toml", "src"):
+    (project / "src").mkdir()  # Kedro wants it to be no link
+    for name in ("pyproject.toml", "src/isd_pipeline"):
         _link(root / name, project / name)
     for name in READ:
         _link(root / "data" / name, data / name)
