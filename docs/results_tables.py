@@ -1,4 +1,4 @@
-"""Fill the tables of docs/results.md from the small files that the stages left in git.
+"""Fill the tables of docs/results.md from the record of all runs, results/.
 
     python docs/results_tables.py            writes the page anew
     python docs/results_tables.py --check    says whether the page holds what the files hold
@@ -11,10 +11,10 @@ What ends in `_cpu` or `_gpu` is of the seeds that were trained there.
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Callable
+from functools import cache
 from math import isnan, nan
 from pathlib import Path
 from statistics import fmean, stdev
@@ -22,8 +22,11 @@ from typing import Any
 
 import yaml
 
+from isd_pipeline.catalog.formats import read_json
+from isd_pipeline.catalog.results import Run, read_results
+
 PAGE = Path(__file__).parent / "results.md"
-REPORTING = Path(__file__).parents[1] / "data/08_reporting"
+RESULTS = Path(__file__).parents[1] / "results"
 MARKED = re.compile(r"<!-- table (\{.*?\}) -->\n.*?<!-- end -->", re.S)
 HEADINGS = {
     "seeds": "seeds",
@@ -52,24 +55,22 @@ HEADINGS = {
     "first": "first word marked",
 }
 DIGITS = {"minutes": 1, "epochs": 0, "seeds": 0, "peak_memory_gb": 2, "attention_words": 0}
-DEVICES = {"cpu": 0.0, "gpu": 1.0}
+DEVICES = ("cpu", "gpu")
 SCALES = {"attention_sd": 1000.0}
 
 
-def read(path: Path) -> Any:
-    """A JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+@cache
+def recorded(cohort: str) -> list[Run]:
+    """Every run of a cohort."""
+    return read_results(RESULTS / cohort)
 
 
-def runs_of(cohort: str, experiment: str, device: str = "") -> list[Path]:
-    """The folders of its seeds; of those trained on a device, if one is named."""
-    runs = sorted((REPORTING / cohort / "runs" / experiment).glob("seed_*/metrics.json"))
+def runs_of(cohort: str, experiment: str, device: str = "") -> list[Run]:
+    """Its seeds; those trained on a device, if one is named."""
+    runs = [run for run in recorded(cohort) if run.experiment == experiment]
     if not runs:
-        raise FileNotFoundError(f"{cohort}: no run of {experiment} was evaluated")
-    on = DEVICES.get(device)
-    return [
-        run.parent for run in runs if on in (None, read(run.parent / "training.json").get("on_gpu"))
-    ]
+        raise FileNotFoundError(f"{cohort}: no run of {experiment} is recorded")
+    return [run for run in runs if device in ("", run.device)]
 
 
 def values_of(cohort: str, experiment: str, column: str) -> list[float]:
@@ -88,13 +89,13 @@ def trained_on(cohort: str, experiment: str) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items() if count) or "–"
 
 
-def _value(run: Path, column: str) -> float:
-    metrics, training = read(run / "metrics.json")["test"], read(run / "training.json")
-    if column in metrics or column in training:
-        return float(metrics.get(column, training.get(column)))
-    if column in HEADINGS:  # a linear floor has no epochs and no memory of its own
+def _value(run: Run, column: str) -> float:
+    found = {**run.training, **run.metrics["test"]}
+    if column in found:
+        return float(found[column])
+    if column in HEADINGS:  # a linear baseline has no epochs and no memory of its own
         return nan
-    frequency = {row["stratum"]: row for row in read(run / "strata.json")["frequency"]}
+    frequency = {row["stratum"]: row for row in run.breakdowns["frequency"]}
     value = frequency[column]["f1_macro_per_code_present"]
     return nan if value is None else float(value)
 
@@ -110,7 +111,7 @@ def shown(values: list[float], digits: int) -> str:
 
 def difference(cohort: str, table: str, experiment: str, metric: str) -> str:
     """To the table's reference: paired-bootstrap interval, and Holm's p over the table."""
-    compared = read(REPORTING / cohort / "comparisons.json")[table]
+    compared = read_json(RESULTS / cohort / "comparisons.json")[table]
     if experiment == compared["reference"]:
         return "–"
     keys = (experiment, metric)
@@ -147,10 +148,11 @@ def comparison(asked: dict[str, Any]) -> list[list[str]]:
 
 def plausibility(asked: dict[str, Any]) -> list[list[str]]:
     """Sources of evidence in rows, the worst first; the seed that was measured first."""
-    folder, columns = REPORTING / asked["cohort"] / "evidence", asked["columns"]
+    cohort, columns = asked["cohort"], asked["columns"]
     found: dict[str, dict[str, float]] = {}
     for experiment, name in asked["rows"].items():
-        sources = read(sorted((folder / experiment).glob("seed_*.json"))[0])["sources"]
+        runs = [run for run in runs_of(cohort, experiment) if run.evidence]
+        sources = runs[0].evidence["sources"]
         found |= {source: of for source, of in sources.items() if source != "model"}
         found[name or f"`{experiment}`"] = sources["model"]
     order = sorted(found, key=lambda source: found[source]["average_precision"])

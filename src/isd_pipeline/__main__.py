@@ -43,7 +43,7 @@ def summary(cohort: str) -> None:
             f"{report}: not there yet. Make it with `kedro run --pipelines=report "
             f"--params cohort={cohort}`, or let `dvc repro` make all that is missing"
         )
-    click.echo((report.parent / "results.md").read_text(encoding="utf-8"))
+    click.echo(Path("results", cohort, "results.md").read_text(encoding="utf-8"))
     click.echo(f"Report page:   {report.resolve()}")
     click.echo(f"Compare runs:  {Path(sys.argv[0])} compare {cohort}")
 
@@ -88,6 +88,29 @@ def mend() -> None:
     """
     for line in leftovers.mend():
         click.echo(line, err=True)
+
+
+@main.command()
+@click.argument("cohort")
+@click.argument("experiment")
+@click.argument("seed", type=int)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
+def reproduce(cohort: str, experiment: str, seed: int, as_json: bool) -> None:
+    """Make a recorded run again with the code as it is, and say whether it is the same.
+
+    Nothing under data/ is touched. Exit code 0: the same to the bit, or within the seeds' spread;
+    1: different, or it could not be made.
+    """
+    sys.exit(_reproduce(cohort, experiment, seed, as_json))
+
+
+@one_line
+def _reproduce(cohort: str, experiment: str, seed: int, as_json: bool) -> int:
+    from isd_pipeline.studies.reproduce import reproduce
+
+    found = reproduce(cohort, experiment, seed, Path())
+    click.echo(json.dumps(asdict(found), indent=1) if as_json else "\n".join(found.lines()))
+    return int(found.verdict == "different")
 
 
 @main.command()

@@ -18,6 +18,7 @@ from isd_pipeline.reports.layout import Layout
 
 CONF = Path(__file__).parents[2] / "conf" / "base"
 KEYS = [("isd", 1), ("isd", 2), ("isd_aligned", 2), ("isd_aligned", 3), ("linear_svm", 1)]
+BASELINES = {"linear_svm", "logistic_regression"}
 
 
 def parameters() -> dict:
@@ -27,19 +28,22 @@ def parameters() -> dict:
 
 
 def test_runs_are_paired_by_the_seeds_that_both_have() -> None:
-    assert paired_runs("isd", "isd_aligned", KEYS) == [(("isd", 2), ("isd_aligned", 2))]
-    assert paired_runs("isd", "absent", KEYS) == []
+    assert paired_runs("isd", "isd_aligned", KEYS, BASELINES) == [(("isd", 2), ("isd_aligned", 2))]
+    assert paired_runs("isd", "absent", KEYS, BASELINES) == []
 
 
 def test_a_floor_stands_for_every_seed() -> None:
     floor = ("linear_svm", 1)
-    assert paired_runs("linear_svm", "isd_aligned", KEYS) == [
+    assert paired_runs("linear_svm", "isd_aligned", KEYS, BASELINES) == [
         (floor, ("isd_aligned", 2)),
         (floor, ("isd_aligned", 3)),
     ]
-    assert paired_runs("isd", "linear_svm", KEYS) == [(("isd", 1), floor), (("isd", 2), floor)]
+    assert paired_runs("isd", "linear_svm", KEYS, BASELINES) == [
+        (("isd", 1), floor),
+        (("isd", 2), floor),
+    ]
     both = [*KEYS, ("logistic_regression", 1)]
-    assert paired_runs("linear_svm", "logistic_regression", both) == [
+    assert paired_runs("linear_svm", "logistic_regression", both, BASELINES) == [
         (floor, ("logistic_regression", 1))
     ]
 

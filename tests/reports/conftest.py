@@ -66,7 +66,7 @@ def run(
         ),
         per_code=code_table(names, [EVIL] * CODES, counts, frequency),
         calibration=calibrate((gold, scores), (gold, scores)),
-        drawn=bootstrap_run(gold, scores, tuned=threshold, draws=40),
+        intervals=bootstrap_run(gold, scores, tuned=threshold, draws=40).intervals(),
         minutes=1.25 * seed,
         device="cpu",
         floor=floor,

@@ -14,6 +14,7 @@ from isd_pipeline.reports.results import (
     best_floor,
     experiments,
 )
+from isd_pipeline.reports.tables import results_table
 
 
 def test_mean_and_standard_deviation_over_seeds_by_hand():
@@ -65,17 +66,13 @@ def test_splits_of_different_code_lists_are_refused():
         CohortStatistics(splits=splits)
 
 
-def test_intervals_over_documents_are_of_the_mean_over_seeds_and_hold_it(runs):
-    for one in experiments(runs):
-        for metric in ("f1_micro", "f1_macro_caml_tuned", "p_at_8", "auc_macro"):
-            low, high = one.over_documents[metric]
-            assert low <= one.measured(metric).mean <= high
-
-
-def test_without_the_draws_of_every_seed_there_is_no_interval(runs):
+def test_an_experiment_without_intervals_is_named_under_its_table(runs):
     bare = RunResult(experiment="isd", seed=9, metrics={"f1_micro": 0.5})
-    [one] = experiments([bare, *(run for run in runs if run.experiment == "isd")])
+    [one] = experiments([bare])
     assert one.over_documents == {}
+    table = results_table([bare, *(run for run in runs if run.experiment != "isd")], tuned=False)
+    assert "No bootstrap intervals of isd: the replicates" in table.notes[-1]
+    assert not any("No bootstrap" in note for note in results_table(runs, tuned=False).notes)
 
 
 def test_seeds_that_collapsed_are_counted_at_their_threshold():

@@ -52,8 +52,8 @@ def test_many_rows_below_the_best_floor_are_counted_not_listed():
 
 def test_without_a_floor_the_table_says_that_none_was_run():
     found = tables.results_table([scored("isd", 0.4)], tuned=False)
-    assert found.notes == (
-        "No linear floor was run, so these numbers stand beside nothing simple.",
+    assert found.notes[0] == (
+        "No linear floor was run, so these numbers stand beside nothing simple."
     )
 
 

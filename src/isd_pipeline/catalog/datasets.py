@@ -14,7 +14,8 @@ class FileDataset(AbstractDataset[Any, Any]):
 
     `load` and `save` are dotted names of library functions, imported when first called, so
     that listing the catalog stays fast. `made_by` names the pipeline that makes the file. A `lazy`
-    file may be missing until somebody calls for it.
+    file may be missing until somebody calls for it; `if_missing` is what one stands for that may
+    be absent.
     """
 
     def __init__(
@@ -25,12 +26,12 @@ class FileDataset(AbstractDataset[Any, Any]):
         save: str | None = None,
         made_by: str | None = None,
         lazy: bool = False,
+        if_missing: Any = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._path = Path(PurePosixPath(filepath))
         self._load_name, self._save_name, self.made_by = load, save, made_by
-        self._lazy = lazy
-        self.metadata = metadata
+        self._lazy, self._if_missing, self.metadata = lazy, if_missing, metadata
 
     def load(self) -> Any:
         """Read the file, or of a lazy one give what reads it when it is called."""
@@ -38,6 +39,8 @@ class FileDataset(AbstractDataset[Any, Any]):
 
     def _read(self) -> Any:
         """A missing file is an error that names the command that makes it."""
+        if not self._path.exists() and self._if_missing is not None:
+            return self._if_missing
         if not self._path.exists():
             raise DatasetError(f"{self._path}: not there yet. {self._remedy()}")
         return _find(self._load_name)(self._path)

@@ -59,12 +59,12 @@ def read_table(path: Path) -> pa.Table:
     return pq.read_table(path)
 
 
-def write_table(table: pa.Table, path: Path) -> None:
+def write_table(table: pa.Table, path: Path, compression: str = "snappy") -> None:
     """An Arrow table as Parquet."""
     import pyarrow.parquet as pq
 
     with replacing(path) as temporary:
-        pq.write_table(table, temporary)
+        pq.write_table(table, temporary, compression=compression)
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
@@ -91,8 +91,13 @@ def write_history(history: pd.DataFrame, path: Path) -> None:
     A training that goes on reads its first epochs back with their figures sorted by name; to the
     byte the file is that of one that was never interrupted.
     """
+    write_csv(in_order(history), path)
+
+
+def in_order(history: pd.DataFrame) -> pd.DataFrame:
+    """Its columns as HISTORY has them, those of no name there behind, sorted."""
     known = [name for name in HISTORY if name in history]
-    write_csv(history[[*known, *sorted(set(history.columns).difference(known))]], path)
+    return history[[*known, *sorted(set(history.columns).difference(known))]]
 
 
 def read_csv(path: Path) -> pd.DataFrame:

@@ -1,14 +1,15 @@
-"""The runs of a cohort, as `evaluate` and `floor` left them on disk."""
+"""The runs of a cohort, as `train` and `evaluate` left them on disk."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isd_pipeline.catalog import formats
+from isd_pipeline.catalog.results import Run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,51 +21,34 @@ if TYPE_CHECKING:
 Key = tuple[str, int]  # experiment, seed
 
 
-@dataclass(frozen=True)
-class RunRecord:
-    """The small files of one run, as the stages left them."""
-
-    experiment: str
-    seed: int
-    metrics: Mapping[str, Mapping[str, Any]]
-    strata: Mapping[str, list[dict[str, Any]]]
-    calibration: Mapping[str, Any]
-    evidence: Mapping[str, Any]
-    training: Mapping[str, Any]
-    history: pd.DataFrame | None
-
-    @property
-    def key(self) -> Key:
-        """Which run of the cohort this is."""
-        return self.experiment, self.seed
-
-    @property
-    def kind(self) -> str:
-        """Network, baseline or ensemble, as the training says."""
-        return str(self.training["made_by"]["kind"])
-
-    @property
-    def figures(self) -> dict[str, float]:
-        """The numbers of the training."""
-        return {name: v for name, v in self.training.items() if name != "made_by"}
-
-
-def read_runs(folder: Path) -> list[RunRecord]:
+def read_runs(folder: Path) -> list[Run]:
     """Every evaluated run of a cohort; a training that was not evaluated yet is passed over."""
     return [_read_run(path.parent) for path in sorted(folder.glob("*/seed_*/metrics.json"))]
 
 
-def _read_run(folder: Path) -> RunRecord:
-    history = folder / "history.csv"
-    return RunRecord(
-        *_key(folder),
-        metrics=formats.read_json(folder / "metrics.json"),
-        strata=_if_there(folder / "strata.json"),
+def _read_run(folder: Path) -> Run:
+    """One run. What is no number stands in `training.json` and `metrics.json` under `run`."""
+    experiment, seed = _key(folder)
+    training, metrics = (formats.read_json(folder / f"{n}.json") for n in ("training", "metrics"))
+    said, evaluated = training.pop("run", {}), metrics.pop("run", {})
+    history = formats.read_csv(folder / "history.csv")
+    run = Run(
+        experiment=experiment,
+        seed=seed,
+        kind=said.get("kind"),
+        settings=said.get("settings"),
+        fingerprints=said.get("fingerprints"),
+        weights=said.get("weights_sha256"),
+        training=training,
+        metrics=metrics,
+        history=history if len(history) else None,
+        breakdowns=_if_there(folder / "strata.json"),
         calibration=_if_there(folder / "calibration.json"),
         evidence=_if_there(_evidence_of(folder)),
-        training=formats.read_json(folder / "training.json"),
-        history=formats.read_csv(history) if history.exists() else None,
     )
+    made_by = {name: said.get(name) for name in ("commit", "code", "versions")}
+    made_by |= {"evaluation_code": evaluated.get("code"), "device": run.device or None}
+    return replace(run, made_by={**made_by, "record": "run"})
 
 
 def _evidence_of(folder: Path) -> Path:

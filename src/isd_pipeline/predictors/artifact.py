@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 from isd_pipeline.data.io.files import replacing
 from isd_pipeline.predictors.base import Fitted, Scores
 from isd_pipeline.text.splits import fingerprints
-from isd_pipeline.training.checkpoints import Checkpoint, drop_states, read_model, write_model
+from isd_pipeline.training.checkpoints import (
+    Checkpoint,
+    digest_of,
+    drop_states,
+    read_model,
+    write_model,
+)
 
 if TYPE_CHECKING:
     from isd_pipeline.predictors.base import TrainingData
@@ -35,6 +41,11 @@ class Artifact(Checkpoint):
         settings = {**fitted.settings, "seed": seed}
         marks |= fitted.fingerprints
         return cls(fitted.weights, settings, marks, fitted.scores, fitted.scratch)
+
+    @property
+    def weights_sha256(self) -> str | None:
+        """Of the file of its weights; None where it has none."""
+        return digest_of(self.weights) if self.weights else None
 
 
 def write_artifact(artifact: Artifact, folder: Path) -> None:

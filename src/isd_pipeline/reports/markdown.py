@@ -20,6 +20,7 @@ from isd_pipeline.reports.results import RunResult, experiments
 from isd_pipeline.reports.tables import (
     codes_tables,
     further_table,
+    no_codes,
     ranking_table,
     results_table,
 )
@@ -51,6 +52,7 @@ def results_markdown(
     """
     paper = {} if synthetic else paper or {}
     stamp = stamp or (SYNTHETIC if synthetic else "")
+    codes = codes_tables(runs, against, tuned=True)
     tables = [
         results_table(runs, tuned=False),
         results_table(runs, tuned=True),
@@ -63,11 +65,12 @@ def results_markdown(
         calibration_table(runs),
         sharpness_table(runs),
         plausibility_table(runs),
-        *(codes_tables(runs, against, tuned=True) or ()),
+        *(codes or ()),
     ]
     parts = [markdown(stamped(table, stamp)) for table in tables if table]
     warning = [f"**{_escaped(stamp)}**\n"] if stamp else []
-    return "\n".join([f"## {_escaped(cohort)}\n", *warning, *parts])
+    lacking = [] if codes else [f"{no_codes(against)}\n"]
+    return "\n".join([f"## {_escaped(cohort)}\n", *warning, *parts, *lacking])
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -77,7 +77,7 @@ def page(
         facts=tables.facts_table(facts or {}),
         results=[stamped(table, stamp) for table in _results(runs) if table],
         codes=[stamped(table, stamp) for table in codes or ()],
-        no_codes=f"No neural experiment and {against} with tables per code: nothing to compare.",
+        no_codes=tables.no_codes(against),
     )
 
 

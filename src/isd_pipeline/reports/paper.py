@@ -199,6 +199,8 @@ def _mark_note(
 ) -> list[str]:
     if not comparisons:
         return []
+    if "left_out" in comparisons:
+        return [f"{comparisons['left_out']}."]
     found = (
         f"* differs from {layout.reference}" if marked else f"None differs from {layout.reference}"
     )
@@ -212,7 +214,7 @@ def comparison_table(
 
     `shown`: the names of experiments with what is said of them.
     """
-    if not comparisons:
+    if not comparisons or not comparisons["rows"]:
         return None
     rows: Rows = comparisons["rows"]
     by_place = {(row["experiment"], row["metric"]): row for row in rows}

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from isd_pipeline.evaluation.resampling import Bootstrap, mean_interval, over_seeds
+from isd_pipeline.evaluation.resampling import mean_interval
 
 # Columns of a history that are neither a loss nor, beginning with `dev_`, a dev metric.
 BESIDE_LOSSES = ("epoch", "learning_rate", "gradient_norm", "seconds")
@@ -25,9 +24,10 @@ class RunResult:
     `_tuned`. `history` has one row per epoch: `epoch`, the loss terms and their weighted `total`,
     dev metrics in columns that begin with `dev_`, and BESIDE_LOSSES. `strata` are those of
     `evaluation.strata.all_strata` and `per_code` its `code_table`; `calibration` is that of
-    `evaluation.calibration.calibrate`, `drawn` that of `evaluation.resampling.bootstrap_run`;
-    `evidence` is what the stage `evidence` found. A `floor` is a simple model that the others are
-    held against, a `stack` weighs the scores of others. `note` is shown with the name.
+    `evaluation.calibration.calibrate`; `intervals` are by metric those of the experiment's mean
+    over its seeds, the same for each of them; `evidence` is what the stage `evidence` found. A
+    `floor` is a simple model that the others are held against, a `stack` weighs the scores of
+    others. `note` is shown with the name.
     """
 
     experiment: str
@@ -38,7 +38,7 @@ class RunResult:
     per_code: pd.DataFrame | None = None
     calibration: Mapping[str, Any] | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
-    drawn: Bootstrap | None = None
+    intervals: Mapping[str, Sequence[float]] = field(default_factory=dict)
     minutes: float | None = None
     device: str = ""
     floor: bool = False
@@ -100,11 +100,10 @@ class Experiment:
         devices = sorted({run.device for run in self.runs})
         return {name: tuple(run for run in self.runs if run.device == name) for name in devices}
 
-    @cached_property
+    @property
     def over_documents(self) -> Mapping[str, tuple[float, float]]:
         """95 % bootstrap intervals over documents, of each metric's mean over the seeds."""
-        drawn = [run.drawn for run in self.runs if run.drawn is not None]
-        return over_seeds(drawn).intervals() if len(drawn) == len(self.runs) else {}
+        return {name: (low, high) for name, (low, high) in self.runs[0].intervals.items()}
 
     def strata(self, kind: str) -> Sequence[Mapping[str, Any]]:
         """The strata of one kind, with the sizes that they have for every seed."""

@@ -186,8 +186,20 @@ def results_table(runs: Sequence[RunResult], *, tuned: bool) -> Table | None:
             *_below_in_words(found, floor, measure),
             *collapse_note(found, tuned=tuned),
             *ceiling_note(found),
+            *_without_intervals(found),
         ),
     )
+
+
+def _without_intervals(found: Sequence[Experiment]) -> list[str]:
+    """Of which experiments the interval over documents is not known here, and what gives it."""
+    bare = [one.name for one in found if not one.over_documents]
+    said = (
+        f"No bootstrap intervals of {', '.join(bare)}: the replicates of some seeds are not on the "
+        "machine that made this page, nor intervals recorded of just these runs. "
+        "`kedro run --pipelines=evaluate` makes them."
+    )
+    return [said] if bare else []
 
 
 def ranking_table(runs: Sequence[RunResult]) -> Table:
@@ -322,6 +334,14 @@ def codes_tables(
         _codes_table(
             f"Where {first.shown} loses most against {against}, {at}", losses, first, against
         ),
+    )
+
+
+def no_codes(against: str) -> str:
+    """What stands where `codes_tables` gives none."""
+    return (
+        f"Nothing code by code: the tables by code of {against} and of a network or stack are not "
+        "on the machine that made this page. `kedro run --pipelines=evaluate` makes them."
     )
 
 

@@ -204,6 +204,14 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return record, load(content)
 
 
+def digest_of(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of the file that tensors are written to."""
+    from safetensors.torch import save
+
+    content = save({key: value.detach().cpu().contiguous() for key, value in tensors.items()})
+    return hashlib.sha256(content).hexdigest()
+
+
 def _digest(record: Mapping[str, Any]) -> str:
     """SHA-256 of a JSON value, whatever its layout in the file."""
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()

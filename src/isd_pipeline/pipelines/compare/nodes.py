@@ -1,11 +1,18 @@
-"""The runs of a cohort > within each table, every experiment against the table's reference."""
+"""The runs of a cohort > intervals of each experiment, and it against its tables' references.
+
+Both need scores and bootstrap replicates, which are not in git. Where some are absent, what was
+recorded of these very runs is kept, and anything else left out and told.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
+from math import isclose
 from typing import TYPE_CHECKING, Any
 
+from isd_pipeline.catalog.results import contents
 from isd_pipeline.config.cohorts import cohort_section
 from isd_pipeline.config.reports import ReportSettings, table_layouts
 from isd_pipeline.predictors.registry import BASELINE
@@ -13,12 +20,14 @@ from isd_pipeline.predictors.registry import BASELINE
 if TYPE_CHECKING:
     import numpy as np
 
-    from isd_pipeline.catalog.runs import Key, RunRecord
+    from isd_pipeline.catalog.results import Key, Run
     from isd_pipeline.data.cohorts import CodeIndex
     from isd_pipeline.evaluation.comparisons import Comparison, Contestant
     from isd_pipeline.evaluation.resampling import Bootstrap
     from isd_pipeline.reports.layout import Layout
     from isd_pipeline.text.documents import Documents
+
+logger = logging.getLogger(__name__)
 
 Compared = Callable[[str, str], tuple[int, dict[str, "Comparison"]]]
 
@@ -27,10 +36,48 @@ Compared = Callable[[str, str], tuple[int, dict[str, "Comparison"]]]
 DRAWS = 5_000
 
 
-def compare_experiments(
-    runs: list[RunRecord],
-    scores_of_runs: Mapping[Key, Callable[[], Mapping[str, np.ndarray]]],
+def find_intervals(
+    runs: Sequence[Run],
     replicates_of_runs: Mapping[Key, Bootstrap],
+    recorded_intervals: Mapping[str, Any],
+) -> dict[str, Any]:
+    """By experiment: the runs, and the 95 % intervals of their mean over bootstrapped documents."""
+    from isd_pipeline.evaluation.resampling import over_seeds
+
+    here, found = replicates_of_these(runs, replicates_of_runs), {}
+    for experiment, seeds in contents(runs).items():
+        drawn = [here[key] for seed in seeds if (key := (experiment, int(seed))) in here]
+        if len(drawn) == len(seeds):
+            found[experiment] = {"runs": seeds, "intervals": over_seeds(drawn).intervals()}
+        elif recorded_intervals.get(experiment, {}).get("runs") == seeds:
+            found[experiment] = recorded_intervals[experiment]
+        else:
+            logger.warning(
+                "%s: no bootstrap intervals, for the replicates of some seeds are not on this "
+                "machine; `kedro run --pipelines=evaluate` makes them",
+                experiment,
+            )
+    return found
+
+
+def replicates_of_these(
+    runs: Sequence[Run], replicates_of_runs: Mapping[Key, Bootstrap]
+) -> dict[Key, Bootstrap]:
+    """The replicates of these runs that lie here; those of other numbers are passed over."""
+    name = "f1_micro_tuned"
+    return {
+        run.key: drawn
+        for run in runs
+        if (drawn := replicates_of_runs.get(run.key))
+        and isclose(drawn.observed[name], run.metrics["test"][name], abs_tol=1e-6)
+    }
+
+
+def compare_experiments(
+    runs: list[Run],
+    scores_of_runs: Callable[[], Mapping[Key, Callable[[], Mapping[str, np.ndarray]]]],
+    replicates_of_runs: Mapping[Key, Bootstrap],
+    recorded_comparisons: Mapping[str, Any],
     documents: Mapping[str, Documents],
     code_index: CodeIndex,
     parameters: Mapping[str, Any],
@@ -40,29 +87,45 @@ def compare_experiments(
 
     gold = documents["test"].label_matrix(len(code_index))
     tuned = {run.key: run.metrics["test"]["threshold_tuned"] for run in runs}
-    unseeded = {run.experiment for run in runs if run.kind == BASELINE}
+    here, scores = replicates_of_these(runs, replicates_of_runs), scores_of_runs()
+    baselines = {run.experiment for run in runs if run.kind == BASELINE}
 
     @cache
     def contestant(key: Key) -> Contestant:
-        return Contestant.of(
-            gold, scores_of_runs[key]()["test"], tuned[key], replicates_of_runs[key]
-        )
+        return Contestant.of(gold, scores[key]()["test"], tuned[key], here[key])
 
     @cache
     def compared(experiment: str, reference: str) -> tuple[int, dict[str, Comparison]]:
-        known = [key for key in replicates_of_runs if key in tuned]
-        pairs = paired_runs(experiment, reference, known, unseeded)
+        pairs = paired_runs(experiment, reference, list(tuned), baselines)
         if not pairs:
             return 0, {}
         sides = ([contestant(key) for key in side] for side in zip(*pairs, strict=True))
         return len(pairs), compare(*sides, draws=DRAWS)
 
     k = cohort_section(parameters["cohorts"], parameters["cohort"], "report", ReportSettings).k
-    tables = {
-        name: table_of_comparisons(layout, compared_metrics(layout, k), compared)
-        for name, layout in table_layouts(parameters).items()
-    }
-    return {name: table for name, table in tables.items() if table["rows"]}
+    tables = {}
+    for name, layout in table_layouts(parameters).items():
+        of_it = [run for run in runs if run.experiment in layout.experiments]
+        these, metrics = {"runs": contents(of_it)}, compared_metrics(layout, k)
+        if layout.reference not in these["runs"] or len(these["runs"]) < 2 or not metrics:
+            continue
+        if all(run.key in here and run.key in scores for run in of_it):
+            tables[name] = these | table_of_comparisons(layout, metrics, compared)
+        elif recorded_comparisons.get(name, {}).get("runs") == these["runs"]:
+            tables[name] = recorded_comparisons[name]
+        else:
+            tables[name] = _left_out(name, layout, parameters["cohort"])
+    return {name: table for name, table in tables.items() if table["rows"] or "left_out" in table}
+
+
+def _left_out(name: str, layout: Layout, cohort: str) -> dict[str, Any]:
+    """A table that was not tested: why, and what makes it."""
+    said = (
+        "Not tested, for the scores of some runs are not on this machine, and none of just these "
+        f"runs is recorded; `dvc repro studies/{cohort}/dvc.yaml:{name}` makes it"
+    )
+    logger.warning("%s: %s", name, said)
+    return {"reference": layout.reference, "draws": DRAWS, "rows": [], "left_out": said}
 
 
 def compared_metrics(layout: Layout, k: int) -> list[str]:
@@ -74,16 +137,16 @@ def compared_metrics(layout: Layout, k: int) -> list[str]:
 
 
 def paired_runs(
-    first: str, second: str, keys: list[Key], unseeded: Collection[str]
+    first: str, second: str, keys: Sequence[Key], baselines: Collection[str]
 ) -> list[tuple[Key, Key]]:
-    """The runs of the seeds that both have; of an experiment that no seed moves one run is any's."""
+    """The runs of the seeds that both have; a baseline, which no seed moves, stands for any."""
     of_first, of_second = (
         {seed: (name, seed) for experiment, seed in keys if experiment == name}
         for name in (first, second)
     )
-    if first in unseeded and second not in unseeded:
+    if first in baselines and second not in baselines:
         of_first = {seed: key for seed in of_second for key in of_first.values()}
-    elif second in unseeded and first not in unseeded:
+    elif second in baselines and first not in baselines:
         of_second = {seed: key for seed in of_first for key in of_second.values()}
     return [(of_first[seed], of_second[seed]) for seed in sorted(of_first.keys() & of_second)]
 

@@ -85,7 +85,7 @@ def measure(
     }
     metrics = {split: {**found, **collapse_metrics(found)} for split, found in metrics.items()}
     metrics["test"] |= sharpness
-    return {**metrics, "made_by": run_context.of("evaluate")}
+    return {**metrics, "run": run_context.of("evaluate")}
 
 
 def stratify(

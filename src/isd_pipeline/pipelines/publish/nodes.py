@@ -19,12 +19,12 @@ from isd_pipeline.tracking.shown import (
 from isd_pipeline.tracking.tables import rows_of, show_table
 
 if TYPE_CHECKING:
-    from isd_pipeline.catalog.runs import RunRecord
+    from isd_pipeline.catalog.results import Run
 
 logger = logging.getLogger(__name__)
 
 
-def publish_runs(runs: list[RunRecord], parameters: Mapping[str, Any]) -> dict[str, int]:
+def publish_runs(runs: list[Run], parameters: Mapping[str, Any]) -> dict[str, int]:
     """Log every run of the cohort that MLflow does not have with these very numbers.
 
     Then every table of which each row has a run.
@@ -43,7 +43,7 @@ def publish_runs(runs: list[RunRecord], parameters: Mapping[str, Any]) -> dict[s
     return counts
 
 
-def _publish(run: RunRecord, key: tracking.RunKey, parameters: Mapping[str, Any]) -> None:
+def _publish(run: Run, key: tracking.RunKey, parameters: Mapping[str, Any]) -> None:
     tracker = tracking.current()
     these = {**parameters, "experiment": run.experiment, "seed": run.seed}
     known = run.experiment in parameters["experiments"]
@@ -59,7 +59,7 @@ def _publish(run: RunRecord, key: tracking.RunKey, parameters: Mapping[str, Any]
     tracker.finish("FINISHED")
 
 
-def _publish_tables(runs: list[RunRecord], parameters: Mapping[str, Any]) -> None:
+def _publish_tables(runs: list[Run], parameters: Mapping[str, Any]) -> None:
     for name, table in table_layouts(parameters).items():
         rows = rows_of(table, runs, notes_of(parameters))
         if all(row.seeds for row in rows):

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isd_pipeline.catalog.results import contents
 from isd_pipeline.config.cohorts import cohort_section, is_generated, name_in_paper
 from isd_pipeline.config.experiments import notes_of
 from isd_pipeline.config.extract import ExtractSettings
@@ -19,14 +20,12 @@ from isd_pipeline.predictors.registry import BASELINE, ENSEMBLE
 if TYPE_CHECKING:
     import pandas as pd
 
-    from isd_pipeline.catalog.runs import Key, RunRecord
+    from isd_pipeline.catalog.results import Key, Run
     from isd_pipeline.data.cohorts import CodeIndex
-    from isd_pipeline.evaluation.resampling import Bootstrap
     from isd_pipeline.reports.results import CohortStatistics, RunResult
     from isd_pipeline.text.documents import Documents
     from isd_pipeline.text.vocabulary import Vocabulary
 
-DEVICES = {0.0: "CPU", 1.0: "GPU"}
 SHOWN_VERSIONS = ("isd-pipeline", "torch", "gensim", "scikit-learn", "numpy", "pandas")
 
 
@@ -79,9 +78,9 @@ def _fingerprints(
 
 
 def make_report(
-    runs: list[RunRecord],
+    runs: list[Run],
     code_tables: Mapping[Key, pd.DataFrame],
-    replicates_of_runs: Mapping[Key, Bootstrap],
+    intervals: Mapping[str, Any],
     comparisons: Mapping[str, Any],
     documents: Mapping[str, Documents],
     code_index: CodeIndex,
@@ -96,20 +95,18 @@ def make_report(
     cohort = parameters["cohort"]
     settings = cohort_section(parameters["cohorts"], cohort, "report", ReportSettings)
     name = name_in_paper(parameters["cohorts"], cohort)
-    notes = notes_of(parameters)
+    notes, of_experiment = notes_of(parameters), contents(runs)
     results = [
         _result(
             run,
             code_tables.get(run.key),
-            replicates_of_runs.get(run.key),
+            _of_these_runs(intervals.get(run.experiment, {}), of_experiment[run.experiment]),
             notes.get(run.experiment, ""),
         )
-        for run in _in_order(runs, parameters)
+        for run in runs
     ]
     if not results:
-        raise ValueError(
-            f"data/08_reporting/{cohort}/runs: no evaluated run yet; train and evaluate one first"
-        )
+        raise ValueError(f"results/{cohort}: no run yet; train, evaluate and record one first")
     _refuse_half_evaluated(runs, cohort)
     shared: dict[str, Any] = {
         "cohort": cohort,
@@ -131,30 +128,23 @@ def make_report(
     return html, results_markdown(results, **shared)
 
 
-def _refuse_half_evaluated(runs: list[RunRecord], cohort: str) -> None:
+def _of_these_runs(recorded: Mapping[str, Any], seeds: Mapping[str, str]) -> Mapping[str, Any]:
+    """The recorded intervals, none where they are of other runs."""
+    return recorded["intervals"] if recorded.get("runs") == seeds else {}
+
+
+def _refuse_half_evaluated(runs: list[Run], cohort: str) -> None:
     for run in runs:
-        if not run.strata or not run.calibration:
-            folder = f"data/08_reporting/{cohort}/runs/{run.experiment}/seed_{run.seed}"
+        if not run.breakdowns or not run.calibration:
             raise ValueError(
-                f"{folder}: evaluated before strata and calibration were; evaluate it again: "
-                "`kedro run --pipelines=evaluate` (a linear floor: `floor`) with its --params"
+                f"results/{cohort}: {run.experiment}, seed {run.seed}, has no breakdowns or no "
+                "calibration; evaluate it again: `kedro run --pipelines=evaluate,record` (a linear "
+                "floor: `floor,record`) with its --params"
             )
 
 
-def _in_order(runs: list[RunRecord], parameters: Mapping[str, Any]) -> list[RunRecord]:
-    """As the experiments stand in their file; what is no longer there comes last."""
-    order = list(parameters["experiments"])
-    return sorted(
-        runs,
-        key=lambda run: order.index(run.experiment) if run.experiment in order else len(order),
-    )
-
-
 def _result(
-    run: RunRecord,
-    per_code: pd.DataFrame | None,
-    drawn: Bootstrap | None,
-    note: str,
+    run: Run, per_code: pd.DataFrame | None, intervals: Mapping[str, Any], note: str
 ) -> RunResult:
     from isd_pipeline.reports.results import RunResult
 
@@ -163,13 +153,13 @@ def _result(
         seed=run.seed,
         metrics=run.metrics["test"],
         history=run.history,
-        strata=run.strata,
+        strata=run.breakdowns,
         per_code=per_code,
         calibration=run.calibration,
         evidence=run.evidence,
-        drawn=drawn,
+        intervals=intervals,
         minutes=run.training.get("minutes"),
-        device=DEVICES.get(run.training.get("on_gpu", -1.0), ""),
+        device=run.device.upper(),
         floor=run.kind == BASELINE,
         stack=run.kind == ENSEMBLE,
         note=note,

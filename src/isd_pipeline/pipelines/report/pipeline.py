@@ -7,7 +7,7 @@ from isd_pipeline.pipelines.report.nodes import make_data_card, make_report
 
 def create_pipeline(**_: object) -> Pipeline:
     """The data of a cohort > its card; with its runs > its page."""
-    of_runs = ["runs", "code_tables", "replicates_of_runs", "comparisons"]
+    of_runs = ["runs", "code_tables", "intervals", "comparisons"]
     of_cohort = ["documents", "code_index", "vocabulary", "parameters"]
     return Pipeline(
         [

@@ -10,6 +10,7 @@ from isd_pipeline.config.cohorts import cohort_section
 from isd_pipeline.config.experiments import read_plan
 from isd_pipeline.config.extract import ExtractSettings, revision_of
 from isd_pipeline.config.preprocess import PreprocessSettings
+from isd_pipeline.config.rows import merged_row
 from isd_pipeline.predictors.registry import ENSEMBLE, kind_of, predictor
 
 if TYPE_CHECKING:
@@ -59,11 +60,13 @@ def train(
     )
     fitted = predictor(plan.system).fit(plan.system, plan.sections, data, options)
     artifact = Artifact.of(fitted, data, parameters["seed"])
-    made_by = run_context.of("train") | {
+    run = run_context.of("train") | {
         "kind": kind_of(plan.system),
+        "settings": merged_row(parameters).settings,
         "fingerprints": dict(artifact.fingerprints),
+        "weights_sha256": artifact.weights_sha256,
     }
-    return artifact, history_table(fitted.history), {**fitted.figures, "made_by": made_by}
+    return artifact, history_table(fitted.history), {**fitted.figures, "run": run}
 
 
 def training_data(
