@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from isd_pipeline.evaluation.resampling import Bootstrap
-    from isd_pipeline.predictors.artifact import Artifact
 
 Key = tuple[str, int]  # experiment, seed
 
@@ -79,15 +78,6 @@ def find_scores(folder: Path) -> dict[Key, Callable[[], Mapping[str, np.ndarray]
     return {
         key: partial(formats.read_scores, path)
         for key, path in _of_runs(folder, "scores.safetensors")
-    }
-
-
-def find_models(folder: Path) -> dict[Key, Callable[[], Artifact]]:
-    """The model of every run, each read when it is called."""
-    from isd_pipeline.predictors.artifact import read_artifact
-
-    return {
-        key: partial(read_artifact, path.parent) for key, path in _of_runs(folder, "model.json")
     }
 
 

@@ -5,7 +5,9 @@ Axes: V words, E width, L codes, M words of the longest title.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +41,11 @@ class CodeVectors:
         expected = {"codes": codes.fingerprint, "vocabulary": vocabulary.fingerprint}
         matrix, record = read_vectors(folder, **expected)
         return cls(matrix, **expected, without_known_word=record["titles_without_known_word"])
+
+
+def open_code_vectors(folder: Path) -> Callable[[CodeIndex, Vocabulary], CodeVectors]:
+    """What reads the vectors, given the codes and the vocabulary that they must belong to."""
+    return partial(CodeVectors.open, folder)
 
 
 def average_titles(codes: CodeIndex, vocabulary: Vocabulary, words: WordVectors) -> CodeVectors:

@@ -12,8 +12,9 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,11 @@ class WordVectors:
         """Read what `save` wrote, refusing a damaged file and another vocabulary's vectors."""
         matrix, record = read_vectors(folder, vocabulary=vocabulary.fingerprint)
         return cls(matrix, record["vocabulary"], record["settings"], record["counts"])
+
+
+def open_vectors(folder: Path) -> Callable[[Vocabulary], WordVectors]:
+    """What reads the vectors, given the vocabulary that they must belong to."""
+    return partial(WordVectors.open, folder)
 
 
 def write_vectors(folder: Path, matrix: np.ndarray, record: dict[str, Any]) -> None:

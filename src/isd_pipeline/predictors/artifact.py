@@ -6,7 +6,9 @@ scores.safetensors                             of dev and test, where the fit ga
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from isd_pipeline.data.io.files import replacing
 from isd_pipeline.predictors.base import Fitted, Scores
 from isd_pipeline.text.splits import fingerprints
 from isd_pipeline.training.checkpoints import (
+    MODEL,
     Checkpoint,
     digest_of,
     drop_states,
@@ -69,3 +72,12 @@ def read_artifact(folder: Path) -> Artifact:
     found, path = read_model(folder), folder / SCORES
     scores = dict(load(path.read_bytes())) if path.exists() else None
     return Artifact(found.weights, found.settings, found.fingerprints, scores)
+
+
+def find_artifacts(folder: Path) -> dict[tuple[str, int], Callable[[], Artifact]]:
+    """Those of every run of a cohort, by experiment and seed, each read when it is called."""
+    folders = [path.parent for path in sorted(folder.glob(f"*/seed_*/{MODEL}.json"))]
+    return {
+        (one.parent.name, int(one.name.removeprefix("seed_"))): partial(read_artifact, one)
+        for one in folders
+    }

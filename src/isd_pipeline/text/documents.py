@@ -110,6 +110,16 @@ class Documents:
                 raise ValueError(f"{folder}: {name}s.npy and {name}_starts.npy do not fit")
 
 
+def open_splits(folder: Path) -> dict[str, Documents]:
+    """The encoded documents of train, dev and test, their words left on disk."""
+    return {split: Documents.open(folder / split) for split in ("train", "dev", "test")}
+
+
+def open_development(folder: Path) -> dict[str, Documents]:
+    """Those of train and dev: a search never opens the test split."""
+    return {split: Documents.open(folder / split) for split in ("train", "dev")}
+
+
 def encode_documents(
     tokenized_notes: RecordStream,
     labels: pa.Table,

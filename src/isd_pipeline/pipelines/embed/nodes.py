@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isd_pipeline.config.cohorts import cohort_section
@@ -33,13 +32,3 @@ def learn_vectors(
     )
     words, words_of_codes = learn(settings.words), learn(settings.codes)
     return words, words_of_codes, average_titles(code_index, vocabulary, words_of_codes)
-
-
-def open_vectors(folder: Path) -> Callable[[Vocabulary], WordVectors]:
-    """What reads the vectors, given the vocabulary that they must belong to."""
-    return partial(WordVectors.open, folder)
-
-
-def open_code_vectors(folder: Path) -> Callable[[CodeIndex, Vocabulary], CodeVectors]:
-    """The same for the codes' vectors."""
-    return partial(CodeVectors.open, folder)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from isd_pipeline.data.cohorts import CodeIndex
     from isd_pipeline.data.io.tables import RecordStream
-    from isd_pipeline.text.documents import Documents
     from isd_pipeline.text.vocabulary import Vocabulary
 
 
@@ -118,10 +117,3 @@ def encode(
         encode_documents(tokenized_notes, labels, kept_splits, vocabulary, code_index, folder)
 
     return write
-
-
-def open_splits(folder: Path) -> dict[str, Documents]:
-    """The encoded documents of train, dev and test, their words left on disk."""
-    from isd_pipeline.text.documents import Documents
-
-    return {split: Documents.open(folder / split) for split in ("train", "dev", "test")}

@@ -81,13 +81,6 @@ def record_path(
     return Path("scratch/search", f"{key.hexdigest()[:16]}.json")
 
 
-def open_development(folder: Path) -> dict[str, Documents]:
-    """The documents of train and dev: a search never opens the test split."""
-    from isd_pipeline.text.documents import Documents
-
-    return {split: Documents.open(folder / split) for split in ("train", "dev")}
-
-
 def _tell_next(found: Mapping[str, Any]) -> None:
     run = ",".join(f"{name}={found[name]}" for name in ("cohort", "experiment", "seed"))
     line = as_line(found["experiment"], found["experiments"][found["experiment"]])
