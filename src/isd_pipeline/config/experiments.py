@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from isd_pipeline.config.reading import choose, flatten, read_config, refuse_unknown
 from isd_pipeline.config.sections import EXPERIMENTS, experiment_row
 from isd_pipeline.models.names import FLOORS, STACK
+from isd_pipeline.models.registry import load, names
 
 if TYPE_CHECKING:
-    from isd_pipeline.models.registry import System
+    from isd_pipeline.models.system import System
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,6 @@ class Plan:
 
 def read_plan(parameters: Mapping[str, Any]) -> Plan:
     """Check the row of a neural experiment: a misspelt key or a wrong type is one line."""
-    from isd_pipeline.models.registry import SYSTEMS
     from isd_pipeline.training.loop import TrainingConfig
 
     row, source = _row(parameters)
@@ -51,7 +51,8 @@ def read_plan(parameters: Mapping[str, Any]) -> Plan:
         )
     for key in row:
         refuse_unknown(key, ["system", "model", "objective", "training"], source)
-    system = choose(row["system"], SYSTEMS, f"{source}.system")
+    refuse_unknown(row["system"], list(names()), f"{source}.system")
+    system = load(row["system"])
     classes = {
         "model": system.model_config,
         "objective": system.objective_config,
@@ -107,15 +108,13 @@ def shown_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def notes_of(parameters: Mapping[str, Any]) -> dict[str, str]:
     """What is said of some experiments wherever they are shown: of their systems."""
-    from isd_pipeline.models.registry import SYSTEMS
-
     systems = {
         name: (row or {}).get("system", "isd") for name, row in parameters["experiments"].items()
     }
     return {
-        name: SYSTEMS[system].note
+        name: load(system).note
         for name, system in systems.items()
-        if system in SYSTEMS and SYSTEMS[system].note
+        if system in names() and load(system).note
     }
 
 

@@ -12,7 +12,7 @@ from isd_pipeline.data.codes.hierarchy import Revision
 from isd_pipeline.data.codes.labels import LabelSpace
 from isd_pipeline.data.custom.layout import OwnLayout
 from isd_pipeline.embeddings.words import WordVectorConfig
-from isd_pipeline.models.names import OF_ISD
+from isd_pipeline.models.registry import TAKES_COHORT_MODEL
 from isd_pipeline.reports.layout import Layout
 from isd_pipeline.text.tokens import TextRule
 from isd_pipeline.text.vocabulary import VocabularyConfig
@@ -191,7 +191,7 @@ def experiment_row(
     own = base.pop("experiments", None) or {}
     for name in own:
         refuse_unknown(name, list(experiments), f"{COHORTS}.{cohort}.train.experiments")
-    if system not in OF_ISD:
+    if system not in TAKES_COHORT_MODEL:
         base = {"training": base.get("training")}
     merged: dict[str, dict[str, Any]] = {}
     of_paper = elsewhere.get(name_in_paper(cohorts, cohort)) or {}

@@ -17,12 +17,12 @@ import numpy as np
 from torch import Tensor, nn
 
 from isd_pipeline.models.names import FLOORS, MEAN, STACK
-from isd_pipeline.models.registry import SYSTEMS, rebuild
-from isd_pipeline.predictors.attention import read_note
+from isd_pipeline.models.registry import load
+from isd_pipeline.models.system import rebuild
+from isd_pipeline.predictors.attention import read_note, shares_representations
 from isd_pipeline.predictors.ensemble import FREQUENCY, NAMES, Stack
 from isd_pipeline.predictors.evidence import code_evidence, has_evidence
 from isd_pipeline.predictors.kept import linear_of, stack_of
-from isd_pipeline.predictors.label_attention import shares_representations
 from isd_pipeline.predictors.linear import LinearModel
 from isd_pipeline.predictors.scoring import predict
 from isd_pipeline.shapes import Float, Int
@@ -121,7 +121,7 @@ def _read_linear(model: LinearModel, note: NoteWords, evidence: bool) -> Found:
 def _read_network(
     model: nn.Module, settings: Mapping[str, Any], device: str, note: NoteWords, evidence: bool
 ) -> Found:
-    limit, told = settings["training"]["max_tokens"], SYSTEMS[settings["system"]].sentences
+    limit, told = settings["training"]["max_tokens"], load(settings["system"]).sentences
     read, reading = note.until(limit), None
     if evidence and shares_representations(model):
         reading = read_note(model, read.tokens)

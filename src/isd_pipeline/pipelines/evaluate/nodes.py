@@ -36,7 +36,7 @@ def score_documents(
     import torch
 
     from isd_pipeline.evaluation.sharpness import attention_sharpness
-    from isd_pipeline.models.registry import SYSTEMS
+    from isd_pipeline.models.registry import load
     from isd_pipeline.predictors.scoring import predict
 
     torch.set_num_threads(parameters["jobs"])
@@ -50,7 +50,7 @@ def score_documents(
     }
     asked = {
         "batch_size": 2 * training["batch_size"],
-        "sentences": SYSTEMS[checkpoint.settings["system"]].sentences,
+        "sentences": load(checkpoint.settings["system"]).sentences,
     }
     scores = {
         split: predict(model, documents[split], **asked, **reading) for split in ("dev", "test")
@@ -62,7 +62,7 @@ def trained_model(
     checkpoint: Checkpoint, code_index: CodeIndex, vocabulary: Vocabulary
 ) -> nn.Module:
     """Weights of another vocabulary or other codes are refused."""
-    from isd_pipeline.models.registry import rebuild
+    from isd_pipeline.models.system import rebuild
 
     expected = {"vocabulary": vocabulary.fingerprint, "codes": code_index.fingerprint}
     for name, fingerprint in expected.items():

@@ -13,8 +13,6 @@ from isd_pipeline.pipelines.evaluate.nodes import trained_model
 from isd_pipeline.text.splits import words_of_documents
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from isd_pipeline.data.cohorts import CodeIndex
     from isd_pipeline.data.io.tables import RecordStream
     from isd_pipeline.evaluation.plausibility import Evidence, Marks
@@ -57,16 +55,11 @@ def pointer_of(
     return _of_network(trained_model(model, code_index, vocabulary), model.settings, documents)
 
 
-def _of_network(model: nn.Module, settings: Mapping[str, Any], documents: Documents) -> Pointer:
+def _of_network(model: Any, settings: Mapping[str, Any], documents: Documents) -> Pointer:
     """By its attention; each reads a document's sentences if its system does."""
-    from isd_pipeline.models.registry import SYSTEMS
-    from isd_pipeline.predictors.attention import read_note
+    from isd_pipeline.models.registry import load
+    from isd_pipeline.predictors.attention import read_codes, read_note, shares_representations
     from isd_pipeline.predictors.evidence import code_evidence, has_evidence
-    from isd_pipeline.predictors.label_attention import (
-        read_codes,
-        shares_representations,
-        windows_of,
-    )
 
     if not has_evidence(model):
         raise ValueError(
@@ -76,7 +69,7 @@ def _of_network(model: nn.Module, settings: Mapping[str, Any], documents: Docume
     limit, shared = settings["training"]["max_tokens"], shares_representations(model)
 
     def sentences(marks: Marks) -> np.ndarray | None:
-        reads = SYSTEMS[settings["system"]].sentences
+        reads = load(settings["system"]).sentences
         return documents.sentences_of(marks.document) if reads else None
 
     def evidence(marks: Marks) -> np.ndarray:
@@ -89,12 +82,12 @@ def _of_network(model: nn.Module, settings: Mapping[str, Any], documents: Docume
             return read_note(model, tokens)
         return read_codes(model, tokens, threshold, sentences(marks))
 
-    return Pointer(evidence, reading, shared, min(windows_of(model)))
+    return Pointer(evidence, reading, shared, min(model.windows))
 
 
 def _of_words(model: Checkpoint, words: list[list[str]], documents: Documents) -> Pointer:
     """As `isd code` shows it: by the weights of words, names and, in a stack, of its members."""
-    from isd_pipeline.predictors.label_attention import reading_of_predicted
+    from isd_pipeline.predictors.attention import reading_of_predicted
     from isd_pipeline.predictors.readers import NoteWords, reader_of
 
     read = reader_of(model.settings, model.weights).read

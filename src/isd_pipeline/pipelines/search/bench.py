@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import optuna
     import torch
 
-    from isd_pipeline.models.registry import Start
+    from isd_pipeline.models.system import Initialisation
     from isd_pipeline.text.documents import Documents
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class Bench:
     """What all trials of a search have in common; `search` names it to MLflow."""
 
     documents: Mapping[str, Documents]
-    start: Callable[[], Start]
+    start: Callable[[], Initialisation]
     parameters: Mapping[str, Any]
     metric: str
     device: torch.device
@@ -51,7 +51,7 @@ class Bench:
                 tracking.log({"search/score": tried.score})
         return tried
 
-    def train(self, plan: Plan, start: Start, report: Report) -> float:
+    def train(self, plan: Plan, start: Initialisation, report: Report) -> float:
         """Train, and give the metric at the epoch whose weights would be kept."""
         import torch
 

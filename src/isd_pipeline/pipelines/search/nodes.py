@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from isd_pipeline.data.cohorts import CodeIndex
     from isd_pipeline.embeddings.codes import CodeVectors
     from isd_pipeline.embeddings.words import WordVectors
-    from isd_pipeline.models.registry import Start
+    from isd_pipeline.models.system import Initialisation
     from isd_pipeline.text.documents import Documents
     from isd_pipeline.text.vocabulary import Vocabulary
 
@@ -70,7 +70,7 @@ def start_as_train_does(
     vocabulary: Vocabulary,
     vectors: tuple[Callable[..., Any], ...],
     parameters: Mapping[str, Any],
-) -> Start:
+) -> Initialisation:
     """What the experiment's training begins with, its graph of codes included if it has one."""
     start, plan = make_start(documents, code_index, vocabulary, *vectors), read_plan(parameters)
     if plan.system.pretrained:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from isd_pipeline.embeddings.codes import CodeVectors
     from isd_pipeline.embeddings.pretrained import Pretrained
     from isd_pipeline.embeddings.words import WordVectors
-    from isd_pipeline.models.registry import Start
+    from isd_pipeline.models.system import Initialisation
     from isd_pipeline.text.documents import Documents
     from isd_pipeline.text.vocabulary import Vocabulary
     from isd_pipeline.training.checkpoints import Checkpoint
@@ -44,31 +44,31 @@ def make_start(
     word_vectors: Callable[[Vocabulary], WordVectors],
     code_word_vectors: Callable[[Vocabulary], WordVectors],
     code_vectors: Callable[[CodeIndex, Vocabulary], CodeVectors],
-) -> Start:
+) -> Initialisation:
     """Everything a model may begin with, from the training documents and the codes' titles."""
     import torch
 
     from isd_pipeline.data.codes.hierarchy import categories
     from isd_pipeline.embeddings.codes import description_ids
-    from isd_pipeline.models.registry import Start, log_odds, number_groups
+    from isd_pipeline.models.system import Initialisation, log_odds, number_groups
 
-    return Start(
+    return Initialisation(
         words=torch.from_numpy(word_vectors(vocabulary).matrix),
-        words_of_codes=torch.from_numpy(code_word_vectors(vocabulary).matrix),
+        code_words=torch.from_numpy(code_word_vectors(vocabulary).matrix),
         codes=torch.from_numpy(code_vectors(code_index, vocabulary).matrix),
-        titles=torch.from_numpy(description_ids(code_index, vocabulary)),
+        descriptions=torch.from_numpy(description_ids(code_index, vocabulary)),
         label_log_odds=log_odds(documents["train"].label_matrix(len(code_index))),
         code_groups=number_groups(categories(code_index)),
     )
 
 
 def with_graph(
-    start: Start,
+    start: Initialisation,
     documents: Mapping[str, Documents],
     code_index: CodeIndex,
     revision: Revision,
     seed: int,
-) -> Start:
+) -> Initialisation:
     """The same, and how the codes are related: their tree, company, and places in a ball."""
     import torch
 
@@ -81,7 +81,7 @@ def with_graph(
         start,
         tree=tree,
         cooccurrence=cooccurrence(documents["train"].label_matrix(len(code_index))),
-        places=torch.from_numpy(places),
+        hyperbolic=torch.from_numpy(places),
     )
 
 
@@ -139,7 +139,7 @@ def train_model(
 def _train(
     plan: Plan,
     model: nn.Module,
-    start: Start,
+    start: Initialisation,
     documents: Mapping[str, Documents],
     identity: Mapping[str, Any],
     watch: Stopwatch,
