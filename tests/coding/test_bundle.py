@@ -14,10 +14,11 @@ from isd_pipeline.coding import bundle as module
 from isd_pipeline.coding.bundle import read_bundle, refuse_folder, write_bundle
 from isd_pipeline.coding.coder import Coder, Note
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.models.registry import SYSTEMS, rebuild
+from isd_pipeline.models.registry import load
+from isd_pipeline.models.system import rebuild
 from isd_pipeline.text.vocabulary import Vocabulary
 from tests.coding.tiny import bundle_of
-from tests.models.test_systems import N_CODES, N_WORDS, NAMES, SMALL, model_of
+from tests.models.test_systems import N_CODES, N_WORDS, NAMES, model_of
 
 FILES = ("bundle.json", "weights.safetensors")
 
@@ -52,7 +53,7 @@ def test_every_system_codes_from_its_bundle_as_before(tmp_path: Path, system: st
         bundle_of(),
         settings={
             "system": system,
-            "model": asdict(SYSTEMS[system].model_config(**SMALL[system])),
+            "model": asdict(load(system).model_config(**load(system).small)),
             "training": {"max_tokens": 20},
         },
         codes=index,
@@ -76,7 +77,7 @@ def test_a_system_that_reads_sentences_is_told_where_the_note_has_them(tmp_path:
     for system in ("ha_gru", "isd"):
         settings = {
             "system": system,
-            "model": asdict(SYSTEMS[system].model_config(**SMALL[system])),
+            "model": asdict(load(system).model_config(**load(system).small)),
             "training": {"max_tokens": 20},
         }
         made = replace(

@@ -11,7 +11,7 @@ from torch import nn
 
 from isd_pipeline.coding.bundle import Bundle
 from isd_pipeline.coding.coder import Answer, Coder, Note
-from isd_pipeline.models.registry import rebuild
+from isd_pipeline.models.system import rebuild
 from isd_pipeline.predictors.evidence import code_evidence
 from isd_pipeline.predictors.scoring import predict
 from isd_pipeline.text.documents import Documents

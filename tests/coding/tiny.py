@@ -13,9 +13,9 @@ from isd_pipeline.coding.bundle import Bundle
 from isd_pipeline.coding.coder import Note
 from isd_pipeline.data.codes.hierarchy import CodeTree
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.models.registry import SYSTEMS, Start
+from isd_pipeline.models.registry import load
+from isd_pipeline.models.system import Initialisation
 from isd_pipeline.text.vocabulary import Vocabulary
-from tests.models.test_systems import SMALL
 
 WORDS = [
     "acute",
@@ -37,25 +37,25 @@ CODES = CodeIndex(
     systems=("diagnosis", "diagnosis", "diagnosis", "diagnosis", "procedure"),
     titles=("Septicemia", "Pneumonia", "Fever", "Chest pain, unspecified", "=Nutrition"),
 )
-SIZES = SMALL | {"isd": SMALL["isd"] | {"attention_temperature": 9.0}}
+SHARP = {"isd": {"attention_temperature": 9.0}}
 
 
 def bundle_of(system: str = "isd", max_tokens: int = 12, **model: Any) -> Bundle:
     torch.manual_seed(0)
     vocabulary = Vocabulary(tuple(sorted(WORDS)))
-    start = Start(
+    start = Initialisation(
         words=torch.randn(vocabulary.rows, 6),
-        words_of_codes=torch.randn(vocabulary.rows, 8),
+        code_words=torch.randn(vocabulary.rows, 8),
         codes=torch.randn(len(CODES), 8),
-        titles=torch.ones(len(CODES), 1, dtype=torch.long),
+        descriptions=torch.ones(len(CODES), 1, dtype=torch.long),
         label_log_odds=torch.zeros(len(CODES)),
         code_groups=torch.arange(len(CODES)),
         tree=CodeTree(("",) * 7, np.array([5, 5, 6, 6, 6, 6, -1]), len(CODES)),
         cooccurrence=sparse.csr_matrix(np.eye(len(CODES))),
-        places=torch.full((len(CODES), 3), 0.25),
+        hyperbolic=torch.full((len(CODES), 3), 0.25),
     )
-    made = SYSTEMS[system]
-    config = made.model_config(**{**SIZES[system], **model})
+    made = load(system)
+    config = made.model_config(**{**made.small, **SHARP.get(system, {}), **model})
     return Bundle(
         cohort="tiny",
         experiment=system,

@@ -9,7 +9,8 @@ from torch import nn
 
 from isd_pipeline.evaluation import sharpness
 from isd_pipeline.evaluation.sharpness import attention_sharpness
-from isd_pipeline.models.isd.network import ISD, ISDConfig
+from isd_pipeline.models.isd.base import ISDConfig
+from isd_pipeline.models.isd.system import isd_of
 from isd_pipeline.predictors.attention import attention_entropy, attention_sd, read_note
 from isd_pipeline.text.documents import Documents
 
@@ -22,10 +23,10 @@ def documents_of(lengths: list[int]) -> Documents:
     return Documents(ids, tokens, starts, np.zeros(0, np.int32), none)
 
 
-def model_of(**choices: object) -> ISD:
+def model_of(**choices: object) -> nn.Module:
     torch.manual_seed(0)
     config = ISDConfig(kernel_sizes=(3, 5), width=8, n_queries=4, dropout=0.5, **choices)
-    return ISD(config, torch.randn(30, 6), torch.randn(5, 8))
+    return isd_of(config, torch.randn(30, 6), torch.randn(5, 8))
 
 
 NOTES = documents_of([9, 2, 30, 4, 17, 1, 12])

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from isd_pipeline.models.layers import graph as graph_parts
+from isd_pipeline.models.layers import label_attention
 from isd_pipeline.models.prediction import Prediction, PredictionConfig
 from isd_pipeline.training.batches import Batch
 from tests.models.graph_models import MODELS, N_CODES, N_WORDS, logits, notes
@@ -56,7 +56,7 @@ def test_codes_taken_some_at_a_time_score_and_learn_as_all_at_once(
     model, tokens = MODELS[name]().double(), notes(9, 3)
     found = []
     for at_once in (N_CODES, 2):
-        monkeypatch.setattr(graph_parts, "LABELS_AT_ONCE", at_once)
+        monkeypatch.setattr(label_attention, "LABELS_AT_ONCE", at_once)
         model.zero_grad()
         scores = model(tokens, tokens != 0).logits
         scores.square().sum().backward()

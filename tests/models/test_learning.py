@@ -6,8 +6,6 @@ codes' frequencies and raises no error.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -16,30 +14,15 @@ import torch.nn.functional as F
 from isd_pipeline.data.codes.hierarchy import CodeTree
 from isd_pipeline.embeddings.graphs import cooccurrence
 from isd_pipeline.evaluation.metrics import threshold_metrics
-from isd_pipeline.models.registry import SYSTEMS, Start, log_odds
+from isd_pipeline.models.registry import load, names
+from isd_pipeline.models.system import Initialisation, log_odds
 from isd_pipeline.predictors.scoring import predict
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.training.batches import training_batches
 from isd_pipeline.training.loop import TrainingConfig, make_optimizer, train
 
 N_CODES, N_FILLERS, LENGTH, WIDTH, BATCH = 8, 8, 20, 32, 8
-TITLES = torch.arange(1, N_CODES + 1)[:, None]
-SIZES: dict[str, dict[str, Any]] = {
-    "isd": {"width": WIDTH, "kernel_sizes": (3, 5), "n_queries": 16},
-    "isd_lstm": {"width": WIDTH, "n_queries": 16},
-    "caml": {"width": 32, "kernel_size": 4},
-    "dr_caml": {"width": 32, "kernel_size": 4},
-    "cnn": {"width": 64},
-    "bi_gru": {"width": 64},
-    "multirescnn": {"width": 16, "kernel_sizes": (3, 5)},
-    "laat": {"width": 128, "attention_width": 128},
-    "joint_laat": {"width": 128, "attention_width": 128, "projection": 8},
-    "ha_gru": {"units": 32, "attention": 32},
-    "msatt_kg": {"scales": 2, "channels": 32},
-    "hypercore": {"filters": 32, "kernel_size": 3, "graph_width": 16},
-}
-RATES = {"laat": 1e-3, "joint_laat": 1e-3}  # their authors'; the others have 0.01
-EPOCHS = {"isd": 2, "isd_lstm": 2, "ha_gru": 7, "msatt_kg": 5}  # others have 4, of 40 steps each
+DESCRIPTIONS = torch.arange(1, N_CODES + 1)[:, None]
 
 
 def corpus(n_documents: int, seed: int) -> Documents:
@@ -63,36 +46,36 @@ def corpus(n_documents: int, seed: int) -> Documents:
     )
 
 
-def start_of(documents: Documents) -> Start:
+def start_of(documents: Documents) -> Initialisation:
     """Word vectors of norm 1, as `embed` makes them for the notes."""
     words = F.normalize(torch.randn(N_CODES + N_FILLERS + 2, WIDTH))
     gold = documents.label_matrix(N_CODES)
     parents = np.append(N_CODES + np.arange(N_CODES) // 2, [-1] * (N_CODES // 2))
-    return Start(
+    return Initialisation(
         words=words,
-        words_of_codes=words,
-        codes=words[TITLES[:, 0]],
-        titles=TITLES,
+        code_words=words,
+        codes=words[DESCRIPTIONS[:, 0]],
+        descriptions=DESCRIPTIONS,
         label_log_odds=log_odds(gold),
         code_groups=torch.arange(N_CODES) // 2,
         tree=CodeTree(("",) * len(parents), parents, N_CODES),
         cooccurrence=cooccurrence(gold),
-        places=torch.rand(N_CODES, 4) / 4,
+        hyperbolic=torch.rand(N_CODES, 4) / 4,
     )
 
 
 # A pretrained encoder knows its words already: tests/models hold of it what can break.
-@pytest.mark.parametrize("name", [name for name in SYSTEMS if not SYSTEMS[name].pretrained])
+@pytest.mark.parametrize("name", [name for name in names() if not load(name).pretrained])
 def test_a_code_that_a_word_says_is_found_in_notes_never_seen(name: str):
     torch.manual_seed(0)
-    system, seen, unseen = SYSTEMS[name], corpus(320, seed=0), corpus(60, seed=1)
+    system, seen, unseen = load(name), corpus(320, seed=0), corpus(60, seed=1)
     start, losses, gold = start_of(seen), system.objective_config(), unseen.label_matrix(N_CODES)
-    model = system.make_model(system.model_config(**SIZES[name], dropout=0.0), start)
+    model = system.make_model(system.model_config(**system.trial.model, dropout=0.0), start)
     config = TrainingConfig(
-        max_epochs=EPOCHS.get(name, 4),
+        max_epochs=system.trial.epochs,
         warm_up_epochs=0,
         schedule="constant",
-        learning_rate=RATES.get(name, 0.01),
+        learning_rate=system.trial.learning_rate,
         batch_size=BATCH,
     )
     reading = {"max_tokens": LENGTH, "sentences": system.sentences}

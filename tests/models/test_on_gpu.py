@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from isd_pipeline.models.registry import SYSTEMS
+from isd_pipeline.models.registry import load
 from isd_pipeline.training.batches import Batch
 from isd_pipeline.training.loop import TrainingConfig, make_optimizer, train_step
 from tests.models.test_systems import model_of, notes, start_of, systems
@@ -30,7 +30,7 @@ def losses_and_gradients(
     name: str, model: nn.Module
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Without dropout; what is drawn is drawn on the host."""
-    system = SYSTEMS[name]
+    system = load(name)
     config = system.objective_config()
     objective = system.make_objective(config, start_of())
     torch.manual_seed(3)
@@ -62,7 +62,7 @@ def test_losses_and_gradients_are_a_cpus(name: str):
 
 @systems
 def test_steps_in_bf16_bring_the_loss_down(name: str):
-    system, batch = SYSTEMS[name], Batch(notes(9, 5, 14), GOLD, np.arange(3))
+    system, batch = load(name), Batch(notes(9, 5, 14), GOLD, np.arange(3))
     config, losses = TrainingConfig(learning_rate=1e-2), system.objective_config()
     model = model_of(name).cuda().train()
     objective, optimizer = system.make_objective(losses, start_of()), make_optimizer(model, config)

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from isd_pipeline.models.isd.pretrained import PretrainedISDConfig, isd_over
-from isd_pipeline.models.layers.pretrained import title_states
+from isd_pipeline.models.layers import label_attention
+from isd_pipeline.models.layers.pretrained import description_states
 from isd_pipeline.models.plm_icd import PLMCA, PLMICD, PLMCAConfig, PLMICDConfig
 from tests.models.tiny_encoder import by_hand, needs_transformers
 
@@ -25,9 +26,9 @@ def plm_icd(**settings: object) -> PLMICD:
     return PLMICD(PLMICDConfig(**settings), by_hand(12), TITLES, LOG_ODDS).eval()
 
 
-def plm_ca(at_once: int = 256) -> PLMCA:
+def plm_ca() -> PLMCA:
     torch.manual_seed(0)
-    model = PLMCA(PLMCAConfig(), by_hand(12), 3, at_once).double().eval()
+    model = PLMCA(PLMCAConfig(), by_hand(12), 3).double().eval()
     for name in ("queries", "to_key.weight", "to_value.weight", "to_value.bias", "score.weight"):
         nn.init.normal_(model.get_parameter(name))
     return model
@@ -45,7 +46,7 @@ def test_plm_icd_is_laats_attention_over_the_encoders_states():
 
 def test_codes_may_begin_at_their_titles():
     model = plm_icd(codes_start="titles")
-    titles = title_states(model.read, TITLES)
+    titles = description_states(model.read, TITLES)
     close(model.attend.queries, nn.Parameter(titles))
     close(model.attend.score.weight, nn.Parameter(titles / 8**0.5))
     assert model.attend.score.bias.tolist() == LOG_ODDS.tolist()
@@ -65,9 +66,10 @@ def test_plm_ca_by_its_equation():
     close(model(TOKENS, TOKENS != 0).logits, output.logits, **EXACT)
 
 
-def test_plm_cas_codes_may_be_taken_some_at_a_time():
-    whole, parted = plm_ca(), plm_ca(at_once=2)
-    for model in (whole, parted):
+def test_plm_cas_codes_may_be_taken_some_at_a_time(monkeypatch: pytest.MonkeyPatch):
+    whole, parted = plm_ca(), plm_ca()
+    for model, at_once in ((whole, 256), (parted, 2)):
+        monkeypatch.setattr(label_attention, "LABELS_AT_ONCE", at_once)
         model(TOKENS, TOKENS != 0).logits.square().sum().backward()
     close(whole.queries.grad, parted.queries.grad, **EXACT)
     name = "read.network.embeddings.word_embeddings.weight"
@@ -89,7 +91,7 @@ def test_isds_codes_begin_at_their_titles_and_its_queries_read_the_encoder():
     torch.manual_seed(0)
     config = PretrainedISDConfig(width=8, n_queries=4, n_layers=0)
     model = isd_over(config, by_hand(12), TITLES, LOG_ODDS, torch.arange(3)).eval()
-    close(model.codes, nn.Parameter(title_states(model.encode, TITLES)))
+    close(model.codes, nn.Parameter(description_states(model.encode, TITLES)))
     hidden = model.encode(TOKENS[:1], TOKENS[:1] != 0)[0]
     weights = (model.attend.queries @ hidden.T / 8**0.5).softmax(dim=1)
     wanted = (weights @ hidden @ model.codes.T).amax(dim=0)

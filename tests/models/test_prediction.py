@@ -6,17 +6,16 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from isd_pipeline.models.caml import CAML, DRCAML, CAMLConfig
-from isd_pipeline.models.laat import JointLAAT, JointLAATConfig
-from isd_pipeline.models.prediction import (
+from isd_pipeline.models.caml import (
+    CAML,
+    DRCAML,
+    CAMLConfig,
     DescribedPrediction,
     DescriptionConfig,
-    LevelledPrediction,
-    Prediction,
-    PredictionConfig,
     description_distance,
-    groups_of,
 )
+from isd_pipeline.models.laat import JointLAAT, JointLAATConfig, LevelledPrediction, groups_of
+from isd_pipeline.models.prediction import Prediction, PredictionConfig
 from isd_pipeline.training.batches import Batch
 
 close = torch.testing.assert_close

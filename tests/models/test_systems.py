@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from isd_pipeline.data.codes.hierarchy import CodeTree
 from isd_pipeline.embeddings.graphs import cooccurrence
 from isd_pipeline.embeddings.pretrained import open_pretrained
-from isd_pipeline.models.registry import SYSTEMS, Start, number_groups, rebuild
+from isd_pipeline.models.registry import load, names
+from isd_pipeline.models.system import Initialisation, number_groups, rebuild
 from isd_pipeline.predictors.attention import read_note
 from isd_pipeline.predictors.scoring import predict
 from isd_pipeline.text.documents import Documents
@@ -29,52 +30,34 @@ from tests.models.tiny_encoder import by_hand, needs_transformers, write_bert
 
 close = torch.testing.assert_close
 N_WORDS, N_CODES = 30, 6
-SMALL: dict[str, dict[str, Any]] = {
-    "isd": {"width": 8, "kernel_sizes": (3, 5), "n_queries": 4},
-    "caml": {"width": 4},
-    "dr_caml": {"width": 4},
-    "cnn": {"width": 5},
-    "bi_gru": {"width": 6},
-    "multirescnn": {"width": 3, "kernel_sizes": (3, 5)},
-    "laat": {"width": 4, "attention_width": 3},
-    "joint_laat": {"width": 4, "attention_width": 3, "projection": 2},
-    "ha_gru": {"units": 4, "attention": 5},
-    "msatt_kg": {"scales": 2, "channels": 6},
-    "hypercore": {"filters": 6, "graph_width": 5},
-    "plm_icd": {"chunk": 7, "codes_start": "titles"},
-    "plm_ca": {"chunk": 7},
-    "isd_lstm": {"width": 8, "n_queries": 4},
-    "isd_pretrained": {"chunk": 7, "width": 8, "n_queries": 4},
-}
-WITHOUT_ATTENTION = ("cnn", "bi_gru")
 NAMES = [
-    pytest.param(name, marks=needs_transformers) if system.pretrained else name
-    for name, system in SYSTEMS.items()
+    pytest.param(name, marks=needs_transformers) if load(name).pretrained else name
+    for name in names()
 ]
 systems = pytest.mark.parametrize("name", NAMES)
 
 
-def start_of() -> Start:
+def start_of() -> Initialisation:
     torch.manual_seed(0)
-    titles = torch.randint(1, N_WORDS, (N_CODES, 3))
-    titles[0, 1:] = 0
-    return Start(
+    descriptions = torch.randint(1, N_WORDS, (N_CODES, 3))
+    descriptions[0, 1:] = 0
+    return Initialisation(
         words=torch.randn(N_WORDS + 2, 6),
-        words_of_codes=torch.randn(N_WORDS + 2, 8),
+        code_words=torch.randn(N_WORDS + 2, 8),
         codes=torch.randn(N_CODES, 8),
-        titles=titles,
+        descriptions=descriptions,
         label_log_odds=torch.linspace(-3, 0, N_CODES),
         code_groups=number_groups(["A00", "A00", "B01", "B01", "C02", "B01"]),
         tree=CodeTree(("",) * 8, np.array([6, 6, 6, 7, 7, 3, 7, -1]), N_CODES),
         cooccurrence=cooccurrence(sparse.csr_matrix((torch.rand(15, N_CODES) < 0.4).numpy())),
-        places=torch.rand(N_CODES, 4) / 4,
+        hyperbolic=torch.rand(N_CODES, 4) / 4,
         pretrained=by_hand(N_WORDS + 2),
     )
 
 
 def model_of(name: str, **settings: Any) -> nn.Module:
-    system = SYSTEMS[name]
-    return system.make_model(system.model_config(**SMALL[name], **settings), start_of())
+    system = load(name)
+    return system.make_model(system.model_config(**{**system.small, **settings}), start_of())
 
 
 def notes(*lengths: int) -> Tensor:
@@ -106,7 +89,7 @@ def test_padding_neighbours_and_order_never_change_a_notes_logits(name: str):
 
 @systems
 def test_all_weights_learn_that_are_said_to(name: str):
-    system, start = SYSTEMS[name], start_of()
+    system, start = load(name), start_of()
     model = model_of(name).train()
     config = system.objective_config()
     objective = system.make_objective(config, start)
@@ -120,8 +103,8 @@ def test_all_weights_learn_that_are_said_to(name: str):
 
 @systems
 def test_a_model_is_rebuilt_from_its_weights(name: str):
-    model, settings = model_of(name).eval(), SMALL[name]
-    config = asdict(SYSTEMS[name].model_config(**settings))
+    model, system = model_of(name).eval(), load(name)
+    config = asdict(system.model_config(**system.small))
     again = rebuild({"system": name, "model": config}, model.state_dict())
     close(logits(again.eval(), notes(5, 2)), logits(model, notes(5, 2)))
 
@@ -131,7 +114,7 @@ def test_a_checkpoint_is_rebuilt_when_the_encoders_folder_is_gone(tmp_path: Path
     folder = write_bert(tmp_path / "encoder")
     vocabulary = Vocabulary(tuple(sorted(f"pain{number}" for number in range(N_WORDS))))
     start = replace(start_of(), pretrained=open_pretrained(folder, vocabulary, 3))
-    plm = SYSTEMS["plm_icd"]
+    plm = load("plm_icd")
     config = plm.model_config(folder=str(folder), chunk=9)
     model = plm.make_model(config, start).eval()
     settings = {"system": "plm_icd", "model": asdict(config)}
@@ -146,7 +129,7 @@ def test_a_checkpoint_is_rebuilt_when_the_encoders_folder_is_gone(tmp_path: Path
 def test_attention_is_a_distribution_over_the_words_of_a_note(name: str):
     model = model_of(name).eval()
     note = notes(7)[0].numpy()
-    if name in WITHOUT_ATTENTION:
+    if model(notes(7), notes(7) != 0, want_attention=True).attention is None:
         with pytest.raises(ValueError, match="has no attention"):
             read_note(model, note)
         return
@@ -197,7 +180,7 @@ def test_ha_gru_reads_the_sentences_of_its_notes_alone_and_in_any_batch():
 
 def test_the_objective_tells_ha_gru_of_sentences():
     model, start = model_of("ha_gru", piece=4).eval(), start_of()
-    objective = SYSTEMS["ha_gru"].make_objective(SYSTEMS["ha_gru"].objective_config(), start)
+    objective = load("ha_gru").make_objective(load("ha_gru").objective_config(), start)
     batch = Batch(notes(9, 5), torch.tensor([[0, 2], [1, -1]]), np.arange(2))
     begins = torch.arange(9) % 3 == torch.zeros(2, 1)
     told, untold = (
@@ -211,7 +194,7 @@ def test_the_objective_tells_ha_gru_of_sentences():
 
 @systems
 def test_two_epochs_of_training_lower_the_loss(name: str):
-    system, start, documents = SYSTEMS[name], start_of(), telling_documents()
+    system, start, documents = load(name), start_of(), telling_documents()
     model = model_of(name, dropout=0.0)
     config = TrainingConfig(
         max_epochs=2, warm_up_epochs=0, schedule="constant", learning_rate=0.01, batch_size=6
@@ -238,13 +221,13 @@ def test_two_epochs_of_training_lower_the_loss(name: str):
 @pytest.mark.parametrize("name", ["hypercore", "msatt_kg"])
 def test_codes_begin_as_the_mean_of_their_titles_words(name: str):
     start, model = start_of(), model_of(name)
-    known = [start.words[[word for word in row if word]] for row in start.titles.tolist()]
+    known = [start.words[[word for word in row if word]] for row in start.descriptions.tolist()]
     want = torch.stack([words.mean(dim=0) for words in known])
     close(model.codes.detach(), want)
 
 
 LACKING = {
-    "hypercore": ("places", "hypercore needs"),
+    "hypercore": ("hyperbolic", "hypercore needs"),
     "msatt_kg": ("tree", "msatt_kg needs"),
     "plm_icd": ("pretrained", "a pretrained encoder is needed"),
 }
@@ -252,6 +235,6 @@ LACKING = {
 
 @pytest.mark.parametrize("name", LACKING)
 def test_a_system_says_what_it_lacks(name: str):
-    system, (part, message) = SYSTEMS[name], LACKING[name]
+    system, (part, message) = load(name), LACKING[name]
     with pytest.raises(ValueError, match=message):
         system.make_model(system.model_config(), replace(start_of(), **{part: None}))

@@ -6,8 +6,10 @@ import re
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from isd_pipeline.models.isd.network import ISD, ISDConfig
+from isd_pipeline.models.isd.base import ISDConfig
+from isd_pipeline.models.isd.system import isd_of
 from isd_pipeline.predictors.attention import (
     attention_entropy,
     attention_sd,
@@ -23,10 +25,10 @@ from isd_pipeline.training.kernels import best_match
 NOTE = "Pt. <b>denies</b> chest pain & 2 fevers; insulin 250mg daily"
 
 
-def model_of(**choices: object) -> ISD:
+def model_of(**choices: object) -> nn.Module:
     torch.manual_seed(0)
     config = ISDConfig(kernel_sizes=(3, 5), width=8, n_queries=4, dropout=0.5, **choices)
-    return ISD(config, torch.randn(12, 6), torch.randn(5, 8))
+    return isd_of(config, torch.randn(12, 6), torch.randn(5, 8))
 
 
 def test_the_winner_is_the_representation_whose_product_is_the_score() -> None:

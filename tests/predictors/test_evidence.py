@@ -3,8 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from isd_pipeline.models.isd.network import ISD, ISDConfig
+from isd_pipeline.models.isd.base import ISDConfig
+from isd_pipeline.models.isd.system import isd_of
 from isd_pipeline.models.layers.parts import MultiScaleConv
 from isd_pipeline.predictors.attention import Reading, read_note, windows_around
 from isd_pipeline.predictors.evidence import (
@@ -16,10 +18,10 @@ from isd_pipeline.predictors.evidence import (
 TOKENS = np.array([3, 1, 4, 1, 5, 9, 2, 6], dtype=np.int32)
 
 
-def model_of(**choices: object) -> ISD:
+def model_of(**choices: object) -> nn.Module:
     torch.manual_seed(0)
     sizes = {"kernel_sizes": (3, 5), "width": 8, "n_queries": 4, **choices}
-    return ISD(ISDConfig(**sizes), torch.randn(12, 8), torch.randn(5, 8))
+    return isd_of(ISDConfig(**sizes), torch.randn(12, 8), torch.randn(5, 8))
 
 
 def test_weight_is_spread_evenly_over_the_window() -> None:

@@ -1,4 +1,4 @@
-"""An experiment's row as it holds on one cohort: layers of settings, merged, each key with its origin.
+"""An experiment's row as it holds on one cohort: merged layers of settings, each with its origin.
 
 From below to above:
 

@@ -6,11 +6,12 @@ N words.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import nn
 
-from isd_pipeline.models.isd.network import ISD
 from isd_pipeline.predictors.attention import attention_entropy, attention_sd
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.training.batches import Batches, ordered_batches
@@ -28,7 +29,7 @@ def attention_sharpness(
     device: torch.device | str = "cpu",
     precision: str = "fp32",
 ) -> dict[str, float]:
-    """Means over notes and queries; of a model that is no ISD there is nothing to say.
+    """Means over notes and queries; of a model without `n_queries` (ISD's) there is nothing to say.
 
     - attention_sd: the authors' number, `attention_sd` of notes padded to `PADDED` words. Left
       out where the model reads longer ones.
@@ -38,7 +39,7 @@ def attention_sharpness(
     Reads the documents once, so few at a time that no matrix is much larger than `CELLS` or one
     note's. The model is left in the mode it was in.
     """
-    if not isinstance(model, ISD):
+    if not hasattr(model, "n_queries"):
         return {}
     was_training = model.training
     model.eval()
@@ -51,11 +52,11 @@ def attention_sharpness(
 
 @torch.inference_mode()
 def _each_note(
-    model: ISD, documents: Documents, max_tokens: int, device: torch.device, precision: str
+    model: Any, documents: Documents, max_tokens: int, device: torch.device, precision: str
 ) -> dict[str, list[np.ndarray]]:
     """Each measure, [B, Q] a batch."""
     lengths = np.minimum(documents.lengths, max_tokens)
-    at_once = max(1, CELLS // (int(lengths.max()) * max(_queries(model), model.config.width)))
+    at_once = max(1, CELLS // (int(lengths.max()) * max(model.n_queries, model.config.width)))
     found: dict[str, list[np.ndarray]] = {}
     for batch in Batches(documents, ordered_batches(lengths, at_once), max_tokens):
         moved = batch.to(device)
@@ -64,11 +65,6 @@ def _each_note(
         for name, values in _measures(output.attention.float().cpu().numpy(), max_tokens).items():
             found.setdefault(name, []).append(values)
     return found
-
-
-def _queries(model: ISD) -> int:
-    per_label = model.config.representation == "per_label"
-    return len(model.codes) if per_label else len(model.attend.queries)
 
 
 def _measures(weights: np.ndarray, max_tokens: int) -> dict[str, np.ndarray]:

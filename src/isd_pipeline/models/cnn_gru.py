@@ -1,6 +1,6 @@
 """The networks without attention that CAML was compared with (Mullenbach et al., NAACL 2018).
 
-Axes: B notes, N tokens, E word width, D channels, L codes.
+Axes: B notes, N tokens, E word width, D channels, L codes, K of them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from isd_pipeline.models.layers.encoders import (
     greatest,
     refuse_share,
 )
-from isd_pipeline.models.layers.label_attention import LabelOutput
+from isd_pipeline.models.layers.label_attention import LabelOutput, shares_of_positive
 from isd_pipeline.models.layers.parts import refuse_below
+from isd_pipeline.models.system import System, Trial, of_words_and_codes
 from isd_pipeline.shapes import Bool, Float, Int
 
 
@@ -47,6 +48,7 @@ class CNN(nn.Module):
         super().__init__()
         self.words = WordVectors(words, config.dropout)
         self.encode = TanhConv(words.shape[1], config.width, config.kernel_size, border=0)
+        self.windows = (config.kernel_size,)
         self.score = nn.Linear(config.width, n_codes)
         nn.init.xavier_uniform_(self.score.weight)
 
@@ -59,6 +61,20 @@ class CNN(nn.Module):
         """Score every code for every note; there is no attention to give."""
         states, is_state = self.encode(self.words(tokens, is_token), is_token)
         return LabelOutput(self.score(greatest(states, is_state)))
+
+    def attention_of(
+        self, tokens: Int[Tensor, "1 N"], is_token: Bool[Tensor, "1 N"], codes: Int[Tensor, " K"]
+    ) -> Float[Tensor, "K N"]:
+        """What each word's window adds to some codes' scores, where that is more than nothing.
+
+        Each channel is what one window won; a window's part of a score is that of its channels.
+        """
+        states, is_state = self.encode(self.words(tokens, is_token), is_token)
+        won, where = states[0, is_state[0]].max(dim=0)  # D
+        added = self.score.weight[codes] * won  # K D
+        middle = (where + self.encode.size // 2).clamp(max=tokens.shape[1] - 1)
+        parts = added.new_zeros(len(codes), tokens.shape[1]).index_add_(1, middle, added)
+        return shares_of_positive(parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,3 +117,23 @@ class BiGRU(nn.Module):
         """Score every code for every note; there is no attention to give."""
         _, last = self.encode(self.words(tokens, is_token), is_token)
         return LabelOutput(self.score(last))
+
+
+SYSTEMS = {
+    "cnn": System(
+        model_config=CNNConfig,
+        make_model=of_words_and_codes(CNN),
+        words="words.weight",
+        codes="score.weight",
+        small={"width": 5},
+        trial=Trial({"width": 64}),
+    ),
+    "bi_gru": System(
+        model_config=BiGRUConfig,
+        make_model=of_words_and_codes(BiGRU),
+        words="words.weight",
+        codes="score.weight",
+        small={"width": 6},
+        trial=Trial({"width": 64}),
+    ),
+}

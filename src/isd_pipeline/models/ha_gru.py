@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from isd_pipeline.models.layers.encoders import Recurrent
-from isd_pipeline.models.layers.graph import LabelOutput, by_labels, label_attention
+from isd_pipeline.models.layers.label_attention import LabelOutput, by_labels, label_attention
 from isd_pipeline.models.layers.parts import refuse_below
+from isd_pipeline.models.system import System, Trial, of_words_and_codes
 from isd_pipeline.shapes import Bool, Float, Int
 from isd_pipeline.training.kernels import NEVER, Dropout, widened
 
@@ -58,6 +60,25 @@ class WordAttention(nn.Module):
         return (weights[:, None] @ words)[:, 0], weights
 
 
+class Sentences(NamedTuple):
+    """The sentences of some notes, and how their words stand in them.
+
+    states: [B, S, U].  keys: [B, S, A].  is_sentence: [B, S].  of_word: [B, N], which sentence a
+    word is in.  share: [B, N], a word's weight there.
+    """
+
+    states: Tensor
+    keys: Tensor
+    is_sentence: Tensor
+    of_word: Tensor
+    share: Tensor
+
+    def on_words(self, attention: Float[Tensor, "B L S"]) -> Float[Tensor, "B L N"]:
+        """Attention to a word: that to its sentence times the word's weight there."""
+        of_word = self.of_word[:, None].expand(-1, attention.shape[1], -1)
+        return attention.gather(2, of_word) * self.share[:, None]
+
+
 class HAGRU(nn.Module):
     """Each code reads a note sentence by sentence.
 
@@ -71,6 +92,8 @@ class HAGRU(nn.Module):
         words: initial word vectors, [V + 2, E]; row 0 is padding.
         n_codes: how many codes are to be scored.
     """
+
+    windows = (1,)
 
     def __init__(self, config: HAGRUConfig, words: Float[Tensor, "V E"], n_codes: int) -> None:
         super().__init__()
@@ -95,9 +118,26 @@ class HAGRU(nn.Module):
     ) -> LabelOutput:
         """Score every code for every note; a note has at least one token.
 
-        `begins` says at which tokens sentences begin. A code's attention to a word is that to
-        its sentence times the word's weight there.
+        `begins` says at which tokens sentences begin.
         """
+        read = self._read(tokens, is_token, begins)
+        some_codes = partial(self._some_codes, read)
+        tables = self.codes, self.score.weight, self.score.bias
+        logits, attention = by_labels(some_codes, *tables, want_attention=want_attention)
+        return LabelOutput(logits, None if attention is None else read.on_words(attention))
+
+    def attention_of(
+        self,
+        tokens: Int[Tensor, "1 N"],
+        is_token: Bool[Tensor, "1 N"],
+        codes: Int[Tensor, " K"],
+        begins: Bool[Tensor, "1 N"] | None = None,
+    ) -> Float[Tensor, "K N"]:
+        """What some codes attend to in one note."""
+        read = self._read(tokens, is_token, begins)
+        return read.on_words(label_attention(self.codes[codes], read.keys, read.is_sentence))[0]
+
+    def _read(self, tokens: Tensor, is_token: Tensor, begins: Tensor | None) -> Sentences:
         longest = self.piece if begins is None else self.longest
         starts, place = cut_sentences(is_token, begins, longest)
         number = starts.cumsum(dim=1) - 1  # of a word's sentence, in its note
@@ -109,29 +149,17 @@ class HAGRU(nn.Module):
         found, shares = self.attend_words(read, is_word)
         sentences, is_sentence = lay_out(found, starts.nonzero()[:, 0], number[starts])
         states = self.dropout(self.read_sentences(sentences, is_sentence)[0])
-        keys = self.to_key(states).tanh()
-        some = partial(self._some_codes, states, keys, is_sentence)
-        logits = by_labels(some, self.codes, self.score.weight, self.score.bias)
-        if not want_attention:
-            return LabelOutput(logits, None)
         share = shares.new_zeros(is_token.shape)
         share[is_token] = shares[row, column]
-        attention = label_attention(self.codes, keys, is_sentence)
-        number = number[:, None].expand(-1, len(self.codes), -1)
-        return LabelOutput(logits, attention.gather(2, number) * share[:, None])
+        return Sentences(states, self.to_key(states).tanh(), is_sentence, number, share)
 
     def _some_codes(
-        self,
-        states: Tensor,
-        keys: Tensor,
-        is_sentence: Tensor,
-        codes: Tensor,
-        weight: Tensor,
-        bias: Tensor,
-    ) -> Float[Tensor, "B A"]:
-        """Logits of some of the codes."""
-        found = self.dropout(label_attention(codes, keys, is_sentence) @ states)
-        return widened((found * weight).sum(dim=-1) + bias)
+        self, read: Sentences, codes: Tensor, weight: Tensor, bias: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Logits of some of the codes, and their attention to sentences."""
+        attention = label_attention(codes, read.keys, read.is_sentence)
+        found = self.dropout(attention @ read.states)
+        return widened((found * weight).sum(dim=-1) + bias), attention
 
 
 def cut_sentences(
@@ -154,3 +182,16 @@ def lay_out(
     is_there = torch.zeros(shape, dtype=torch.bool, device=values.device)
     laid[rows, columns], is_there[rows, columns] = values, True
     return laid, is_there
+
+
+SYSTEMS = {
+    "ha_gru": System(
+        model_config=HAGRUConfig,
+        make_model=of_words_and_codes(HAGRU),
+        words="words",
+        codes="codes",
+        small={"units": 4, "attention": 5},
+        trial=Trial({"units": 32, "attention": 32}, epochs=7),
+        sentences=True,
+    ),
+}

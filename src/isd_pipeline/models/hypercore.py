@@ -1,15 +1,17 @@
 """HyperCore: hyperbolic and co-graph representations (Cao et al., ACL 2020).
 
 A re-implementation from the description, for its authors released no code; `docs/readings.md`
-lists what the description leaves open. Axes: B notes, N tokens, E word width, L codes, D
+lists what the description leaves open. Axes: B notes, N tokens, E word width, L codes, K of them, D
 their width, C filters, G width of the co-graph, P width of the Poincaré ball.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,8 +19,10 @@ from scipy import sparse
 from torch import Tensor, nn
 
 from isd_pipeline.embeddings.graphs import LARGEST_NORM, poincare_distance
-from isd_pipeline.models.layers.graph import LabelOutput, Links, by_labels, label_attention
+from isd_pipeline.models.layers.graph import Links
+from isd_pipeline.models.layers.label_attention import LabelOutput, by_labels, label_attention
 from isd_pipeline.models.layers.parts import MultiScaleConv, refuse_below
+from isd_pipeline.models.system import REIMPLEMENTED, Initialisation, System, Trial
 from isd_pipeline.shapes import Bool, Float, Int
 from isd_pipeline.training.kernels import Dropout, widened
 
@@ -118,6 +122,7 @@ class HyperCore(nn.Module):
         self.to_ball = ToBall(config.filters, places.shape[1])
         self.join = nn.Linear(config.filters + config.graph_width + 1, config.filters)
         self.score = nn.Linear(config.filters, len(codes))
+        self.windows = (config.kernel_size,)
 
     def forward(
         self,
@@ -126,16 +131,28 @@ class HyperCore(nn.Module):
         want_attention: bool = False,
     ) -> LabelOutput:
         """Score every code for every note; a note has at least one token."""
+        hidden, keys = self._read(tokens, is_token)
+        some_codes = partial(self._some_codes, hidden, keys, is_token)
+        tables = (
+            self.codes,
+            self.places,
+            self.company(self.codes),
+            self.score.weight,
+            self.score.bias,
+        )
+        return LabelOutput(*by_labels(some_codes, *tables, want_attention=want_attention))
+
+    def attention_of(
+        self, tokens: Int[Tensor, "1 N"], is_token: Bool[Tensor, "1 N"], codes: Int[Tensor, " K"]
+    ) -> Float[Tensor, "K N"]:
+        """What some codes attend to in one note."""
+        return label_attention(self.codes[codes], self._read(tokens, is_token)[1], is_token)[0]
+
+    def _read(self, tokens: Tensor, is_token: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the words' states, [B, N, C], and their keys, [B, N, D]."""
         words = self.dropout(F.embedding(tokens, self.words, padding_idx=0))
         hidden = self.encode(words, is_token)
-        keys = self.to_key(hidden).tanh()
-        some = partial(self._some_codes, hidden, keys, is_token)
-        company = self.company(self.codes)
-        logits = by_labels(
-            some, self.codes, self.places, company, self.score.weight, self.score.bias
-        )
-        attention = label_attention(self.codes, keys, is_token) if want_attention else None
-        return LabelOutput(logits, attention)
+        return hidden, self.to_key(hidden).tanh()
 
     def _some_codes(
         self,
@@ -147,10 +164,41 @@ class HyperCore(nn.Module):
         company: Tensor,
         weight: Tensor,
         bias: Tensor,
-    ) -> Float[Tensor, "B A"]:
-        """Logits of some of the codes."""
-        found = widened(label_attention(codes, keys, is_token) @ hidden)  # c_l
+    ) -> tuple[Tensor, Tensor]:
+        """Logits and attention of some of the codes."""
+        attention = label_attention(codes, keys, is_token)
+        found = widened(attention @ hidden)  # c_l
         near = -poincare_distance(places, self.to_ball(found))  # s_l
         company = company.expand(len(found), -1, -1)
         joined = self.join(torch.cat([found, company, near[..., None]], dim=-1)).tanh()
-        return widened((joined * weight).sum(dim=-1) + bias)
+        return widened((joined * weight).sum(dim=-1) + bias), attention
+
+
+def _hypercore(config: HyperCoreConfig, start: Initialisation) -> HyperCore:
+    if start.cooccurrence is None or start.hyperbolic is None:
+        raise ValueError("hypercore needs the codes' co-occurrence and their hyperbolic vectors")
+    codes = start.description_means()
+    return HyperCore(config, start.words, codes, start.cooccurrence, start.hyperbolic)
+
+
+def _graph(weights: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The co-occurrence and the hyperbolic vectors that the weights were trained on."""
+    names = ("shares", "columns", "starts")
+    parts = tuple(weights[f"company.links.{name}"].numpy() for name in names)
+    links = sparse.csr_matrix(parts, shape=(len(weights["codes"]),) * 2)
+    return {"cooccurrence": links, "hyperbolic": weights["places"]}
+
+
+SYSTEMS = {
+    "hypercore": System(
+        model_config=HyperCoreConfig,
+        make_model=_hypercore,
+        words="words",
+        codes="codes",
+        restore=_graph,
+        small={"filters": 6, "graph_width": 5},
+        trial=Trial({"filters": 32, "kernel_size": 3, "graph_width": 16}),
+        graph=True,
+        note=REIMPLEMENTED,
+    ),
+}

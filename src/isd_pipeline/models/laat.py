@@ -1,20 +1,27 @@
 """LAAT and JointLAAT (Vu et al., IJCAI 2020).
 
 Axes: B notes, N tokens, E word width, D states of both directions (2u), A attention width (d_a),
-L codes, P categories (codes' first three characters), S width of what the first level says.
+L codes, K of them, P categories (codes' first three characters), S width of what the first level
+says, G gold codes of the note that has most (shorter rows end in -1).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from isd_pipeline.models.layers.encoders import Recurrent, WordVectors, refuse_share
 from isd_pipeline.models.layers.label_attention import LabelOutput, LabelwiseAttention
 from isd_pipeline.models.layers.parts import refuse_below
+from isd_pipeline.models.system import Initialisation, System, Trial, of_words_and_codes
 from isd_pipeline.shapes import Bool, Float, Int
+from isd_pipeline.training.batches import Batch, read
+from isd_pipeline.training.losses import binary_cross_entropy
+from isd_pipeline.training.transfer import send
 
 START = 0.03  # standard deviation of initial weights behind the LSTM
 
@@ -68,6 +75,8 @@ class LAAT(nn.Module):
         n_codes: how many codes are scored.
     """
 
+    windows = (1,)
+
     def __init__(self, config: LAATConfig, words: Float[Tensor, "V E"], n_codes: int) -> None:
         super().__init__()
         self.read = Reader(config, words)
@@ -83,6 +92,12 @@ class LAAT(nn.Module):
         hidden = self.read(tokens, is_token)
         return LabelOutput(*self.codes(hidden, is_token, want_attention))
 
+    def attention_of(
+        self, tokens: Int[Tensor, "1 N"], is_token: Bool[Tensor, "1 N"], codes: Int[Tensor, " K"]
+    ) -> Float[Tensor, "K N"]:
+        """What some codes attend to in one note."""
+        return self.codes.attention_of(codes, self.read(tokens, is_token), is_token)
+
 
 class JointLAAT(nn.Module):
     """LAAT for the categories, and for the codes, which are told what categories were found.
@@ -95,6 +110,8 @@ class JointLAAT(nn.Module):
         n_codes: how many codes are scored.
         n_categories: how many categories these have.
     """
+
+    windows = (1,)
 
     def __init__(
         self,
@@ -123,6 +140,12 @@ class JointLAAT(nn.Module):
         told = self.project(categories.sigmoid()).sigmoid()
         scores, attention = self.codes(hidden, is_token, want_attention)
         return JointOutput(scores + self.of_projection(told), attention, categories)
+
+    def attention_of(
+        self, tokens: Int[Tensor, "1 N"], is_token: Bool[Tensor, "1 N"], codes: Int[Tensor, " K"]
+    ) -> Float[Tensor, "K N"]:
+        """What some codes attend to in one note."""
+        return self.codes.attention_of(codes, self.read(tokens, is_token), is_token)
 
 
 class Reader(nn.Module):
@@ -159,6 +182,86 @@ class Level(nn.Module):
         want_attention: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         """Give the logits, [B, L], and the attention, [B, L, N], if it is wanted."""
-        keys = self.transform(hidden).tanh()
-        logits, attention = self.attend(keys, hidden, is_token, want_attention)
+        logits, attention = self.attend(self._keys(hidden), hidden, is_token, want_attention)
         return logits, attention
+
+    def attention_of(
+        self,
+        labels: Int[Tensor, " K"],
+        hidden: Float[Tensor, "1 N D"],
+        is_token: Bool[Tensor, "1 N"],
+    ) -> Float[Tensor, "K N"]:
+        """The attention of some labels alone, of one note."""
+        attention: Tensor = self.attend.attention_of(labels, self._keys(hidden), is_token)
+        return attention[0]
+
+    def _keys(self, hidden: Tensor) -> Tensor:
+        keys: Tensor = self.transform(hidden).tanh()
+        return keys
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelsConfig:
+    """Nothing to choose."""
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """Two losses, which come as shares of one mean."""
+        return {"prediction": 1.0, "categories": 1.0}
+
+
+class LevelledPrediction:
+    """JointLAAT's: mean binary cross entropy over the outputs of both levels together.
+
+    Args:
+        categories: number of each code's category, [L]; a note has those of its codes.
+    """
+
+    def __init__(self, categories: Int[Tensor, " L"]) -> None:
+        self.categories = categories.cpu()
+
+    def __call__(self, model: JointLAAT, batch: Batch) -> dict[str, Tensor]:
+        """Give each level's share of the mean: its own mean times its part of all outputs."""
+        output = read(model, batch)
+        gold = {"prediction": batch.gold, "categories": groups_of(batch.gold, self.categories)}
+        logits = {"prediction": output.logits, "categories": output.categories}
+        n_outputs = sum(level.shape[1] for level in logits.values())
+        return {
+            name: binary_cross_entropy(level, send(gold[name], level.device))
+            * (level.shape[1] / n_outputs)
+            for name, level in logits.items()
+        }
+
+
+def groups_of(gold: Int[Tensor, "B G"], groups: Int[Tensor, " L"]) -> Int[Tensor, "B G"]:
+    """The groups of each note's codes, each once, among -1."""
+    found = groups[gold.clamp(min=0)].masked_fill(gold < 0, -1).sort(dim=1).values
+    return found.masked_fill(F.pad(found[:, 1:] == found[:, :-1], (1, 0)), -1)
+
+
+def _joint_laat(config: JointLAATConfig, start: Initialisation) -> JointLAAT:
+    n_categories = int(start.code_groups.max()) + 1
+    return JointLAAT(config, start.words, len(start.codes), n_categories)
+
+
+SYSTEMS = {
+    "laat": System(
+        model_config=LAATConfig,
+        make_model=of_words_and_codes(LAAT),
+        words="read.words.weight",
+        codes="codes.attend.queries",
+        small={"width": 4, "attention_width": 3},
+        trial=Trial({"width": 128, "attention_width": 128}, learning_rate=1e-3),  # their authors'
+    ),
+    "joint_laat": System(
+        model_config=JointLAATConfig,
+        make_model=_joint_laat,
+        objective_config=LevelsConfig,
+        make_objective=lambda config, start: LevelledPrediction(start.code_groups),
+        words="read.words.weight",
+        codes="codes.attend.queries",
+        groups="categories.attend.queries",
+        small={"width": 4, "attention_width": 3, "projection": 2},
+        trial=Trial({"width": 128, "attention_width": 128, "projection": 8}, learning_rate=1e-3),
+    ),
+}

@@ -8,15 +8,20 @@ the others, D width of the nodes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from isd_pipeline.models.layers.graph import LabelOutput, by_labels, label_attention
+from isd_pipeline.data.codes.hierarchy import CodeTree
+from isd_pipeline.embeddings.graphs import vectors_above
+from isd_pipeline.models.layers.label_attention import LabelOutput, by_labels, label_attention
 from isd_pipeline.models.layers.parts import refuse_below
+from isd_pipeline.models.system import REIMPLEMENTED, Initialisation, System, Trial
 from isd_pipeline.shapes import Bool, Float, Int
 from isd_pipeline.training.kernels import Dropout, widened
 
@@ -113,7 +118,7 @@ class MSATTKG(nn.Module):
 
         m_l = H^T softmax(H W_q v'_l)        z_l = <relu(W_o m_l + b), [v_l, v'_l]> + b_l
 
-    v_l starts as the mean of the title's words; v'_l is what the tree made of it.
+    v_l starts as the mean of the description's words; v'_l is what the tree made of it.
 
     Args:
         config: sizes.
@@ -146,6 +151,8 @@ class MSATTKG(nn.Module):
         self.to_query = nn.Linear(width, config.channels, bias=False)
         self.to_score = nn.Linear(config.channels, 2 * width)
         self.bias = nn.Parameter(torch.zeros(len(codes)))
+        scales = range(1, config.scales + 1)
+        self.windows = tuple(scale * (config.kernel_size - 1) + 1 for scale in scales)
 
     def forward(
         self,
@@ -154,13 +161,17 @@ class MSATTKG(nn.Module):
         want_attention: bool = False,
     ) -> LabelOutput:
         """Score every code for every note; a note has at least one token."""
-        words = self.dropout(F.embedding(tokens, self.words, padding_idx=0))
-        hidden = self.weigh(self.encode(words, is_token))
-        related = self.related_codes()
-        queries, both = self.to_query(related), torch.cat([self.codes, related], dim=1)
-        logits = by_labels(partial(self._some_codes, hidden, is_token), queries, both, self.bias)
-        attention = label_attention(queries, hidden, is_token) if want_attention else None
-        return LabelOutput(logits, attention)
+        hidden, related = self._read(tokens, is_token), self.related_codes()
+        tables = self.to_query(related), torch.cat([self.codes, related], dim=1), self.bias
+        some_codes = partial(self._some_codes, hidden, is_token)
+        return LabelOutput(*by_labels(some_codes, *tables, want_attention=want_attention))
+
+    def attention_of(
+        self, tokens: Int[Tensor, "1 N"], is_token: Bool[Tensor, "1 N"], codes: Int[Tensor, " K"]
+    ) -> Float[Tensor, "K N"]:
+        """What some codes attend to in one note."""
+        queries = self.to_query(self.related_codes()[codes])
+        return label_attention(queries, self._read(tokens, is_token), is_token)[0]
 
     def related_codes(self) -> Float[Tensor, "L D"]:
         """What the tree makes of each code's vector: v'_l."""
@@ -169,9 +180,44 @@ class MSATTKG(nn.Module):
             nodes = layer(nodes, self.parents)
         return nodes[: len(self.codes)]
 
+    def _read(self, tokens: Tensor, is_token: Tensor) -> Float[Tensor, "B N C"]:
+        words = self.dropout(F.embedding(tokens, self.words, padding_idx=0))
+        states: Tensor = self.weigh(self.encode(words, is_token))
+        return states
+
     def _some_codes(
         self, hidden: Tensor, is_token: Tensor, queries: Tensor, codes: Tensor, bias: Tensor
-    ) -> Float[Tensor, "B A"]:
-        """Logits of some of the codes."""
-        found = label_attention(queries, hidden, is_token) @ hidden  # m_l
-        return widened((self.to_score(found).relu() * codes).sum(dim=-1) + bias)
+    ) -> tuple[Tensor, Tensor]:
+        """Logits and attention of some of the codes."""
+        attention = label_attention(queries, hidden, is_token)
+        found = attention @ hidden  # m_l
+        return widened((self.to_score(found).relu() * codes).sum(dim=-1) + bias), attention
+
+
+def _msatt_kg(config: MSATTKGConfig, start: Initialisation) -> MSATTKG:
+    if start.tree is None:
+        raise ValueError("msatt_kg needs the tree of the codes")
+    codes = start.description_means()
+    inner = torch.from_numpy(vectors_above(start.tree, codes.numpy()))
+    return MSATTKG(config, start.words, codes, inner, torch.from_numpy(start.tree.parents))
+
+
+def _tree(weights: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The tree that the weights were trained on, its names forgotten."""
+    parents = weights["parents"].numpy()
+    return {"tree": CodeTree(("",) * len(parents), parents, len(weights["codes"]))}
+
+
+SYSTEMS = {
+    "msatt_kg": System(
+        model_config=MSATTKGConfig,
+        make_model=_msatt_kg,
+        words="words",
+        codes="codes",
+        restore=_tree,
+        small={"scales": 2, "channels": 6},
+        trial=Trial({"scales": 2, "channels": 32}, epochs=5),
+        graph=True,
+        note=REIMPLEMENTED,
+    ),
+}

@@ -1,7 +1,7 @@
 """MultiResCNN (Li and Yu, AAAI 2020): six convolutions side by side, each with a residual block.
 
-Axes: B notes, N tokens, E word width, L codes, D channels. `docs/readings.md` says where this
-differs from the authors' code: their padding takes part in every convolution and norm.
+Axes: B notes, N tokens, E word width, L codes, K of them, D channels. `docs/readings.md` says
+where this differs from the authors' code: their padding takes part in every convolution and norm.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from isd_pipeline.models.layers.encoders import TanhConv, WordVectors, refuse_share
 from isd_pipeline.models.layers.label_attention import LabelOutput, LabelwiseAttention
 from isd_pipeline.models.layers.parts import refuse_below
+from isd_pipeline.models.system import System, Trial, of_words_and_codes
 from isd_pipeline.shapes import Bool, Float, Int
 from isd_pipeline.training.kernels import Dropout, widened
 
@@ -51,6 +52,9 @@ class MultiResCNN(nn.Module):
             ResidualFilter(words.shape[1], config.width, size, config.dropout)
             for size in config.kernel_sizes
         )
+        self.windows = tuple(
+            words for size in config.kernel_sizes for words in (size, 3 * size - 2)
+        )  # a state is the sum of one convolution of the words and of one of two more of it
         width = config.width * len(config.kernel_sizes)
         self.attend = LabelwiseAttention(n_codes, width, width)
         nn.init.xavier_uniform_(self.attend.queries)
@@ -63,9 +67,18 @@ class MultiResCNN(nn.Module):
         want_attention: bool = False,
     ) -> LabelOutput:
         """Score every code for every note; a note has at least one token."""
-        words = self.words(tokens, is_token)
-        states = torch.cat([read(words, is_token) for read in self.filters], dim=2)
+        states = self._read(tokens, is_token)
         return LabelOutput(*self.attend(states, states, is_token, want_attention))
+
+    def attention_of(
+        self, tokens: Int[Tensor, "1 N"], is_token: Bool[Tensor, "1 N"], codes: Int[Tensor, " K"]
+    ) -> Float[Tensor, "K N"]:
+        """What some codes attend to in one note."""
+        return self.attend.attention_of(codes, self._read(tokens, is_token), is_token)[0]
+
+    def _read(self, tokens: Tensor, is_token: Tensor) -> Float[Tensor, "B N D"]:
+        words = self.words(tokens, is_token)
+        return torch.cat([read(words, is_token) for read in self.filters], dim=2)
 
 
 class ResidualFilter(nn.Module):
@@ -139,3 +152,15 @@ class TokenNorm(nn.Module):
         self.running_mean.lerp_(mean.detach(), 0.1)
         self.running_var.lerp_(unbiased, 0.1)
         return mean, variance
+
+
+SYSTEMS = {
+    "multirescnn": System(
+        model_config=MultiResCNNConfig,
+        make_model=of_words_and_codes(MultiResCNN),
+        words="words.weight",
+        codes="attend.queries",
+        small={"width": 3, "kernel_sizes": (3, 5)},
+        trial=Trial({"width": 16, "kernel_sizes": (3, 5)}),
+    ),
+}

@@ -1,23 +1,34 @@
 """PLM-ICD (Huang et al., ClinicalNLP 2022) and PLM-CA (Edin et al., EMNLP 2024).
 
 A pretrained encoder, and a query for every code over its states. Axes: B notes, N words, L codes,
-M words of the longest title, D width of the states. Where the papers are unclear,
+K of them, M words of the longest description, D width of the states. Where the papers are unclear,
 `docs/readings.md` says how we read them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from isd_pipeline.embeddings.pretrained import Pretrained
-from isd_pipeline.models.layers.label_attention import LabelOutput, LabelwiseAttention
+from isd_pipeline.models.layers.label_attention import (
+    LabelOutput,
+    LabelwiseAttention,
+    by_labels,
+    label_attention,
+)
 from isd_pipeline.models.layers.parts import refuse_unlisted
-from isd_pipeline.models.layers.pretrained import PretrainedConfig, PretrainedEncoder, title_states
+from isd_pipeline.models.layers.pretrained import (
+    PretrainedConfig,
+    PretrainedEncoder,
+    description_states,
+    encoder_of,
+    restored,
+)
+from isd_pipeline.models.system import Initialisation, System
 from isd_pipeline.shapes import Bool, Float, Int
 from isd_pipeline.training.kernels import read, widened
 
@@ -50,24 +61,26 @@ class PLMICD(nn.Module):
     Args:
         config: the encoder's settings, and how the codes begin.
         pretrained: the encoder.
-        titles: word numbers of each code's title, [L, M], 0-padded.
+        descriptions: token ids of each code's description, [L, M], 0-padded.
         log_odds: of each code in the training notes, [L].
     """
+
+    windows = (1,)
 
     def __init__(
         self,
         config: PLMICDConfig,
         pretrained: Pretrained,
-        titles: Int[Tensor, "L M"],
+        descriptions: Int[Tensor, "L M"],
         log_odds: Float[Tensor, " L"],
     ) -> None:
         super().__init__()
         self.read = PretrainedEncoder(config, pretrained)
         width = self.read.width
         self.transform = nn.Linear(width, width, bias=False)  # W
-        self.attend = LabelwiseAttention(len(titles), width, width)
+        self.attend = LabelwiseAttention(len(descriptions), width, width)
         if config.codes_start == "titles":
-            self._start_at_titles(title_states(self.read, titles), log_odds)
+            self._start_at_titles(description_states(self.read, descriptions), log_odds)
             return
         for weight in (self.transform.weight, self.attend.queries, self.attend.score.weight):
             nn.init.normal_(weight, std=START)
@@ -84,6 +97,13 @@ class PLMICD(nn.Module):
         keys = self.transform(hidden).tanh()
         return LabelOutput(*self.attend(keys, hidden, is_token, want_attention))
 
+    def attention_of(
+        self, tokens: Int[Tensor, "1 N"], is_token: Bool[Tensor, "1 N"], codes: Int[Tensor, " K"]
+    ) -> Float[Tensor, "K N"]:
+        """What some codes attend to in one note."""
+        keys = self.transform(self.read(tokens, is_token)).tanh()
+        return self.attend.attention_of(codes, keys, is_token)[0]
+
     @torch.no_grad()
     def _start_at_titles(self, titles: Tensor, log_odds: Tensor) -> None:
         nn.init.eye_(self.transform.weight)
@@ -99,8 +119,7 @@ class PLMCA(nn.Module):
 
     without the usual 1 / sqrt(D). W_k is folded into the queries and W_v behind the sum (the head
     of parts.py), so that no state is projected; the bias of the keys, on which no output depends,
-    is left out. The codes are taken some at a time and their attention is made again for the
-    gradient, so that the memory needed does not grow with B L N.
+    is left out.
 
     Args:
         config: the encoder's settings.
@@ -108,12 +127,12 @@ class PLMCA(nn.Module):
         n_codes: how many codes are scored.
     """
 
-    def __init__(
-        self, config: PLMCAConfig, pretrained: Pretrained, n_codes: int, at_once: int = 256
-    ) -> None:
+    windows = (1,)
+
+    def __init__(self, config: PLMCAConfig, pretrained: Pretrained, n_codes: int) -> None:
         super().__init__()
         self.read = PretrainedEncoder(config, pretrained)
-        width, self.at_once = self.read.width, at_once
+        width = self.read.width
         self.queries = nn.Parameter(torch.empty(n_codes, width))
         self.to_key = nn.Linear(width, width, bias=False)
         self.to_value = nn.Linear(width, width)
@@ -132,16 +151,18 @@ class PLMCA(nn.Module):
     ) -> LabelOutput:
         """Score every code for every note; a note has at least one token."""
         hidden = self.read(tokens, is_token)
-        shares = (self.queries @ self.to_key.weight).split(self.at_once)
-        if want_attention:
-            found = [self._some_codes(hidden, is_token, share) for share in shares]
-            scores, weights = zip(*found, strict=True)
-            return LabelOutput(torch.cat(scores, dim=1), torch.cat(weights, dim=1))
-        each = [
-            checkpoint(self._scores, hidden, is_token, share, use_reentrant=False)
-            for share in shares
-        ]
-        return LabelOutput(torch.cat(each, dim=1))
+        queries, some_codes = self._asked(self.queries), partial(self._some_codes, hidden, is_token)
+        return LabelOutput(*by_labels(some_codes, queries, want_attention=want_attention))
+
+    def attention_of(
+        self, tokens: Int[Tensor, "1 N"], is_token: Bool[Tensor, "1 N"], codes: Int[Tensor, " K"]
+    ) -> Float[Tensor, "K N"]:
+        """What some codes attend to in one note."""
+        queries = self._asked(self.queries[codes])
+        return label_attention(queries, self.read(tokens, is_token), is_token)[0]
+
+    def _asked(self, queries: Tensor) -> Tensor:
+        return queries @ self.to_key.weight
 
     def _some_codes(
         self, hidden: Tensor, is_token: Tensor, queries: Tensor
@@ -150,5 +171,32 @@ class PLMCA(nn.Module):
         found, weights, _ = read(asked, hidden, is_token)
         return widened(self.score(self.norm(self.to_value(found)))[..., 0]), weights
 
-    def _scores(self, *inputs: Any) -> Tensor:
-        return self._some_codes(*inputs)[0]
+
+def _plm_icd(config: PLMICDConfig, start: Initialisation) -> PLMICD:
+    return PLMICD(config, encoder_of(start), start.descriptions, start.label_log_odds)
+
+
+def _plm_ca(config: PLMCAConfig, start: Initialisation) -> PLMCA:
+    return PLMCA(config, encoder_of(start), len(start.codes))
+
+
+SYSTEMS = {
+    "plm_icd": System(
+        model_config=PLMICDConfig,
+        make_model=_plm_icd,
+        words="read.pieces",
+        codes="attend.queries",
+        restore=restored,
+        small={"chunk": 7, "codes_start": "titles"},
+        pretrained=True,
+    ),
+    "plm_ca": System(
+        model_config=PLMCAConfig,
+        make_model=_plm_ca,
+        words="read.pieces",
+        codes="queries",
+        restore=restored,
+        small={"chunk": 7},
+        pretrained=True,
+    ),
+}

@@ -1,6 +1,6 @@
 """What a model read: its attention as places in the note, and how concentrated it is.
 
-Axes: L codes, Q shared representations, N words of a note, D width, S spans of text.
+Axes: L codes, K of them, Q shared representations, N words of a note, D width, S spans of text.
 
 A word stands for its window: the convolution lets the state of a word see its neighbours. What
 the winner attends to is not the whole reason for a score: decoder layers mix the representations
@@ -10,16 +10,17 @@ with each other and read the note once more.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from isd_pipeline.models.isd.network import ISD
+from isd_pipeline.models.system import ReadsByCode
 from isd_pipeline.shapes import Bool, Float, Int
 
 
@@ -43,12 +44,17 @@ class Reading:
         return self.attention[self.winners[code]]
 
 
+def shares_representations(model: nn.Module) -> bool:
+    """Whether codes have no attention of their own but are won by a shared representation."""
+    return getattr(model, "shares_representations", False)
+
+
 def read_note(
-    model: nn.Module,
+    model: Any,
     tokens: Int[np.ndarray, " N"],
     sentences: Int[np.ndarray, " X"] | None = None,
 ) -> Reading:
-    """Read one note, given as word numbers; the model is left in the mode it was in.
+    """Read one note, given as token ids; the model is left in the mode it was in.
 
     `sentences`: the words at which they begin, for a system that reads them (`System.sentences`).
 
@@ -59,10 +65,9 @@ def read_note(
     ValueError.
     """
     with at_rest(model):
-        words = on_device(model, tokens)
-        told = {} if sentences is None else {"begins": sentence_begins(words, sentences)}
+        words, told = _on_device(model, tokens, sentences)
         output = model(words, words != 0, want_attention=True, **told)
-        if isinstance(model, ISD) and output.shared is not None:
+        if shares_representations(model):
             winners = winning_query(output.shared, model.code_vectors())[0]
         else:
             winners = torch.arange(output.logits.shape[1])
@@ -70,6 +75,62 @@ def read_note(
             raise ValueError(f"{type(model).__name__} has no attention to show")
         logits, attention = output.logits[0].float(), output.attention[0].float()
     return Reading(logits.cpu().numpy(), winners.cpu().numpy(), attention.cpu().numpy())
+
+
+def code_attention(
+    model: nn.Module,
+    tokens: Int[np.ndarray, " N"],
+    codes: Int[np.ndarray, " K"],
+    sentences: Int[np.ndarray, " X"] | None = None,
+) -> Float[np.ndarray, "K N"]:
+    """What some codes attend to in a note that is read alone; every row sums to 1.
+
+    It is the attention that the forward pass gives, of these codes, without the [L, N] of all. A
+    CNN has none: in its stead stands what each word's window adds to the code's score, where that
+    is more than nothing; a row of a code for which no window is evidence is 0.
+
+    `sentences`: the words at which they begin, for a system that reads them (`System.sentences`).
+    A model whose codes attend to no word is refused by a ValueError.
+    """
+    if not isinstance(model, ReadsByCode):
+        raise ValueError(f"{type(model).__name__} has no attention of its codes to the words")
+    with at_rest(model):
+        words, told = _on_device(model, tokens, sentences)
+        asked = torch.from_numpy(codes.astype(np.int64)).to(words.device)
+        attention = model.attention_of(words, words != 0, asked, **told)
+        found: np.ndarray = attention.float().cpu().numpy()
+    return found
+
+
+def read_codes(
+    model: nn.Module,
+    tokens: Int[np.ndarray, " N"],
+    threshold: float,
+    sentences: Int[np.ndarray, " X"] | None = None,
+) -> Reading:
+    """`read_note` where codes read for themselves: attention of those scored above `threshold`."""
+    with at_rest(model):
+        words, told = _on_device(model, tokens, sentences)
+        scores: np.ndarray = model(words, words != 0, **told).logits[0].float().cpu().numpy()
+    return reading_of_predicted(
+        scores, threshold, lambda codes: code_attention(model, tokens, codes, sentences)
+    )
+
+
+def reading_of_predicted(
+    scores: Float[np.ndarray, " L"],
+    threshold: float,
+    attend: Callable[[Int[np.ndarray, " K"]], Float[np.ndarray, "K N"]],
+) -> Reading:
+    """What codes scored above `threshold` read, as `attend` gives it of the codes it is asked for.
+
+    A row for each, the likeliest first; the winner of every other code is -1.
+    """
+    order = np.argsort(-scores, kind="stable")
+    predicted = order[: int((scores > threshold).sum())]
+    winners = np.full(len(scores), -1)
+    winners[predicted] = np.arange(len(predicted))
+    return Reading(scores, winners, attend(predicted))
 
 
 @contextmanager
@@ -84,9 +145,12 @@ def at_rest(model: nn.Module) -> Iterator[None]:
         model.train(was_training)
 
 
-def on_device(model: nn.Module, tokens: Int[np.ndarray, " N"]) -> Int[Tensor, "1 N"]:
-    """The words of one note, where the model is."""
-    return torch.from_numpy(tokens.astype(np.int64))[None].to(next(model.parameters()).device)
+def _on_device(
+    model: nn.Module, tokens: Int[np.ndarray, " N"], sentences: Int[np.ndarray, " X"] | None
+) -> tuple[Int[Tensor, "1 N"], dict[str, Tensor]]:
+    """The words of one note, where the model is, and what it is told of its sentences."""
+    words = torch.from_numpy(tokens.astype(np.int64))[None].to(next(model.parameters()).device)
+    return words, {} if sentences is None else {"begins": sentence_begins(words, sentences)}
 
 
 def sentence_begins(

@@ -1,7 +1,7 @@
 """How much of a code's name stands in a note: words alone, nothing trained.
 
 A code of which no training note is known still has a name, and a note that has the code often
-says it. What is found is a feature for a model that has learned from notes (`predictors/ensemble.py`).
+says it. What is found is a feature for what has learned from notes (`predictors/ensemble.py`).
 
 Axes: D documents, L codes, T names (a code has at least one), S stems of names, W windows,
 N words of a note, K codes asked for.

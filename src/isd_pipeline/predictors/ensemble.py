@@ -24,7 +24,7 @@ from torch import Tensor
 
 from isd_pipeline.models.layers.parts import refuse_below
 from isd_pipeline.predictors import registry
-from isd_pipeline.predictors.attention import Reading
+from isd_pipeline.predictors.attention import Reading, reading_of_predicted
 from isd_pipeline.predictors.base import (
     Evidence,
     Fitted,
@@ -37,7 +37,6 @@ from isd_pipeline.predictors.base import (
     TrainingData,
 )
 from isd_pipeline.predictors.description_match import DescriptionMatch, Match
-from isd_pipeline.predictors.label_attention import reading_of_predicted
 from isd_pipeline.predictors.linear_fit import NEVER_SEEN
 from isd_pipeline.predictors.sparse_arrays import to_numpy, to_tensors
 from isd_pipeline.shapes import Float, Int

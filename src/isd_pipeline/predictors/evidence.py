@@ -1,4 +1,4 @@
-"""Which words of a note speak for a code, as far as a model's attention tells.
+"""Which words of a note are evidence for a code, as far as a model's attention tells.
 
 Axes: K codes asked for, L all codes, Q shared representations, N words of a document.
 
@@ -20,24 +20,26 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from isd_pipeline.models.isd.network import ISD
-from isd_pipeline.predictors.attention import Reading, Windows, read_note, top_words, words_seen
-from isd_pipeline.predictors.label_attention import (
+from isd_pipeline.models.system import ReadsByCode
+from isd_pipeline.predictors.attention import (
+    Reading,
+    Windows,
     code_attention,
-    has_own_attention,
+    read_note,
     shares_representations,
-    windows_of,
+    top_words,
+    words_seen,
 )
 from isd_pipeline.shapes import Float, Int
 
 
 def has_evidence(model: nn.Module) -> bool:
-    """Whether `code_evidence` can say which words speak for a code: not of a Bi-GRU."""
-    return shares_representations(model) or has_own_attention(model)
+    """Whether `code_evidence` can say which words are evidence for a code: not of a Bi-GRU."""
+    return shares_representations(model) or isinstance(model, ReadsByCode)
 
 
 def code_evidence(
-    model: nn.Module,
+    model: Any,
     tokens: Int[np.ndarray, " N"],
     codes: Int[np.ndarray, " K"],
     *,
@@ -53,7 +55,7 @@ def code_evidence(
 
     Args:
         model: any system's.
-        tokens: word numbers; those beyond `max_tokens` are not read and have no weight.
+        tokens: token ids; those beyond `max_tokens` are not read and have no weight.
         note_starts: the number of each note's first word.
         sentences: the words at which they begin, for a system that reads them.
         reading: what `read_note` gave of the same words, where it is there already; of use where
@@ -65,8 +67,8 @@ def code_evidence(
         attention = reading.attention[reading.winners[codes]]
     else:
         attention = code_attention(model, read, codes, sentences)
-    residual = model.config.residual_words if isinstance(model, ISD) else 0.0
-    found = spread_over_windows(attention, windows_of(model), residual, note_starts)
+    residual = getattr(model, "residual", 0.0)
+    found = spread_over_windows(attention, model.windows, residual, note_starts)
     return np.pad(found, ((0, 0), (0, len(tokens) - found.shape[1])))
 
 

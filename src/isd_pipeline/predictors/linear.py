@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from isd_pipeline.predictors.attention import Reading
+from isd_pipeline.predictors.attention import Reading, reading_of_predicted
 from isd_pipeline.predictors.base import Fitted, Options, Prediction, TokenisedNote, TrainingData
-from isd_pipeline.predictors.label_attention import reading_of_predicted
 from isd_pipeline.predictors.linear_fit import LinearConfig, linear_svm, logistic_regression
 from isd_pipeline.predictors.linear_model import LinearModel
 from isd_pipeline.predictors.sparse_arrays import to_numpy, to_tensors

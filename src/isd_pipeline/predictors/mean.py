@@ -11,10 +11,9 @@ import numpy as np
 from torch import Tensor
 
 from isd_pipeline.predictors import registry
-from isd_pipeline.predictors.attention import Reading
+from isd_pipeline.predictors.attention import Reading, reading_of_predicted
 from isd_pipeline.predictors.base import Evidence, Prediction, Predictor, TokenisedNote
 from isd_pipeline.predictors.ensemble import under
-from isd_pipeline.predictors.label_attention import reading_of_predicted
 from isd_pipeline.shapes import Float, Int
 from isd_pipeline.text.documents import Documents
 
@@ -35,7 +34,7 @@ class MeanPredictor:
 
     def score(self, documents: Documents) -> np.ndarray:
         """The mean of their scores."""
-        return np.mean([one.score(documents) for one in self.of_seeds], axis=0)  # type: ignore[no-any-return]
+        return np.mean([one.score(documents) for one in self.of_seeds], axis=0)
 
     def read(self, note: TokenisedNote, evidence: bool) -> Prediction:
         """One note, by each of them."""

@@ -18,7 +18,12 @@ from isd_pipeline.data.codes.hierarchy import categories, code_tree
 from isd_pipeline.embeddings.codes import description_ids
 from isd_pipeline.models import registry
 from isd_pipeline.models.system import Initialisation, System, log_odds, number_groups, rebuild
-from isd_pipeline.predictors.attention import Reading, read_note
+from isd_pipeline.predictors.attention import (
+    Reading,
+    read_codes,
+    read_note,
+    shares_representations,
+)
 from isd_pipeline.predictors.base import (
     Fitted,
     Options,
@@ -26,13 +31,7 @@ from isd_pipeline.predictors.base import (
     TokenisedNote,
     TrainingData,
 )
-from isd_pipeline.predictors.evidence import (
-    code_evidence,
-    has_evidence,
-    shares_representations,
-    windows_of,
-)
-from isd_pipeline.predictors.label_attention import read_codes
+from isd_pipeline.predictors.evidence import code_evidence, has_evidence
 from isd_pipeline.predictors.progress import Progress, Stopwatch
 from isd_pipeline.predictors.scoring import predict
 from isd_pipeline.text.documents import Documents
@@ -178,7 +177,7 @@ def fit(system: str, settings: Mapping[str, Any], data: TrainingData, options: O
     prepared = prepare(system, settings, data, options)
     kept = {"system": system, **{name: asdict(section) for name, section in settings.items()}}
     marks = fingerprints(data.documents, data.codes, data.vocabulary) | prepared.fingerprints
-    identity = {"settings": {**kept, "seed": options.seed}, "fingerprints": marks}
+    identity: dict[str, Any] = {"settings": {**kept, "seed": options.seed}, "fingerprints": marks}
     scratch = scratch_folder(identity, options.code)
     checkpoints.sweep(scratch)
     resume = checkpoints.read_state(scratch, **identity)
@@ -219,7 +218,7 @@ def scratch_folder(identity: Mapping[str, Any], code: str) -> Path:
 class NetworkPredictor:
     """A trained network, ready to read."""
 
-    network: nn.Module
+    network: Any
     system: System
     training: Mapping[str, Any]
     device: str
@@ -237,7 +236,7 @@ class NetworkPredictor:
     @property
     def width(self) -> int:
         """How many words the narrowest window of a state has."""
-        return min(windows_of(self.network))
+        return int(min(self.network.windows))
 
     def score(self, documents: Documents) -> np.ndarray:
         """Logits float32 [D, L], read in batches and in the training's precision."""

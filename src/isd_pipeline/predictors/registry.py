@@ -53,6 +53,6 @@ def predictor(system: str) -> Any:
 def load(
     settings: Mapping[str, Any], weights: Mapping[str, Tensor], device: str = "cpu"
 ) -> Predictor:
-    """What was fitted, made ready again; raises a ValueError where settings and weights do not fit."""
+    """What was fitted, ready again; a ValueError where settings and weights do not fit."""
     found: Predictor = predictor(settings["system"]).load(settings, weights, device)
     return found

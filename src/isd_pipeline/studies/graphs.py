@@ -98,7 +98,7 @@ class Study:
         return [name for name in listed if set(listed).issuperset(self._base_models(name))]
 
     def _groups(self, kind: str) -> Iterator[Group]:
-        """By system; of ensembles a group for each row, or to be evaluated for each list of seeds."""
+        """By system; of ensembles each row, where they are evaluated each list of seeds."""
         listed = [*self.lists.get("evidence", [])] if kind == "evidence" else self.runnable
         groups: dict[tuple[Any, ...], list[str]] = {}
         for name in listed:

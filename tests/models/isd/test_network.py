@@ -9,17 +9,21 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from isd_pipeline.models.isd.network import ISD, ISDConfig, group_means, mean_logits
+from isd_pipeline.models.isd.base import ISDConfig
+from isd_pipeline.models.isd.labelwise import LabelwiseISD
+from isd_pipeline.models.isd.network import ISD, group_means, mean_logits
+from isd_pipeline.models.isd.system import isd_of
+from isd_pipeline.models.layers import label_attention
 
 close = torch.testing.assert_close
 N_WORDS, N_CODES, WIDTH = 30, 12, 8
 
 
-def small_isd(seed: int = 0, words: int = 6, codes: int = WIDTH, **settings: Any) -> ISD:
+def small_isd(seed: int = 0, words: int = 6, codes: int = WIDTH, **settings: Any) -> Any:
     """A tiny model; settings are fields of ISDConfig."""
     torch.manual_seed(seed)
     sizes = {"kernel_sizes": (3, 5), "width": WIDTH, "n_queries": 4} | settings
-    return ISD(
+    return isd_of(
         ISDConfig(**sizes),
         torch.randn(N_WORDS + 2, words),
         torch.randn(N_CODES, codes),
@@ -36,7 +40,7 @@ def notes(*lengths: int) -> torch.Tensor:
     return tokens
 
 
-def logits(model: ISD, tokens: torch.Tensor) -> torch.Tensor:
+def logits(model: nn.Module, tokens: torch.Tensor) -> torch.Tensor:
     with torch.no_grad():
         return model(tokens, tokens != 0).logits
 
@@ -152,9 +156,10 @@ def test_two_heads_give_the_mean_of_their_probabilities():
     assert mean_logits((first,)) is first
 
 
-def test_per_label_reads_the_note_once_for_every_code():
+def test_per_label_reads_the_note_once_for_every_code(monkeypatch: pytest.MonkeyPatch):
     model, tokens = small_isd(representation="per_label"), notes(7, 3)
-    model.each_label.at_once = 5  # several shares
+    assert isinstance(model, LabelwiseISD)
+    monkeypatch.setattr(label_attention, "LABELS_AT_ONCE", 5)  # several shares
     output = model(tokens, tokens != 0, want_attention=True)
     hidden = model.read(tokens, tokens != 0)
     scores = (hidden @ model.each_label.queries.T).mT / WIDTH**0.5

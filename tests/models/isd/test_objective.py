@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import torch
 
+from isd_pipeline.models.isd.base import ISDConfig
 from isd_pipeline.models.isd.completion import (
     Completion,
     missing_code,
     wrong_code,
 )
-from isd_pipeline.models.isd.network import ISD, ISDConfig
+from isd_pipeline.models.isd.network import ISD, Representations
 from isd_pipeline.models.isd.objective import (
     Distillation,
     ISDObjective,
@@ -26,6 +27,7 @@ from isd_pipeline.models.isd.objective import (
     assign,
     teacher_text,
 )
+from isd_pipeline.models.isd.system import isd_of
 from isd_pipeline.training.batches import Batch
 from isd_pipeline.training.loop import TrainingConfig, train_step
 from isd_pipeline.training.transfer import HostCopy
@@ -51,7 +53,7 @@ def small_batch(gold: list[list[int]] = GOLD) -> Batch:
     return Batch(tokens=tokens, gold=padded(gold), rows=np.arange(len(gold)))
 
 
-def small_isd(**settings: Any) -> ISD:
+def small_isd(**settings: Any) -> Any:
     torch.manual_seed(0)
     sizes = {
         "kernel_sizes": (3, 5),
@@ -60,14 +62,14 @@ def small_isd(**settings: Any) -> ISD:
         "dropout": 0.0,
         "label_bias": "normal",
     } | settings
-    return ISD(ISDConfig(**sizes), torch.randn(N_WORDS + 2, 10), torch.randn(N_CODES, WIDTH))
+    return isd_of(ISDConfig(**sizes), torch.randn(N_WORDS + 2, 10), torch.randn(N_CODES, WIDTH))
 
 
 def objective(**settings: Any) -> ISDObjective:
     return ISDObjective(ISDObjectiveConfig(**settings), DESCRIPTIONS)
 
 
-def losses(model: ISD, batch: Batch | None = None, **settings: Any) -> dict[str, float]:
+def losses(model: torch.nn.Module, batch: Batch | None = None, **settings: Any) -> dict[str, float]:
     torch.manual_seed(5)
     found = objective(**settings)(model, small_batch() if batch is None else batch)
     return {name: loss.item() for name, loss in found.items()}
@@ -190,8 +192,8 @@ def test_neighbours_in_the_batch_leave_a_notes_losses_alone():
 
 def distilled(student: torch.Tensor, teacher: torch.Tensor, **settings: Any) -> torch.Tensor:
     every = torch.ones(len(student), dtype=torch.bool)
-    taught = Taught(teacher, teacher, every)
-    return Distillation(ISDObjectiveConfig(**settings), student, student, taught).loss()
+    read, taught = (Representations(one, one, one, ()) for one in (student, teacher))
+    return Distillation(ISDObjectiveConfig(**settings), read, Taught(taught, every)).loss()
 
 
 def test_the_assignment_is_the_best_of_all():
@@ -382,7 +384,7 @@ def test_a_few_notes_are_learnt_by_heart():
     batch = Batch(
         tokens=torch.randint(1, 101, (n_notes, 20)), gold=padded(gold), rows=np.arange(n_notes)
     )
-    model = ISD(
+    model = isd_of(
         ISDConfig(
             kernel_sizes=(3, 5),
             width=width,

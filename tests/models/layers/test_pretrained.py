@@ -14,8 +14,8 @@ from isd_pipeline.embeddings.pretrained import NO_PIECE, open_pretrained
 from isd_pipeline.models.layers.pretrained import (
     PretrainedConfig,
     PretrainedEncoder,
+    description_states,
     lay_out,
-    title_states,
 )
 from isd_pipeline.text.vocabulary import Vocabulary
 from tests.models.tiny_encoder import WORDS, by_hand, needs_transformers, write_bert, write_roberta
@@ -125,10 +125,10 @@ def test_a_folders_model_reads_as_transformers_has_it(write, tmp_path):
 
 
 @needs_transformers
-def test_title_states_are_means_less_what_all_titles_share():
+def test_description_states_are_means_less_what_all_titles_share():
     encoder = encoder_of().train()
     titles = torch.tensor([[3, 7], [5, 0], [0, 0]])
-    found = title_states(encoder, titles)
+    found = description_states(encoder, titles)
     assert encoder.training
     encoder.eval()
     each = [encoder(*words_of([3, 7]))[0].mean(0), encoder(*words_of([5]))[0, 0]]

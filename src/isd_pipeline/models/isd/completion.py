@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from isd_pipeline.models.isd.network import all_slots
+from isd_pipeline.models.layers.parts import all_slots
 from isd_pipeline.shapes import Int
 from isd_pipeline.training.transfer import send
 

@@ -10,9 +10,13 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from isd_pipeline.models.isd.network import ISD, ISDConfig
+from isd_pipeline.models.isd.base import ISDConfig
+from isd_pipeline.models.isd.labelwise import LabelwiseISD
+from isd_pipeline.models.isd.network import ISD
+from isd_pipeline.models.isd.system import OBJECTIVE, isd_of
 from isd_pipeline.models.layers.encoders import Recurrent, WordVectors
 from isd_pipeline.models.layers.parts import refuse_unlisted
+from isd_pipeline.models.system import Initialisation, System, Trial
 from isd_pipeline.shapes import Bool, Float, Int
 
 
@@ -68,7 +72,27 @@ def isd_over_lstm(
     codes: Float[Tensor, "L D"],
     label_log_odds: Float[Tensor, " L"],
     code_groups: Int[Tensor, " L"],
-) -> ISD:
+) -> ISD | LabelwiseISD:
     """ISD whose words and codes begin in one space and whose words an LSTM reads."""
     encoder = LSTMEncoder(config, F.normalize(words.float()))
-    return ISD(config, encoder, codes, label_log_odds, code_groups)
+    return isd_of(config, encoder, codes, label_log_odds, code_groups)
+
+
+def _isd_lstm(config: LSTMISDConfig, start: Initialisation) -> nn.Module:
+    return isd_over_lstm(
+        config, start.code_words, start.codes, start.label_log_odds, start.code_groups
+    )
+
+
+SYSTEMS = {
+    "isd_lstm": System(
+        model_config=LSTMISDConfig,
+        make_model=_isd_lstm,
+        **OBJECTIVE,
+        words="encode.words.weight",
+        codes="codes",
+        groups="attend.queries",
+        small={"width": 8, "n_queries": 4},
+        trial=Trial({"width": 32, "n_queries": 16}, epochs=2),
+    ),
+}

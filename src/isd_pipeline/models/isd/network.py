@@ -1,107 +1,38 @@
 """ISD: interactive shared representations (Zhou et al., ACL 2021), the model of its Figure 2.
 
-Axes: B notes, N tokens (the paper's N_x), E word width (d_e), Q shared queries (N_q), L codes
-(N_l), R = L + 1 rows (the codes and l_mask), T slots, D width (d_l). Where the paper is unclear,
-`docs/readings.md` says how we read it and which field of `ISDConfig` holds the choice; the
-defaults are the paper's.
+Axes: B notes, N tokens (the paper's N_x), E word width, Q shared queries (N_q), L codes (N_l), C
+width of their initial vectors, R = L + 1 rows (the codes and l_mask), T slots, D width (d_l).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
-from isd_pipeline.models.layers.parts import (
-    Attention,
-    InteractiveDecoder,
-    MultiScaleConv,
-    refuse_below,
-    refuse_unlisted,
-    soft_match,
-)
+from isd_pipeline.models.isd.base import ISDConfig, ISDOutput, TextAndCodes, scale
+from isd_pipeline.models.isd.completion import Completion
+from isd_pipeline.models.layers.parts import Attention, InteractiveDecoder, all_slots, soft_match
 from isd_pipeline.shapes import Bool, Float, Int
-from isd_pipeline.training.kernels import Dropout, best_match, read, widened
+from isd_pipeline.training.kernels import best_match, read, widened
 
 POOLING = {"max": best_match, "logsumexp": soft_match}
 
 
-@dataclass(frozen=True, kw_only=True)
-class ISDConfig:
-    """Section 4.2; the defaults are the paper's for MIMIC-III (width 128 for MIMIC-II)."""
+class Representations(NamedTuple):
+    """What ISD makes of a text, and of the completions set with it.
 
-    kernel_sizes: tuple[int, ...] = (5, 7, 9, 11)
-    width: int = 256  # d_l, the code embedding size
-    residual_words: float = 0.0  # weight of the word vectors beside their convolutions
-    shared_space: bool = False  # word and code vectors start with norm 1 and have one width
-
-    n_queries: int = 64  # N_q, the rows of Table 4; 0: as many as there are code groups
-    query_init: str = "normal"  # normal, codes (means of equal shares of the list), hierarchy
-    query_scale: float = 1.0  # multiplies the initial queries
-    attention_temperature: float = 1.0  # multiplies the 1 / sqrt(D) of the shared attention
-    learned_temperature: bool = False
-    shared_projection: bool = False  # a whole one-head attention, as in the authors' code
-    representation: str = "shared"  # per_label: "w/o shared representation", one query a code
-
-    n_layers: int = 2  # 0: without the co-occurrence decoder, Table 3
-    n_heads: int = 1  # not in the paper
-    feedforward_factor: int = 4  # not in the paper
-    decoder_start: float = 1.0  # multiplies what decoder layers add at first; 0: nothing
-    dropout: float = 0.1  # not in the paper
-
-    train_codes: bool = True
-    code_norm: str = "none"  # unit: code vectors start with norm 1
-    project_codes: bool = False  # code vectors of another width are brought to D by a matrix
-    pooling: str = "max"  # Eqs. 6 and 11; logsumexp is ours
-    logit_scale: float = 1.0  # multiplies <shared, code>
-    learned_logit_scale: bool = False
-    label_bias: str = "zeros"  # none, zeros, normal, log_odds (of the training frequencies)
-    label_head: bool = False  # the authors' second head; the probability is the mean of both
-
-    def __post_init__(self) -> None:
-        refuse_unlisted(
-            self,
-            query_init=("normal", "codes", "hierarchy"),
-            representation=("shared", "per_label"),
-            code_norm=("none", "unit"),
-            pooling=tuple(POOLING),
-            label_bias=("none", "zeros", "normal", "log_odds"),
-        )
-        refuse_below(self, width=1, n_queries=0, n_layers=0, n_heads=1, feedforward_factor=1)
-        if not self.kernel_sizes or any(size % 2 == 0 for size in self.kernel_sizes):
-            raise ValueError(f"kernel_sizes={self.kernel_sizes}: one or more odd numbers wanted")
-        if self.width % len(self.kernel_sizes) or self.width % self.n_heads:
-            raise ValueError(
-                f"width={self.width} is not a multiple of both {len(self.kernel_sizes)}, the "
-                f"number of kernel_sizes, and n_heads={self.n_heads}"
-            )
-        if (self.n_queries == 0) != (self.query_init == "hierarchy"):
-            raise ValueError(
-                f"n_queries={self.n_queries} with query_init={self.query_init!r}: hierarchy has "
-                "as many queries as there are code groups, so write n_queries: 0 with it alone"
-            )
-        if self.label_head and self.representation == "per_label":
-            raise ValueError("label_head reads shared representations; per_label has none")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout={self.dropout} is not in [0, 1)")
-
-
-class ISDOutput(NamedTuple):
-    """What the model says of B notes.
-
-    logits: [B, L], probability 0.5 is 0.  heads: the logits of each head, whose losses are
-    averaged (one, but for `label_head`).  shared: [B, Q, D] after the decoder, None when each
-    code has its own representation.  attention: [B, Q, N] (or [B, L, N]) if it was asked for.
+    found: [B, Q, D] by the shared attention.  attention: [B, Q, N].  shared: [B, Q, D] behind the
+    decoder.  answers: of each completion the slot that it asks for, [B, D].
     """
 
-    logits: Tensor
-    heads: tuple[Tensor, ...]
-    shared: Tensor | None
-    attention: Tensor | None
+    found: Tensor
+    attention: Tensor
+    shared: Tensor
+    answers: tuple[Tensor, ...]
 
 
 class SharedAttention(nn.Module):
@@ -117,7 +48,7 @@ class SharedAttention(nn.Module):
     def __init__(self, queries: Float[Tensor, "Q D"], config: ISDConfig) -> None:
         super().__init__()
         self.queries = nn.Parameter(queries.clone())
-        self.temperature = _scale(config.attention_temperature, config.learned_temperature)
+        self.temperature = scale(config.attention_temperature, config.learned_temperature)
         self.dropout = config.dropout
         self.project = (
             Attention(config.width, 1, config.dropout) if config.shared_projection else None
@@ -164,64 +95,16 @@ class LabelHead(nn.Module):
         return widened(scores) + widened(codes @ attention.out_proj.bias)
 
 
-class LabelAttention(nn.Module):
-    """Without shared representations: every code reads the note for itself, as in CAML.
-
-        z_i = <e_i, softmax(t H u_i / sqrt(D)) H>    u_i starts as e_i
-
-    The codes are taken some at a time and their attention is made again for the gradient, so
-    that the memory needed does not grow with B L N.
-    """
-
-    def __init__(self, queries: Float[Tensor, "L D"], config: ISDConfig, at_once: int = 256):
-        super().__init__()
-        self.queries = nn.Parameter(queries.clone())
-        self.temperature = _scale(config.attention_temperature, config.learned_temperature)
-        self.at_once = at_once
-        self.dropout = config.dropout
-
-    def forward(
-        self,
-        hidden: Float[Tensor, "B N D"],
-        is_token: Bool[Tensor, "B N"],
-        codes: Float[Tensor, "L D"],
-        want_attention: bool = False,
-    ) -> tuple[Tensor, Tensor | None]:
-        """Give a score a code, [B, L], and the attention, [B, L, N], if it is wanted."""
-        scaled = self.queries * (self.temperature / codes.shape[-1] ** 0.5)
-        shares = zip(scaled.split(self.at_once), codes.split(self.at_once), strict=True)
-        if want_attention:
-            found = [self._some_codes(hidden, is_token, u, e) for u, e in shares]
-            scores, weights = zip(*found, strict=True)
-            return torch.cat(scores, dim=1), torch.cat(weights, dim=1)
-        each = [
-            checkpoint(self._scores, hidden, is_token, u, e, use_reentrant=False) for u, e in shares
-        ]
-        return torch.cat(each, dim=1), None
-
-    def _some_codes(
-        self, hidden: Tensor, is_token: Tensor, queries: Tensor, codes: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        dropout = self.dropout if self.training else 0.0
-        found, weights, _ = read(queries.expand(len(hidden), -1, -1), hidden, is_token, dropout)
-        return widened((found * codes).sum(dim=-1)), weights
-
-    def _scores(self, *inputs: Tensor) -> Tensor:
-        return self._some_codes(*inputs)[0]
-
-
-class ISD(nn.Module):
+class ISD(TextAndCodes):
     """One note in, one logit per code out: Figure 2, left to right.
 
     Args:
-        config: sizes and choices.
-        words: initial word vectors, [V + 2, E]; row 0 is padding. Or an encoder, which makes the
-            states, [B, N, D], of word numbers and their mask.
-        codes: initial code vectors E^l, [L, D], made from the codes' titles.
-        label_log_odds: of each code in the training notes, [L]; for `label_bias: log_odds`.
+        config, words, codes, label_log_odds: of `TextAndCodes`.
         code_groups: number of each code's group (its three-character category), [L], counted
             from 0 without gaps; for `query_init: hierarchy`.
     """
+
+    shares_representations = True
 
     def __init__(
         self,
@@ -231,32 +114,8 @@ class ISD(nn.Module):
         label_log_odds: Float[Tensor, " L"] | None = None,
         code_groups: Int[Tensor, " L"] | None = None,
     ) -> None:
-        super().__init__()
-        _refuse_widths(config, words, codes)
-        self.config = config
-        unit = config.shared_space or config.code_norm == "unit"
-        codes = F.normalize(codes.float()) if unit else codes.float()
-
-        self.words: nn.Parameter | None = None
-        if isinstance(words, nn.Module):
-            self.encode = words
-        else:
-            words = F.normalize(words.float()) if config.shared_space else words.float()
-            self.words = nn.Parameter(words.clone())
-            self.encode = MultiScaleConv(  # Eqs. 1-2
-                words.shape[1], config.width, config.kernel_sizes, config.residual_words
-            )
-        self.dropout = Dropout(config.dropout)
-        self.codes = nn.Parameter(codes.clone(), requires_grad=config.train_codes)  # E^l
-        self.project_codes = (
-            nn.Linear(codes.shape[1], config.width, bias=False) if config.project_codes else None
-        )
-        self.label_bias = _label_bias(config.label_bias, len(codes), label_log_odds)
-        self.logit_scale = _scale(config.logit_scale, config.learned_logit_scale)
+        super().__init__(config, words, codes, label_log_odds)
         vectors = self.code_vectors().detach()
-        if config.representation == "per_label":
-            self.each_label = LabelAttention(vectors, config)
-            return
         self.attend = SharedAttention(  # Eqs. 3-5
             _initial_queries(config, vectors, code_groups), config
         )
@@ -272,6 +131,7 @@ class ISD(nn.Module):
         deviation = vectors.std(correction=0).item()
         self.mask_code = nn.Parameter(torch.randn(config.width) * deviation)  # l_mask
         self.mask_bias = nn.Parameter(torch.zeros(1))
+        self.n_queries = len(self.attend.queries)
 
     def forward(
         self,
@@ -280,24 +140,29 @@ class ISD(nn.Module):
         want_attention: bool = False,
     ) -> ISDOutput:
         """Score every code for every note; a note has at least one token."""
-        hidden = self.read(tokens, is_token)
-        if self.config.representation == "per_label":
-            scores, weights = self.each_label(hidden, is_token, self.code_vectors(), want_attention)
-            logits = self.logit_scale * scores + self.label_bias
-            return ISDOutput(logits, (logits,), None, weights)
-        shared, attention = self.attend(hidden, is_token)
-        (shared,) = self.interact([shared], [all_slots(shared)], hidden, is_token)
-        heads = self.score(shared)
-        return ISDOutput(mean_logits(heads), heads, shared, attention if want_attention else None)
+        found = self.represent(self.read(tokens, is_token), is_token)
+        heads = self.score(found.shared)
+        attention = found.attention if want_attention else None
+        return ISDOutput(mean_logits(heads), heads, found.shared, attention)
 
-    def read(
-        self, tokens: Int[Tensor, "B N"], is_token: Bool[Tensor, "B N"]
-    ) -> Float[Tensor, "B N D"]:
-        """Encode notes or descriptions token by token: H of Eq. 2."""
-        if self.words is not None:
-            tokens = self.dropout(F.embedding(tokens, self.words, padding_idx=0))
-        states: Tensor = self.encode(tokens, is_token)
-        return states
+    def represent(
+        self,
+        hidden: Float[Tensor, "B N D"],
+        is_token: Bool[Tensor, "B N"],
+        completions: Sequence[Completion] | None = None,
+        slots: Sequence[Float[Tensor, "B T D"]] = (),
+    ) -> Representations:
+        """Read a text by the shared queries and decode what they found.
+
+        What stands in the `slots` of each of the `completions` is decoded beside it as if alone.
+        """
+        found, attention = self.attend(hidden, is_token)
+        tasks = completions or ()
+        masks = [all_slots(found), *(one.is_slot for one in tasks)]
+        # `()` picks rows as a training with tasks does; `None` adds gradients in another order
+        asked = None if completions is None else [None, *(one.asked for one in tasks)]
+        shared, *answers = self.interact([found, *slots], masks, hidden, is_token, asked)
+        return Representations(found, attention, shared, tuple(one[:, 0] for one in answers))
 
     def score(self, shared: Float[Tensor, "B Q D"]) -> tuple[Tensor, ...]:
         """Score all codes by the shared representations: logits [B, L] of each head."""
@@ -307,10 +172,6 @@ class ISD(nn.Module):
         if self.label_head is None:
             return (first,)
         return first, self.label_head(shared, codes) + self.label_bias
-
-    def code_vectors(self) -> Float[Tensor, "L D"]:
-        """E^l, in the width of the model."""
-        return self.codes if self.project_codes is None else self.project_codes(self.codes)
 
     def codes_and_mask(self) -> Float[Tensor, "R D"]:
         """E^l with l_mask as its row L: what the slots of code completion hold."""
@@ -322,11 +183,6 @@ class ISD(nn.Module):
         """Score every code and l_mask for one decoded slot a note; no sigmoid, no maximum."""
         bias = torch.cat([self.label_bias, self.mask_bias])
         return self.logit_scale * widened(slots @ table.mT) + bias
-
-
-def all_slots(slots: Tensor) -> Bool[Tensor, "B T"]:
-    """Mask of slots, [B, T] or [B, T, D], of which none is padding."""
-    return torch.ones(slots.shape[:2], dtype=torch.bool, device=slots.device)
 
 
 def mean_logits(heads: tuple[Tensor, ...]) -> Tensor:
@@ -361,33 +217,3 @@ def _initial_queries(config: ISDConfig, codes: Tensor, code_groups: Tensor | Non
     if code_groups is None:
         raise ValueError("query_init: hierarchy needs code_groups, the category of each code")
     return group_means(codes, code_groups) * config.query_scale
-
-
-def _label_bias(kind: str, n_codes: int, log_odds: Tensor | None) -> nn.Parameter:
-    """Start the bias of each code; `none` is a bias that stays 0."""
-    if kind == "log_odds":
-        if log_odds is None:
-            raise ValueError("label_bias: log_odds needs label_log_odds, one number a code")
-        if log_odds.shape != (n_codes,) or not log_odds.isfinite().all():
-            raise ValueError(f"label_log_odds: {n_codes} finite numbers wanted, one a code")
-        return nn.Parameter(log_odds.float().clone())
-    start = torch.randn(n_codes) if kind == "normal" else torch.zeros(n_codes)
-    return nn.Parameter(start, requires_grad=kind != "none")
-
-
-def _scale(start: float, learned: bool) -> nn.Parameter:
-    return nn.Parameter(torch.tensor(float(start)), requires_grad=learned)
-
-
-def _refuse_widths(config: ISDConfig, words: Tensor | nn.Module, codes: Tensor) -> None:
-    """Tell in one line which vectors do not fit the settings."""
-    if config.shared_space and isinstance(words, Tensor) and words.shape[1] != codes.shape[1]:
-        raise ValueError(
-            f"shared_space: word vectors have width {words.shape[1]}, code vectors "
-            f"{codes.shape[1]}; make the code vectors from these same word vectors"
-        )
-    if not config.project_codes and codes.shape[1] != config.width:
-        raise ValueError(
-            f"code vectors have width {codes.shape[1]}, the model {config.width}: embed the "
-            "codes in the model's width or set project_codes"
-        )

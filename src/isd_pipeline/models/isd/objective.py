@@ -23,7 +23,8 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from isd_pipeline.models.isd.completion import SAMPLERS, Completion
-from isd_pipeline.models.isd.network import ISD, all_slots
+from isd_pipeline.models.isd.labelwise import LabelwiseISD
+from isd_pipeline.models.isd.network import ISD, Representations
 from isd_pipeline.models.layers.parts import refuse_below, refuse_unlisted
 from isd_pipeline.shapes import Float, Int
 from isd_pipeline.training.batches import Batch
@@ -130,11 +131,10 @@ def teacher_text(gold: Int[Tensor, "B G"], descriptions: Int[Tensor, "L M"]) -> 
 
 
 class Taught(NamedTuple):
-    """What the teacher made of a batch's descriptions, before and after the decoder."""
+    """What the teacher made of a batch's descriptions, and which notes have one: bool [B]."""
 
-    found: Tensor  # [B, Q, D]
-    shared: Tensor  # [B, Q, D]
-    counts: Tensor  # bool [B], False where a note has no description
+    read: Representations
+    counts: Tensor
 
 
 class ISDObjective:
@@ -151,7 +151,7 @@ class ISDObjective:
         self.descriptions = descriptions.cpu()
         self._wanted = {name for name in config.weights if config.weights[name] > 0}
 
-    def __call__(self, model: ISD, batch: Batch) -> dict[str, Tensor]:
+    def __call__(self, model: ISD | LabelwiseISD, batch: Batch) -> dict[str, Tensor]:
         """Give the unweighted losses, by name, of those whose weight is not 0.
 
         A note without a gold code counts for the prediction alone.
@@ -160,30 +160,27 @@ class ISDObjective:
         device, host_gold = model.codes.device, batch.gold
         tokens, gold = send(batch.tokens, device), send(host_gold, device)
         is_token = tokens != 0
-        if self._wanted <= {"prediction"}:
+        if not isinstance(model, ISD) or self._wanted <= {"prediction"}:
             return {"prediction": self._predicted(model(tokens, is_token).heads, gold)}
 
         tasks = self._tasks(host_gold, len(self.descriptions), device)
         table = model.codes_and_mask()
         hidden = model.read(tokens, is_token)
-        found, _ = model.attend(hidden, is_token)
-        groups = [found, *(F.embedding(task.codes, table) for task in tasks.values())]
-        masks = [all_slots(found), *(task.is_slot for task in tasks.values())]
-        asked = [None, *(task.asked for task in tasks.values())]
-        shared, *answers = model.interact(groups, masks, hidden, is_token, asked)
+        slots = [F.embedding(task.codes, table) for task in tasks.values()]
+        student = model.represent(hidden, is_token, tuple(tasks.values()), slots)
 
         losses, distillation = {}, None
         if self._wanted & {"teacher", "distillation"}:
             teacher = self._teacher(model, host_gold, device)
             if "distillation" in self._wanted:
-                distillation = Distillation(self.config, found, shared, teacher)
+                distillation = Distillation(self.config, student, teacher)
             if "teacher" in self._wanted:
-                heads = model.score(teacher.shared)
+                heads = model.score(teacher.read.shared)
                 losses["teacher"] = self._predicted(heads, gold, teacher.counts)
         if "prediction" in self._wanted:
-            losses["prediction"] = self._predicted(model.score(shared), gold)
-        for (name, task), answer in zip(tasks.items(), answers, strict=True):
-            logits = model.complete(answer[:, 0], table)
+            losses["prediction"] = self._predicted(model.score(student.shared), gold)
+        for (name, task), answer in zip(tasks.items(), student.answers, strict=True):
+            logits = model.complete(answer, table)
             losses[name] = cross_entropy(logits, task.answer, task.counts)
         if distillation is not None:
             losses["distillation"] = distillation.loss()
@@ -218,14 +215,12 @@ class ISDObjective:
         else:
             states = model.read(text.tokens, text.tokens != 0)
             hidden = F.embedding(text.place, states.flatten(0, 1))
-        found, _ = model.attend(hidden, text.is_token)
-        (shared,) = model.interact([found], [all_slots(found)], hidden, text.is_token)
-        return Taught(found, shared, text.is_token.any(dim=1))
+        return Taught(model.represent(hidden, text.is_token), text.is_token.any(dim=1))
 
-    def _refuse(self, model: ISD) -> None:
+    def _refuse(self, model: ISD | LabelwiseISD) -> None:
         """Some losses need parts that a model may lack."""
         extra = self._wanted - {"prediction"}
-        if model.config.representation == "per_label" and extra:
+        if extra and not isinstance(model, ISD):
             raise ValueError(
                 "representation: per_label has no shared representations; set the weights of "
                 f"{', '.join(sorted(extra))} to 0"
@@ -245,15 +240,16 @@ class Distillation:
     """
 
     def __init__(
-        self, config: ISDObjectiveConfig, found: Tensor, shared: Tensor, taught: Taught
+        self, config: ISDObjectiveConfig, student: Representations, taught: Taught
     ) -> None:
-        before = config.distil_on == "pre"
-        student, teacher = (found, taught.found) if before else (shared, taught.shared)
+        mine, teacher = (
+            one.found if config.distil_on == "pre" else one.shared for one in (student, taught.read)
+        )
         teacher = teacher.detach() if config.teacher_detach else teacher
         first = 1 if config.match_notes == "first" else None
         self.config = config
         self.counts = taught.counts[:first]
-        self.cosines = cosine(student[:first], teacher[:first])
+        self.cosines = cosine(mine[:first], teacher[:first])
         self.copied = HostCopy(self.cosines) if config.match == "hungarian" else None
 
     def loss(self) -> Float[Tensor, ""]:

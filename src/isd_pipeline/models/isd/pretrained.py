@@ -1,18 +1,28 @@
 """ISD over a pretrained encoder, whose states its queries, its decoder and its teacher read.
 
-Axes: L codes, M words of the longest title, D width of the encoder's states and of the model.
+Axes: L codes, M words of the longest description, D width of the encoder's states and of the model.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from isd_pipeline.embeddings.pretrained import Pretrained
-from isd_pipeline.models.isd.network import ISD, ISDConfig
+from isd_pipeline.models.isd.base import ISDConfig
+from isd_pipeline.models.isd.labelwise import LabelwiseISD
+from isd_pipeline.models.isd.network import ISD
+from isd_pipeline.models.isd.system import OBJECTIVE, isd_of
 from isd_pipeline.models.layers.parts import refuse_unlisted
-from isd_pipeline.models.layers.pretrained import PretrainedConfig, PretrainedEncoder, title_states
+from isd_pipeline.models.layers.pretrained import (
+    PretrainedConfig,
+    PretrainedEncoder,
+    description_states,
+    encoder_of,
+    restored,
+)
+from isd_pipeline.models.system import Initialisation, System
 from isd_pipeline.shapes import Float, Int
 
 
@@ -32,13 +42,33 @@ class PretrainedISDConfig(ISDConfig, PretrainedConfig):
 def isd_over(
     config: PretrainedISDConfig,
     pretrained: Pretrained,
-    titles: Int[Tensor, "L M"],
+    descriptions: Int[Tensor, "L M"],
     label_log_odds: Float[Tensor, " L"],
     code_groups: Int[Tensor, " L"],
-) -> ISD:
-    """ISD whose words are read by the encoder and whose codes begin at their titles' states."""
+) -> ISD | LabelwiseISD:
+    """ISD whose words the encoder reads and whose codes begin at their descriptions' states."""
     encoder = PretrainedEncoder(config, pretrained)
     if encoder.width != config.width:
         raise ValueError(f"width={config.width}: this encoder's states have width {encoder.width}")
-    vectors = title_states(encoder, titles)
-    return ISD(config, encoder, vectors, label_log_odds, code_groups)
+    vectors = description_states(encoder, descriptions)
+    return isd_of(config, encoder, vectors, label_log_odds, code_groups)
+
+
+def _isd_pretrained(config: PretrainedISDConfig, start: Initialisation) -> nn.Module:
+    given = encoder_of(start), start.descriptions, start.label_log_odds, start.code_groups
+    return isd_over(config, *given)
+
+
+SYSTEMS = {
+    "isd_pretrained": System(
+        model_config=PretrainedISDConfig,
+        make_model=_isd_pretrained,
+        **OBJECTIVE,
+        words="encode.pieces",
+        codes="codes",
+        groups="attend.queries",
+        restore=restored,
+        small={"chunk": 7, "width": 8, "n_queries": 4},
+        pretrained=True,
+    ),
+}

@@ -1,20 +1,26 @@
-"""Attention with a query for every code: what CAML, MultiResCNN and LAAT have in common.
+"""Attention with a query for every code, so that nothing of size B L N is kept for the gradient.
 
-Axes: B notes, N places of a note (words, or windows of them), L codes, A width of queries and
-keys, D width of values. Every softmax runs in fp32, or in fp64 where that comes in.
+`LabelwiseAttention` with a linear classifier a code, as CAML, MultiResCNN and LAAT have it, knows
+its gradient; what else codes do with what they read goes through `by_labels`, some codes at a time.
+
+Axes: B notes, N places of a note (words, windows of them, or sentences), L codes, K of them, A
+width of queries and keys, D width of values. Every softmax runs in fp32, or in fp64 where that
+comes in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
-from isd_pipeline.shapes import Bool, Float
+from isd_pipeline.shapes import Bool, Float, Int
 from isd_pipeline.training.kernels import NEVER, widened
 
+LABELS_AT_ONCE = 256
 SCORES_AT_ONCE = {"cpu": 1 << 20, "cuda": 1 << 23}  # enough codes that matrix products are fast
 
 
@@ -27,6 +33,43 @@ class LabelOutput(NamedTuple):
 
     logits: Tensor
     attention: Tensor | None = None
+
+
+def label_attention(
+    queries: Float[Tensor, "L A"], keys: Float[Tensor, "B N A"], is_key: Bool[Tensor, "B N"]
+) -> Float[Tensor, "B L N"]:
+    """softmax_n(<q_l, k_n>): what each code reads of a note. What is no key gets exactly 0."""
+    scores = widened(queries @ keys.mT)
+    return scores.masked_fill(~is_key[:, None], NEVER).softmax(dim=-1)
+
+
+def shares_of_positive(parts: Float[Tensor, "K N"]) -> Float[Tensor, "K N"]:
+    """What places add to a code's score as shares of all that raises it; 0 where nothing does."""
+    parts = parts.clamp(min=0)
+    return parts / parts.sum(dim=1, keepdim=True).clamp(min=torch.finfo(parts.dtype).tiny)
+
+
+def by_labels(
+    some_codes: Callable[..., tuple[Tensor, Tensor]],
+    *tables: Float[Tensor, "L ..."],
+    want_attention: bool = False,
+) -> tuple[Tensor, Tensor | None]:
+    """Call `some_codes` with some rows of the tables at a time: logits and attention of these.
+
+    Put together they are [B, L] and, if it is wanted, [B, L, N]. Otherwise what is made on the
+    way, such as attention, is made again for the gradient: the memory needed does not grow with
+    B L N.
+    """
+    shares = zip(*(table.split(LABELS_AT_ONCE) for table in tables), strict=True)
+    if want_attention:
+        logits, attention = zip(*(some_codes(*rows) for rows in shares), strict=True)
+        return torch.cat(logits, dim=1), torch.cat(attention, dim=1)
+
+    def scores(*rows: Tensor) -> Tensor:
+        return some_codes(*rows)[0]
+
+    each = [checkpoint(scores, *rows, use_reentrant=False) for rows in shares]
+    return torch.cat(each, dim=1), None
 
 
 class LabelwiseAttention(nn.Module):
@@ -61,6 +104,12 @@ class LabelwiseAttention(nn.Module):
             scores: Tensor = _LabelScores.apply(*operands, bias)
             attention = _attention(operands[0], operands[2], bias) if want_attention else None
         return scores + self.score.bias, attention
+
+    def attention_of(
+        self, codes: Int[Tensor, " K"], keys: Float[Tensor, "B N A"], is_key: Bool[Tensor, "B N"]
+    ) -> Float[Tensor, "B K N"]:
+        """The attention of some codes alone."""
+        return label_attention(self.queries[codes], keys, is_key)
 
 
 def _attention_dtype(keys: Tensor) -> torch.dtype:

@@ -220,6 +220,11 @@ class InteractiveDecoder(nn.Module):
         return found.split(sizes, dim=1)
 
 
+def all_slots(slots: Tensor) -> Bool[Tensor, "B T"]:
+    """Mask of slots, [B, T] or [B, T, D], of which none is padding."""
+    return torch.ones(slots.shape[:2], dtype=torch.bool, device=slots.device)
+
+
 def block_diagonal(are_slots: Sequence[Tensor]) -> Bool[Tensor, "B T T"]:
     """Which slots each slot sees: those of its own group, [B, T_i] each, that are not padding."""
     ends = list(accumulate(group.shape[1] for group in are_slots))

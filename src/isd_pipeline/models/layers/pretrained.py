@@ -11,6 +11,7 @@ longest chunk, S = 3 pieces at its borders, D width of the model's states.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -21,10 +22,11 @@ from torch import Tensor, nn
 from isd_pipeline.embeddings.pretrained import FAMILIES, Pretrained, import_transformers
 from isd_pipeline.models.layers.encoders import refuse_share
 from isd_pipeline.models.layers.parts import refuse_below
+from isd_pipeline.models.system import Initialisation
 from isd_pipeline.shapes import Bool, Float, Int
 from isd_pipeline.training.kernels import widened
 
-TITLES_AT_ONCE = 64
+DESCRIPTIONS_AT_ONCE = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,23 +132,40 @@ def lay_out(
 
 
 @torch.no_grad()
-def title_states(encoder: PretrainedEncoder, titles: Int[Tensor, "L M"]) -> Float[Tensor, "L D"]:
-    """Mean state of the words of each code's title, read alone, less the mean over the codes.
+def description_states(
+    encoder: PretrainedEncoder, descriptions: Int[Tensor, "L M"]
+) -> Float[Tensor, "L D"]:
+    """Mean state of the words of each code's description, read alone, less the mean over the codes.
 
-    What all titles share says nothing of a code. Where no title has a word, all are 0.
+    What all share says nothing of a code. Where no description has a word, all are 0.
     """
-    if not titles.any():
-        return torch.zeros(len(titles), encoder.width)
+    if not descriptions.any():
+        return torch.zeros(len(descriptions), encoder.width)
     was_training = encoder.training
     encoder.eval()
     means = []
-    for some in titles.split(TITLES_AT_ONCE):
+    for some in descriptions.split(DESCRIPTIONS_AT_ONCE):
         is_word = some != 0
         counts = is_word.sum(dim=1, keepdim=True).clamp(min=1)
         means.append(encoder(some, is_word).sum(dim=1) / counts)
     encoder.train(was_training)
     states = torch.cat(means)
     return states - states.mean(dim=0)
+
+
+def encoder_of(start: Initialisation) -> Pretrained:
+    """The encoder that a model begins with."""
+    if start.pretrained is None:
+        raise ValueError("a pretrained encoder is needed, and there is none to begin with")
+    return start.pretrained
+
+
+def restored(weights: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The encoder that the weights were trained with: all but its weights, which follow."""
+    (where,) = [n.removesuffix("architecture") for n in weights if n.endswith(".architecture")]
+    names = ("architecture", "pieces", "borders")
+    architecture, pieces, borders = (weights[where + name] for name in names)
+    return {"pretrained": Pretrained(as_text(architecture), pieces, borders)}
 
 
 def as_bytes(text: str) -> Tensor:

@@ -11,7 +11,7 @@ from isd_pipeline.pipelines.evidence.nodes import (
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Weights, annotated rationales > how well they agree; some notes with what was read in them."""
+    """Weights, annotated rationales > how well they agree; what was read in some notes."""
     words = ["tokenized_notes", "documents"]
     explaining = [
         "rationales",

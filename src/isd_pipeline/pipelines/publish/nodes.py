@@ -55,7 +55,7 @@ def _publish(run: Run, key: tracking.RunKey, parameters: Mapping[str, Any]) -> N
             tracker.log({shown_figure(str(name)): v for name, v in figures.items()}, step)
     calibration = shown_calibration(run.calibration) if run.calibration else {}
     tracker.log(shown_metrics(run.metrics) | calibration)
-    tracker.log(run.figures)
+    tracker.log(run.training)
     tracker.finish("FINISHED")
 
 

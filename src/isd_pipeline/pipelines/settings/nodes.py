@@ -1,4 +1,4 @@
-"""Rows, profiles, cohorts > the merged settings of every experiment, a file each, for DVC to watch."""
+"""Rows, profiles, cohorts > the merged settings of every experiment, a file each."""
 
 from __future__ import annotations
 

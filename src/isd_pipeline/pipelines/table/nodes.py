@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from isd_pipeline.tracking.tables import TableRow, table_and_rows
 
 if TYPE_CHECKING:
-    from isd_pipeline.catalog.runs import RunRecord
+    from isd_pipeline.catalog.results import Run
 
 
-def make_table(runs: Sequence[RunRecord], parameters: Mapping[str, Any]) -> dict[str, Any]:
+def make_table(runs: Sequence[Run], parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The table of the run parameters: per row its seeds, and per test metric mean and sd.
 
     One seed has no sd. MLflow is shown the same numbers, by the hook.

@@ -1,0 +1,97 @@
+"""ISD without its shared representations: "w/o shared representation" of section 4.5.
+
+Axes: B notes, N tokens, E word width, L codes, K of them, C width of their initial vectors, D
+width.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from torch import Tensor, nn
+
+from isd_pipeline.models.isd.base import ISDConfig, ISDOutput, TextAndCodes, scale
+from isd_pipeline.models.layers.label_attention import by_labels, label_attention
+from isd_pipeline.shapes import Bool, Float, Int
+from isd_pipeline.training.kernels import read, widened
+
+
+class LabelAttention(nn.Module):
+    """Without shared representations: every code reads the note for itself, as in CAML.
+
+    z_i = <e_i, softmax(t H u_i / sqrt(D)) H>    u_i starts as e_i
+    """
+
+    def __init__(self, queries: Float[Tensor, "L D"], config: ISDConfig) -> None:
+        super().__init__()
+        self.queries = nn.Parameter(queries.clone())
+        self.temperature = scale(config.attention_temperature, config.learned_temperature)
+        self.dropout = config.dropout
+
+    def forward(
+        self,
+        hidden: Float[Tensor, "B N D"],
+        is_token: Bool[Tensor, "B N"],
+        codes: Float[Tensor, "L D"],
+        want_attention: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Give a score a code, [B, L], and the attention, [B, L, N], if it is wanted."""
+        some_codes = partial(self._some_codes, hidden, is_token)
+        scaled = self._scaled(self.queries)
+        return by_labels(some_codes, scaled, codes, want_attention=want_attention)
+
+    def attention_of(
+        self,
+        codes: Int[Tensor, " K"],
+        hidden: Float[Tensor, "B N D"],
+        is_token: Bool[Tensor, "B N"],
+    ) -> Float[Tensor, "B K N"]:
+        """The attention of some codes alone."""
+        return label_attention(self._scaled(self.queries[codes]), hidden, is_token)
+
+    def _scaled(self, queries: Tensor) -> Tensor:
+        return queries * (self.temperature / queries.shape[-1] ** 0.5)
+
+    def _some_codes(
+        self, hidden: Tensor, is_token: Tensor, queries: Tensor, codes: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        dropout = self.dropout if self.training else 0.0
+        found, weights, _ = read(queries.expand(len(hidden), -1, -1), hidden, is_token, dropout)
+        return widened((found * codes).sum(dim=-1)), weights
+
+
+class LabelwiseISD(TextAndCodes):
+    """ISD's encoder, and codes each of which reads the states by a query of its own.
+
+    Args:
+        config, words, codes, label_log_odds: of `TextAndCodes`.
+    """
+
+    def __init__(
+        self,
+        config: ISDConfig,
+        words: Float[Tensor, "V E"] | nn.Module,
+        codes: Float[Tensor, "L C"],
+        label_log_odds: Float[Tensor, " L"] | None = None,
+    ) -> None:
+        super().__init__(config, words, codes, label_log_odds)
+        self.each_label = LabelAttention(self.code_vectors().detach(), config)
+        self.n_queries = len(codes)
+
+    def forward(
+        self,
+        tokens: Int[Tensor, "B N"],
+        is_token: Bool[Tensor, "B N"],
+        want_attention: bool = False,
+    ) -> ISDOutput:
+        """Score every code for every note; a note has at least one token."""
+        hidden = self.read(tokens, is_token)
+        scores, weights = self.each_label(hidden, is_token, self.code_vectors(), want_attention)
+        logits = self.logit_scale * scores + self.label_bias
+        return ISDOutput(logits, (logits,), None, weights)
+
+    def attention_of(
+        self, tokens: Int[Tensor, "1 N"], is_token: Bool[Tensor, "1 N"], codes: Int[Tensor, " K"]
+    ) -> Float[Tensor, "K N"]:
+        """What some codes attend to in one note."""
+        return self.each_label.attention_of(codes, self.read(tokens, is_token), is_token)[0]
