@@ -44,8 +44,9 @@ class Note:
 class Suggestion:
     """A code for a note. `score` is its calibrated probability; offsets are in code points.
 
-    `sources`, of an ensemble: what each part of it adds to the score, in log-odds before calibration,
-    beyond what it adds to an average pair of note and code. Above 0 it is evidence for the code.
+    `sources`, of an ensemble: what each part of it adds to the score, in log-odds before
+    calibration, beyond what it adds to an average pair of note and code. Above 0 it is evidence
+    for the code.
     """
 
     code: str

@@ -1,4 +1,4 @@
-"""An experiment's merged row as the dataclasses of its system: what is built and how it is trained."""
+"""An experiment's merged row as the dataclasses of its system."""
 
 from __future__ import annotations
 
