@@ -1,0 +1,49 @@
+"""Whether a lock file tells the truth: the code it names is the code that the run says made it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from isd_pipeline.catalog.results import read_results
+from isd_pipeline.studies.closures import hash_of
+
+RUN = re.compile(r"--pipelines=(train|evaluate) --params=cohort=\w+,experiment=(\w+),seed=(\d+)")
+CODE = {"train": "code", "evaluate": "evaluation_code"}  # where a run's record has it
+
+
+def untrue_stages(root: Path = Path()) -> list[str]:
+    """One line for every training or evaluation in a lock whose code the run did not record.
+
+    A lock that was committed anew after the code had changed names code that made nothing: so
+    does one whose run is not in results/.
+    """
+    locks = sorted(root.glob("studies/*/dvc.lock"))
+    return [line for lock in locks for line in _untrue(lock, root)]
+
+
+def _untrue(lock: Path, root: Path) -> Iterator[str]:
+    made_by = {run.key: run.made_by for run in read_results(root / "results" / lock.parent.name)}
+    stages = yaml.load(lock.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)["stages"]
+    for name, stage in stages.items():
+        if (found := RUN.search(stage["cmd"])) is None:
+            continue
+        pipeline, experiment, seed = found.groups()
+        recorded = made_by.get((experiment, int(seed)), {}).get(CODE[pipeline])
+        named = hash_of(code_named(stage))
+        if named != recorded:
+            yield (
+                f"{lock.relative_to(root)}, stage {name}: names code {named}, and the run "
+                f"recorded {recorded or 'none'}; make it again with `dvc repro`, or take the stage "
+                "out of the lock"
+            )
+
+
+def code_named(stage: Mapping[str, Any]) -> dict[str, str]:
+    """The MD5 of each file of code that a stage of a lock names."""
+    deps = stage.get("deps", [])
+    return {dep["path"]: dep["md5"] for dep in deps if dep["path"].startswith("src/")}
