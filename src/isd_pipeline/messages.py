@@ -57,8 +57,9 @@ def cause(error: BaseException) -> str:
     text = " ".join(str(error).split())
     if _is_for_users(error):
         return text
-    if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("isd_pipeline"):
-        return f"this needs {error.name}, which is not here: pip install 'isd-pipeline[pipeline]'"
+    missing = str(getattr(error, "name", "")).partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and missing != "isd_pipeline":
+        return f"this needs {missing}, which is not here: pip install 'isd-pipeline[pipeline]'"
     return f"{type(error).__name__}: {text} (ISD_DEBUG=1 shows where)"
 
 
