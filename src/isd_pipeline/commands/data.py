@@ -28,17 +28,13 @@ def init_data(folder: Path, form: str) -> None:
 @click.command()
 @click.argument("target")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
+@one_line
 def check(target: str, as_json: bool) -> None:
     """List all that is wrong or unusual in the raw files of a cohort, or of a folder.
 
     TARGET is a cohort, or a folder of files. Exit code 0: fine; 1: warnings; 2: errors, which
     would stop the pipeline.
     """
-    sys.exit(_check(target, as_json))
-
-
-@one_line
-def _check(target: str, as_json: bool) -> int:
     from isd_pipeline.pipelines.extract import checking
 
     findings, counts = checking.check(target, checking.read_cohorts())
@@ -47,9 +43,9 @@ def _check(target: str, as_json: bool) -> int:
         listed = [asdict(one) for one in findings]
         told = {"target": target, "exit_code": code, "counts": counts, "findings": listed}
         click.echo(json.dumps(told, indent=1))
-        return code
-    for one in findings:
-        click.echo(f"{one.level + ':':9}{one.line()}")
-    levels = Counter(one.level for one in findings)
-    click.echo(f"{levels['error']} errors, {levels['warning']} warnings, {levels['note']} notes")
-    return code
+    else:
+        for one in findings:
+            click.echo(f"{one.level + ':':9}{one.line()}")
+        n = Counter(one.level for one in findings)
+        click.echo(f"{n['error']} errors, {n['warning']} warnings, {n['note']} notes")
+    sys.exit(code)
