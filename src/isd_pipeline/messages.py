@@ -1,6 +1,7 @@
 """An error told in one line instead of a page of traceback.
 
-Without Kedro's framework, which sets up logging when it is imported: `isd code` may run anywhere.
+Without Kedro and MLflow, which are not there where notes are only coded; what they would add is
+looked for where they were imported.
 """
 
 from __future__ import annotations
@@ -13,11 +14,8 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import click
-from kedro.io import DatasetError
 
-from isd_pipeline.tracking import tracker as tracking
-
-FOR_USERS = (ValueError, OSError, FloatingPointError, DatasetError)
+FOR_USERS = (ValueError, OSError, FloatingPointError)
 
 
 def one_line(command: Callable[..., Any], *, failed: int = 1) -> Callable[..., Any]:
@@ -32,29 +30,49 @@ def one_line(command: Callable[..., Any], *, failed: int = 1) -> Callable[..., A
         try:
             return command(*arguments, **options)
         except KeyboardInterrupt:
-            tracking.close("KILLED")
+            _close_tracked_run()
             sys.exit(130)
         except SystemExit:
-            tracking.close("KILLED")
+            _close_tracked_run()
             raise
         except Exception as error:
             if os.environ.get("ISD_DEBUG"):
                 raise
-            told = click.ClickException(cause(error))
-            told.exit_code = failed
-            raise told from None
+            raise refusal(cause(error), failed) from None
 
     return wrapped
 
 
+def refusal(text: str, exit_code: int) -> click.ClickException:
+    """An error of one line that ends a command with this exit status."""
+    told = click.ClickException(text)
+    told.exit_code = exit_code
+    return told
+
+
 def cause(error: BaseException) -> str:
     """What went wrong: the innermost error that was written for the user, in one line."""
-    while isinstance(error.__cause__, FOR_USERS):
+    while error.__cause__ is not None and _is_for_users(error.__cause__):
         error = error.__cause__
     text = " ".join(str(error).split())
-    if isinstance(error, FOR_USERS):
+    if _is_for_users(error):
         return text
+    missing = str(getattr(error, "name", "")).partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and missing != "isd_pipeline":
+        return f"this needs {missing}, which is not here: pip install 'isd-pipeline[pipeline]'"
     return f"{type(error).__name__}: {text} (ISD_DEBUG=1 shows where)"
+
+
+def _is_for_users(error: BaseException) -> bool:
+    """One of ours, or Kedro's error of a file that it could not read or write."""
+    kedro_io = sys.modules.get("kedro.io")
+    return isinstance(error, (*FOR_USERS, *([kedro_io.DatasetError] if kedro_io else [])))
+
+
+def _close_tracked_run() -> None:
+    """A run that MLflow is told of, which only a process that tracks can have."""
+    if tracking := sys.modules.get("isd_pipeline.tracking.tracker"):
+        tracking.close("KILLED")
 
 
 def _terminated(*_: object) -> NoReturn:

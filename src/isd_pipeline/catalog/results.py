@@ -34,6 +34,7 @@ LOCK = Path("scratch/results.lock")
 RUNS, EVIDENCE, HISTORIES = "runs.jsonl", "evidence.jsonl", "histories.parquet"
 NESTED = ("breakdowns", "calibration")
 DEVICES = {0.0: "cpu", 1.0: "gpu"}
+OUTCOMES = ("kept", "made again", "added", "replaced")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,13 +130,14 @@ def write_results(folder: Path, runs: Sequence[Run]) -> None:
 def merge(folder: Path, runs: Iterable[Run], order: Sequence[str] = ()) -> dict[str, int]:
     """Add runs to a record, its experiments in `order`; how many were kept, added, replaced.
 
-    A run with the recorded numbers leaves its line as it is; one with other numbers takes its
-    place, and that is told.
+    A run with the recorded numbers and code leaves its line as it is; one of other code takes its
+    place, for the record says what made the numbers; so does one with other numbers, and that is
+    told.
     """
     places = {name: place for place, name in enumerate(order)}
     with _one_at_a_time():
         recorded = {run.key: run for run in read_results(folder)}
-        before, counts = dict(recorded), Counter(kept=0, added=0, replaced=0)
+        before, counts = dict(recorded), Counter({name: 0 for name in OUTCOMES})
         for run in runs:
             recorded[run.key], outcome = _merged(recorded.get(run.key), run, folder.name)
             counts[outcome] += 1
@@ -154,6 +156,8 @@ def _merged(old: Run | None, new: Run, cohort: str) -> tuple[Run, str]:
     if old is None:
         return new, "added"
     if old.content == new.content:
+        if _code(new) != _code(old):
+            return replace(new, evidence=new.evidence or old.evidence), "made again"
         more = {n: getattr(new, n) for n in ("history", *NESTED) if _lacks(old, n)}
         if new.evidence and new.evidence != old.evidence:
             more["evidence"] = new.evidence
@@ -166,6 +170,11 @@ def _merged(old: Run | None, new: Run, cohort: str) -> tuple[Run, str]:
         *(cohort, *new.key, before, after),
     )
     return new, "replaced"
+
+
+def _code(run: Run) -> tuple[Any, Any]:
+    """The hashes of the code that trained and that evaluated it."""
+    return run.made_by.get("code"), run.made_by.get("evaluation_code")
 
 
 def _lacks(run: Run, name: str) -> bool:

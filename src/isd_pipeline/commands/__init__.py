@@ -1,0 +1,20 @@
+"""The commands of `isd`: by its name the module that has each as a function.
+
+These modules import what a command needs when it runs, so that coding a note waits for no
+pipeline, and `--help` for nothing. A new command is its line here and its function.
+"""
+
+COMMANDS = {
+    "bundle": "coding",
+    "check": "data",
+    "code": "coding",
+    "compare": "runs",
+    "init-data": "data",
+    "locks": "studies",
+    "repair": "studies",
+    "reproduce": "studies",
+    "show": "settings",
+    "study": "studies",
+    "summary": "runs",
+}
+RENAMED = {"mend": "repair"}

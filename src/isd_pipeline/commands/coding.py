@@ -1,0 +1,79 @@
+"""A finished run into a bundle, and notes into codes by a bundle."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from isd_pipeline.messages import one_line
+
+
+@click.command()
+@click.argument("cohort")
+@click.argument("experiment")
+@click.option("--seed", default=1, show_default=True, help="Which training of it.")
+@click.option("--to", type=click.Path(path_type=Path), help="The folder to be written.")
+@click.option("--force", is_flag=True, help="Replace a bundle that stands there.")
+@one_line
+def bundle(cohort: str, experiment: str, seed: int, to: Path | None, force: bool) -> None:
+    """Make a bundle of a finished run: EXPERIMENT on COHORT. `isd code` needs nothing else.
+
+    Without --to it stands under bundles/, which git passes over.
+    """
+    from isd_pipeline.catalog.bundling import bundle_of_run
+    from isd_pipeline.coding.bundle import refuse_folder, write_bundle
+
+    folder = to or Path("bundles", f"{cohort}-{experiment}-{seed}")
+    refuse_folder(folder, force=force)
+    made = bundle_of_run(cohort, experiment, seed, Path())
+    click.echo(f"{folder}: {made.name}, sha256 {write_bundle(made, folder)}")
+    click.echo(f"Use of it: {made.data_use}.", err=True)
+
+
+@click.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("notes", type=click.Path(path_type=Path))
+@click.option(
+    "--to", type=click.Path(path_type=Path), help="A .jsonl, .csv or .html file to be written."
+)
+@click.option("--force", is_flag=True, help="Replace the file that stands there.")
+@click.option(
+    "--top",
+    type=click.IntRange(min=1),
+    default=15,
+    show_default=True,
+    help="The likeliest codes of a note; all others above the threshold come with them.",
+)
+@click.option("--threshold", default="tuned", show_default=True, help="tuned, or a score: 0.5.")
+@click.option("--evidence/--no-evidence", default=True, help="Which words speak for a code.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Cores.")
+@functools.partial(one_line, failed=2)
+def code(
+    bundle: Path, notes: Path, to: Path | None, force: bool, device: str, jobs: int, **asked: Any
+) -> None:
+    """Code NOTES with a BUNDLE: a .csv or .jsonl (id, text), a .txt, or a folder of these.
+
+    Exit status: 0 every note has codes; 1 some have a problem instead; 2 nothing was written.
+    """
+    import torch
+
+    from isd_pipeline.coding import batch
+    from isd_pipeline.coding.coder import Coder
+
+    to = to or notes.parent / f"{notes.resolve().name}.codes.jsonl"
+    asked["threshold"] = batch.parse_threshold(asked["threshold"])
+    batch.refuse_target(to, notes, force=force)
+    torch.set_num_threads(jobs)
+    coder = Coder.open(bundle, device)
+    if asked["evidence"] and not coder.has_evidence:
+        click.echo(f"{coder.bundle.settings['system']}: has no evidence to show", err=True)
+    counts = batch.code_notes(coder, notes, to, **asked)
+    told = "notes {notes}, with a problem {problems}, not read whole {truncated}"
+    click.echo(told.format(**counts))
+    click.echo(to)
+    sys.exit(counts["problems"] > 0)

@@ -1,0 +1,51 @@
+"""Raw files of a cohort: an example to begin with, and what is wrong in them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from isd_pipeline.messages import one_line
+
+
+@click.command("init-data")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--format", "form", default="csv", help="csv, jsonl or parquet.")
+@one_line
+def init_data(folder: Path, form: str) -> None:
+    """Write an example of own data into FOLDER: made-up notes and their codes, to be replaced."""
+    from isd_pipeline.data.custom.example import write_example
+
+    write_example(folder, form)
+    click.echo(f"{folder}: notes.{form} and codes.{form}, made up. docs/own_data.md goes on.")
+
+
+@click.command()
+@click.argument("target")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
+@one_line
+def check(target: str, as_json: bool) -> None:
+    """List all that is wrong or unusual in the raw files of a cohort, or of a folder.
+
+    TARGET is a cohort, or a folder of files. Exit code 0: fine; 1: warnings; 2: errors, which
+    would stop the pipeline.
+    """
+    from isd_pipeline.pipelines.extract import checking
+
+    findings, counts = checking.check(target, checking.read_cohorts())
+    code = checking.exit_code(findings)
+    if as_json:
+        listed = [asdict(one) for one in findings]
+        told = {"target": target, "exit_code": code, "counts": counts, "findings": listed}
+        click.echo(json.dumps(told, indent=1))
+    else:
+        for one in findings:
+            click.echo(f"{one.level + ':':9}{one.line()}")
+        n = Counter(one.level for one in findings)
+        click.echo(f"{n['error']} errors, {n['warning']} warnings, {n['note']} notes")
+    sys.exit(code)

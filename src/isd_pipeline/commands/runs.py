@@ -1,0 +1,94 @@
+"""What runs came to: in a table, and in MLflow."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from isd_pipeline.messages import one_line
+
+if TYPE_CHECKING:
+    from isd_pipeline.tracking.tracker import TrackingSettings
+
+
+@click.command()
+@click.argument("cohort")
+@one_line
+def summary(cohort: str) -> None:
+    """Say where the report of COHORT lies and how to compare its runs."""
+    report = Path("data/08_reporting", cohort, "report.html")
+    if not report.exists():
+        raise FileNotFoundError(
+            f"{report}: not there yet. Make it with `kedro run --pipelines=report "
+            f"--params cohort={cohort}`, or let `dvc repro` make all that is missing"
+        )
+    click.echo(Path("results", cohort, "results.md").read_text(encoding="utf-8"))
+    click.echo(f"Report page:   {report.resolve()}")
+    click.echo(f"Compare runs:  {Path(sys.argv[0])} compare {cohort}")
+
+
+@click.command()
+@click.argument("cohort")
+@click.argument("table", required=False)
+@click.option("--browser/--no-browser", default=True, help="Open the page, or only print it.")
+@one_line
+def compare(cohort: str, table: str | None, browser: bool) -> None:
+    """Serve MLflow on this machine, opened on the runs of COHORT or of one TABLE of it."""
+    from isd_pipeline.tracking.compare_page import compare_link
+    from isd_pipeline.tracking.tracker import Tracker
+
+    settings = _tracking_settings()
+    link = compare_link(Tracker(settings), cohort, table)
+    server = _serve(settings)
+    try:
+        _wait_for(settings.ui, server)
+        click.echo(f"{link}\nCtrl-C stops the server.")
+        if browser:
+            webbrowser.open(link)
+        server.wait()
+    finally:
+        server.terminate()
+
+
+def _tracking_settings() -> TrackingSettings:
+    import yaml
+
+    from isd_pipeline.config.reading import read_config
+    from isd_pipeline.tracking.tracker import TrackingSettings
+
+    path = Path("conf/base/tracking.yml")
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: not here; run this in the project's folder")
+    return read_config(TrackingSettings, yaml.safe_load(path.read_text()), str(path))
+
+
+def _serve(settings: TrackingSettings) -> subprocess.Popen[bytes]:
+    """MLflow's server, for this machine alone."""
+    port = settings.ui.rpartition(":")[2]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", port]
+    command += ["--workers", "1", "--backend-store-uri", settings.uri]
+    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet)
+
+
+def _wait_for(address: str, server: subprocess.Popen[bytes], seconds: int = 60) -> None:
+    for _ in range(seconds):
+        if server.poll() is not None:
+            raise OSError(f"MLflow's server did not start; is another one at {address}?")
+        try:
+            urllib.request.urlopen(f"{address}/health", timeout=1).close()
+        except (urllib.error.URLError, OSError):
+            time.sleep(1)
+        else:
+            return
+    raise TimeoutError(f"MLflow's server at {address} gave no answer in {seconds} seconds")

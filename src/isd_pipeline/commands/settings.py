@@ -1,0 +1,31 @@
+"""The settings of a run, merged, each with the file and the key that it came from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from isd_pipeline.messages import one_line
+
+
+@click.command()
+@click.argument("cohort")
+@click.argument("experiment")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
+@one_line
+def show(cohort: str, experiment: str, as_json: bool) -> None:
+    """Print what EXPERIMENT is told on COHORT, and which file and key say so.
+
+    What is said nowhere has the default of the system's settings and is marked so.
+    """
+    from isd_pipeline.config.shown import shown_settings
+
+    shown = shown_settings(cohort, experiment, Path("conf"))
+    if as_json:
+        click.echo(json.dumps({name: one._asdict() for name, one in shown.items()}, indent=1))
+        return
+    width = max(len(name) for name in shown)
+    for name, one in shown.items():
+        click.echo(f"{name:{width}}  {one.value!s:<24}  {one.origin}")

@@ -1,0 +1,75 @@
+"""The DVC graphs of the cohorts, what keeps them true, and recorded runs made again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from isd_pipeline.messages import one_line
+
+
+@click.command()
+@click.argument("cohorts", nargs=-1)
+@one_line
+def study(cohorts: tuple[str, ...]) -> None:
+    """Write studies/COHORT/dvc.yaml, of these COHORTS or of every study there is.
+
+    What a stage watches is computed: the code that makes its outputs, the settings of its row.
+    """
+    from isd_pipeline.studies.graphs import write_demo, write_study
+
+    studies = sorted(path.parent.name for path in Path("studies").glob("*/dvc.yaml"))
+    for cohort in cohorts or studies:
+        click.echo(write_study(cohort))
+    click.echo(write_demo())
+
+
+@click.command()
+@one_line
+def repair() -> None:
+    """Clear what a killed `dvc repro` left half written, so that the next one goes on.
+
+    `make` does this by itself. What another process is at work on is left alone.
+    """
+    from isd_pipeline.studies.repair import mend
+
+    for line in mend():
+        click.echo(line, err=True)
+
+
+@click.command()
+@one_line
+def locks() -> None:
+    """Say where a lock file names code that its run did not record. Exit code 1 if one does.
+
+    Such a lock was committed anew (`dvc commit`) for an output that this code did not make.
+    """
+    from isd_pipeline.studies.locks import untrue_stages
+
+    lines = untrue_stages()
+    for line in lines:
+        click.echo(line, err=True)
+    sys.exit(bool(lines))
+
+
+@click.command()
+@click.argument("cohort")
+@click.argument("experiment")
+@click.argument("seed", type=int)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
+@one_line
+def reproduce(cohort: str, experiment: str, seed: int, as_json: bool) -> None:
+    """Make a recorded run again with the code as it is, and say whether it is the same.
+
+    Nothing under data/ is touched. Exit code 0: the same to the bit, or within the seeds' spread;
+    1: different, or it could not be made.
+    """
+    from isd_pipeline.studies.reproduce import DIFFERENT, reproduce
+
+    found = reproduce(cohort, experiment, seed, Path())
+    click.echo(json.dumps(asdict(found), indent=1) if as_json else "\n".join(found.lines()))
+    sys.exit(found.verdict == DIFFERENT)

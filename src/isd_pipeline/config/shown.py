@@ -1,0 +1,71 @@
+"""Every setting of an experiment on a cohort, and the file and key that it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from isd_pipeline.config.experiments import read_plan
+from isd_pipeline.config.reading import flatten
+from isd_pipeline.config.renamed import refuse_renamed
+from isd_pipeline.config.rows import merged, merged_row
+
+DEFAULT = "default"
+
+
+class Shown(NamedTuple):
+    """A setting's value, and where it was given."""
+
+    value: Any
+    origin: str
+
+
+def shown_settings(cohort: str, experiment: str, conf: Path) -> dict[str, Shown]:
+    """By dotted name, those that are given first and then the defaults of the system.
+
+    Raises:
+        FileNotFoundError: there are no parameters in this folder.
+        ValueError: in one line, for a name that is not there or a setting that does not fit.
+    """
+    files = dict(_files(conf))
+    parameters = {"cohort": cohort, "experiment": experiment, "seed": 1, "jobs": 1}
+    for content in files.values():
+        parameters = merged(parameters, content)
+    refuse_renamed(experiment, parameters.get("renamed") or {})
+    row = merged_row(parameters)
+    values = flatten(read_plan(parameters).settings)
+    given = {name: f"{_file_of(key, files)}: {key}" for name, key in row.origins.items()}
+    given["system"] = given["system"] if "." in row.origins["system"] else DEFAULT
+    return {name: Shown(values[name], given[name]) for name in values if name in given} | {
+        name: Shown(value, DEFAULT) for name, value in values.items() if name not in given
+    }
+
+
+def _files(conf: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """The parameters' files; what conf/local says lies over conf/base, and comes last."""
+    paths = [
+        *sorted(conf.glob("base/parameters*.yml")),
+        *sorted(conf.glob("local/parameters*.yml")),
+    ]
+    if not paths:
+        raise FileNotFoundError(
+            f"{conf}/base: no parameters here; run this in the project's folder"
+        )
+    for path in paths:
+        yield path, yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+
+
+def _file_of(key: str, files: Mapping[Path, Mapping[str, Any]]) -> Path | str:
+    """The last file that has a dotted key."""
+    return next((path for path in reversed(files) if _holds(files[path], key)), "")
+
+
+def _holds(content: Any, key: str) -> bool:
+    for part in key.split("."):
+        if not isinstance(content, Mapping) or part not in content:
+            return False
+        content = content[part]
+    return True

@@ -1,0 +1,164 @@
+"""Who only codes notes installs the wheel and its dependencies: no pipeline, no checkout."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import venv
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from isd_pipeline.coding.bundle import Bundle, write_bundle
+from isd_pipeline.coding.coder import Coder, Note
+from isd_pipeline.models.registry import SYSTEMS
+from tests.checkout import ROOT
+from tests.coding.tiny import bundle_of
+from tests.predictors.test_readers import linear, stack_of_two
+
+TEXT = "Chest pain and fevers; acute pneumonia with sepsis"
+BUNDLES = ("network", "linear", "ensemble")
+PIPELINE = ("kedro", "dvc", "mlflow", "gensim", "optuna", "pandas", "sklearn", "yaml", "pydantic")
+ABSENT = f"import importlib.util as u; print([m for m in {PIPELINE} if u.find_spec(m)])"
+
+EACH = f"""
+import sys
+from isd_pipeline.coding.coder import Coder, Note
+for system in sys.argv[1:]:
+    (answer,) = Coder.open(system).code([Note("n", {TEXT!r})])
+    print(len(answer.codes))
+"""
+
+
+def run(*words: object, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Somewhere else, without a path to this checkout."""
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [str(word) for word in words]
+    return subprocess.run(
+        command, cwd=folder, env=clean, capture_output=True, text=True, check=False
+    )
+
+
+def pip(*words: object, folder: Path) -> None:
+    done = run(sys.executable, "-m", "pip", *words, folder=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def needed(requirements: list[str]) -> dict[str, metadata.Distribution]:
+    """The distributions that these requirements bring, as they are installed here."""
+    found: dict[str, metadata.Distribution] = {}
+    waiting = [Requirement(text) for text in requirements]
+    while waiting:
+        wanted = waiting.pop()
+        if wanted.name not in found and (not wanted.marker or wanted.marker.evaluate()):
+            found[wanted.name] = metadata.distribution(wanted.name)
+            waiting += [
+                Requirement(text)
+                for text in found[wanted.name].requires or []
+                if "extra ==" not in text
+            ]
+    return found
+
+
+def links(distribution: metadata.Distribution) -> Iterator[Path]:
+    """The top-level files and folders that it installed beside other distributions."""
+    tops = {file.parts[0] for file in distribution.files or []} - {"..", "__pycache__"}
+    return (Path(str(distribution.locate_file(top))) for top in sorted(tops))
+
+
+@pytest.fixture(scope="module")
+def bin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The commands of an environment that holds the wheel and what its metadata ask for."""
+    folder = tmp_path_factory.mktemp("install")
+    for name in ("src", "pyproject.toml", "README.md", "LICENSE"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, folder / name)
+    pip("wheel", "-q", "--no-deps", "--no-build-isolation", "-w", "dist", ".", folder=folder)
+    (wheel,) = (folder / "dist").glob("*.whl")
+    venv.create(folder / "env", symlinks=True)
+    (packages,) = (folder / "env").glob("lib/python*/site-packages")
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    for distribution in needed(declared).values():
+        for path in links(distribution):
+            (packages / path.name).symlink_to(path)
+    python = folder / "env/bin/python"
+    pip(
+        "--python",
+        python,
+        "install",
+        "-q",
+        "--no-deps",
+        "--no-index",
+        "--no-compile",
+        wheel,
+        folder=folder,
+    )
+    pip("--python", python, "check", folder=folder)
+    shutil.rmtree(folder / "src")
+    return python.parent
+
+
+def bundle(kind: str) -> Bundle:
+    if kind == "ensemble":
+        return stack_of_two()
+    settings, weights = linear()
+    network = bundle_of()
+    return network if kind == "network" else replace(network, settings=settings, weights=weights)
+
+
+@pytest.mark.parametrize("kind", BUNDLES)
+def test_the_wheel_alone_codes_a_note_as_the_checkout_does(
+    kind: str, bin: Path, tmp_path: Path
+) -> None:
+    write_bundle(bundle(kind), tmp_path / "bundle")
+    (tmp_path / "note.txt").write_text(TEXT)
+    done = run(bin / "isd", "code", "bundle", "note.txt", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "notes 1, with a problem 0, not read whole 0\nnote.txt.codes.jsonl\n"
+    answer = json.loads((tmp_path / "note.txt.codes.jsonl").read_text())
+    (expected,) = Coder.open(tmp_path / "bundle").code([Note("note", TEXT)])
+    assert [code["code"] for code in answer["codes"]] == [code.code for code in expected.codes]
+    assert [code["score"] for code in answer["codes"]] == [code.score for code in expected.codes]
+    assert any(code["evidence"] for code in answer["codes"])
+
+
+def test_the_page_for_a_coder_is_made_of_a_template_in_the_wheel(bin: Path, tmp_path: Path) -> None:
+    write_bundle(bundle("ensemble"), tmp_path / "bundle")
+    (tmp_path / "note.txt").write_text(TEXT)
+    done = run(bin / "isd", "code", "bundle", "note.txt", "--to", "note.html", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    page = (tmp_path / "note.html").read_text()
+    assert page.startswith("<!doctype html>")
+    assert "Septicemia" in page
+
+
+def test_every_system_that_needs_no_encoder_codes_there(bin: Path, tmp_path: Path) -> None:
+    systems = [name for name, system in SYSTEMS.items() if not system.pretrained]
+    for system in systems:
+        write_bundle(bundle_of(system), tmp_path / system)
+    done = run(bin / "python", "-c", EACH, *systems, folder=tmp_path)
+    assert (done.stderr, done.stdout.split()) == ("", ["5"] * len(systems))
+
+
+def test_nothing_of_the_pipeline_is_there(bin: Path, tmp_path: Path) -> None:
+    assert run(bin / "python", "-c", ABSENT, folder=tmp_path).stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    "words", ["study synthetic", "check synthetic", "bundle synthetic isd", "repair"]
+)
+def test_a_command_of_the_pipeline_says_in_one_line_what_to_install(
+    words: str, bin: Path, tmp_path: Path
+) -> None:
+    done = run(bin / "isd", *words.split(), folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: this needs ")
+    assert done.stderr.endswith("which is not here: pip install 'isd-pipeline[pipeline]'\n")
