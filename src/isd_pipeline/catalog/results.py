@@ -137,7 +137,7 @@ def merge(folder: Path, runs: Iterable[Run], order: Sequence[str] = ()) -> dict[
     places = {name: place for place, name in enumerate(order)}
     with _one_at_a_time():
         recorded = {run.key: run for run in read_results(folder)}
-        before, counts = dict(recorded), Counter({name: 0 for name in OUTCOMES})
+        before, counts = dict(recorded), Counter(dict.fromkeys(OUTCOMES, 0))
         for run in runs:
             recorded[run.key], outcome = _merged(recorded.get(run.key), run, folder.name)
             counts[outcome] += 1

@@ -31,9 +31,10 @@ def shown_settings(cohort: str, experiment: str, conf: Path) -> dict[str, Shown]
         ValueError: in one line, for a name that is not there or a setting that does not fit.
     """
     files = dict(_files(conf))
-    parameters = {"cohort": cohort, "experiment": experiment, "seed": 1, "jobs": 1}
+    parameters: dict[str, Any] = {}
     for content in files.values():
         parameters = merged(parameters, content)
+    parameters |= {"cohort": cohort, "experiment": experiment}
     refuse_renamed(experiment, parameters.get("renamed") or {})
     row = merged_row(parameters)
     values = flatten(read_plan(parameters).settings)
@@ -58,7 +59,7 @@ def _files(conf: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
         yield path, yaml.safe_load(path.read_text(encoding="utf-8")) or {}
 
 
-def _file_of(key: str, files: Mapping[Path, Mapping[str, Any]]) -> Path | str:
+def _file_of(key: str, files: dict[Path, Mapping[str, Any]]) -> Path | str:
     """The last file that has a dotted key."""
     return next((path for path in reversed(files) if _holds(files[path], key)), "")
 
