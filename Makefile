@@ -41,20 +41,19 @@ demo: environment  ## the synthetic hospital through the whole pipeline, to a re
 
 tables: $(TABLES)  ## the paper's tables of one cohort: COHORT=mimic3_50, and JOBS=4 for four trainings at once
 
-$(TABLES): environment studies/$(COHORT)/dvc.yaml  # or one of them: make table3 COHORT=mimic3_50
+$(TABLES): environment  # or one of them: make table3 COHORT=mimic3_50
 	@isd repair
+	@isd study $(COHORT)
 	@test $(JOBS) = 1 || studies/side_by_side $(COHORT) $@ $(JOBS)
 	@dvc repro studies/$(COHORT)/dvc.yaml:$@
 	@isd summary $(COHORT)
 
-studies/%/dvc.yaml: | environment
-	@isd study $*
-
 real: environment data/01_raw/codiesp_full/codiesp_v4.zip data/01_raw/codiesp_50/codiesp_v4.zip  ## a first look on CodiEsp: CODIESP=path/to/codiesp_v4.zip
 	@isd repair
-	@test $(JOBS) = 1 || studies/side_by_side codiesp_50 stacks $(JOBS)
+	@isd study codiesp_50 codiesp_full
+	@test $(JOBS) = 1 || studies/side_by_side codiesp_50 ensembles $(JOBS)
 	@test $(JOBS) = 1 || studies/side_by_side codiesp_full ours $(JOBS)
-	@dvc repro studies/codiesp_50/dvc.yaml:stacks studies/codiesp_full/dvc.yaml:ours
+	@dvc repro studies/codiesp_50/dvc.yaml:ensembles studies/codiesp_full/dvc.yaml:ours
 	@isd summary codiesp_50
 	@isd summary codiesp_full
 

@@ -25,7 +25,9 @@ from isd_pipeline.training.checkpoints import (
 )
 
 if TYPE_CHECKING:
+    from isd_pipeline.data.cohorts import CodeIndex
     from isd_pipeline.predictors.base import TrainingData
+    from isd_pipeline.text.vocabulary import Vocabulary
 
 SCORES = "scores.safetensors"
 
@@ -44,6 +46,16 @@ class Artifact(Checkpoint):
         settings = {**fitted.settings, "seed": seed}
         marks |= fitted.fingerprints
         return cls(fitted.weights, settings, marks, fitted.scores, fitted.scratch)
+
+    def refuse_other_data(self, code_index: CodeIndex, vocabulary: Vocabulary) -> None:
+        """Raise a ValueError unless it is of these codes and this vocabulary."""
+        expected = {"vocabulary": vocabulary.fingerprint, "codes": code_index.fingerprint}
+        for name, fingerprint in expected.items():
+            if self.fingerprints.get(name) != fingerprint:
+                raise ValueError(
+                    f"the weights were trained with other {name}; run `kedro run "
+                    "--pipelines=train` with the same --params again"
+                )
 
     @property
     def weights_sha256(self) -> str | None:

@@ -43,7 +43,6 @@ from isd_pipeline.shapes import Float, Int
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.stems import stemmer
 
-READS = ("words_of_notes", "scores_of_runs")
 LEAST = -12.0  # a score below says no more than this one
 DESCRIPTIONS, FREQUENCY = "descriptions", "frequency"  # sources beside the base models
 OWN = "ensemble"  # before the names of its own weights, where its base models' are beside them

@@ -18,7 +18,6 @@ from isd_pipeline.predictors.linear_model import LinearModel
 from isd_pipeline.predictors.sparse_arrays import to_numpy, to_tensors
 from isd_pipeline.text.documents import Documents
 
-READS = ("words_of_notes",)
 FITS = {"logistic_regression": logistic_regression, "linear_svm": linear_svm}
 
 

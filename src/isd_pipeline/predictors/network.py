@@ -42,7 +42,6 @@ from isd_pipeline.training.loop import Trained, TrainingConfig, make_optimizer, 
 
 logger = logging.getLogger(__name__)
 
-READS = ("word_vectors", "code_word_vectors", "code_vectors")
 BALL_WIDTH, BALL_EPOCHS = 50, 50  # of the codes' hyperbolic vectors; no source says either
 
 

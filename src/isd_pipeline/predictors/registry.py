@@ -5,7 +5,6 @@ A kind is a module of this package with
     sections(system)                        the settings it reads, by section
     fit(system, sections, data, options)    a `base.Fitted`
     load(settings, weights, device)         a `base.Predictor`
-    READS                                   what its training reads beside the documents
 
 It is imported when it is asked for, so that a training imports its own kind alone.
 """
@@ -26,6 +25,11 @@ SYSTEMS = {
     "logistic_regression": ("linear", BASELINE),
     "linear_svm": ("linear", BASELINE),
     "ensemble": ("ensemble", ENSEMBLE),
+}
+READS = {  # by kind, the catalog's files that its training reads beside the documents
+    NETWORK: ("word_vectors", "code_word_vectors", "code_vectors"),
+    BASELINE: ("words_of_notes",),
+    ENSEMBLE: ("words_of_notes", "scores_of_runs"),
 }
 PART = {"mean": ("mean", MEAN)}  # several trainings of one system, read as one by an ensemble
 

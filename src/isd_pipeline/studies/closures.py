@@ -65,7 +65,8 @@ def closure(modules: tuple[str, ...]) -> frozenset[str]:
     graph = _graph()
     found = {*modules}.union(*(graph.find_upstream_modules(module) for module in modules))
     packages = {above for module in found for above in _above(module)}
-    return frozenset(found | {package for package in packages if _says_more(package)})
+    more = {package for package in packages - found if _says_more(package)}
+    return closure((*sorted(found | more),)) if more else frozenset(found)
 
 
 @cache
@@ -77,7 +78,7 @@ def _graph() -> Any:
 
 def _file_modules(pipelines: Iterable[str], root: Path) -> set[str]:
     """The modules that read and write the files of some pipelines, by the catalog."""
-    catalog = yaml.safe_load((root / CATALOG).read_text(encoding="utf-8"))
+    catalog = read_catalog(root / CATALOG)
     names: set[str] = set()
     for name in pipelines:
         pipeline = import_module(f"isd_pipeline.pipelines.{name}").create_pipeline()
@@ -86,6 +87,12 @@ def _file_modules(pipelines: Iterable[str], root: Path) -> set[str]:
         writes = [catalog[one].get("save") for one in written if one in catalog]
         names |= {_module(one) for one in (*reads, *writes) if one}
     return names
+
+
+@cache
+def read_catalog(path: Path) -> Any:
+    """The catalog, once: it is asked for by every stage."""
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
 
 
 def _module(name: str) -> str:

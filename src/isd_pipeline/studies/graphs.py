@@ -22,8 +22,8 @@ from isd_pipeline.config.reading import choose, refuse_unknown
 from isd_pipeline.config.reports import TABLES_FILE, read_tables
 from isd_pipeline.config.rows import EXPERIMENTS, system_of
 from isd_pipeline.data.io.files import write_text
-from isd_pipeline.predictors.registry import ENSEMBLE, is_seeded, predictor
-from isd_pipeline.studies.closures import code_of
+from isd_pipeline.predictors.registry import ENSEMBLE, READS, is_seeded, kind_of
+from isd_pipeline.studies.closures import CATALOG, code_of, read_catalog
 
 HEADER = "# Written by `isd study` from studies/stages.yaml and conf/base/parameters_tables.yml.\n"
 LISTS = (
@@ -120,10 +120,10 @@ class Study:
 
     def _reads(self, system: str) -> list[str]:
         """The files that training a system reads beside those that every training does."""
-        catalog = _read(self.root / "conf/base/catalog.yml")
+        catalog = read_catalog(self.root / CATALOG)
         paths = [
             re.sub(r"\$\{runtime_params:(\w+),\w+\}", r"${\1}", catalog[name]["filepath"])
-            for name in predictor(system).READS
+            for name in READS[kind_of(system)]
             if name != "scores_of_runs"
         ]
         folders = {str(Path(path).parent) if "04_feature" in path else path for path in paths}

@@ -37,7 +37,7 @@ def score_documents(
     from isd_pipeline.predictors import registry
     from isd_pipeline.training.device import choose_device
 
-    refuse_other_data(artifact, code_index, vocabulary)
+    artifact.refuse_other_data(code_index, vocabulary)
     if artifact.scores is not None:
         return artifact.scores, {}
     torch.set_num_threads(parameters["jobs"])
@@ -49,17 +49,6 @@ def score_documents(
     training = artifact.settings["training"]
     reading = {"max_tokens": training["max_tokens"], "precision": training["precision"]}
     return scores, attention_sharpness(found.network, documents["test"], device=device, **reading)
-
-
-def refuse_other_data(artifact: Artifact, code_index: CodeIndex, vocabulary: Vocabulary) -> None:
-    """Weights of another vocabulary or other codes."""
-    expected = {"vocabulary": vocabulary.fingerprint, "codes": code_index.fingerprint}
-    for name, fingerprint in expected.items():
-        if artifact.fingerprints.get(name) != fingerprint:
-            raise ValueError(
-                f"the weights were trained with other {name}; run `kedro run --pipelines=train` "
-                "with the same --params again"
-            )
 
 
 def measure(

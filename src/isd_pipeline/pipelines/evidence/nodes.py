@@ -13,7 +13,6 @@ import numpy as np
 from isd_pipeline.catalog.base_models import with_base_models
 from isd_pipeline.config.cohorts import COHORTS, cohort_section
 from isd_pipeline.config.extract import ExtractSettings
-from isd_pipeline.pipelines.evaluate.nodes import refuse_other_data
 from isd_pipeline.predictors import registry
 from isd_pipeline.predictors.base import Predictor, TokenisedNote
 from isd_pipeline.text.splits import words_of_documents
@@ -66,7 +65,7 @@ def make_explainer(
 
     It waits for the rationales, so that a cohort without any is told so before weights are missed.
     """
-    refuse_other_data(artifact, code_index, vocabulary)
+    artifact.refuse_other_data(code_index, vocabulary)
     model = with_base_models(artifact, models_of_runs, parameters)
     ids = documents[SPLIT].ids.tolist()
     found = registry.load(model.settings, model.weights)

@@ -6,18 +6,18 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isd_pipeline.catalog.training_data import Lazy, training_data
 from isd_pipeline.config.experiments import read_plan
 from isd_pipeline.pipelines.search.bench import Bench
 from isd_pipeline.pipelines.search.rows import as_line
 from isd_pipeline.pipelines.search.space import SearchSettings, read_search, searched
 from isd_pipeline.pipelines.search.trials import best_of, go_on, read_tried, table, write_tried
-from isd_pipeline.pipelines.train.nodes import training_data
 from isd_pipeline.text.splits import fingerprints
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from isd_pipeline.text.vocabulary import Vocabulary
 
 logger = logging.getLogger(__name__)
-Lazy = Callable[[], Any]
 
 
 def search_settings(

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from isd_pipeline.catalog.base_models import base_scores
-from isd_pipeline.config.cohorts import cohort_section
+from isd_pipeline.catalog.training_data import Lazy, base_of, training_data
 from isd_pipeline.config.experiments import read_plan
-from isd_pipeline.config.extract import ExtractSettings, revision_of
-from isd_pipeline.config.preprocess import PreprocessSettings
 from isd_pipeline.config.rows import merged_row
-from isd_pipeline.predictors.registry import ENSEMBLE, kind_of, predictor
+from isd_pipeline.predictors.registry import kind_of, predictor
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from isd_pipeline.catalog.run_context import RunContext
-    from isd_pipeline.config.experiments import Plan
     from isd_pipeline.data.cohorts import CodeIndex
     from isd_pipeline.predictors.artifact import Artifact
-    from isd_pipeline.predictors.base import TrainingData
     from isd_pipeline.text.documents import Documents
     from isd_pipeline.text.vocabulary import Vocabulary
-
-Lazy = Callable[[], Any]
 
 
 def train(
@@ -67,43 +60,6 @@ def train(
         "weights_sha256": artifact.weights_sha256,
     }
     return artifact, history_table(fitted.history), {**fitted.figures, "run": run}
-
-
-def training_data(
-    documents: Mapping[str, Documents],
-    code_index: CodeIndex,
-    vocabulary: Vocabulary,
-    vectors: tuple[Lazy, Lazy, Lazy],
-    words_of_notes: Lazy,
-    parameters: Mapping[str, Any],
-    base: Mapping[str, Any],
-) -> TrainingData:
-    """What the cohort gives, as every kind of predictor takes it."""
-    from isd_pipeline.predictors.base import TrainingData, Vectors
-    from isd_pipeline.text.splits import words_of_splits
-
-    cohorts, cohort = parameters["cohorts"], parameters["cohort"]
-    words, code_words, codes = vectors
-    return TrainingData(
-        documents=documents,
-        codes=code_index,
-        vocabulary=vocabulary,
-        revision=revision_of(cohorts, cohort),
-        language=cohort_section(cohorts, cohort, "extract", ExtractSettings).language,
-        tokeniser=cohort_section(cohorts, cohort, "preprocess", PreprocessSettings).text_rule,
-        vectors=lambda: Vectors(
-            words()(vocabulary), code_words()(vocabulary), codes()(code_index, vocabulary)
-        ),
-        words=lambda: words_of_splits(words_of_notes(), documents),
-        base_scores=base,
-    )
-
-
-def base_of(plan: Plan, scores_of_runs: Lazy, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The scores of an ensemble's base models; others have none."""
-    if kind_of(plan.system) != ENSEMBLE:
-        return {}
-    return base_scores(plan.sections["model"], scores_of_runs(), parameters)
 
 
 def history_table(history: tuple[Mapping[str, float], ...]) -> pd.DataFrame:

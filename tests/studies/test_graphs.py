@@ -1,0 +1,291 @@
+"""DVC's graph is written from Kedro's pipelines, the catalog and the rows, and held to them."""
+
+import re
+import shutil
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import yaml
+
+from isd_pipeline.config.reports import read_tables
+from isd_pipeline.predictors.registry import READS, kind_of
+from isd_pipeline.studies.graphs import Study, render_demo, render_study, write_study
+
+ROOT = Path(__file__).parents[2]
+RUN = {"cohort": "synthetic", "experiment": "isd", "seed": 1, "table": "table3"}
+PLAIN = ("settings", "generate", "extract", "preprocess", "embed")
+OF_RUNS = ("train_isd", "train_logistic_regression", "train_ensemble_isd")
+OF_RUNS += ("evaluate_isd", "evaluate_ensemble", "evidence_isd")
+STUDIES = sorted(path.parent.name for path in ROOT.glob("studies/*/study.yaml"))
+SCORES, MODELS = "data/07_model_output/synthetic", "data/06_models/synthetic"
+
+
+def read(name: str) -> dict:
+    return yaml.safe_load((ROOT / name).read_text())
+
+
+def tables() -> dict:
+    return read_tables(read("conf/base/parameters_tables.yml"))
+
+
+@pytest.fixture(scope="module")
+def stages() -> dict:
+    return Study(read("studies/synthetic/study.yaml"), ROOT).stages()
+
+
+def names(entries: list) -> set[str]:
+    """Paths, of entries that may have settings."""
+    return {entry if isinstance(entry, str) else next(iter(entry)) for entry in entries}
+
+
+def dvc_paths(stage: dict) -> tuple[set[str], set[str]]:
+    """The files that a stage reads and gives, for one experiment and seed; not the code."""
+
+    def paths(*sections: str) -> set[str]:
+        listed = names([entry for section in sections for entry in stage.get(section, [])])
+        filled = {re.sub(r"\$\{(?:item\.)?(\w+)\}", lambda m: str(RUN[m[1]]), n) for n in listed}
+        return {path for path in filled if not path.startswith(("src/", "conf/"))}
+
+    return paths("deps", "params"), paths("outs", "metrics", "plots")
+
+
+def kedro_paths(*pipelines: str) -> tuple[dict[str, str], dict[str, str]]:
+    """What pipelines read and write, by the catalog."""
+    catalog = read("conf/base/catalog.yml")
+    made = [import_module(f"isd_pipeline.pipelines.{one}").create_pipeline() for one in pipelines]
+    written = set().union(*(one.all_outputs() for one in made))
+    read_here = set().union(*(one.inputs() for one in made)) - written
+
+    def paths(datasets: set[str]) -> dict[str, str]:
+        entries = {name: catalog[name]["filepath"] for name in datasets if name in catalog}
+        filled = {
+            name: re.sub(r"\$\{runtime_params:(\w+),\w+\}", lambda m: str(RUN[m[1]]), path)
+            for name, path in entries.items()
+        }
+        return filled
+
+    return paths(read_here), paths(written)
+
+
+def covered(path: str, by: set[str]) -> bool:
+    """Whether a path is listed, lies in a listed folder, or is one of which files are listed."""
+    return any(
+        path == one or path.startswith(f"{one}/") or one.startswith(f"{path}/") for one in by
+    )
+
+
+def pipelines_of(stage: dict) -> list[str]:
+    return re.search(r"--pipelines=([a-z,]+)", stage["cmd"])[1].split(",")
+
+
+@pytest.mark.parametrize("name", PLAIN + OF_RUNS)
+def test_dvc_knows_everything_that_a_pipeline_reads_and_writes(name: str, stages: dict) -> None:
+    deps, outs = dvc_paths(stages[name])
+    reads, writes = kedro_paths(*pipelines_of(stages[name]))
+    if name.startswith("train_"):  # of what may be read, the system's kind reads its own
+        system = {"ensemble_isd": "ensemble"}.get(name[6:], name[6:])
+        lazy = set().union(*READS.values()) - set(READS[kind_of(system)])
+        reads = {dataset: path for dataset, path in reads.items() if dataset not in lazy}
+    reads = {dataset: path for dataset, path in reads.items() if path != MODELS}
+    assert {path for path in reads.values() if not covered(path, deps)} == set()
+    assert {path for path in writes.values() if not covered(path, outs)} == set()
+
+
+@pytest.mark.parametrize("name", PLAIN + OF_RUNS)
+def test_dvc_watches_no_file_that_is_not_read_and_promises_none_that_is_not_written(
+    name: str, stages: dict
+) -> None:
+    deps, outs = dvc_paths(stages[name])
+    reads, writes = kedro_paths(*pipelines_of(stages[name]))
+    allowed = {*reads.values(), "data/01_raw/synthetic", "data/05_settings/synthetic"}
+    assert {path for path in deps if not covered(path, allowed)} == set()
+    assert {
+        out for out in outs if not any(covered(path, {out}) for path in writes.values())
+    } == set()
+
+
+def test_a_search_is_no_stage_and_touches_nothing_that_a_stage_reads_or_gives(
+    stages: dict,
+) -> None:
+    assert not [name for name, stage in stages.items() if "search" in pipelines_of(stage)]
+    _, found = kedro_paths("search")
+    assert len(found) == 2
+    for stage in stages.values():
+        deps, outs = dvc_paths(stage)
+        assert not [path for path in found.values() if path in deps | outs]
+
+
+@pytest.mark.parametrize("name", ["demo", "table3"])
+def test_a_stage_that_makes_a_page_watches_all_it_reads_and_of_the_runs_its_own(
+    name: str, stages: dict
+) -> None:
+    stage = {**stages, **read("dvc.yaml")["stages"]}[name]
+    deps, _ = dvc_paths(stage)
+    reads, _ = kedro_paths(*pipelines_of(stage))
+    of_runs = {"evaluated_runs", "code_tables", "scores_of_runs", "replicates_of_runs"}
+    own = {dataset: path for dataset, path in reads.items() if dataset not in of_runs}
+    record = {path for path in own.values() if path.startswith("results/")}  # added to, not watched
+    assert {path for path in own.values() if not covered(path, deps)} <= record
+    for folder in {reads[dataset] for dataset in of_runs}:
+        assert {dep for dep in deps if dep.startswith(f"{folder}/")}
+
+
+def test_the_parameters_that_stages_watch_exist(stages: dict) -> None:
+    for settings in {**read("dvc.yaml")["stages"], **stages}.values():
+        for entry in settings.get("params", []):
+            for file, keys in entry.items():
+                if file.startswith("data/"):  # the whole of what the stage `settings` gives
+                    assert keys is None
+                    continue
+                for key in keys:
+                    section = read(file)
+                    for part in key.replace("${cohort}", "synthetic").split("."):
+                        assert part in section, f"{file} has no {key}"
+                        section = section[part]
+
+
+def test_an_ensemble_waits_for_its_base_models_of_the_same_seed_and_for_a_baselines_only_one(
+    stages: dict,
+) -> None:
+    stage = stages["train_ensemble_isd_words"]
+    folder = "data/07_model_output/${cohort}/"
+    assert {dep for dep in stage["deps"] if dep.startswith(folder)} == {
+        f"{folder}isd_aligned/seed_${{item.seed}}",
+        f"{folder}logistic_regression/seed_1",
+    }
+
+
+def test_an_ensemble_of_every_seed_waits_for_all_and_is_run_once(stages: dict) -> None:
+    stage = stages["train_ensemble_pair_all_seeds"]
+    folder = "data/07_model_output/${cohort}/"
+    assert {dep for dep in stage["deps"] if dep.startswith(folder)} == {
+        f"{folder}isd_aligned",
+        f"{folder}bilstm_label_attention",
+        f"{folder}logistic_regression/seed_1",
+    }
+    assert stage["matrix"]["seed"] == [1]
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_study_lists_what_exists_and_its_tables_are_those_whose_rows_it_lists(study: str) -> None:
+    lists = read(f"studies/{study}/study.yaml")
+    assert lists["cohort"] == study
+    assert study in read("conf/base/parameters_cohorts.yml")["cohorts"]
+    whole = {
+        name
+        for name, table in tables().items()
+        if set(lists["experiments"]) >= {*table.experiments}
+    }
+    made = Study(lists, ROOT).stages()
+    assert tables().keys() & made.keys() == whole
+    generated = "generate" in read("conf/base/parameters_cohorts.yml")["cohorts"][study]
+    assert ("generate" in made) == generated
+
+
+def test_the_written_graphs_are_those_of_the_code_and_the_rows_as_they_are() -> None:
+    """A new import or a new row asks for `isd study`: then this fails until it was run."""
+    for path in ROOT.glob("studies/*/dvc.yaml"):
+        assert path.read_text() == render_study(
+            read(f"studies/{path.parent.name}/study.yaml"), ROOT
+        )
+    assert (ROOT / "dvc.yaml").read_text() == render_demo(ROOT)
+
+
+def test_a_new_study_spans_everything_and_an_old_one_keeps_its_lists(tmp_path: Path) -> None:
+    copy_graph(tmp_path)
+    study = write_study("mimic3_50", tmp_path).with_name("study.yaml")
+    lists = yaml.safe_load(study.read_text())
+    assert lists["seeds"] == list(range(1, 11))
+    assert {row for table in tables().values() for row in table.experiments} <= {
+        *lists["experiments"]
+    }
+    few = ["isd", "ensemble_isd_words", "code_descriptions"]
+    study.write_text(yaml.safe_dump({**lists, "experiments": few, "seeds": [4]}))
+    stages = yaml.safe_load(write_study("mimic3_50", tmp_path).read_text())["stages"]
+    assert yaml.safe_load(study.read_text())["seeds"] == [4]
+    assert {name for name in stages if name.startswith("train_")} == {"train_isd", "train_ensemble"}
+    assert stages["train_ensemble"]["matrix"]["experiment"] == ["code_descriptions"]
+    assert "table3" not in stages
+    with pytest.raises(ValueError, match="no 'mimic3_5'; did you mean 'mimic3_50'"):
+        write_study("mimic3_5", tmp_path)
+
+
+def test_a_misspelt_list_or_experiment_of_a_study_is_one_line(tmp_path: Path) -> None:
+    copy_graph(tmp_path)
+    path = write_study("mimic3_50", tmp_path).with_name("study.yaml")
+    for wrong, told in (
+        (
+            {"experimints": ["isd"], "experiments": []},
+            "no 'experimints'; did you mean 'experiments'",
+        ),
+        ({"experiments": ["isd_alignd"]}, "no 'isd_alignd'; did you mean 'isd_aligned'"),
+    ):
+        path.write_text(yaml.safe_dump({"cohort": "mimic3_50", "seeds": [1], **wrong}))
+        with pytest.raises(ValueError, match=told):
+            write_study("mimic3_50", tmp_path)
+
+
+def copy_graph(folder: Path) -> None:
+    ignored = shutil.ignore_patterns("dvc.lock")
+    for name in ("conf", "studies"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    shutil.copy(ROOT / "dvc.yaml", folder)
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("graph")
+    copy_graph(folder)
+    dvc(folder, "init", "--no-scm", "-q")
+    return folder
+
+
+def dvc(folder: Path, *words: str) -> str:
+    command = [sys.executable, "-m", "dvc", *words]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def trainings(graph: Path, target: str) -> set[str]:
+    """The trainings a target asks for. DVC refuses where two stages have one output."""
+    nodes = re.findall(r'^"([^"]*)";$', dvc(graph, "dag", "--dot", target), re.MULTILINE)
+    return {node for node in nodes if ":train_" in node}
+
+
+def test_a_table_asks_for_the_trainings_of_its_rows_and_for_nothing_else(graph: Path) -> None:
+    seeds = read("studies/synthetic/study.yaml")["seeds"]
+    assert len(seeds) == 10
+    assert trainings(graph, "studies/synthetic/dvc.yaml:table3") == {
+        f"studies/synthetic/dvc.yaml:train_isd@{row}-{seed}"
+        for row in tables()["table3"].experiments
+        for seed in seeds
+    }
+
+
+def test_a_bare_repro_asks_for_the_demonstration_and_shares_its_trainings(graph: Path) -> None:
+    assert set(read("dvc.yaml")["stages"]) == {"demo"}
+    asked = trainings(graph, "dvc.yaml:demo")
+    assert len(asked) == len(read("studies/stages.yaml")["demo"]["experiments"])
+    assert "studies/synthetic/dvc.yaml:train_isd@isd-1" in asked
+
+
+def test_the_catalogs_defaults_are_those_of_the_parameters() -> None:
+    defaults = yaml.safe_load((ROOT / "conf/base/parameters.yml").read_text())
+    text = (ROOT / "conf/base/catalog.yml").read_text()
+    found = set(re.findall(r"\$\{runtime_params:(\w+),(\w+)\}", text))
+    assert found == {(name, str(defaults[name])) for name in RUN}
+
+
+def test_listing_pipelines_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from importlib import import_module;"
+        "names = 'compare train evaluate preprocess record report search settings table'.split();"
+        "[import_module(f'isd_pipeline.pipelines.{name}').create_pipeline() for name in names];"
+        "heavy = {'torch', 'mlflow', 'gensim', 'sklearn', 'matplotlib', 'optuna'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
