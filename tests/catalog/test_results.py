@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from isd_pipeline.catalog.formats import read_json
 from isd_pipeline.catalog.results import Run, contents, merge, read_results
 
+ROOT = Path(__file__).parents[2]
 BREAKDOWNS = {
     "frequency": [{"stratum": "1-10", "codes": 3, "f1_micro": 0.1 + 0.2}],
     "length": [{"stratum": "all", "documents": 7, "f1_micro": None}],
@@ -120,9 +123,29 @@ def test_a_damaged_line_is_one_error_with_its_place_and_the_remedy(
     assert "`git checkout -- results/small/runs.jsonl`" in str(told.value)
 
 
+def test_a_line_is_json_that_every_reader_knows(folder: Path) -> None:
+    merge(folder, [run(settings={"training": {"clip": float("inf"), "rates": (1, 2.5)}})])
+    line = json.loads((folder / "runs.jsonl").read_text(), parse_constant=pytest.fail)
+    assert line["settings"] == {"training": {"clip": ".inf", "rates": [1, 2.5]}}
+
+
 def test_the_content_of_a_run_is_that_of_its_metrics_alone() -> None:
     assert run().content == run(training={}, kind=None).content != run(score=0.2).content
     assert contents([run(seed=2), run()]) == {"isd": {"1": run().content, "2": run().content}}
+
+
+@pytest.mark.parametrize("cohort", sorted(path.name for path in (ROOT / "results").iterdir()))
+def test_the_record_of_this_repository_is_whole_and_its_intervals_are_of_its_runs(
+    cohort: str,
+) -> None:
+    runs = read_results(ROOT / "results" / cohort)
+    intervals = read_json(ROOT / "results" / cohort / "intervals.json")
+    assert {name: found["runs"] for name, found in intervals.items()} == contents(runs)
+    for one in runs:
+        assert one.breakdowns.keys() >= {"frequency", "chapter", "length"}
+        assert (one.history is None) == (one.kind != "network")
+        assert one.device
+        assert one.settings["system"] == "ensemble" or one.kind != "ensemble"
 
 
 def test_without_a_record_there_are_no_runs(folder: Path) -> None:

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,16 @@ class Run:
     def device(self) -> str:
         """cpu, gpu, or "" where nobody wrote it down."""
         return DEVICES.get(self.training.get("on_gpu", -1.0), "")
+
+
+def plain(settings: Any) -> Any:
+    """Settings as JSON can have them: what is not finite as YAML writes it, `.inf`."""
+    if isinstance(settings, Mapping):
+        return {name: plain(value) for name, value in settings.items()}
+    if isinstance(settings, list | tuple):
+        return [plain(value) for value in settings]
+    finite = not isinstance(settings, float) or isfinite(settings)
+    return settings if finite else str(settings).replace("inf", ".inf").replace("nan", ".nan")
 
 
 ON_THE_LINE = (
@@ -206,11 +217,13 @@ def _damaged(path: Path, line: int, what: str) -> ValueError:
 
 
 def _write_lines(names: Sequence[str], runs: Sequence[Run], path: Path) -> None:
-    lines = [
-        json.dumps(
-            {name: getattr(run, name) for name in names}, ensure_ascii=False, separators=(",", ":")
-        )
+    rows = [
+        {name: getattr(run, name) for name in names} | {"settings": plain(run.settings)}
         for run in runs
+    ]
+    lines = [
+        json.dumps({name: row[name] for name in names}, ensure_ascii=False, separators=(",", ":"))
+        for row in rows
     ]
     if lines or path.exists():
         write_text(path, "".join(f"{line}\n" for line in lines))

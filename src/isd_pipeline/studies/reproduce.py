@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import stdev
 from typing import Any
 
-from isd_pipeline.catalog.results import Run, read_results
+from isd_pipeline.catalog.results import Run, plain, read_results
 from isd_pipeline.catalog.runs import read_runs
 from isd_pipeline.config.experiments import row_of
 from isd_pipeline.config.reading import choose, flatten
@@ -152,7 +152,7 @@ def _changed_settings(cohort: str, recorded: Run, root: Path) -> list[str]:
         merge_strategy={"parameters": "soft"},
     )
     here = {"cohort": cohort, "experiment": recorded.experiment}
-    row = flatten(row_of({**loader["parameters"], **here})[0])
+    row = flatten(plain(row_of({**loader["parameters"], **here})[0]))
     before = flatten(recorded.settings or row)
     return [
         f"{name}: {before.get(name, 'nothing')} in the record, {row.get(name, 'nothing')} today"
