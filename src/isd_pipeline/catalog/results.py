@@ -88,17 +88,8 @@ def plain(settings: Any) -> Any:
     return settings if finite else str(settings).replace("inf", ".inf").replace("nan", ".nan")
 
 
-ON_THE_LINE = (
-    "experiment",
-    "seed",
-    "kind",
-    "settings",
-    "made_by",
-    "fingerprints",
-    "weights",
-    "training",
-    "metrics",
-)
+IDENTITY = ("experiment", "seed", "kind", "settings", "made_by", "fingerprints", "weights")
+ON_THE_LINE = (*IDENTITY, "training", "metrics")
 
 
 def contents(runs: Iterable[Run]) -> dict[str, dict[str, str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isd_pipeline.catalog import formats
-from isd_pipeline.catalog.results import Run
+from isd_pipeline.catalog.results import Key, Run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from isd_pipeline.evaluation.resampling import Bootstrap
     from isd_pipeline.training.checkpoints import Checkpoint
-
-Key = tuple[str, int]  # experiment, seed
 
 
 def read_runs(folder: Path) -> list[Run]:
