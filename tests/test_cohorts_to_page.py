@@ -25,7 +25,7 @@ from isd_pipeline.synthetic import (
 )
 from tests.checkout import copy_checkout
 
-STAGES = ("extract,preprocess,embed,train,evaluate", "compare,report")
+STAGES = ("extract,preprocess,embed,train,evaluate", "record,compare,report")
 HOSPITAL = HospitalSettings(
     admissions=260, seed=3, words=150, codes_per_admission=6, code_pool=220, other_notes=0
 )

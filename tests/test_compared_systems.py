@@ -101,7 +101,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("extract,preprocess,embed", chosen),
         *(("train,evaluate", {**chosen, "experiment": name}) for name in ("isd", *TINY)),
         *(("floor", {**chosen, "experiment": name}) for name in FLOORS),
-        ("table,compare,report", {**chosen, "table": "table1"}),
+        ("record,table,compare,report", {**chosen, "table": "table1"}),
     )
     return project
 

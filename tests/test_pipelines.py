@@ -120,7 +120,7 @@ def test_the_report_shows_every_run_and_its_stamp(project: Path) -> None:
 
 
 def test_experiments_are_compared_within_the_tables_that_have_two_of_them(project: Path) -> None:
-    path = project / "data/08_reporting/synthetic/comparisons.json"
+    path = project / "results/synthetic/comparisons.json"
     compared = json.loads(path.read_text())
     rows = {name: {row["experiment"] for row in table["rows"]} for name, table in compared.items()}
     ablation, floor = {"isd_without_cooccurrence_decoder"}, {"linear_svm"}
@@ -156,7 +156,7 @@ def test_a_table_trains_nothing_that_was_trained_and_gives_mean_and_page(project
     ran = [line.split("'")[1] for line in made.stdout.splitlines() if "Running stage" in line]
     needed = [f"studies/synthetic/dvc.yaml:{stage}" for stage in ("titles@1", "small")]
     assert ran == needed, made.stdout + made.stderr
-    table = json.loads((project / "data/08_reporting/synthetic/tables/small.json").read_text())
+    table = json.loads((project / "results/synthetic/tables/small.json").read_text())
     metrics = json.loads((project / RUNS / "isd/seed_1/metrics.json").read_text())
     assert list(table) == sorted(SMALL["experiments"])
     assert table["isd"]["seeds"] == 1
@@ -205,7 +205,7 @@ def test_mlflow_and_the_report_hold_no_note_and_no_admission(project: Path) -> N
 
     notes = pq.read_table(project / "data/02_intermediate/synthetic/notes.parquet").to_pydict()
     told = (project / "mlflow.db").read_bytes()
-    for path in (project / "data/08_reporting").rglob("*"):
+    for path in (*(project / "data/08_reporting").rglob("*"), *(project / "results").rglob("*")):
         told += path.read_bytes() if path.is_file() else b""
     for text in notes["text"]:
         middle = len(text) // 2
@@ -257,7 +257,7 @@ def test_evidence_is_held_against_what_was_planted_and_text_stays_in_its_folder(
     )
     page = project / "data/07_model_output/synthetic/evidence/isd/seed_1/readings.html"
     assert "What the representations read" in page.read_text()
-    assert run(project, "kedro", "run", "--pipelines=report").returncode == 0
+    assert run(project, "kedro", "run", "--pipelines=record,report").returncode == 0
     report = (project / "data/08_reporting/synthetic/report.html").read_text()
     assert "Evidence of gold codes against marked words" in report
 

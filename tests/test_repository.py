@@ -26,13 +26,15 @@ def test_no_tracked_file_is_large_or_a_hospitals() -> None:
 
 
 @pytest.mark.skipif(not tracked(), reason="not a git checkout")
-def test_git_passes_over_what_is_made_of_notes_and_keeps_its_counts() -> None:
+def test_git_passes_over_all_data_and_keeps_the_record() -> None:
     made = ("02_intermediate/own/notes.parquet", "03_primary/own/vocabulary.json")
-    made += ("04_feature/own/words/vectors.npy", "05_model_input/own/train/ids.json")
+    made += ("04_feature/own/words/vectors.npy", "08_reporting/own/runs/isd/seed_1/metrics.json")
     for name in made:
         assert _is_ignored(f"data/{name}")
-    assert not _is_ignored("data/02_intermediate/own/counts.json")
-    assert not _is_ignored("data/08_reporting/own/data_card.json")
+    for name in ("runs.jsonl", "histories.parquet", "tables/table3.json", "data_card.json"):
+        assert not _is_ignored(f"results/own/{name}")
+    assert [path for path in tracked() if path.is_relative_to(ROOT / "data")] == []
+    assert len(tracked()) < 700
 
 
 def _is_ignored(name: str) -> bool:
@@ -48,7 +50,12 @@ def test_the_guard_refuses_what_it_should(tmp_path: Path) -> None:
     ids.write_text("".join(f"{100_000 + i}\n" for i in range(60)))
     large = tmp_path / "large.bin"
     large.write_bytes(b"0" * (1 << 20 | 1))
-    assert all(len(faults(path)) == 1 for path in (table, ids, large))
+    record, beside = (tmp_path / "results/own" / name for name in ("runs.jsonl", "a.parquet"))
+    record.parent.mkdir(parents=True)
+    for path in (record, beside):
+        path.write_bytes(large.read_bytes())
+    assert all(len(faults(path)) == 1 for path in (table, ids, large, beside))
+    assert faults(record) == []  # a line a run: up to 4 MiB
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)

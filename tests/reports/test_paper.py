@@ -110,6 +110,13 @@ def test_each_table_is_followed_by_its_comparison():
     assert [table.caption for table in found] == ["Two (at 0.5)", "Two, difference from isd"]
 
 
+def test_a_table_that_was_left_out_of_the_tests_says_so_and_has_no_comparison():
+    runs = [scored("isd", 0.5), scored("other", 0.46)]
+    left_out = {**COMPARED, "rows": [], "left_out": "Not tested; `dvc repro …:two` makes it"}
+    [found] = tables_of_paper(runs, {"two": TWO}, paper={}, comparisons={"two": left_out}, k=5)
+    assert "Not tested; `dvc repro …:two` makes it." in found.notes
+
+
 def test_a_reference_that_is_no_row_is_refused():
     with pytest.raises(ValueError, match="reference: c is not among the experiments"):
         Layout(title="T", experiments=("a", "b"), reference="c")

@@ -122,6 +122,8 @@ def test_codes_gained_and_lost_are_no_more_than_asked_and_never_overlap(runs):
     assert all(value.startswith("−") for value in column(losses, "difference"))
     assert not set(column(gains, "code")) & set(column(losses, "code"))
     assert tables.codes_tables(runs, "absent", tuned=True) is None
+    assert tables.no_codes("absent") in results_markdown(runs, cohort="c", against="absent")
+    assert "Nothing code by code" not in results_markdown(runs, cohort="c")
 
 
 def test_it_is_the_best_neural_experiment_that_is_compared_code_by_code(runs):

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from isd_pipeline.evaluation.resampling import Bootstrap
 
 # The columns of a training's history: the terms of every objective, and what is watched.
 TERMS = ("prediction", "teacher", "missing", "removal", "distillation", "description", "categories")
@@ -120,28 +119,3 @@ def read_scores(path: Path) -> dict[str, np.ndarray]:
     from safetensors.numpy import load
 
     return dict(load(path.read_bytes()))
-
-
-def write_bootstrap(drawn: Bootstrap, path: Path) -> None:
-    """The draws [W] of every metric as safetensors, what else there is in its header.
-
-    The header has one entry: several come in another order each time, and the file in other bytes.
-    """
-    from safetensors.numpy import save
-
-    said = {"sampling": drawn.sampling, "observed": drawn.observed}
-    with replacing(path) as temporary:
-        temporary.write_bytes(save(dict(drawn.draws), {"said": json.dumps(said)}))
-
-
-def read_bootstrap(path: Path) -> Bootstrap:
-    """What `write_bootstrap` wrote, now or when each part was an entry of its own."""
-    from safetensors import safe_open
-
-    from isd_pipeline.evaluation.resampling import Bootstrap, Sampling
-
-    with safe_open(path, "numpy") as file:
-        header = {name: json.loads(text) for name, text in file.metadata().items()}
-        said = header.get("said", header)
-        draws = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    return Bootstrap(Sampling(*said["sampling"]), said["observed"], draws)

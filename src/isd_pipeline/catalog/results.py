@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isd_pipeline.catalog import formats
+from isd_pipeline.config.reading import plain
 from isd_pipeline.data.io.files import write_text
 
 if TYPE_CHECKING:
@@ -78,17 +79,8 @@ class Run:
         return DEVICES.get(self.training.get("on_gpu", -1.0), "")
 
 
-ON_THE_LINE = (
-    "experiment",
-    "seed",
-    "kind",
-    "settings",
-    "made_by",
-    "fingerprints",
-    "weights",
-    "training",
-    "metrics",
-)
+IDENTITY = ("experiment", "seed", "kind", "settings", "made_by", "fingerprints", "weights")
+ON_THE_LINE = (*IDENTITY, "training", "metrics")
 
 
 def contents(runs: Iterable[Run]) -> dict[str, dict[str, str]]:
@@ -215,11 +207,13 @@ def _damaged(path: Path, line: int, what: str) -> ValueError:
 
 
 def _write_lines(names: Sequence[str], runs: Sequence[Run], path: Path) -> None:
-    lines = [
-        json.dumps(
-            {name: getattr(run, name) for name in names}, ensure_ascii=False, separators=(",", ":")
-        )
+    rows = [
+        {name: getattr(run, name) for name in names} | {"settings": plain(run.settings)}
         for run in runs
+    ]
+    lines = [
+        json.dumps({name: row[name] for name in names}, ensure_ascii=False, separators=(",", ":"))
+        for row in rows
     ]
     if lines or path.exists():
         write_text(path, "".join(f"{line}\n" for line in lines))

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isd_pipeline.catalog import formats
-from isd_pipeline.catalog.results import Run
+from isd_pipeline.catalog.results import Key, Run
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
     from isd_pipeline.evaluation.resampling import Bootstrap
-
-Key = tuple[str, int]  # experiment, seed
 
 
 def read_runs(folder: Path) -> list[Run]:
@@ -67,10 +65,9 @@ def read_code_tables(folder: Path) -> dict[Key, pd.DataFrame]:
 
 def read_replicates(folder: Path) -> dict[Key, Bootstrap]:
     """The bootstrap replicates of every run."""
-    return {
-        key: formats.read_bootstrap(path)
-        for key, path in _of_runs(folder, "replicates.safetensors")
-    }
+    from isd_pipeline.catalog.replicates import read_bootstrap
+
+    return {key: read_bootstrap(path) for key, path in _of_runs(folder, "replicates.safetensors")}
 
 
 def find_scores(folder: Path) -> dict[Key, Callable[[], Mapping[str, np.ndarray]]]:

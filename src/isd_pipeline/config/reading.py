@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
+from math import isfinite
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -60,6 +61,16 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
+
+
+def plain(settings: Any) -> Any:
+    """Settings as JSON can have them: what is not finite as YAML writes it, `.inf`."""
+    if isinstance(settings, Mapping):
+        return {name: plain(value) for name, value in settings.items()}
+    if isinstance(settings, list | tuple):
+        return [plain(value) for value in settings]
+    finite = not isinstance(settings, float) or isfinite(settings)
+    return settings if finite else str(settings).replace("inf", ".inf").replace("nan", ".nan")
 
 
 def _section(settings: Any, source: str) -> Mapping[str, Any]:

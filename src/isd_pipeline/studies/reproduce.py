@@ -14,7 +14,7 @@ from typing import Any
 
 from isd_pipeline.catalog.results import Run, read_results
 from isd_pipeline.catalog.runs import read_runs
-from isd_pipeline.config.reading import choose, flatten
+from isd_pipeline.config.reading import choose, flatten, plain
 from isd_pipeline.config.rows import merged_row
 from isd_pipeline.data.io.files import write_text
 
@@ -151,7 +151,7 @@ def _changed_settings(cohort: str, recorded: Run, root: Path) -> list[str]:
         merge_strategy={"parameters": "soft"},
     )
     here = {"cohort": cohort, "experiment": recorded.experiment}
-    row = flatten(merged_row({**loader["parameters"], **here}).settings)
+    row = flatten(plain(merged_row({**loader["parameters"], **here}).settings))
     before = flatten(recorded.settings or row)
     return [
         f"{name}: {before.get(name, 'nothing')} in the record, {row.get(name, 'nothing')} today"

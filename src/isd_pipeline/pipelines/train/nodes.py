@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from isd_pipeline.catalog.training_data import Lazy, base_of, training_data
 from isd_pipeline.config.experiments import read_plan
+from isd_pipeline.config.reading import plain
 from isd_pipeline.config.rows import merged_row
 from isd_pipeline.predictors.registry import kind_of, predictor
 
@@ -55,7 +56,7 @@ def train(
     artifact = Artifact.of(fitted, data, parameters["seed"])
     run = run_context.of("train") | {
         "kind": kind_of(plan.system),
-        "settings": merged_row(parameters).settings,
+        "settings": plain(merged_row(parameters).settings),
         "fingerprints": dict(artifact.fingerprints),
         "weights_sha256": artifact.weights_sha256,
     }
