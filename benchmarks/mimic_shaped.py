@@ -54,7 +54,8 @@ def made_documents(lengths: np.ndarray, sizes: Sizes, folder: Path) -> Any:
 
 def made_isd(sizes: Sizes, dropout: float = 0.1) -> tuple[Any, Any]:
     """ISD with random vectors, and its objective with random titles: all five losses."""
-    from isd_pipeline.models.isd.network import ISD, ISDConfig
+    from isd_pipeline.models.isd.base import ISDConfig
+    from isd_pipeline.models.isd.network import ISD
     from isd_pipeline.models.isd.objective import ISDObjective, ISDObjectiveConfig
 
     torch.manual_seed(0)

@@ -20,7 +20,8 @@ import yaml
 
 from isd_pipeline.catalog.formats import read_scores
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.models.registry import REIMPLEMENTED, SYSTEMS
+from isd_pipeline.models.registry import load
+from isd_pipeline.models.system import REIMPLEMENTED
 from isd_pipeline.pipelines.preprocess.nodes import open_splits
 from isd_pipeline.synthetic import HospitalSettings, write_hospital
 from isd_pipeline.text.vocabulary import Vocabulary
@@ -40,18 +41,18 @@ TINY_COHORT = {
     },
     "train": {"model": {"width": 8, "n_queries": 2}},
 }
-TINY = {  # the sizes of each system
-    "ha_gru": {"units": 4, "attention": 4},
-    "caml": {"width": 4},
-    "dr_caml": {"width": 4},
-    "msatt_kg": {"scales": 2, "channels": 4},
-    "multirescnn": {"width": 4, "kernel_sizes": [3, 5]},
-    "hypercore": {"filters": 4, "graph_width": 4},
-    "laat": {"width": 4, "attention_width": 4},
-    "joint_laat": {"width": 4, "attention_width": 4, "projection": 2},
-    "cnn": {"width": 8},
-    "bi_gru": {"width": 8},
-}
+TINY = (
+    "ha_gru",
+    "caml",
+    "dr_caml",
+    "msatt_kg",
+    "multirescnn",
+    "hypercore",
+    "laat",
+    "joint_laat",
+    "cnn",
+    "bi_gru",
+)
 BRIEF = {"max_epochs": 1, "warm_up_epochs": 0, "batch_size": 32, "max_tokens": 60}
 FLOORS = ("logistic_regression", "linear_svm")
 RUN = """
@@ -77,7 +78,7 @@ def edited(path: Path) -> dict[str, Any]:
         for name in ("isd", *TINY):
             row = content["experiments"][name]
             row["training"] = row.get("training", {}) | BRIEF
-            row["model"] = row.get("model", {}) | TINY.get(name, {})
+            row["model"] = row.get("model", {}) | (dict(load(name).small) if name in TINY else {})
     return content
 
 
@@ -169,7 +170,7 @@ def test_a_reimplementation_is_called_so_in_its_row_and_no_other_is(project: Pat
     rows = table_1(project)
     called = {name for name in TINY if REIMPLEMENTED in rows[name][0][0]}
     assert called == {"msatt_kg", "hypercore"}
-    assert called == {name for name, system in SYSTEMS.items() if system.note}
+    assert called == {name for name in TINY if load(name).note}
 
 
 def test_every_system_has_a_run_in_mlflow_under_the_same_names(project: Path) -> None:
@@ -184,7 +185,7 @@ def test_every_system_has_a_run_in_mlflow_under_the_same_names(project: Path) ->
     for system in TINY:
         params, metrics = runs[system].data.params, runs[system].data.metrics
         sizes = {name.split(".")[1] for name in params if name.startswith("model.")}
-        assert sizes == asdict(SYSTEMS[system].model_config()).keys()
+        assert sizes == asdict(load(system).model_config()).keys()
         found = small_file(project, system, "metrics.json")["test"]
         assert found == pytest.approx({name: metrics[f"test/{name}"] for name in found})
         assert runs[system].info.status == "FINISHED"

@@ -10,6 +10,7 @@ from isd_pipeline.models.isd.pretrained import PretrainedISDConfig, isd_over
 from isd_pipeline.models.layers import label_attention
 from isd_pipeline.models.layers.pretrained import description_states
 from isd_pipeline.models.plm_icd import PLMCA, PLMICD, PLMCAConfig, PLMICDConfig
+from isd_pipeline.models.system import Initialisation
 from tests.models.tiny_encoder import by_hand, needs_transformers
 
 close = torch.testing.assert_close
@@ -19,6 +20,12 @@ LOG_ODDS = torch.tensor([-1.0, -2.0, -3.0])
 TOKENS = torch.tensor([[3, 4, 5, 9], [7, 0, 0, 0]])
 
 pytestmark = needs_transformers
+
+
+def start_of() -> Initialisation:
+    words, codes = torch.zeros(12, 8), torch.zeros(3, 8)
+    given = {"pretrained": by_hand(12)}
+    return Initialisation(words, words, codes, TITLES, LOG_ODDS, torch.arange(3), **given)
 
 
 def plm_icd(**settings: object) -> PLMICD:
@@ -90,7 +97,7 @@ def test_bf16_autocast_gives_fp32_logits_near_those_of_fp32(make):
 def test_isds_codes_begin_at_their_titles_and_its_queries_read_the_encoder():
     torch.manual_seed(0)
     config = PretrainedISDConfig(width=8, n_queries=4, n_layers=0)
-    model = isd_over(config, by_hand(12), TITLES, LOG_ODDS, torch.arange(3)).eval()
+    model = isd_over(config, start_of()).eval()
     close(model.codes, nn.Parameter(description_states(model.encode, TITLES)))
     hidden = model.encode(TOKENS[:1], TOKENS[:1] != 0)[0]
     weights = (model.attend.queries @ hidden.T / 8**0.5).softmax(dim=1)
@@ -109,4 +116,4 @@ def test_isds_codes_begin_at_their_titles_and_its_queries_read_the_encoder():
 )
 def test_settings_that_mean_nothing_to_an_encoder_are_refused(settings: dict, message: str):
     with pytest.raises(ValueError, match=message):
-        isd_over(PretrainedISDConfig(**settings), by_hand(12), TITLES, LOG_ODDS, torch.arange(3))
+        isd_over(PretrainedISDConfig(**settings), start_of())

@@ -24,8 +24,8 @@ from isd_pipeline.predictors.scoring import predict
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.vocabulary import Vocabulary
 from isd_pipeline.training.batches import Batch, training_batches
-from isd_pipeline.training.checkpoints import read_model, write_model
-from isd_pipeline.training.loop import TrainingConfig, make_optimizer, train
+from isd_pipeline.training.checkpoints import read_model, read_state, write_model, write_state
+from isd_pipeline.training.loop import Trained, TrainingConfig, make_optimizer, train
 from tests.models.tiny_encoder import by_hand, needs_transformers, write_bert
 
 close = torch.testing.assert_close
@@ -192,30 +192,43 @@ def test_the_objective_tells_ha_gru_of_sentences():
     assert told != untold
 
 
-@systems
-def test_two_epochs_of_training_lower_the_loss(name: str):
-    system, start, documents = load(name), start_of(), telling_documents()
-    model = model_of(name, dropout=0.0)
+def trained(name: str, **options: Any) -> tuple[nn.Module, Trained]:
+    """Two epochs, from the beginning or from where `resume` stood."""
+    system, documents, model = load(name), telling_documents(), model_of(name, dropout=0.1)
     config = TrainingConfig(
         max_epochs=2, warm_up_epochs=0, schedule="constant", learning_rate=0.01, batch_size=6
     )
     losses = system.objective_config()
-    trained = train(
+    return model, train(
         model,
         lambda epoch: training_batches(documents, 6, 100, seed=1, epoch=epoch),
-        system.make_objective(losses, start),
+        system.make_objective(losses, start_of()),
         make_optimizer(model, config),
         config,
         weights=losses.weights,
         validate=lambda _: {"dev_f1_micro": 0.0},
         record=lambda epoch, figures: None,
         seed=1,
+        **options,
     )
-    first, second = (epoch["loss"] for epoch in trained.history)
+
+
+@systems
+def test_two_epochs_of_training_lower_the_loss_and_a_killed_one_goes_on_to_the_same_bits(
+    name: str, tmp_path: Path
+):
+    belongs: dict[str, Any] = {"settings": {"system": name}, "fingerprints": {}}
+    model, whole = trained(name, save_state=lambda one: write_state(tmp_path, one, **belongs))
+    first, second = (epoch["loss"] for epoch in whole.history)
     assert second < first
-    scores = predict(model, documents, batch_size=6, max_tokens=100)
+    scores = predict(model, telling_documents(), batch_size=6, max_tokens=100)
     assert scores.shape == (60, N_CODES)
     assert np.isfinite(scores).all()
+    torch.manual_seed(9)  # whatever the process has drawn before
+    again, gone_on = trained(name, resume=read_state(tmp_path, **belongs, previous=True))
+    assert gone_on.history == whole.history
+    weights, others = model.state_dict(), again.state_dict()
+    assert all(torch.equal(others[key], weight) for key, weight in weights.items())
 
 
 @pytest.mark.parametrize("name", ["hypercore", "msatt_kg"])

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from isd_pipeline.models.layers.encoders import TanhConv, WordVectors, greatest, refuse_share
+from isd_pipeline.models.layers.axes import Codes, Mask, Tokens
+from isd_pipeline.models.layers.encoders import TanhConv, WordVectors, greatest
 from isd_pipeline.models.layers.label_attention import LabelOutput, LabelwiseAttention
-from isd_pipeline.models.layers.parts import refuse_below
+from isd_pipeline.models.layers.parts import refuse_below, refuse_share
 from isd_pipeline.models.prediction import Prediction, PredictionConfig
 from isd_pipeline.models.system import System, Trial, of_words_and_codes
 from isd_pipeline.shapes import Bool, Float, Int
@@ -38,13 +39,7 @@ class CAMLConfig:
 
 
 class CAML(nn.Module):
-    """A convolution, one attention a code, one linear classifier a code: sections 2.1-2.3.
-
-    Args:
-        config: sizes.
-        words: initial word vectors, [V + 2, E]; row 0 is padding.
-        n_codes: how many codes are scored.
-    """
+    """A convolution, one attention a code, one linear classifier a code: sections 2.1-2.3."""
 
     def __init__(self, config: CAMLConfig, words: Float[Tensor, "V E"], n_codes: int) -> None:
         super().__init__()
@@ -55,12 +50,7 @@ class CAML(nn.Module):
         nn.init.xavier_uniform_(self.attend.queries)
         nn.init.xavier_uniform_(self.attend.score.weight)
 
-    def forward(
-        self,
-        tokens: Int[Tensor, "B N"],
-        is_token: Bool[Tensor, "B N"],
-        want_attention: bool = False,
-    ) -> LabelOutput:
+    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> LabelOutput:
         """Score every code for every note; a note has at least one token."""
         states, is_state = self.encode(self.words(tokens, is_token), is_token)
         logits, attention = self.attend(states, states, is_state, want_attention)
@@ -68,9 +58,7 @@ class CAML(nn.Module):
             attention = on_words(attention, is_state, tokens.shape[1])
         return LabelOutput(logits, attention)
 
-    def attention_of(
-        self, tokens: Int[Tensor, "1 N"], is_token: Bool[Tensor, "1 N"], codes: Int[Tensor, " K"]
-    ) -> Float[Tensor, "K N"]:
+    def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note."""
         states, is_state = self.encode(self.words(tokens, is_token), is_token)
         attention = self.attend.attention_of(codes, states, is_state)
@@ -107,19 +95,12 @@ class DRCAML(nn.Module):
         self.describe = DescriptionNet(config, words)
         self.windows = self.caml.windows
 
-    def forward(
-        self,
-        tokens: Int[Tensor, "B N"],
-        is_token: Bool[Tensor, "B N"],
-        want_attention: bool = False,
-    ) -> LabelOutput:
+    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> LabelOutput:
         """Score as CAML does."""
         output: LabelOutput = self.caml(tokens, is_token, want_attention)
         return output
 
-    def attention_of(
-        self, tokens: Int[Tensor, "1 N"], is_token: Bool[Tensor, "1 N"], codes: Int[Tensor, " K"]
-    ) -> Float[Tensor, "K N"]:
+    def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note, as CAML's do."""
         return self.caml.attention_of(tokens, is_token, codes)
 
@@ -210,8 +191,7 @@ SYSTEMS = {
     "caml": System(
         model_config=CAMLConfig,
         make_model=of_words_and_codes(CAML),
-        words="words.weight",
-        codes="attend.queries",
+        sized_by=("words.weight", "attend.queries"),
         small={"width": 4},
         trial=Trial({"width": 32, "kernel_size": 4}),
     ),
@@ -220,8 +200,7 @@ SYSTEMS = {
         make_model=of_words_and_codes(DRCAML),
         objective_config=DescriptionConfig,
         make_objective=lambda config, start: DescribedPrediction(config, start.descriptions),
-        words="caml.words.weight",
-        codes="caml.attend.queries",
+        sized_by=("caml.words.weight", "caml.attend.queries"),
         small={"width": 4},
         trial=Trial({"width": 32, "kernel_size": 4}),
     ),

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from isd_pipeline.models.layers.axes import Codes, Mask, Tokens
 from isd_pipeline.models.layers.encoders import (
     Recurrent,
     TanhConv,
     WordVectors,
     greatest,
-    refuse_share,
 )
 from isd_pipeline.models.layers.label_attention import LabelOutput, shares_of_positive
-from isd_pipeline.models.layers.parts import refuse_below
+from isd_pipeline.models.layers.parts import refuse_below, refuse_share
 from isd_pipeline.models.system import System, Trial, of_words_and_codes
-from isd_pipeline.shapes import Bool, Float, Int
+from isd_pipeline.shapes import Float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +36,7 @@ class CNNConfig:
 
 
 class CNN(nn.Module):
-    """One convolution, the maximum over the note, one linear layer.
-
-    Args:
-        config: sizes.
-        words: initial word vectors, [V + 2, E]; row 0 is padding.
-        n_codes: how many codes are scored.
-    """
+    """One convolution, the maximum over the note, one linear layer."""
 
     def __init__(self, config: CNNConfig, words: Float[Tensor, "V E"], n_codes: int) -> None:
         super().__init__()
@@ -52,19 +46,12 @@ class CNN(nn.Module):
         self.score = nn.Linear(config.width, n_codes)
         nn.init.xavier_uniform_(self.score.weight)
 
-    def forward(
-        self,
-        tokens: Int[Tensor, "B N"],
-        is_token: Bool[Tensor, "B N"],
-        want_attention: bool = False,
-    ) -> LabelOutput:
+    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> LabelOutput:
         """Score every code for every note; there is no attention to give."""
         states, is_state = self.encode(self.words(tokens, is_token), is_token)
         return LabelOutput(self.score(greatest(states, is_state)))
 
-    def attention_of(
-        self, tokens: Int[Tensor, "1 N"], is_token: Bool[Tensor, "1 N"], codes: Int[Tensor, " K"]
-    ) -> Float[Tensor, "K N"]:
+    def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What each word's window adds to some codes' scores, where that is more than nothing.
 
         Each channel is what one window won; a window's part of a score is that of its channels.
@@ -93,13 +80,7 @@ class BiGRUConfig:
 
 
 class BiGRU(nn.Module):
-    """A recurrent network, its last states, one linear layer.
-
-    Args:
-        config: sizes.
-        words: initial word vectors, [V + 2, E]; row 0 is padding.
-        n_codes: how many codes are scored.
-    """
+    """A recurrent network, its last states, one linear layer."""
 
     def __init__(self, config: BiGRUConfig, words: Float[Tensor, "V E"], n_codes: int) -> None:
         super().__init__()
@@ -108,12 +89,7 @@ class BiGRU(nn.Module):
         self.encode = Recurrent(nn.GRU, words.shape[1], width, config.both_ways)
         self.score = nn.Linear(config.width, n_codes)
 
-    def forward(
-        self,
-        tokens: Int[Tensor, "B N"],
-        is_token: Bool[Tensor, "B N"],
-        want_attention: bool = False,
-    ) -> LabelOutput:
+    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> LabelOutput:
         """Score every code for every note; there is no attention to give."""
         _, last = self.encode(self.words(tokens, is_token), is_token)
         return LabelOutput(self.score(last))
@@ -123,16 +99,14 @@ SYSTEMS = {
     "cnn": System(
         model_config=CNNConfig,
         make_model=of_words_and_codes(CNN),
-        words="words.weight",
-        codes="score.weight",
+        sized_by=("words.weight", "score.weight"),
         small={"width": 5},
         trial=Trial({"width": 64}),
     ),
     "bi_gru": System(
         model_config=BiGRUConfig,
         make_model=of_words_and_codes(BiGRU),
-        words="words.weight",
-        codes="score.weight",
+        sized_by=("words.weight", "score.weight"),
         small={"width": 6},
         trial=Trial({"width": 64}),
     ),

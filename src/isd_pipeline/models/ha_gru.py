@@ -15,9 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from isd_pipeline.models.layers.axes import Codes, Mask, Tokens
 from isd_pipeline.models.layers.encoders import Recurrent
 from isd_pipeline.models.layers.label_attention import LabelOutput, by_labels, label_attention
-from isd_pipeline.models.layers.parts import refuse_below
+from isd_pipeline.models.layers.parts import refuse_below, refuse_share
 from isd_pipeline.models.system import System, Trial, of_words_and_codes
 from isd_pipeline.shapes import Bool, Float, Int
 from isd_pipeline.training.kernels import NEVER, Dropout, widened
@@ -39,8 +40,7 @@ class HAGRUConfig:
 
     def __post_init__(self) -> None:
         refuse_below(self, units=1, attention=1, piece=1, longest_sentence=1)
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout={self.dropout} is not in [0, 1)")
+        refuse_share(self, "dropout")
 
 
 class WordAttention(nn.Module):
@@ -86,11 +86,6 @@ class HAGRU(nn.Module):
 
     The authors' W is another for every code, 305 million parameters for 8,921 codes; ours is
     shared, 10.7 million. Their two-class softmax of a code is our one logit.
-
-    Args:
-        config: sizes.
-        words: initial word vectors, [V + 2, E]; row 0 is padding.
-        n_codes: how many codes are to be scored.
     """
 
     windows = (1,)
@@ -111,8 +106,8 @@ class HAGRU(nn.Module):
 
     def forward(
         self,
-        tokens: Int[Tensor, "B N"],
-        is_token: Bool[Tensor, "B N"],
+        tokens: Tokens,
+        is_token: Mask,
         want_attention: bool = False,
         begins: Bool[Tensor, "B N"] | None = None,
     ) -> LabelOutput:
@@ -128,9 +123,9 @@ class HAGRU(nn.Module):
 
     def attention_of(
         self,
-        tokens: Int[Tensor, "1 N"],
-        is_token: Bool[Tensor, "1 N"],
-        codes: Int[Tensor, " K"],
+        tokens: Tokens,
+        is_token: Mask,
+        codes: Codes,
         begins: Bool[Tensor, "1 N"] | None = None,
     ) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note."""
@@ -163,7 +158,7 @@ class HAGRU(nn.Module):
 
 
 def cut_sentences(
-    is_token: Bool[Tensor, "B N"], begins: Bool[Tensor, "B N"] | None, longest: int
+    is_token: Mask, begins: Bool[Tensor, "B N"] | None, longest: int
 ) -> tuple[Tensor, Tensor]:
     """Which tokens begin a sentence, [B, N], none longer than `longest`; each one's place in it."""
     column = torch.arange(is_token.shape[1], device=is_token.device).expand(is_token.shape)
@@ -188,8 +183,7 @@ SYSTEMS = {
     "ha_gru": System(
         model_config=HAGRUConfig,
         make_model=of_words_and_codes(HAGRU),
-        words="words",
-        codes="codes",
+        sized_by=("words", "codes"),
         small={"units": 4, "attention": 5},
         trial=Trial({"units": 32, "attention": 32}, epochs=7),
         sentences=True,

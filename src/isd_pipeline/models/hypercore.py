@@ -19,11 +19,12 @@ from scipy import sparse
 from torch import Tensor, nn
 
 from isd_pipeline.embeddings.graphs import LARGEST_NORM, poincare_distance
+from isd_pipeline.models.layers.axes import Codes, Mask, Tokens
 from isd_pipeline.models.layers.graph import Links
 from isd_pipeline.models.layers.label_attention import LabelOutput, by_labels, label_attention
-from isd_pipeline.models.layers.parts import MultiScaleConv, refuse_below
+from isd_pipeline.models.layers.parts import MultiScaleConv, refuse_below, refuse_even, refuse_share
 from isd_pipeline.models.system import REIMPLEMENTED, Initialisation, System, Trial
-from isd_pipeline.shapes import Bool, Float, Int
+from isd_pipeline.shapes import Float
 from isd_pipeline.training.kernels import Dropout, widened
 
 
@@ -39,10 +40,8 @@ class HyperCoreConfig:
 
     def __post_init__(self) -> None:
         refuse_below(self, filters=1, kernel_size=1, graph_width=1, graph_layers=1)
-        if self.kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size={self.kernel_size}: an odd number wanted")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout={self.dropout} is not in [0, 1)")
+        refuse_even(self, "kernel_size")
+        refuse_share(self, "dropout")
 
 
 class CoGraph(nn.Module):
@@ -124,12 +123,7 @@ class HyperCore(nn.Module):
         self.score = nn.Linear(config.filters, len(codes))
         self.windows = (config.kernel_size,)
 
-    def forward(
-        self,
-        tokens: Int[Tensor, "B N"],
-        is_token: Bool[Tensor, "B N"],
-        want_attention: bool = False,
-    ) -> LabelOutput:
+    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> LabelOutput:
         """Score every code for every note; a note has at least one token."""
         hidden, keys = self._read(tokens, is_token)
         some_codes = partial(self._some_codes, hidden, keys, is_token)
@@ -142,9 +136,7 @@ class HyperCore(nn.Module):
         )
         return LabelOutput(*by_labels(some_codes, *tables, want_attention=want_attention))
 
-    def attention_of(
-        self, tokens: Int[Tensor, "1 N"], is_token: Bool[Tensor, "1 N"], codes: Int[Tensor, " K"]
-    ) -> Float[Tensor, "K N"]:
+    def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note."""
         return label_attention(self.codes[codes], self._read(tokens, is_token)[1], is_token)[0]
 
@@ -193,8 +185,7 @@ SYSTEMS = {
     "hypercore": System(
         model_config=HyperCoreConfig,
         make_model=_hypercore,
-        words="words",
-        codes="codes",
+        sized_by=("words", "codes"),
         restore=_graph,
         small={"filters": 6, "graph_width": 5},
         trial=Trial({"filters": 32, "kernel_size": 3, "graph_width": 16}),

@@ -14,11 +14,12 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from isd_pipeline.models.layers.encoders import Recurrent, WordVectors, refuse_share
+from isd_pipeline.models.layers.axes import Codes, Mask, Tokens
+from isd_pipeline.models.layers.encoders import Recurrent, WordVectors
 from isd_pipeline.models.layers.label_attention import LabelOutput, LabelwiseAttention
-from isd_pipeline.models.layers.parts import refuse_below
+from isd_pipeline.models.layers.parts import refuse_below, refuse_share
 from isd_pipeline.models.system import Initialisation, System, Trial, of_words_and_codes
-from isd_pipeline.shapes import Bool, Float, Int
+from isd_pipeline.shapes import Float, Int
 from isd_pipeline.training.batches import Batch, read
 from isd_pipeline.training.losses import binary_cross_entropy
 from isd_pipeline.training.transfer import send
@@ -67,13 +68,7 @@ class JointOutput(NamedTuple):
 
 
 class LAAT(nn.Module):
-    """A bidirectional LSTM, an attention and a classifier for every code.
-
-    Args:
-        config: sizes.
-        words: initial word vectors, [V + 2, E]; row 0 is padding.
-        n_codes: how many codes are scored.
-    """
+    """A bidirectional LSTM, an attention and a classifier for every code."""
 
     windows = (1,)
 
@@ -82,19 +77,12 @@ class LAAT(nn.Module):
         self.read = Reader(config, words)
         self.codes = Level(config, n_codes)
 
-    def forward(
-        self,
-        tokens: Int[Tensor, "B N"],
-        is_token: Bool[Tensor, "B N"],
-        want_attention: bool = False,
-    ) -> LabelOutput:
+    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> LabelOutput:
         """Score every code for every note; a note has at least one token."""
         hidden = self.read(tokens, is_token)
         return LabelOutput(*self.codes(hidden, is_token, want_attention))
 
-    def attention_of(
-        self, tokens: Int[Tensor, "1 N"], is_token: Bool[Tensor, "1 N"], codes: Int[Tensor, " K"]
-    ) -> Float[Tensor, "K N"]:
+    def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note."""
         return self.codes.attention_of(codes, self.read(tokens, is_token), is_token)
 
@@ -128,12 +116,7 @@ class JointLAAT(nn.Module):
         self.of_projection = nn.Linear(config.projection, n_codes, bias=False)  # w_l beyond v_l
         nn.init.normal_(self.of_projection.weight, std=START)
 
-    def forward(
-        self,
-        tokens: Int[Tensor, "B N"],
-        is_token: Bool[Tensor, "B N"],
-        want_attention: bool = False,
-    ) -> JointOutput:
+    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> JointOutput:
         """Score every category and every code for every note; a note has at least one token."""
         hidden = self.read(tokens, is_token)
         categories, _ = self.categories(hidden, is_token)
@@ -141,9 +124,7 @@ class JointLAAT(nn.Module):
         scores, attention = self.codes(hidden, is_token, want_attention)
         return JointOutput(scores + self.of_projection(told), attention, categories)
 
-    def attention_of(
-        self, tokens: Int[Tensor, "1 N"], is_token: Bool[Tensor, "1 N"], codes: Int[Tensor, " K"]
-    ) -> Float[Tensor, "K N"]:
+    def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note."""
         return self.codes.attention_of(codes, self.read(tokens, is_token), is_token)
 
@@ -157,9 +138,7 @@ class Reader(nn.Module):
         self.words = WordVectors(scaled, config.dropout, config.train_words)
         self.encode = Recurrent(nn.LSTM, words.shape[1], config.width)
 
-    def forward(
-        self, tokens: Int[Tensor, "B N"], is_token: Bool[Tensor, "B N"]
-    ) -> Float[Tensor, "B N D"]:
+    def forward(self, tokens: Tokens, is_token: Mask) -> Float[Tensor, "B N D"]:
         """Read each note both ways; padding is 0."""
         states: Tensor = self.encode(self.words(tokens, is_token), is_token)[0]
         return states
@@ -178,7 +157,7 @@ class Level(nn.Module):
     def forward(
         self,
         hidden: Float[Tensor, "B N D"],
-        is_token: Bool[Tensor, "B N"],
+        is_token: Mask,
         want_attention: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         """Give the logits, [B, L], and the attention, [B, L, N], if it is wanted."""
@@ -187,9 +166,9 @@ class Level(nn.Module):
 
     def attention_of(
         self,
-        labels: Int[Tensor, " K"],
+        labels: Codes,
         hidden: Float[Tensor, "1 N D"],
-        is_token: Bool[Tensor, "1 N"],
+        is_token: Mask,
     ) -> Float[Tensor, "K N"]:
         """The attention of some labels alone, of one note."""
         attention: Tensor = self.attend.attention_of(labels, self._keys(hidden), is_token)
@@ -248,8 +227,7 @@ SYSTEMS = {
     "laat": System(
         model_config=LAATConfig,
         make_model=of_words_and_codes(LAAT),
-        words="read.words.weight",
-        codes="codes.attend.queries",
+        sized_by=("read.words.weight", "codes.attend.queries"),
         small={"width": 4, "attention_width": 3},
         trial=Trial({"width": 128, "attention_width": 128}, learning_rate=1e-3),  # their authors'
     ),
@@ -258,9 +236,7 @@ SYSTEMS = {
         make_model=_joint_laat,
         objective_config=LevelsConfig,
         make_objective=lambda config, start: LevelledPrediction(start.code_groups),
-        words="read.words.weight",
-        codes="codes.attend.queries",
-        groups="categories.attend.queries",
+        sized_by=("read.words.weight", "codes.attend.queries", "categories.attend.queries"),
         small={"width": 4, "attention_width": 3, "projection": 2},
         trial=Trial({"width": 128, "attention_width": 128, "projection": 8}, learning_rate=1e-3),
     ),

@@ -19,10 +19,11 @@ from torch import Tensor, nn
 
 from isd_pipeline.data.codes.hierarchy import CodeTree
 from isd_pipeline.embeddings.graphs import vectors_above
+from isd_pipeline.models.layers.axes import Codes, Mask, Tokens
 from isd_pipeline.models.layers.label_attention import LabelOutput, by_labels, label_attention
-from isd_pipeline.models.layers.parts import refuse_below
+from isd_pipeline.models.layers.parts import refuse_below, refuse_even, refuse_share
 from isd_pipeline.models.system import REIMPLEMENTED, Initialisation, System, Trial
-from isd_pipeline.shapes import Bool, Float, Int
+from isd_pipeline.shapes import Float, Int
 from isd_pipeline.training.kernels import Dropout, widened
 
 
@@ -38,10 +39,8 @@ class MSATTKGConfig:
 
     def __post_init__(self) -> None:
         refuse_below(self, scales=1, kernel_size=1, channels=1, graph_layers=1)
-        if self.kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size={self.kernel_size}: an odd number wanted")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout={self.dropout} is not in [0, 1)")
+        refuse_even(self, "kernel_size")
+        refuse_share(self, "dropout")
 
 
 class DenseConv(nn.Module):
@@ -60,9 +59,7 @@ class DenseConv(nn.Module):
         )
         self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in range(config.scales))
 
-    def forward(
-        self, words: Float[Tensor, "B N E"], is_token: Bool[Tensor, "B N"]
-    ) -> Float[Tensor, "B N K C"]:
+    def forward(self, words: Float[Tensor, "B N E"], is_token: Mask) -> Float[Tensor, "B N K C"]:
         """Give the states of every scale."""
         seen = [words * is_token[..., None]]
         for convolve, norm in zip(self.convolutions, self.norms, strict=True):
@@ -154,21 +151,14 @@ class MSATTKG(nn.Module):
         scales = range(1, config.scales + 1)
         self.windows = tuple(scale * (config.kernel_size - 1) + 1 for scale in scales)
 
-    def forward(
-        self,
-        tokens: Int[Tensor, "B N"],
-        is_token: Bool[Tensor, "B N"],
-        want_attention: bool = False,
-    ) -> LabelOutput:
+    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> LabelOutput:
         """Score every code for every note; a note has at least one token."""
         hidden, related = self._read(tokens, is_token), self.related_codes()
         tables = self.to_query(related), torch.cat([self.codes, related], dim=1), self.bias
         some_codes = partial(self._some_codes, hidden, is_token)
         return LabelOutput(*by_labels(some_codes, *tables, want_attention=want_attention))
 
-    def attention_of(
-        self, tokens: Int[Tensor, "1 N"], is_token: Bool[Tensor, "1 N"], codes: Int[Tensor, " K"]
-    ) -> Float[Tensor, "K N"]:
+    def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note."""
         queries = self.to_query(self.related_codes()[codes])
         return label_attention(queries, self._read(tokens, is_token), is_token)[0]
@@ -212,8 +202,7 @@ SYSTEMS = {
     "msatt_kg": System(
         model_config=MSATTKGConfig,
         make_model=_msatt_kg,
-        words="words",
-        codes="codes",
+        sized_by=("words", "codes"),
         restore=_tree,
         small={"scales": 2, "channels": 6},
         trial=Trial({"scales": 2, "channels": 32}, epochs=5),

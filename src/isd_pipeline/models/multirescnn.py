@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from isd_pipeline.models.layers.encoders import TanhConv, WordVectors, refuse_share
+from isd_pipeline.models.layers.axes import Codes, Mask, Tokens
+from isd_pipeline.models.layers.encoders import TanhConv, WordVectors
 from isd_pipeline.models.layers.label_attention import LabelOutput, LabelwiseAttention
-from isd_pipeline.models.layers.parts import refuse_below
+from isd_pipeline.models.layers.parts import refuse_below, refuse_even, refuse_share
 from isd_pipeline.models.system import System, Trial, of_words_and_codes
-from isd_pipeline.shapes import Bool, Float, Int
+from isd_pipeline.shapes import Float
 from isd_pipeline.training.kernels import Dropout, widened
 
 
@@ -30,18 +31,11 @@ class MultiResCNNConfig:
     def __post_init__(self) -> None:
         refuse_below(self, width=1)
         refuse_share(self, "dropout")
-        if not self.kernel_sizes or any(size % 2 == 0 for size in self.kernel_sizes):
-            raise ValueError(f"kernel_sizes={self.kernel_sizes}: one or more odd numbers wanted")
+        refuse_even(self, "kernel_sizes")
 
 
 class MultiResCNN(nn.Module):
-    """Words, six filters, attention and a classifier for every code as in CAML.
-
-    Args:
-        config: sizes.
-        words: initial word vectors, [V + 2, E]; row 0 is padding.
-        n_codes: how many codes are scored.
-    """
+    """Words, six filters, attention and a classifier for every code as in CAML."""
 
     def __init__(
         self, config: MultiResCNNConfig, words: Float[Tensor, "V E"], n_codes: int
@@ -60,19 +54,12 @@ class MultiResCNN(nn.Module):
         nn.init.xavier_uniform_(self.attend.queries)
         nn.init.xavier_uniform_(self.attend.score.weight)
 
-    def forward(
-        self,
-        tokens: Int[Tensor, "B N"],
-        is_token: Bool[Tensor, "B N"],
-        want_attention: bool = False,
-    ) -> LabelOutput:
+    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> LabelOutput:
         """Score every code for every note; a note has at least one token."""
         states = self._read(tokens, is_token)
         return LabelOutput(*self.attend(states, states, is_token, want_attention))
 
-    def attention_of(
-        self, tokens: Int[Tensor, "1 N"], is_token: Bool[Tensor, "1 N"], codes: Int[Tensor, " K"]
-    ) -> Float[Tensor, "K N"]:
+    def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note."""
         return self.attend.attention_of(codes, self._read(tokens, is_token), is_token)[0]
 
@@ -101,9 +88,7 @@ class ResidualFilter(nn.Module):
         self.norm_past = TokenNorm(width)
         self.dropout = Dropout(dropout)
 
-    def forward(
-        self, words: Float[Tensor, "B N E"], is_token: Bool[Tensor, "B N"]
-    ) -> Float[Tensor, "B N D"]:
+    def forward(self, words: Float[Tensor, "B N E"], is_token: Mask) -> Float[Tensor, "B N D"]:
         """Encode words token by token."""
         there = is_token[:, None]
         states = self.first(words, is_token)[0].mT * there
@@ -131,9 +116,7 @@ class TokenNorm(nn.Module):
         self.register_buffer("running_mean", torch.zeros(width))
         self.register_buffer("running_var", torch.ones(width))
 
-    def forward(
-        self, states: Float[Tensor, "B D N"], is_token: Bool[Tensor, "B N"]
-    ) -> Float[Tensor, "B D N"]:
+    def forward(self, states: Float[Tensor, "B D N"], is_token: Mask) -> Float[Tensor, "B D N"]:
         """Normalise each channel; in evaluation by the means of training, token by token."""
         values = widened(states)
         mean, variance = self._moments(values, is_token)
@@ -158,8 +141,7 @@ SYSTEMS = {
     "multirescnn": System(
         model_config=MultiResCNNConfig,
         make_model=of_words_and_codes(MultiResCNN),
-        words="words.weight",
-        codes="attend.queries",
+        sized_by=("words.weight", "attend.queries"),
         small={"width": 3, "kernel_sizes": (3, 5)},
         trial=Trial({"width": 16, "kernel_sizes": (3, 5)}),
     ),

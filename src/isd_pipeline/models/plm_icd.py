@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from isd_pipeline.embeddings.pretrained import Pretrained
+from isd_pipeline.models.layers.axes import Codes, Mask, Tokens
 from isd_pipeline.models.layers.label_attention import (
     LabelOutput,
     LabelwiseAttention,
@@ -29,7 +30,7 @@ from isd_pipeline.models.layers.pretrained import (
     restored,
 )
 from isd_pipeline.models.system import Initialisation, System
-from isd_pipeline.shapes import Bool, Float, Int
+from isd_pipeline.shapes import Float, Int
 from isd_pipeline.training.kernels import read, widened
 
 START = 0.02  # standard deviation of the heads' initial weights, as of the encoder's own
@@ -86,20 +87,13 @@ class PLMICD(nn.Module):
             nn.init.normal_(weight, std=START)
         nn.init.zeros_(self.attend.score.bias)
 
-    def forward(
-        self,
-        tokens: Int[Tensor, "B N"],
-        is_token: Bool[Tensor, "B N"],
-        want_attention: bool = False,
-    ) -> LabelOutput:
+    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> LabelOutput:
         """Score every code for every note; a note has at least one token."""
         hidden = self.read(tokens, is_token)
         keys = self.transform(hidden).tanh()
         return LabelOutput(*self.attend(keys, hidden, is_token, want_attention))
 
-    def attention_of(
-        self, tokens: Int[Tensor, "1 N"], is_token: Bool[Tensor, "1 N"], codes: Int[Tensor, " K"]
-    ) -> Float[Tensor, "K N"]:
+    def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note."""
         keys = self.transform(self.read(tokens, is_token)).tanh()
         return self.attend.attention_of(codes, keys, is_token)[0]
@@ -143,20 +137,13 @@ class PLMCA(nn.Module):
         for linear in (self.to_value, self.score):
             nn.init.zeros_(linear.bias)
 
-    def forward(
-        self,
-        tokens: Int[Tensor, "B N"],
-        is_token: Bool[Tensor, "B N"],
-        want_attention: bool = False,
-    ) -> LabelOutput:
+    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> LabelOutput:
         """Score every code for every note; a note has at least one token."""
         hidden = self.read(tokens, is_token)
         queries, some_codes = self._asked(self.queries), partial(self._some_codes, hidden, is_token)
         return LabelOutput(*by_labels(some_codes, queries, want_attention=want_attention))
 
-    def attention_of(
-        self, tokens: Int[Tensor, "1 N"], is_token: Bool[Tensor, "1 N"], codes: Int[Tensor, " K"]
-    ) -> Float[Tensor, "K N"]:
+    def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note."""
         queries = self._asked(self.queries[codes])
         return label_attention(queries, self.read(tokens, is_token), is_token)[0]
@@ -184,8 +171,7 @@ SYSTEMS = {
     "plm_icd": System(
         model_config=PLMICDConfig,
         make_model=_plm_icd,
-        words="read.pieces",
-        codes="attend.queries",
+        sized_by=("read.pieces", "attend.queries"),
         restore=restored,
         small={"chunk": 7, "codes_start": "titles"},
         pretrained=True,
@@ -193,8 +179,7 @@ SYSTEMS = {
     "plm_ca": System(
         model_config=PLMCAConfig,
         make_model=_plm_ca,
-        words="read.pieces",
-        codes="queries",
+        sized_by=("read.pieces", "queries"),
         restore=restored,
         small={"chunk": 7},
         pretrained=True,

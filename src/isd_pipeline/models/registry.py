@@ -19,6 +19,7 @@ MODULES = {
     "isd_pretrained": "isd_pipeline.models.isd.pretrained",
     "cnn": "isd_pipeline.models.cnn_gru",
     "bi_gru": "isd_pipeline.models.cnn_gru",
+    "bag_of_embeddings": "isd_pipeline.models.bag_of_embeddings",
     "caml": "isd_pipeline.models.caml",
     "dr_caml": "isd_pipeline.models.caml",
     "multirescnn": "isd_pipeline.models.multirescnn",

@@ -85,19 +85,17 @@ class Trial:
 class System:
     """A network and what it is trained for.
 
-    `words`, `codes` and, where there is one, `groups` name weights with a row for each word, code
-    and code group: their shapes say of what sizes a model was built. `restore` brings back from
-    the weights what else it was built from, as fields of an `Initialisation`. `small` and `trial`
-    are settings that let a test try it in no time.
+    `sized_by` names weights with a row for each word, each code and, if need be, each code group:
+    their shapes say of what sizes a model was built. `restore` brings back from the weights what
+    else it was built from, as fields of an `Initialisation`. `small` and `trial` are settings that
+    let a test try it in no time.
     """
 
     model_config: type[Any]
     make_model: Callable[[Any, Initialisation], nn.Module]
     objective_config: type[Any] = PredictionConfig
     make_objective: Callable[[Any, Initialisation], Any] = lambda config, _: Prediction(config)
-    words: str
-    codes: str
-    groups: str = ""
+    sized_by: tuple[str, ...]
     restore: Callable[[Mapping[str, Tensor]], dict[str, Any]] = lambda weights: {}
     small: Mapping[str, Any] = field(default_factory=dict)
     trial: Trial = Trial()
@@ -110,7 +108,10 @@ class System:
 def of_words_and_codes(
     network: Callable[..., nn.Module],
 ) -> Callable[[Any, Initialisation], nn.Module]:
-    """A network that begins with word vectors and knows of the codes only how many they are."""
+    """A network that begins with word vectors and knows of the codes only how many they are.
+
+    It is made of its config, the vectors, [V + 2, E] whose row 0 is padding, and the number.
+    """
     return lambda config, start: network(config, start.words, len(start.codes))
 
 
@@ -140,8 +141,8 @@ def rebuild(settings: Mapping[str, Any], weights: Mapping[str, Tensor]) -> nn.Mo
 
 def _blank(system: System, weights: Mapping[str, Tensor]) -> Initialisation:
     """Data of the sizes that the weights have: what is trained is overwritten at once."""
-    words, codes = weights[system.words], weights[system.codes]
-    n_groups = len(weights.get(system.groups, codes))
+    words, codes, *_ = sized = [weights[name] for name in system.sized_by if name in weights]
+    n_groups = len(sized[-1])
     return Initialisation(
         words=torch.zeros(words.shape),
         code_words=torch.zeros(words.shape),

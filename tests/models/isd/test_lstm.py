@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from isd_pipeline.models.isd.lstm import LSTMEncoder, LSTMISDConfig, isd_over_lstm
 from isd_pipeline.models.laat import LAATConfig, Reader
+from isd_pipeline.models.system import Initialisation
 
 close = torch.testing.assert_close
 WORDS = torch.randn(12, 8, generator=torch.Generator().manual_seed(0))
@@ -20,7 +21,9 @@ IS_TOKEN = TOKENS != 0
 def model_of(**settings: Any) -> Any:
     torch.manual_seed(0)
     config = LSTMISDConfig(width=8, n_queries=4, **settings)
-    return isd_over_lstm(config, WORDS, CODES, torch.zeros(3), torch.arange(3)).eval()
+    titles = torch.ones(3, 1, dtype=torch.long)
+    start = Initialisation(WORDS, WORDS, CODES, titles, torch.zeros(3), torch.arange(3))
+    return isd_over_lstm(config, start).eval()
 
 
 def test_without_the_words_own_path_a_note_is_read_as_laat_reads_it():

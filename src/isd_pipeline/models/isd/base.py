@@ -15,8 +15,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from isd_pipeline.models.layers.parts import MultiScaleConv, refuse_below, refuse_unlisted
-from isd_pipeline.shapes import Bool, Float, Int
+from isd_pipeline.models.layers.axes import Mask, Tokens
+from isd_pipeline.models.layers.parts import (
+    MultiScaleConv,
+    refuse_below,
+    refuse_even,
+    refuse_share,
+    refuse_unlisted,
+)
+from isd_pipeline.shapes import Float
 from isd_pipeline.training.kernels import Dropout
 
 
@@ -62,8 +69,7 @@ class ISDConfig:
             label_bias=("none", "zeros", "normal", "log_odds"),
         )
         refuse_below(self, width=1, n_queries=0, n_layers=0, n_heads=1, feedforward_factor=1)
-        if not self.kernel_sizes or any(size % 2 == 0 for size in self.kernel_sizes):
-            raise ValueError(f"kernel_sizes={self.kernel_sizes}: one or more odd numbers wanted")
+        refuse_even(self, "kernel_sizes")
         if self.width % len(self.kernel_sizes) or self.width % self.n_heads:
             raise ValueError(
                 f"width={self.width} is not a multiple of both {len(self.kernel_sizes)}, the "
@@ -76,8 +82,7 @@ class ISDConfig:
             )
         if self.label_head and self.representation == "per_label":
             raise ValueError("label_head reads shared representations; per_label has none")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout={self.dropout} is not in [0, 1)")
+        refuse_share(self, "dropout")
 
 
 class ISDOutput(NamedTuple):
@@ -139,9 +144,7 @@ class TextAndCodes(nn.Module):
         self.label_bias = _label_bias(config.label_bias, len(codes), label_log_odds)
         self.logit_scale = scale(config.logit_scale, config.learned_logit_scale)
 
-    def read(
-        self, tokens: Int[Tensor, "B N"], is_token: Bool[Tensor, "B N"]
-    ) -> Float[Tensor, "B N D"]:
+    def read(self, tokens: Tokens, is_token: Mask) -> Float[Tensor, "B N D"]:
         """Encode notes or descriptions token by token: H of Eq. 2."""
         if self.words is not None:
             tokens = self.dropout(F.embedding(tokens, self.words, padding_idx=0))

@@ -7,12 +7,14 @@ width.
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from torch import Tensor, nn
 
 from isd_pipeline.models.isd.base import ISDConfig, ISDOutput, TextAndCodes, scale
+from isd_pipeline.models.layers.axes import Codes, Mask, Tokens
 from isd_pipeline.models.layers.label_attention import by_labels, label_attention
-from isd_pipeline.shapes import Bool, Float, Int
+from isd_pipeline.shapes import Float
 from isd_pipeline.training.kernels import read, widened
 
 
@@ -31,7 +33,7 @@ class LabelAttention(nn.Module):
     def forward(
         self,
         hidden: Float[Tensor, "B N D"],
-        is_token: Bool[Tensor, "B N"],
+        is_token: Mask,
         codes: Float[Tensor, "L D"],
         want_attention: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
@@ -42,9 +44,9 @@ class LabelAttention(nn.Module):
 
     def attention_of(
         self,
-        codes: Int[Tensor, " K"],
+        codes: Codes,
         hidden: Float[Tensor, "B N D"],
-        is_token: Bool[Tensor, "B N"],
+        is_token: Mask,
     ) -> Float[Tensor, "B K N"]:
         """The attention of some codes alone."""
         return label_attention(self._scaled(self.queries[codes]), hidden, is_token)
@@ -67,31 +69,18 @@ class LabelwiseISD(TextAndCodes):
         config, words, codes, label_log_odds: of `TextAndCodes`.
     """
 
-    def __init__(
-        self,
-        config: ISDConfig,
-        words: Float[Tensor, "V E"] | nn.Module,
-        codes: Float[Tensor, "L C"],
-        label_log_odds: Float[Tensor, " L"] | None = None,
-    ) -> None:
-        super().__init__(config, words, codes, label_log_odds)
+    def __init__(self, config: ISDConfig, *given: Any) -> None:
+        super().__init__(config, *given)
         self.each_label = LabelAttention(self.code_vectors().detach(), config)
-        self.n_queries = len(codes)
+        self.n_queries = len(self.codes)
 
-    def forward(
-        self,
-        tokens: Int[Tensor, "B N"],
-        is_token: Bool[Tensor, "B N"],
-        want_attention: bool = False,
-    ) -> ISDOutput:
+    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> ISDOutput:
         """Score every code for every note; a note has at least one token."""
         hidden = self.read(tokens, is_token)
         scores, weights = self.each_label(hidden, is_token, self.code_vectors(), want_attention)
         logits = self.logit_scale * scores + self.label_bias
         return ISDOutput(logits, (logits,), None, weights)
 
-    def attention_of(
-        self, tokens: Int[Tensor, "1 N"], is_token: Bool[Tensor, "1 N"], codes: Int[Tensor, " K"]
-    ) -> Float[Tensor, "K N"]:
+    def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note."""
         return self.each_label.attention_of(codes, self.read(tokens, is_token), is_token)[0]

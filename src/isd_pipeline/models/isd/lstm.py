@@ -14,10 +14,11 @@ from isd_pipeline.models.isd.base import ISDConfig
 from isd_pipeline.models.isd.labelwise import LabelwiseISD
 from isd_pipeline.models.isd.network import ISD
 from isd_pipeline.models.isd.system import OBJECTIVE, isd_of
+from isd_pipeline.models.layers.axes import Mask, Tokens
 from isd_pipeline.models.layers.encoders import Recurrent, WordVectors
 from isd_pipeline.models.layers.parts import refuse_unlisted
 from isd_pipeline.models.system import Initialisation, System, Trial
-from isd_pipeline.shapes import Bool, Float, Int
+from isd_pipeline.shapes import Float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,41 +58,25 @@ class LSTMEncoder(nn.Module):
         self.encode = Recurrent(nn.LSTM, config.width, config.width // 2)
         self.scale, self.residual = config.word_scale, config.residual_words
 
-    def forward(
-        self, tokens: Int[Tensor, "B N"], is_token: Bool[Tensor, "B N"]
-    ) -> Float[Tensor, "B N D"]:
+    def forward(self, tokens: Tokens, is_token: Mask) -> Float[Tensor, "B N D"]:
         """Read each note both ways; padding is 0."""
         words = self.words(tokens, is_token)
         states: Tensor = self.encode(self.scale * words, is_token)[0]
         return states + self.residual * words
 
 
-def isd_over_lstm(
-    config: LSTMISDConfig,
-    words: Float[Tensor, "V E"],
-    codes: Float[Tensor, "L D"],
-    label_log_odds: Float[Tensor, " L"],
-    code_groups: Int[Tensor, " L"],
-) -> ISD | LabelwiseISD:
+def isd_over_lstm(config: LSTMISDConfig, start: Initialisation) -> ISD | LabelwiseISD:
     """ISD whose words and codes begin in one space and whose words an LSTM reads."""
-    encoder = LSTMEncoder(config, F.normalize(words.float()))
-    return isd_of(config, encoder, codes, label_log_odds, code_groups)
-
-
-def _isd_lstm(config: LSTMISDConfig, start: Initialisation) -> nn.Module:
-    return isd_over_lstm(
-        config, start.code_words, start.codes, start.label_log_odds, start.code_groups
-    )
+    encoder = LSTMEncoder(config, F.normalize(start.code_words.float()))
+    return isd_of(config, encoder, start.codes, start.label_log_odds, start.code_groups)
 
 
 SYSTEMS = {
     "isd_lstm": System(
         model_config=LSTMISDConfig,
-        make_model=_isd_lstm,
+        make_model=isd_over_lstm,
         **OBJECTIVE,
-        words="encode.words.weight",
-        codes="codes",
-        groups="attend.queries",
+        sized_by=("encode.words.weight", "codes", "attend.queries"),
         small={"width": 8, "n_queries": 4},
         trial=Trial({"width": 32, "n_queries": 16}, epochs=2),
     ),

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from isd_pipeline.models.isd.base import ISDConfig, ISDOutput, TextAndCodes, scale
 from isd_pipeline.models.isd.completion import Completion
+from isd_pipeline.models.layers.axes import Mask, Tokens
 from isd_pipeline.models.layers.parts import Attention, InteractiveDecoder, all_slots, soft_match
-from isd_pipeline.shapes import Bool, Float, Int
+from isd_pipeline.shapes import Float, Int
 from isd_pipeline.training.kernels import best_match, read, widened
 
 POOLING = {"max": best_match, "logsumexp": soft_match}
@@ -54,9 +55,7 @@ class SharedAttention(nn.Module):
             Attention(config.width, 1, config.dropout) if config.shared_projection else None
         )
 
-    def forward(
-        self, hidden: Float[Tensor, "B N D"], is_token: Bool[Tensor, "B N"]
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, hidden: Float[Tensor, "B N D"], is_token: Mask) -> tuple[Tensor, Tensor]:
         """Give the shared representations, [B, Q, D], and their attention, [B, Q, N]."""
         queries = self.queries.expand(len(hidden), -1, -1)
         if self.project is not None:
@@ -133,12 +132,7 @@ class ISD(TextAndCodes):
         self.mask_bias = nn.Parameter(torch.zeros(1))
         self.n_queries = len(self.attend.queries)
 
-    def forward(
-        self,
-        tokens: Int[Tensor, "B N"],
-        is_token: Bool[Tensor, "B N"],
-        want_attention: bool = False,
-    ) -> ISDOutput:
+    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> ISDOutput:
         """Score every code for every note; a note has at least one token."""
         found = self.represent(self.read(tokens, is_token), is_token)
         heads = self.score(found.shared)
@@ -148,13 +142,14 @@ class ISD(TextAndCodes):
     def represent(
         self,
         hidden: Float[Tensor, "B N D"],
-        is_token: Bool[Tensor, "B N"],
+        is_token: Mask,
         completions: Sequence[Completion] | None = None,
-        slots: Sequence[Float[Tensor, "B T D"]] = (),
+        slots: Sequence[Tensor] = (),
     ) -> Representations:
         """Read a text by the shared queries and decode what they found.
 
-        What stands in the `slots` of each of the `completions` is decoded beside it as if alone.
+        What stands in the `slots` of each of the `completions`, [B, T, D], is decoded beside it as
+        if alone.
         """
         found, attention = self.attend(hidden, is_token)
         tasks = completions or ()

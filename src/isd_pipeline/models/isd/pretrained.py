@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor, nn
-
-from isd_pipeline.embeddings.pretrained import Pretrained
 from isd_pipeline.models.isd.base import ISDConfig
 from isd_pipeline.models.isd.labelwise import LabelwiseISD
 from isd_pipeline.models.isd.network import ISD
@@ -23,7 +20,6 @@ from isd_pipeline.models.layers.pretrained import (
     restored,
 )
 from isd_pipeline.models.system import Initialisation, System
-from isd_pipeline.shapes import Float, Int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,34 +35,21 @@ class PretrainedISDConfig(ISDConfig, PretrainedConfig):
         refuse_unlisted(self, kernel_sizes=((1,),), residual_words=(0,), shared_space=(False,))
 
 
-def isd_over(
-    config: PretrainedISDConfig,
-    pretrained: Pretrained,
-    descriptions: Int[Tensor, "L M"],
-    label_log_odds: Float[Tensor, " L"],
-    code_groups: Int[Tensor, " L"],
-) -> ISD | LabelwiseISD:
+def isd_over(config: PretrainedISDConfig, start: Initialisation) -> ISD | LabelwiseISD:
     """ISD whose words the encoder reads and whose codes begin at their descriptions' states."""
-    encoder = PretrainedEncoder(config, pretrained)
+    encoder = PretrainedEncoder(config, encoder_of(start))
     if encoder.width != config.width:
         raise ValueError(f"width={config.width}: this encoder's states have width {encoder.width}")
-    vectors = description_states(encoder, descriptions)
-    return isd_of(config, encoder, vectors, label_log_odds, code_groups)
-
-
-def _isd_pretrained(config: PretrainedISDConfig, start: Initialisation) -> nn.Module:
-    given = encoder_of(start), start.descriptions, start.label_log_odds, start.code_groups
-    return isd_over(config, *given)
+    vectors = description_states(encoder, start.descriptions)
+    return isd_of(config, encoder, vectors, start.label_log_odds, start.code_groups)
 
 
 SYSTEMS = {
     "isd_pretrained": System(
         model_config=PretrainedISDConfig,
-        make_model=_isd_pretrained,
+        make_model=isd_over,
         **OBJECTIVE,
-        words="encode.pieces",
-        codes="codes",
-        groups="attend.queries",
+        sized_by=("encode.pieces", "codes", "attend.queries"),
         restore=restored,
         small={"chunk": 7, "width": 8, "n_queries": 4},
         pretrained=True,

@@ -10,14 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from isd_pipeline.models.layers.axes import Mask, Tokens
 from isd_pipeline.shapes import Bool, Float, Int
 from isd_pipeline.training.kernels import Dropout
-
-
-def refuse_share(config: object, name: str) -> None:
-    """Raise a ValueError unless a field of `config`, a dropout, is at least 0 and below 1."""
-    if not 0 <= getattr(config, name) < 1:
-        raise ValueError(f"{type(config).__name__}.{name}={getattr(config, name)} is not in [0, 1)")
 
 
 class WordVectors(nn.Module):
@@ -34,9 +29,7 @@ class WordVectors(nn.Module):
         self.weight = nn.Parameter(words.float().clone(), requires_grad=trained)
         self.dropout = Dropout(dropout)
 
-    def forward(
-        self, tokens: Int[Tensor, "B N"], is_token: Bool[Tensor, "B N"]
-    ) -> Float[Tensor, "B N E"]:
+    def forward(self, tokens: Tokens, is_token: Mask) -> Float[Tensor, "B N E"]:
         """Look the words up; padding is 0, whatever stands in row 0."""
         vectors = self.dropout(F.embedding(tokens, self.weight, padding_idx=0))
         return vectors * is_token[..., None]
@@ -56,9 +49,7 @@ class TanhConv(nn.Module):
         self.convolve = nn.Conv1d(inputs, width, size, padding=border)
         nn.init.xavier_uniform_(self.convolve.weight)
 
-    def forward(
-        self, words: Float[Tensor, "B N E"], is_token: Bool[Tensor, "B N"]
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, words: Float[Tensor, "B N E"], is_token: Mask) -> tuple[Tensor, Tensor]:
         """Give the windows' states, [B, P, D], and which of them are the note's, [B, P]."""
         missing = max(0, self.size - 2 * self.border - words.shape[1])
         channels = F.pad(words.mT, (0, missing)).contiguous()
@@ -92,9 +83,7 @@ class Recurrent(nn.Module):
         self.onwards = kind(inputs, width, batch_first=True)
         self.backwards = kind(inputs, width, batch_first=True) if both_ways else None
 
-    def forward(
-        self, words: Float[Tensor, "B N E"], is_token: Bool[Tensor, "B N"]
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, words: Float[Tensor, "B N E"], is_token: Mask) -> tuple[Tensor, Tensor]:
         """Give the states, [B, N, D], 0 at padding, and those after a note's last word, [B, D].
 
         Both directions stand side by side, D their widths together; the backward state after the

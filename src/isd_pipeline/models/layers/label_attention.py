@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from isd_pipeline.shapes import Bool, Float, Int
+from isd_pipeline.models.layers.axes import Codes, Mask
+from isd_pipeline.shapes import Float
 from isd_pipeline.training.kernels import NEVER, widened
 
 LABELS_AT_ONCE = 256
@@ -36,7 +37,7 @@ class LabelOutput(NamedTuple):
 
 
 def label_attention(
-    queries: Float[Tensor, "L A"], keys: Float[Tensor, "B N A"], is_key: Bool[Tensor, "B N"]
+    queries: Float[Tensor, "L A"], keys: Float[Tensor, "B N A"], is_key: Mask
 ) -> Float[Tensor, "B L N"]:
     """softmax_n(<q_l, k_n>): what each code reads of a note. What is no key gets exactly 0."""
     scores = widened(queries @ keys.mT)
@@ -90,7 +91,7 @@ class LabelwiseAttention(nn.Module):
         self,
         keys: Float[Tensor, "B N A"],
         values: Float[Tensor, "B N D"],
-        is_key: Bool[Tensor, "B N"],
+        is_key: Mask,
         want_attention: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         """Give the logits, [B, L], and the attention, [B, L, N], if it is wanted.
@@ -106,7 +107,7 @@ class LabelwiseAttention(nn.Module):
         return scores + self.score.bias, attention
 
     def attention_of(
-        self, codes: Int[Tensor, " K"], keys: Float[Tensor, "B N A"], is_key: Bool[Tensor, "B N"]
+        self, codes: Codes, keys: Float[Tensor, "B N A"], is_key: Mask
     ) -> Float[Tensor, "B K N"]:
         """The attention of some codes alone."""
         return label_attention(self.queries[codes], keys, is_key)

@@ -20,9 +20,11 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from isd_pipeline.models.layers.axes import Mask
 from isd_pipeline.shapes import Bool, Float, Int
 from isd_pipeline.training.kernels import Dropout, read, widened
 
@@ -44,6 +46,19 @@ def refuse_below(config: object, **least: float | int) -> None:
             raise ValueError(
                 f"{type(config).__name__}.{name}={getattr(config, name)!r} is below {smallest}"
             )
+
+
+def refuse_share(config: object, name: str) -> None:
+    """Raise a ValueError unless a field of `config`, a dropout, is at least 0 and below 1."""
+    if not 0 <= getattr(config, name) < 1:
+        raise ValueError(f"{type(config).__name__}.{name}={getattr(config, name)} is not in [0, 1)")
+
+
+def refuse_even(config: object, name: str) -> None:
+    """Raise a ValueError unless a field, a kernel's size or several, is odd: it needs a middle."""
+    value = getattr(config, name)
+    if not value or any(size % 2 == 0 for size in np.atleast_1d(value)):
+        raise ValueError(f"{type(config).__name__}.{name}={value}: an odd number wanted")
 
 
 class MultiScaleConv(nn.Module):
@@ -77,9 +92,7 @@ class MultiScaleConv(nn.Module):
             nn.Conv1d(inputs, share, size, padding=size // 2) for size in kernel_sizes
         )
 
-    def forward(
-        self, words: Float[Tensor, "B N E"], is_token: Bool[Tensor, "B N"]
-    ) -> Float[Tensor, "B N D"]:
+    def forward(self, words: Float[Tensor, "B N E"], is_token: Mask) -> Float[Tensor, "B N D"]:
         """Encode words [B, N, inputs] token by token."""
         channels = words.mT.contiguous() * is_token[:, None]
         states = torch.cat([convolve(channels) for convolve in self.convolutions], dim=1).tanh_()
@@ -157,7 +170,7 @@ class DecoderLayer(nn.Module):
         all_slots: Float[Tensor, "B T D"],
         meets: Bool[Tensor, "B A T"],
         memory: Float[Tensor, "B N D"],
-        is_key: Bool[Tensor, "B N"],
+        is_key: Mask,
     ) -> Float[Tensor, "B A D"]:
         """Take some of all slots a layer further; `meets` says which slots each of them sees."""
         own, _ = self.self_attn(slots, all_slots, meets)
@@ -197,7 +210,7 @@ class InteractiveDecoder(nn.Module):
         groups: Sequence[Tensor],
         are_slots: Sequence[Tensor],
         memory: Float[Tensor, "B N D"],
-        is_key: Bool[Tensor, "B N"],
+        is_key: Mask,
         asked: Sequence[Tensor | None] | None = None,
     ) -> tuple[Tensor, ...]:
         """Decode groups of slots [B, T_i, D], with masks [B, T_i], as if each were alone.

@@ -20,10 +20,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from isd_pipeline.embeddings.pretrained import FAMILIES, Pretrained, import_transformers
-from isd_pipeline.models.layers.encoders import refuse_share
-from isd_pipeline.models.layers.parts import refuse_below
+from isd_pipeline.models.layers.axes import Mask, Tokens
+from isd_pipeline.models.layers.parts import refuse_below, refuse_share
 from isd_pipeline.models.system import Initialisation
-from isd_pipeline.shapes import Bool, Float, Int
+from isd_pipeline.shapes import Float, Int
 from isd_pipeline.training.kernels import widened
 
 DESCRIPTIONS_AT_ONCE = 64
@@ -76,9 +76,7 @@ class PretrainedEncoder(nn.Module):
         """D, the width of the states."""
         return int(self.network.config.hidden_size)
 
-    def forward(
-        self, tokens: Int[Tensor, "B N"], is_token: Bool[Tensor, "B N"]
-    ) -> Float[Tensor, "B N D"]:
+    def forward(self, tokens: Tokens, is_token: Mask) -> Float[Tensor, "B N D"]:
         """Read each note; padding is 0."""
         chunks = lay_out(self.pieces[tokens], is_token, self.borders, self.chunk)
         read = self.network(input_ids=chunks.ids, attention_mask=chunks.is_piece.long())
@@ -106,7 +104,7 @@ class Chunks(NamedTuple):
 
 def lay_out(
     pieces: Int[Tensor, "B N P"],
-    is_token: Bool[Tensor, "B N"],
+    is_token: Mask,
     borders: Int[Tensor, " S"],
     chunk: int,
 ) -> Chunks:
