@@ -88,7 +88,7 @@ def shown_model() -> list[tuple[str, str]]:
 
 def test_the_model_shown_to_contributors_stands_in_the_code_word_for_word() -> None:
     pieces = shown_model()
-    assert len({name for name, _ in pieces}) == 3  # and the objective that was there already
+    assert len({name for name, _ in pieces}) == 3
     for name, piece in pieces:
         assert f"\n{piece}\n" in (ROOT / name).read_text(encoding="utf-8"), name
 
