@@ -17,30 +17,28 @@ from isd_pipeline.studies.graphs import write_study
 ROOT = Path(__file__).parents[1]
 LISTS = {
     "cohort": "synthetic",
-    "experiments": ["isd", "isd_without_self_distillation"],
-    "floors": ["logistic_regression"],
+    "experiments": ["isd", "isd_without_self_distillation", "logistic_regression"],
     "seeds": [1],
 }
 TABLE = {
     "small": {
-        "title": "Both, and a floor",
-        "experiments": [*LISTS["experiments"], *LISTS["floors"]],
+        "title": "Both, and a baseline",
+        "experiments": LISTS["experiments"],
         "reference": "isd",
     }
 }
 # In place of kedro: a stage writes the name of each of its outputs into it. A training says that it
-# began; with WAIT, it never ends.
+# began; with WAIT, a network's never ends.
 KEDRO = """
 import os, pathlib, sys, time, yaml
 pipelines, parameters = (word.split("=", 1)[1] for word in sys.argv[2:])
 chosen = dict(pair.split("=") for pair in parameters.split(","))
-root = yaml.safe_load(open("dvc.yaml"))["stages"]
-name = pipelines.split(",")[0].replace("table", "TABLE")
-stage = (root | yaml.safe_load(open("studies/stages.yaml"))["stages"])[name]
+name = "TABLE" if "table" in pipelines else pipelines
+stage = yaml.safe_load(open("studies/stages.yaml"))["stages"][name]
 if name == "train":
     with open("began.txt", "a") as began:
         began.write(chosen["experiment"] + "\\n")
-    time.sleep(600 if "WAIT" in os.environ else 0)
+    time.sleep(600 if "WAIT" in os.environ and chosen["experiment"] != "logistic_regression" else 0)
 for entry in [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]:
     path = entry if isinstance(entry, str) else next(iter(entry))
     for key, value in chosen.items():
@@ -58,7 +56,7 @@ def project(tmp_path: Path) -> Path:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
     (tmp_path / "studies/synthetic").mkdir(parents=True)
-    for name in ("dvc.yaml", "studies/stages.yaml", "studies/side_by_side"):
+    for name in ("studies/stages.yaml", "studies/side_by_side"):
         shutil.copy(ROOT / name, tmp_path / name)
     tables = tmp_path / "conf/base/parameters_tables.yml"
     tables.write_text(yaml.safe_dump({"tables": TABLE}))
@@ -98,20 +96,21 @@ def test_killed_side_by_side_a_table_is_gone_on_with_and_each_training_is_made_o
     command = ["studies/side_by_side", "synthetic", "small", "2"]
     with start(project, *command, WAIT="yes") as first:
         deadline = time.monotonic() + 120
-        while len(began(project)) < 2:  # only if both run at once, for neither ends
+        while len(set(began(project)) - {"logistic_regression"}) < 2:  # only if both run at once
             assert first.poll() is None, first.stdout and first.stdout.read()
             assert time.monotonic() < deadline
             time.sleep(0.05)
         killed = psutil.Process(first.pid).children(recursive=True)
         os.killpg(first.pid, signal.SIGKILL)
     psutil.wait_procs(killed, timeout=60)  # until then DVC takes them for alive
-    assert set(began(project)) == set(LISTS["experiments"])
+    assert {"isd", "isd_without_self_distillation"} <= set(began(project))
 
     (project / "began.txt").unlink()
     with start(project, *command) as again:
         told, _ = again.communicate(timeout=120)
         assert again.returncode == 0, told
-    assert sorted(began(project)) == sorted(LISTS["experiments"])
+    assert {"isd", "isd_without_self_distillation"} <= set(began(project))
+    assert len(began(project)) == len(set(began(project)))
 
     with start(project, "dvc", "repro", "studies/synthetic/dvc.yaml:small") as table:
         told, _ = table.communicate(timeout=120)
