@@ -21,7 +21,7 @@ def words() -> Tensor:
     return torch.randn(N_WORDS + 2, WORD_WIDTH)
 
 
-def company() -> sparse.csr_matrix:
+def links() -> sparse.csr_matrix:
     """Co-occurrence in 20 notes of 3 codes or so, the last code always alone."""
     gold = torch.rand(20, N_CODES) < 0.3
     gold[:, -1] = ~gold[:, :-1].any(dim=1)
@@ -31,8 +31,8 @@ def company() -> sparse.csr_matrix:
 def hypercore(**settings: Any) -> HyperCore:
     torch.manual_seed(0)
     config = HyperCoreConfig(**{"filters": 8, "kernel_size": 3, "graph_width": 7} | settings)
-    places = 0.5 * nn.functional.normalize(torch.randn(N_CODES, 4))
-    return HyperCore(config, words(), torch.randn(N_CODES, CODE_WIDTH), company(), places).eval()
+    hyperbolic = 0.5 * nn.functional.normalize(torch.randn(N_CODES, 4))
+    return HyperCore(config, words(), torch.randn(N_CODES, CODE_WIDTH), links(), hyperbolic).eval()
 
 
 def msatt_kg(**settings: Any) -> MSATTKG:

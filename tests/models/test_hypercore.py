@@ -11,13 +11,13 @@ from scipy import sparse
 from isd_pipeline.embeddings.graphs import LARGEST_NORM
 from isd_pipeline.models.hypercore import CoGraph, ToBall
 from isd_pipeline.models.layers.graph import Links
-from tests.models.graph_models import N_CODES, company, hypercore, logits, notes
+from tests.models.graph_models import N_CODES, hypercore, links, logits, notes
 
 close = torch.testing.assert_close
 
 
 def test_links_are_the_sparse_matrix():
-    matrix, nodes = company(), torch.randn(N_CODES, 3, requires_grad=True)
+    matrix, nodes = links(), torch.randn(N_CODES, 3, requires_grad=True)
     found, want = Links(matrix)(nodes), torch.from_numpy(matrix.toarray()) @ nodes
     close(found, want)
     given = torch.randn_like(found)
@@ -27,14 +27,14 @@ def test_links_are_the_sparse_matrix():
 def test_the_graph_is_among_the_weights():
     ours, other = hypercore(), hypercore()
     for name in ("starts", "columns", "shares"):
-        assert f"company.links.{name}" in ours.state_dict()
-    assert not any(name.startswith("company.links") for name, _ in ours.named_parameters())
-    torch.nn.init.zeros_(other.company.links.shares)
+        assert f"cooccurrence.links.{name}" in ours.state_dict()
+    assert not any(name.startswith("cooccurrence.links") for name, _ in ours.named_parameters())
+    torch.nn.init.zeros_(other.cooccurrence.links.shares)
     other.load_state_dict(ours.state_dict())
     close(logits(other, notes(5)), logits(ours, notes(5)))
 
 
-def test_each_layer_of_the_co_graph_reaches_one_step_of_company_further():
+def test_each_layer_of_the_co_graph_reaches_one_step_further():
     """Three codes in a chain, 0 - 1 - 2."""
     links = sparse.csr_matrix([[1.0, 1, 0], [1, 1, 1], [0, 1, 1]])
     codes = torch.randn(3, 4)
@@ -66,15 +66,15 @@ def test_no_vector_is_placed_outside_the_ball():
 def test_logits_are_those_of_the_equations():
     model, tokens = hypercore().double(), notes(6)
     hidden = model.encode(model.words[tokens], tokens != 0)[0]
-    company_of = model.company(model.codes)
+    related = model.cooccurrence(model.codes)
     wanted = []
     for code in range(N_CODES):
         weights = (model.to_key(hidden).tanh() @ model.codes[code]).softmax(dim=0)
         found = hidden.T @ weights
-        place, own = model.to_ball(found), model.places[code]
+        place, own = model.to_ball(found), model.hyperbolic[code]
         room = (1 - place @ place) * (1 - own @ own)
         near = -torch.acosh(1 + 2 * (place - own).square().sum() / room)
-        joined = model.join(torch.cat([found, company_of[code], near[None]])).tanh()
+        joined = model.join(torch.cat([found, related[code], near[None]])).tanh()
         wanted.append(model.score.weight[code] @ joined + model.score.bias[code])
     close(logits(model, tokens)[0], torch.stack(wanted).detach(), atol=1e-12, rtol=1e-12)
 
@@ -82,7 +82,7 @@ def test_logits_are_those_of_the_equations():
 def test_the_hierarchy_is_heard():
     model, tokens = hypercore(), notes(6)
     before = logits(model, tokens)
-    model.places.neg_()
+    model.hyperbolic.neg_()
     assert (logits(model, tokens) - before).abs().min() > 1e-5
 
 

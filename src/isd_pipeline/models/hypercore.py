@@ -45,7 +45,7 @@ class HyperCoreConfig:
 
 
 class CoGraph(nn.Module):
-    """Codes that keep company share what they know: V <- tanh(A V W + b), layer by layer.
+    """Codes that occur together share what they know: V <- tanh(A V W + b), layer by layer.
 
     A is the scaled co-occurrence of the training notes, `embeddings/graphs.py: cooccurrence`.
     """
@@ -96,10 +96,10 @@ class HyperCore(nn.Module):
         words: initial word vectors, [V + 2, E]; row 0 is padding.
         codes: mean word vector of each code's title, [L, D].
         cooccurrence: of the training notes, scaled, [L, L].
-        places: hyperbolic vector of each code, [L, P]; fixed.
+        hyperbolic: vector of each code in the Poincaré ball, [L, P]; fixed.
     """
 
-    places: Tensor
+    hyperbolic: Tensor
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class HyperCore(nn.Module):
         words: Float[Tensor, "V E"],
         codes: Float[Tensor, "L D"],
         cooccurrence: sparse.csr_matrix,
-        places: Float[Tensor, "L P"],
+        hyperbolic: Float[Tensor, "L P"],
     ) -> None:
         super().__init__()
         width = codes.shape[1]
@@ -116,9 +116,9 @@ class HyperCore(nn.Module):
         self.encode = MultiScaleConv(words.shape[1], config.filters, (config.kernel_size,))
         self.codes = nn.Parameter(codes.float().clone())
         self.to_key = nn.Linear(config.filters, width)
-        self.company = CoGraph(cooccurrence, width, config.graph_width, config.graph_layers)
-        self.register_buffer("places", places.float().clone())
-        self.to_ball = ToBall(config.filters, places.shape[1])
+        self.cooccurrence = CoGraph(cooccurrence, width, config.graph_width, config.graph_layers)
+        self.register_buffer("hyperbolic", hyperbolic.float().clone())
+        self.to_ball = ToBall(config.filters, hyperbolic.shape[1])
         self.join = nn.Linear(config.filters + config.graph_width + 1, config.filters)
         self.score = nn.Linear(config.filters, len(codes))
         self.windows = (config.kernel_size,)
@@ -129,8 +129,8 @@ class HyperCore(nn.Module):
         some_codes = partial(self._some_codes, hidden, keys, is_token)
         tables = (
             self.codes,
-            self.places,
-            self.company(self.codes),
+            self.hyperbolic,
+            self.cooccurrence(self.codes),
             self.score.weight,
             self.score.bias,
         )
@@ -152,17 +152,17 @@ class HyperCore(nn.Module):
         keys: Tensor,
         is_token: Tensor,
         codes: Tensor,
-        places: Tensor,
-        company: Tensor,
+        hyperbolic: Tensor,
+        related: Tensor,
         weight: Tensor,
         bias: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Logits and attention of some of the codes."""
         attention = label_attention(codes, keys, is_token)
         found = widened(attention @ hidden)  # c_l
-        near = -poincare_distance(places, self.to_ball(found))  # s_l
-        company = company.expand(len(found), -1, -1)
-        joined = self.join(torch.cat([found, company, near[..., None]], dim=-1)).tanh()
+        near = -poincare_distance(hyperbolic, self.to_ball(found))  # s_l
+        related = related.expand(len(found), -1, -1)
+        joined = self.join(torch.cat([found, related, near[..., None]], dim=-1)).tanh()
         return widened((joined * weight).sum(dim=-1) + bias), attention
 
 
@@ -176,9 +176,9 @@ def _hypercore(config: HyperCoreConfig, start: Initialisation) -> HyperCore:
 def _graph(weights: Mapping[str, Tensor]) -> dict[str, Any]:
     """The co-occurrence and the hyperbolic vectors that the weights were trained on."""
     names = ("shares", "columns", "starts")
-    parts = tuple(weights[f"company.links.{name}"].numpy() for name in names)
+    parts = tuple(weights[f"cooccurrence.links.{name}"].numpy() for name in names)
     links = sparse.csr_matrix(parts, shape=(len(weights["codes"]),) * 2)
-    return {"cooccurrence": links, "hyperbolic": weights["places"]}
+    return {"cooccurrence": links, "hyperbolic": weights["hyperbolic"]}
 
 
 SYSTEMS = {

@@ -46,7 +46,7 @@ def module_name(name: str) -> str:
 def load(name: str) -> System:
     """Import a system's module; an unknown name is a ValueError with the near match."""
     if name not in MODULES:
-        near = get_close_matches(name, MODULES, n=1) or MODULES
+        near = get_close_matches(name, MODULES, n=1) or list(MODULES)
         raise ValueError(f"there is no system '{name}'; did you mean {' or '.join(near)}?")
     system: System = import_module(MODULES[name]).SYSTEMS[name]
     return system
