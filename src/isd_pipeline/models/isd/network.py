@@ -150,7 +150,7 @@ class ISD(TextAndCodes):
         hidden: Float[Tensor, "B N D"],
         is_token: Bool[Tensor, "B N"],
         completions: Sequence[Completion] | None = None,
-        slots: Sequence[Float[Tensor, "B T D"]] = (),
+        slots: Sequence[Float[Tensor, "B _ D"]] = (),
     ) -> Representations:
         """Read a text by the shared queries and decode what they found.
 
