@@ -33,10 +33,10 @@ def test_the_same_draws_are_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_the_order_in_which_figures_come_changes_no_byte_of_a_history(tmp_path: Path) -> None:
-    history = read_results(ROOT / "results/synthetic")[0].history
+    (run,) = (one for one in read_results(ROOT / "results/synthetic") if one.key == ("isd", 1))
     written = set()
-    for columns in (history.columns, sorted(history.columns)):
-        write_history(history[list(columns)], tmp_path / "history.csv")
+    for columns in (list(run.history.columns), sorted(run.history.columns)):
+        write_history(run.history[columns], tmp_path / "history.csv")
         written.add((tmp_path / "history.csv").read_bytes())
-        assert read_csv(tmp_path / "history.csv").equals(history)
     assert len(written) == 1
+    assert list(read_csv(tmp_path / "history.csv").columns) == list(run.history.columns)

@@ -138,14 +138,16 @@ def test_a_missing_folder_names_the_command_that_makes_one(tmp_path: Path) -> No
         read_bundle(tmp_path / "none")
 
 
-def test_a_newer_format_is_told_from_damage(
+def test_another_format_is_told_from_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "FORMAT", 2)
-    write_bundle(bundle_of(), tmp_path / "bundle")
-    monkeypatch.undo()
-    with pytest.raises(ValueError, match="a bundle of format 2, this isd_pipeline reads format 1"):
-        read_bundle(tmp_path / "bundle")
+    for other in (module.FORMAT - 1, module.FORMAT + 1):
+        with monkeypatch.context() as patched:
+            patched.setattr(module, "FORMAT", other)
+            write_bundle(bundle_of(), tmp_path / f"{other}")
+        told = f"a bundle of format {other}, this isd_pipeline reads format {module.FORMAT}"
+        with pytest.raises(ValueError, match=told):
+            read_bundle(tmp_path / f"{other}")
 
 
 @pytest.mark.parametrize("text", ["[]", "null", "3", '{"sha256": "x"}', "\x80"])

@@ -12,8 +12,10 @@ import pandas as pd
 import pyarrow.compute as pc
 import pytest
 import yaml
-from isd_pipeline.config.sections import name_in_paper, revision_of, stamp_of
 
+from isd_pipeline.config.cohorts import name_in_paper
+from isd_pipeline.config.extract import revision_of
+from isd_pipeline.config.reports import stamp_of
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.io.tables import stream_table
@@ -27,7 +29,7 @@ from isd_pipeline.synthetic import (
     write_mimic2,
     write_mimic4,
 )
-from isd_pipeline.text.documents import Documents
+from isd_pipeline.text.documents import Documents, open_splits
 
 CONF = Path(__file__).parents[2] / "conf/base/parameters_cohorts.yml"
 HOSPITAL = HospitalSettings(
@@ -67,7 +69,7 @@ def prepared(
     vocabulary, counted = nodes.count_words(words, stream_table(splits), *where)
     counts = nodes.check_cohort(read, labelled, counted, index, *where)
     nodes.encode(words, labels, kept, vocabulary, index)(folder)
-    return nodes.open_splits(folder), index, counts
+    return open_splits(folder), index, counts
 
 
 def coded(documents: dict[str, Documents], index: CodeIndex) -> Coded:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from isd_pipeline.config.sections import table_layouts
 
+from isd_pipeline.config.reports import table_layouts
 from isd_pipeline.evaluation.comparisons import Comparison
 from isd_pipeline.pipelines.compare.nodes import (
     compared_metrics,

@@ -13,18 +13,19 @@ import pytest
 
 from isd_pipeline.data.io.tables import EVIDENCE, NOTES, stream_table
 from isd_pipeline.pipelines.evidence import nodes
+from isd_pipeline.predictors.artifact import Artifact
+from isd_pipeline.predictors.ensemble import under
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.tokens import tokenize_notes
-from isd_pipeline.training.checkpoints import Checkpoint
 from tests.coding.tiny import CODES, bundle_of
-from tests.predictors.test_readers import linear, stack_of_two
+from tests.predictors.test_reading_notes import ensemble_of_two, linear
 
 TEXTS = [  # one document of two notes, one of one
     ("7", "7", "n1", "Acute chest pain.\n\nFever and sepsis of the chest"),
     ("7", "7", "n2", "Pneumonia with fever"),
     ("8", "8", "n3", "The chest: pain"),
 ]
-MARKS = [("7", "n1", "780.60", 19, 24), ("7", "n2", "486", 0, 9), ("8", "n3", "786.50", 4, 15)]
+RATIONALES = [("7", "n1", "780.60", 19, 24), ("7", "n2", "486", 0, 9), ("8", "n3", "786.50", 4, 15)]
 
 
 def table(rows: list[tuple], schema: pa.Schema) -> pa.Table:
@@ -45,11 +46,11 @@ def inputs_of(system: str, **model: Any) -> dict[str, Any]:
         sentences=np.concatenate([row["sentence_starts"] for row in rows]).astype(np.int32),
         sentence_starts=np.cumsum([0, *(len(row["sentence_starts"]) for row in rows)]),
     )
-    checkpoint = Checkpoint(bundle.weights, bundle.settings, bundle.fingerprints)
-    marks = [(document, note, "diagnosis", *rest) for document, note, *rest in MARKS]
+    artifact = Artifact(bundle.weights, bundle.settings, bundle.fingerprints)
+    rationales = [(document, note, "diagnosis", *rest) for document, note, *rest in RATIONALES]
     return {
-        "marks": table(marks, EVIDENCE),
-        "checkpoint": checkpoint,
+        "rationales": table(rationales, EVIDENCE),
+        "artifact": artifact,
         "models_of_runs": {},
         "parameters": {},
         "code_index": CODES,
@@ -60,11 +61,11 @@ def inputs_of(system: str, **model: Any) -> dict[str, Any]:
 
 
 def measure_evidence(**inputs: Any) -> tuple[dict[str, Any], pd.DataFrame]:
-    return call(nodes.measure_evidence, inputs | {"pointer": call(nodes.make_pointer, inputs)})
+    return call(nodes.measure_evidence, inputs | {"explainer": call(nodes.make_explainer, inputs)})
 
 
 def show_readings(**inputs: Any) -> str:
-    return call(nodes.show_readings, inputs | {"pointer": call(nodes.make_pointer, inputs)})
+    return call(nodes.show_readings, inputs | {"explainer": call(nodes.make_explainer, inputs)})
 
 
 def call(node: Callable[..., Any], inputs: dict[str, Any]) -> Any:
@@ -84,7 +85,7 @@ def call(node: Callable[..., Any], inputs: dict[str, Any]) -> Any:
     ],
     ids=["isd", "per_label", "caml", "laat", "ha_gru", "cnn"],
 )
-def test_a_system_is_held_against_the_marks_and_its_readings_are_shown(
+def test_a_system_is_held_against_the_rationales_and_its_readings_are_shown(
     system: str, model: dict[str, Any], heading: str
 ) -> None:
     inputs = inputs_of(system, **model)
@@ -101,19 +102,20 @@ def test_a_system_is_held_against_the_marks_and_its_readings_are_shown(
         assert ("It predicts no code" in page) != told
 
 
-def test_a_stack_and_a_regression_are_held_against_the_marks_as_they_code() -> None:
-    """A stack's members are found among the runs; both point at words that stand there."""
+def test_an_ensemble_and_a_regression_are_held_against_the_rationales_as_they_code() -> None:
+    """An ensemble's base models are found among the runs; both show words that stand there."""
     inputs = inputs_of("isd")
     settings, weights = linear()
-    fingerprints = inputs["checkpoint"].fingerprints
-    regression = Checkpoint(weights, settings, fingerprints)
-    found, _ = measure_evidence(**inputs | {"checkpoint": regression})
+    fingerprints = inputs["artifact"].fingerprints
+    regression = Artifact(weights, settings, fingerprints)
+    found, _ = measure_evidence(**inputs | {"artifact": regression})
     assert found["sources"]["model"]["pairs"] == 3
-    stack = stack_of_two()
-    own = {name.removeprefix("stack/"): v for name, v in stack.weights.items() if "stack/" in name}
-    settings = {name: value for name, value in stack.settings.items() if name != "members"}
-    inputs["checkpoint"] = Checkpoint(own, settings, fingerprints)
-    network = Checkpoint(bundle_of().weights, bundle_of().settings, fingerprints)
+    whole = ensemble_of_two()
+    own = under("ensemble", whole.weights)
+    settings = {name: value for name, value in whole.settings.items() if name != "base_models"}
+    settings["runs"] = {"isd": [2], "words": [1]}
+    inputs["artifact"] = Artifact(own, settings, fingerprints)
+    network = Artifact(bundle_of().weights, bundle_of().settings, fingerprints)
     inputs["models_of_runs"] = {("isd", 2): lambda: network, ("words", 1): lambda: regression}
     rows = {"isd": {}, "words": {"system": "logistic_regression"}}
     chosen = {"cohort": "tiny", "experiment": "both", "seed": 2, "experiments": rows}
@@ -129,10 +131,10 @@ def test_a_stack_and_a_regression_are_held_against_the_marks_as_they_code() -> N
         measure_evidence(**inputs)
 
 
-def test_a_floor_that_is_not_kept_says_so() -> None:
+def test_a_baseline_that_is_not_kept_says_so() -> None:
     inputs = inputs_of("isd")
     settings = {"system": "linear_svm"}
-    inputs["checkpoint"] = Checkpoint({}, settings, inputs["checkpoint"].fingerprints)
+    inputs["artifact"] = Artifact({}, settings, inputs["artifact"].fingerprints)
     with pytest.raises(ValueError, match="the weights of linear_svm are not kept"):
         measure_evidence(**inputs)
 

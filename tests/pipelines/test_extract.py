@@ -1,38 +1,30 @@
 """A cohort's section chooses the reader, and of CodiEsp the language and the kind of codes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
 import pytest
-from isd_pipeline.config.sections import revision_of
 from scipy.sparse import csr_matrix
 
+from isd_pipeline.config.extract import revision_of
 from isd_pipeline.data.codes.hierarchy import code_tree
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.custom.example import write_example
 from isd_pipeline.data.custom.tree import OwnTree
 from isd_pipeline.data.io.tables import stream_table
+from isd_pipeline.models.registry import load
 from isd_pipeline.pipelines.evaluate.nodes import stratify
-from isd_pipeline.pipelines.evidence.nodes import read_marks
+from isd_pipeline.pipelines.evidence.nodes import read_rationales
 from isd_pipeline.pipelines.extract.nodes import extract_tables, split_documents
 from isd_pipeline.pipelines.preprocess.nodes import label, tokenize
-from isd_pipeline.pipelines.train.nodes import with_graph
+from isd_pipeline.predictors.network import initialisation
+from isd_pipeline.text.vocabulary import Vocabulary
 from tests.data.sources.test_codiesp import MARKED, corpus
 
 OF_WHOM = ("document_id", "patient_id")
-
-
-@dataclass(frozen=True)
-class Related:
-    """What `with_graph` adds to."""
-
-    tree: Any = None
-    cooccurrence: Any = None
-    places: Any = None
 
 
 KINDS = {
@@ -54,7 +46,7 @@ def test_a_codiesp_cohort_has_the_kind_of_codes_its_section_asks_for(tmp_path, k
 def test_the_marks_of_a_spanish_cohort_are_of_the_kind_of_its_codes(tmp_path, kind):
     raw = str(corpus(tmp_path, train__trainX_tsv=MARKED))
     conf = {"c": {"extract": {"source": "codiesp", "raw": raw, "language": "es", "kind": kind}}}
-    marks = read_marks(conf, "c").filter(pc.field("document_id") == "A1")
+    marks = read_rationales(conf, "c").filter(pc.field("document_id") == "A1")
     assert set(marks["system"].to_pylist()) == KINDS[kind]
 
 
@@ -102,10 +94,17 @@ def test_the_parents_of_an_own_table_reach_the_tree_of_the_graph_models(tmp_path
     tree = code_tree(index, "icd10")
     assert tree.names == ("o:101", "o:102", "o:21", "o:1", "o:10")
     assert tree.parents.tolist() == [4, 4, -1, -1, 3]
-    documents = {"train": SimpleNamespace(label_matrix=lambda n: csr_matrix(np.ones((2, n))))}
-    start = with_graph(Related(), documents, index, "icd10", seed=1)
-    assert start.places.shape[0] == 3
-    assert start.tree.parents.tolist() == tree.parents.tolist()
+    vectors = SimpleNamespace(matrix=np.zeros((3, 4), dtype=np.float32))
+    data = SimpleNamespace(
+        documents={"train": SimpleNamespace(label_matrix=lambda n: csr_matrix(np.ones((2, n))))},
+        codes=index,
+        vocabulary=Vocabulary(("words",)),
+        revision="icd10",
+        vectors=lambda: SimpleNamespace(words=vectors, code_words=vectors, codes=vectors),
+    )
+    known, _ = initialisation(load("hypercore"), None, data, seed=1)
+    assert known.hyperbolic.shape[0] == 3
+    assert known.tree.parents.tolist() == tree.parents.tolist()
 
 
 @pytest.mark.parametrize(("parent", "chapters"), [("1", ["1 Heart", "below nothing"]), ("", [])])

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from kedro.config import OmegaConfigLoader
 
+from isd_pipeline.catalog.run_context import RunContext
 from isd_pipeline.config.experiments import read_plan
 from isd_pipeline.config.reading import read_config
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.embeddings.codes import average_titles
 from isd_pipeline.embeddings.words import WordVectors
-from isd_pipeline.pipelines.search.nodes import open_development, search_settings
+from isd_pipeline.pipelines.search.nodes import search_settings
 from isd_pipeline.pipelines.search.rows import write_rows
 from isd_pipeline.pipelines.search.space import SearchSettings, read_search, searched
 from isd_pipeline.pipelines.search.trials import (
@@ -26,9 +27,9 @@ from isd_pipeline.pipelines.search.trials import (
     run_trial,
     write_tried,
 )
-from isd_pipeline.pipelines.train.nodes import train_model
+from isd_pipeline.pipelines.train.nodes import train
 from isd_pipeline.settings import CONFIG_LOADER_ARGS
-from isd_pipeline.text.documents import Documents
+from isd_pipeline.text.documents import Documents, open_development
 from isd_pipeline.text.vocabulary import Vocabulary
 from isd_pipeline.tracking import tracker as tracking
 from isd_pipeline.tracking.tracker import Tracker, TrackingSettings
@@ -55,13 +56,14 @@ def parameters(section: dict[str, Any] = SECTION) -> dict[str, Any]:
     model = {"width": 8, "kernel_sizes": [3], "n_layers": 1}
     training = {"max_epochs": 4, "warm_up_epochs": 1, "batch_size": 4, "metric": "dev_f1_micro"}
     extract = {"source": "mimic3", "raw": "nowhere"}
+    tiny = {"training": training, "systems": {"isd": {"model": model}}}
     return {
         "cohort": "tiny",
         "experiment": "small",
         "seed": 1,
         "device": "cpu",
         "jobs": 1,
-        "cohorts": {"tiny": {"extract": extract, "train": {"model": model, "training": training}}},
+        "cohorts": {"tiny": {"extract": extract, "train": tiny}},
         "experiments": {"small": ROW},
         "search": {"small": section},
     }
@@ -82,13 +84,23 @@ def vectors(width: int) -> WordVectors:
     return WordVectors(matrix, WORDS.fingerprint)
 
 
+def no_words() -> None:
+    raise AssertionError("a network reads token ids")
+
+
+def no_scores() -> None:
+    raise AssertionError("only an ensemble has base models")
+
+
+CONTEXT = RunContext()
 INPUTS = (
     {"train": documents(16, seed=1), "dev": documents(8, seed=2)},  # no test split
     CODES,
     WORDS,
-    lambda _: vectors(6),
-    lambda _: vectors(8),
-    lambda codes, words: average_titles(codes, words, vectors(8)),
+    lambda: lambda _: vectors(6),
+    lambda: lambda _: vectors(8),
+    lambda: lambda codes, words: average_titles(codes, words, vectors(8)),
+    no_words,
 )
 
 
@@ -213,7 +225,7 @@ def test_a_training_that_diverges_is_a_trial_and_not_the_end_of_the_search() -> 
 def test_a_real_search_killed_in_an_epoch_goes_on_in_the_same_runs_to_the_same_rows(
     folder: Path, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unbroken, row = search_settings(*INPUTS, parameters())
+    unbroken, row = search_settings(*INPUTS, CONTEXT, parameters())
     next(Path("scratch/search").iterdir()).unlink()
 
     epochs: list[int] = []
@@ -227,10 +239,10 @@ def test_a_real_search_killed_in_an_epoch_goes_on_in_the_same_runs_to_the_same_r
     with monkeypatch.context() as patched:
         patched.setattr(tracker, "log", killing)
         with pytest.raises(KeyboardInterrupt):
-            search_settings(*INPUTS, parameters())
+            search_settings(*INPUTS, CONTEXT, parameters())
     tracking.close("KILLED")
     tracking.use(tracker)
-    resumed, same_row = search_settings(*INPUTS, parameters())
+    resumed, same_row = search_settings(*INPUTS, CONTEXT, parameters())
     assert resumed.to_csv() == unbroken.to_csv()
     assert same_row == row
 
@@ -252,10 +264,11 @@ def test_the_best_row_trained_as_an_experiment_scores_what_its_trial_did(
     space = {"training.learning_rate": {"low": 1.0e-3, "high": 0.1, "log": True}}
     section = {"trials": 2, "metric": "dev_f1_micro", "space": space}
     these = parameters(section) | {"experiments": {"small": row}}
-    trials, found = search_settings(*INPUTS, these)
+    trials, found = search_settings(*INPUTS, CONTEXT, these)
     write_rows(found, Path("row.yml"))
     experiments = OmegaConfigLoader(".", base_env=".", config_patterns={"rows": ["row*"]})["rows"]
-    _, _, figures = train_model(*INPUTS, these | {"experiment": "small_searched"} | experiments)
+    chosen = these | {"experiment": "small_searched"} | experiments
+    _, _, figures = train(*INPUTS, no_scores, CONTEXT, chosen)
     assert figures["best_dev_score"] == trials["score"].max()
 
 
@@ -280,8 +293,8 @@ def test_a_searched_row_lies_beside_a_persons_own_and_reads_as_it_was_tried(fold
     found = OmegaConfigLoader(".", **CONFIG_LOADER_ARGS)["parameters"]["experiments"]
     assert set(found) == {"small", "own", "earlier", "small_searched"}
     assert read_plan(tried | {"experiments": found}) == read_plan(tried)
-    assert read_plan(tried).training.learning_rate == 1.2345678901234567e-05
-    assert read_plan(tried).model.dropout == 0.2
+    assert read_plan(tried).sections["training"].learning_rate == 1.2345678901234567e-05
+    assert read_plan(tried).sections["model"].dropout == 0.2
 
 
 @pytest.mark.parametrize(
@@ -336,7 +349,7 @@ def test_settings_that_do_not_go_together_are_refused_trials(folder: Path) -> No
         "model.label_head": {"choices": [False, True]},  # wants shared representations
     }
     section = {"trials": 4, "metric": METRIC, "space": space, "sampler": "grid"}
-    trials, _ = search_settings(*INPUTS, parameters(section))
+    trials, _ = search_settings(*INPUTS, CONTEXT, parameters(section))
     assert trials.set_index(list(space))["state"].to_dict() == {
         ("shared", False): "complete",
         ("shared", True): "complete",

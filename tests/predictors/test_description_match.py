@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isd_pipeline.predictors.description_match import STEP, WIDTH, TitleMatch
+from isd_pipeline.predictors.description_match import STEP, WIDTH, DescriptionMatch
 
 NAMES = [["Renal colic, unspecified"], ["Fever", "Raised temperature"], ["Renal failure"]]
 TRAIN = [["fever"], ["fever", "renal"], ["renal", "mass"], ["cough"]]
 
 
-def match_of(document: list[str], names: list[list[str]] = NAMES) -> TitleMatch:
-    return TitleMatch.of_names(names, TRAIN, str)([document])
+def match_of(document: list[str], names: list[list[str]] = NAMES) -> DescriptionMatch:
+    return DescriptionMatch.of_names(names, TRAIN, str)([document])
 
 
 def weight(in_notes: int, in_codes: int) -> float:
@@ -53,7 +53,7 @@ WORDS = st.lists(
 @settings(max_examples=40, deadline=None)
 @given(WORDS)
 def test_windows_find_what_a_search_place_by_place_finds(document: list[str]) -> None:
-    match = TitleMatch.of_names(NAMES, TRAIN, str)
+    match = DescriptionMatch.of_names(NAMES, TRAIN, str)
     begins = range(STEP - WIDTH, len(document), STEP)
     spans = [set(document[max(0, begin) : begin + WIDTH]) for begin in begins]
     renal, colic = weight(2, 2), weight(0, 1)
@@ -63,14 +63,14 @@ def test_windows_find_what_a_search_place_by_place_finds(document: list[str]) ->
 
 def test_a_document_is_matched_as_if_it_were_alone() -> None:
     notes = [["renal", "colic"], ["fever"], ["x"]]
-    match = TitleMatch.of_names(NAMES, TRAIN, str)
+    match = DescriptionMatch.of_names(NAMES, TRAIN, str)
     together, alone = match(notes), [match([note]) for note in notes]
     for part in range(3):
         assert np.array_equal(together[part], np.concatenate([one[part] for one in alone]))
 
 
 def test_evidence_is_the_best_name_in_its_best_window() -> None:
-    match = TitleMatch.of_names(NAMES, TRAIN, str)
+    match = DescriptionMatch.of_names(NAMES, TRAIN, str)
     note = ["renal", *["x"] * (2 * WIDTH), "renal", "of", "renal", "colic", "temperature"]
     found = match.evidence(note, np.array([0, 1, 2]))
     renal, colic, failure = weight(2, 2), weight(0, 1), weight(0, 1)
@@ -85,16 +85,16 @@ def test_evidence_is_the_best_name_in_its_best_window() -> None:
 
 
 def test_where_no_word_of_a_name_stands_there_is_no_evidence() -> None:
-    match = TitleMatch.of_names(NAMES, TRAIN, str)
+    match = DescriptionMatch.of_names(NAMES, TRAIN, str)
     assert not match.evidence(["x", "fever"], np.array([0, 2])).any()
     assert not match.evidence(["x"], np.array([0])).any()
     assert match.evidence(["x", "fever"], np.array([1]))[0].tolist() == [0, 1]
 
 
 def test_what_is_kept_matches_as_before() -> None:
-    match = TitleMatch.of_names(NAMES, TRAIN, str)
-    again = TitleMatch.of_arrays(match.arrays(), match.stems, str)
+    match = DescriptionMatch.of_names(NAMES, TRAIN, str)
+    again = DescriptionMatch.of_arrays(match.arrays(), match.stems, str)
     notes = [["renal", "colic", "raised"], ["x"]]
     assert all(np.array_equal(*parts) for parts in zip(match(notes), again(notes), strict=True))
     with pytest.raises(ValueError, match="stems, but shares of"):
-        TitleMatch.of_arrays(match.arrays(), match.stems[1:], str)
+        DescriptionMatch.of_arrays(match.arrays(), match.stems[1:], str)

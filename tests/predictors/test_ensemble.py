@@ -4,21 +4,21 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from isd_pipeline.predictors.description_match import Match, TitleMatch
+from isd_pipeline.predictors.description_match import DescriptionMatch, Match
 from isd_pipeline.predictors.ensemble import (
     LEAST,
-    Stack,
-    StackConfig,
+    Ensemble,
+    EnsembleConfig,
     Weights,
     _fit,
     _sample,
+    cross_fit,
     features,
-    stack,
 )
 from isd_pipeline.predictors.linear_fit import NEVER_SEEN
 
 DOCUMENTS, CODES = 120, 6
-CONFIG = StackConfig(members=("good", "noise"))
+CONFIG = EnsembleConfig(base_models=("good", "noise"))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_features_are_the_scores_and_what_is_known_of_the_name_and_the_code() ->
 
 def test_what_knows_the_truth_is_believed_and_noise_is_not(made: tuple) -> None:
     x, gold, good = made
-    dev, weights = stack(x, gold, CONFIG, seed=1)
+    dev, weights = cross_fit(x, gold, CONFIG, seed=1)
     test = weights.score(x[:20])
     truth = gold.toarray()
     assert dev.shape == (DOCUMENTS, CODES)
@@ -59,10 +59,10 @@ def test_what_knows_the_truth_is_believed_and_noise_is_not(made: tuple) -> None:
 
 def test_a_document_of_dev_is_scored_without_its_own_codes(made: tuple) -> None:
     x, gold, _ = made
-    before, _ = stack(x, gold, CONFIG, seed=1)
+    before, _ = cross_fit(x, gold, CONFIG, seed=1)
     changed = gold.toarray()
     changed[7] = ~changed[7]
-    after, _ = stack(x, sparse.csr_matrix(changed), CONFIG, seed=1)
+    after, _ = cross_fit(x, sparse.csr_matrix(changed), CONFIG, seed=1)
     assert np.array_equal(before[7], after[7])
     assert not np.array_equal(before, after)
 
@@ -75,24 +75,29 @@ def test_a_sample_of_the_pairs_keeps_every_true_one_and_the_total(made: tuple) -
     assert len(pairs) == 400
     assert weights.sum() == pytest.approx(truth.size)
     whole = _fit(x, truth, CONFIG, 1).score(x)
-    some = _fit(x, truth, StackConfig(members=("a", "b"), pairs=400), 1).score(x)
+    some = _fit(x, truth, EnsembleConfig(base_models=("a", "b"), pairs=400), 1).score(x)
     assert np.corrcoef(whole.ravel(), some.ravel())[0, 1] > 0.99
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"members": ("a", "a")}, {"members": (), "titles": False}, {"members": ("a",), "folds": 1},
-     {"members": ("a",), "cost": 0}, {"members": ("a",), "pairs": 0}],
-)  # fmt: skip
+    [
+        {"base_models": ("a", "a")},
+        {"base_models": (), "descriptions": False},
+        {"base_models": ("a",), "folds": 1},
+        {"base_models": ("a",), "cost": 0},
+        {"base_models": ("a",), "pairs": 0},
+    ],
+)
 def test_settings_without_sense_are_refused(wrong: dict) -> None:
     with pytest.raises(ValueError, match="="):
-        StackConfig(**wrong)
+        EnsembleConfig(**wrong)
 
 
 def test_fewer_documents_than_folds_are_refused(made: tuple) -> None:
     x, gold, _ = made
     with pytest.raises(ValueError, match="folds=5, but the dev split has 3"):
-        stack(x[:3], gold[:3], CONFIG, seed=1)
+        cross_fit(x[:3], gold[:3], CONFIG, seed=1)
 
 
 def test_weights_score_as_the_library_that_fitted_them(made: tuple) -> None:
@@ -109,11 +114,11 @@ def test_weights_score_as_the_library_that_fitted_them(made: tuple) -> None:
 
 
 @pytest.fixture
-def small() -> Stack:
-    """Two members and names of two codes; weights and means are its own numbers."""
-    match = TitleMatch.of_names([["Fever"], ["Sepsis"]], [["x"]], str)
+def small() -> Ensemble:
+    """Two base models and descriptions of two codes; weights and means are its own numbers."""
+    match = DescriptionMatch.of_names([["Fever"], ["Sepsis"]], [["x"]], str)
     weights = Weights(np.linspace(-1, 1, 10), np.linspace(0, 0.9, 10), 0.25)
-    return Stack(("a", "b"), weights, np.array([3.0, 0.0]), match)
+    return Ensemble(("a", "b"), weights, np.array([3.0, 0.0]), match)
 
 
 SCORES = {
@@ -122,10 +127,10 @@ SCORES = {
 }
 
 
-def test_sources_add_up_to_the_score_less_one_number_for_all(small: Stack) -> None:
+def test_sources_add_up_to_the_score_less_one_number_for_all(small: Ensemble) -> None:
     x = small.features(SCORES, [["fever", "x"]])
     found = small.sources(x[0], np.array([1, 0]))
-    assert list(found) == ["a", "b", "names", "frequency"]
+    assert list(found) == ["a", "b", "descriptions", "frequency"]
     same = small.weights.bias + small.weights.weights @ small.weights.means
     scores = small.weights.score(x)[0, [1, 0]]
     assert sum(found.values()) + same == pytest.approx(scores, abs=1e-5)
@@ -133,14 +138,14 @@ def test_sources_add_up_to_the_score_less_one_number_for_all(small: Stack) -> No
     assert found["a"][0] == pytest.approx(of_a, abs=1e-5)
 
 
-def test_what_is_kept_scores_as_before(small: Stack) -> None:
+def test_what_is_kept_scores_as_before(small: Ensemble) -> None:
     assert small.match is not None
     stems = small.match.stems
-    again = Stack.of_arrays(small.arrays(), small.members, stems, str)
+    again = Ensemble.of_arrays(small.arrays(), small.base_models, stems, str)
     first, second = (one.features(SCORES, [["fever", "x"]]) for one in (small, again))
     assert np.array_equal(first, second)
     assert np.array_equal(small.weights.score(first), again.weights.score(second))
-    with pytest.raises(ValueError, match="10 weights do not fit 1 members"):
-        Stack.of_arrays(small.arrays(), ["a"], stems, str)
-    with pytest.raises(ValueError, match="10 weights do not fit 2 members"):
-        Stack.of_arrays(small.arrays(), ["a", "b"], None, str)
+    with pytest.raises(ValueError, match="10 weights do not fit 1 base models"):
+        Ensemble.of_arrays(small.arrays(), ["a"], stems, str)
+    with pytest.raises(ValueError, match="10 weights do not fit 2 base models"):
+        Ensemble.of_arrays(small.arrays(), ["a", "b"], None, str)

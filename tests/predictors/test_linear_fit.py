@@ -8,14 +8,14 @@ from scipy import sparse
 
 from isd_pipeline.predictors.linear_fit import (
     NEVER_SEEN,
-    Floor,
-    LinearFloorConfig,
+    FittedLinear,
+    LinearConfig,
     linear_svm,
     logistic_regression,
 )
 
-FLOORS = pytest.mark.parametrize("floor", [logistic_regression, linear_svm])
-Fit = Callable[..., Floor]
+BASELINES = pytest.mark.parametrize("fit", [logistic_regression, linear_svm])
+Fit = Callable[..., FittedLinear]
 
 
 def notes(n: int, seed: int) -> tuple[list[list[str]], np.ndarray]:
@@ -32,58 +32,58 @@ def notes(n: int, seed: int) -> tuple[list[list[str]], np.ndarray]:
     ], gold
 
 
-def scores_of(floor: Fit, jobs: int = 1, **settings: object) -> tuple[np.ndarray, np.ndarray]:
+def scores_of(fit: Fit, jobs: int = 1, **settings: object) -> tuple[np.ndarray, np.ndarray]:
     (train, gold), (other, truth) = notes(80, 0), notes(40, 1)
-    config = LinearFloorConfig(jobs=jobs, **settings)
-    (scores,) = floor(iter(train), sparse.csr_matrix(gold), [iter(other)], config).scores
+    config = LinearConfig(**settings)
+    (scores,) = fit(iter(train), sparse.csr_matrix(gold), [iter(other)], config, jobs).scores
     return scores, truth
 
 
-@FLOORS
-def test_a_word_that_names_a_code_is_found(floor: Fit):
-    scores, truth = scores_of(floor)
+@BASELINES
+def test_a_word_that_names_a_code_is_found(fit: Fit):
+    scores, truth = scores_of(fit)
     assert (scores.shape, scores.dtype) == ((40, 5), np.float32)
     assert np.array_equal(scores[:, :3] > 0, truth[:, :3])
 
 
-@FLOORS
-def test_a_code_that_no_training_note_has_scores_below_every_other(floor: Fit):
-    scores, _ = scores_of(floor)
+@BASELINES
+def test_a_code_that_no_training_note_has_scores_below_every_other(fit: Fit):
+    scores, _ = scores_of(fit)
     assert set(scores[:, 3].tolist()) == {NEVER_SEEN}
     assert scores[:, [0, 1, 2, 4]].min() > NEVER_SEEN
 
 
-@FLOORS
-def test_a_code_that_all_training_notes_have_scores_its_log_odds(floor: Fit):
-    scores, _ = scores_of(floor)
+@BASELINES
+def test_a_code_that_all_training_notes_have_scores_its_log_odds(fit: Fit):
+    scores, _ = scores_of(fit)
     np.testing.assert_allclose(scores[:, 4], np.log(80.5 / 0.5), rtol=1e-6)
 
 
-@FLOORS
-def test_scores_do_not_depend_on_the_number_of_jobs(floor: Fit):
-    one, two = (scores_of(floor, jobs=jobs)[0] for jobs in (1, 2))
+@BASELINES
+def test_scores_do_not_depend_on_the_number_of_jobs(fit: Fit):
+    one, two = (scores_of(fit, jobs=jobs)[0] for jobs in (1, 2))
     assert np.array_equal(one, two)
 
 
-@FLOORS
-def test_processes_share_a_matrix_of_megabytes(floor: Fit):
+@BASELINES
+def test_processes_share_a_matrix_of_megabytes(fit: Fit):
     """Which joblib would map from disk, read-only, if it were let."""
     generator = np.random.default_rng(0)
     train = [[f"w{n}" for n in generator.integers(0, 400, 900)] for _ in range(300)]
     gold = np.zeros((300, 40), dtype=bool)
     gold[:, [0, 39]] = generator.random((300, 2)) < 0.5
-    config = LinearFloorConfig(jobs=2, max_iterations=2)
-    (scores,) = floor(train, sparse.csr_matrix(gold), [train[:3]], config).scores
+    config = LinearConfig(max_iterations=2)
+    (scores,) = fit(train, sparse.csr_matrix(gold), [train[:3]], config, jobs=2).scores
     assert scores.shape == (3, 40)
 
 
-@FLOORS
-def test_every_set_gets_its_scores(floor: Fit):
+@BASELINES
+def test_every_set_gets_its_scores(fit: Fit):
     (train, gold), (dev, _), (test, _) = notes(80, 0), notes(7, 1), notes(9, 2)
-    config = LinearFloorConfig()
-    both = floor(train, sparse.csr_matrix(gold), [dev, test], config).scores
+    config = LinearConfig()
+    both = fit(train, sparse.csr_matrix(gold), [dev, test], config).scores
     assert [one.shape for one in both] == [(7, 5), (9, 5)]
-    (alone,) = floor(train, sparse.csr_matrix(gold), [test], config).scores
+    (alone,) = fit(train, sparse.csr_matrix(gold), [test], config).scores
     assert np.array_equal(both[1], alone)
 
 
@@ -92,7 +92,7 @@ def test_tokens_are_taken_as_they_are():
     train = [["no", "x"], ["x", "no"], ["___", "x"]] * 6
     gold = sparse.csr_matrix(np.array([[True], [False], [False]] * 6))
     other = [["no", "x"], ["x", "no"], ["x"], ["___"]]
-    (scores,) = logistic_regression(train, gold, [other], LinearFloorConfig(cost=100.0)).scores
+    (scores,) = logistic_regression(train, gold, [other], LinearConfig(cost=100.0)).scores
     assert (scores[:, 0] > 0).tolist() == [True, False, False, False]
 
 
@@ -100,18 +100,20 @@ def test_words_and_pairs_count_once_however_often_they_occur():
     train = [["fever"], ["cough"]] * 6
     gold = sparse.csr_matrix(np.array([[True], [False]] * 6))
     other = [["fever"], ["fever", "cold", "fever"]]
-    (scores,) = logistic_regression(train, gold, [other], LinearFloorConfig()).scores
+    (scores,) = logistic_regression(train, gold, [other], LinearConfig()).scores
     assert scores[0, 0] == scores[1, 0]
 
 
 def test_documents_and_codes_of_different_number_are_refused():
     with pytest.raises(ValueError, match="2 training documents, but codes for 3"):
         logistic_regression(
-            [["a", "b"]] * 2, sparse.csr_matrix((3, 1), dtype=bool), [], LinearFloorConfig()
+            [["a", "b"]] * 2, sparse.csr_matrix((3, 1), dtype=bool), [], LinearConfig()
         )
 
 
-@pytest.mark.parametrize("wrong", [{"cost": 0}, {"max_ngram": 0}, {"jobs": 0}, {"max_features": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"cost": 0}, {"max_ngram": 0}, {"min_df": 0}, {"max_features": 0}]
+)
 def test_settings_that_cannot_be_meant_are_refused(wrong: dict[str, int]):
     with pytest.raises(ValueError, match="must be above 0"):
-        LinearFloorConfig(**wrong)
+        LinearConfig(**wrong)

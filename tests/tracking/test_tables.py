@@ -1,8 +1,8 @@
 """A table in MLflow says what its rows are, once, whatever else its trainings stand in."""
 
 import pytest
-from isd_pipeline.config.sections import read_tables
 
+from isd_pipeline.config.reports import read_tables
 from isd_pipeline.reports.layout import Layout
 from isd_pipeline.tracking.tables import TableRow, as_text, printed, show_table
 from isd_pipeline.tracking.tracker import RunKey, Tracker

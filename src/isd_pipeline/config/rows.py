@@ -123,10 +123,10 @@ def _checked(
 ) -> Mapping[str, Any]:
     for key in base:
         refuse_unknown(key, list(OF_PROFILE), source)
-    for system in base.get("systems") or {}:
-        refuse_unknown(system, [*networks(), *SYSTEMS], f"{source}.systems")
-    for experiment, layer in (base.get("experiments") or {}).items():
-        refuse_unknown(experiment, list(parameters["experiments"]), f"{source}.experiments")
-        for key in layer or {}:
-            refuse_unknown(key, list(SECTIONS), f"{source}.experiments.{experiment}")
+    known = {"systems": [*networks(), *SYSTEMS], "experiments": list(parameters["experiments"])}
+    for kind, names in known.items():
+        for name, layer in (base.get(kind) or {}).items():
+            refuse_unknown(name, names, f"{source}.{kind}")
+            for key in layer or {}:
+                refuse_unknown(key, list(SECTIONS), f"{source}.{kind}.{name}")
     return base

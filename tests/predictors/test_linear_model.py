@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from isd_pipeline.predictors.linear import LinearModel
-from isd_pipeline.predictors.linear_fit import LinearFloorConfig, linear_svm, logistic_regression
+from isd_pipeline.predictors.linear_fit import LinearConfig, linear_svm, logistic_regression
+from isd_pipeline.predictors.linear_model import LinearModel
 from tests.predictors.test_linear_fit import notes
 
 BY_HAND = LinearModel(
@@ -18,8 +18,7 @@ BY_HAND = LinearModel(
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_what_is_kept_scores_as_what_was_fitted(jobs: int) -> None:
     (train, gold), (other, _) = notes(80, 0), notes(40, 1)
-    config = LinearFloorConfig(jobs=jobs)
-    fitted = logistic_regression(train, sparse.csr_matrix(gold), [other], config)
+    fitted = logistic_regression(train, sparse.csr_matrix(gold), [other], LinearConfig(), jobs)
     assert fitted.model is not None
     assert {"fever", "sepsis", "asthma"} <= set(fitted.model.ngrams)
     assert (abs(fitted.model.weights).max(axis=1).toarray() > 0).all()
@@ -30,7 +29,7 @@ def test_what_is_kept_scores_as_what_was_fitted(jobs: int) -> None:
 
 def test_the_dense_weights_of_a_support_vector_machine_are_not_kept() -> None:
     train, gold = notes(80, 0)
-    assert linear_svm(train, sparse.csr_matrix(gold), [], LinearFloorConfig()).model is None
+    assert linear_svm(train, sparse.csr_matrix(gold), [], LinearConfig()).model is None
 
 
 def test_scores_by_hand() -> None:
