@@ -112,7 +112,7 @@ def card_markdown(card: Mapping[str, Any], stamp: str = "") -> str:
     """The card as a page of Markdown, counts at its end."""
     source = ", ".join(f"{name}: {value}" for name, value in card["source"].items())
     rows = tuple((name, _shown(value)) for name, value in sorted(card["counts"].items()))
-    counts = Table("All that was counted", ("count", "value"), rows, frozenset({"count"}))
+    counts = Table("All that was counted", ("count", "value"), rows, {"count"})
     parts = [
         f"# Data card: {card['cohort']}\n",
         f"{source}.\n",
@@ -194,7 +194,7 @@ def _lengths_table(card: Mapping[str, Any]) -> Table:
             shown = (_shown(cells.get(each)) for each in QUANTILES)
             rows.append((f"{name}, {what.replace('_', ' ')}", *shown))
     columns = ("split", "mean", "median", "95th percentile", "least", "most")
-    return Table("Lengths and codes of the documents", columns, tuple(rows), frozenset({"split"}))
+    return Table("Lengths and codes of the documents", columns, tuple(rows), {"split"})
 
 
 def _codes_table(card: Mapping[str, Any]) -> Table:
@@ -203,7 +203,7 @@ def _codes_table(card: Mapping[str, Any]) -> Table:
     )
     rows = tuple((code, _shown(count)) for code, count in card["codes"]["most_frequent"])
     caption = "The most frequent codes, documents of all splits"
-    return Table(caption, ("code", "documents"), rows, frozenset({"code"}), notes=(f"{told}.",))
+    return Table(caption, ("code", "documents"), rows, {"code"}, notes=(f"{told}.",))
 
 
 def _distribution_tables(card: Mapping[str, Any]) -> list[Table]:
@@ -216,14 +216,14 @@ def _distribution_tables(card: Mapping[str, Any]) -> list[Table]:
     for name, (caption, of, counted) in captions.items():
         counts = card["distributions"][name]
         rows = tuple((band, _shown(counts[band])) for band, _, _ in BANDS[name])
-        found.append(Table(caption, (of, counted), rows, frozenset({of})))
+        found.append(Table(caption, (of, counted), rows, {of}))
     return found
 
 
 def _chapters_table(card: Mapping[str, Any]) -> Table:
     columns = ("chapter", "codes", "occurrences")
     rows = [(row["chapter"], *(_shown(row[n]) for n in columns[1:])) for row in card["chapters"]]
-    return Table("Codes by chapter", columns, tuple(rows), frozenset({"chapter"}))
+    return Table("Codes by chapter", columns, tuple(rows), {"chapter"})
 
 
 def _left_out_table(card: Mapping[str, Any]) -> Table:
@@ -231,11 +231,11 @@ def _left_out_table(card: Mapping[str, Any]) -> Table:
     rows = tuple((w, _shown(found[n]), why) for n, (w, why) in LEFT_OUT.items() if n in found)
     columns = ("what", "how many", "why")
     rows = rows or ((NONE, "0", "nothing was left out"),)
-    return Table("What was left out, and why", columns, rows, frozenset({"what", "why"}))
+    return Table("What was left out, and why", columns, rows, {"what", "why"})
 
 
 def _fingerprint_tables(card: Mapping[str, Any]) -> list[Table]:
-    words = frozenset({"of", "fingerprint"})
+    words = {"of", "fingerprint"}
     rows = tuple(card["fingerprints"].items())
     made = Table("Fingerprints of what was made", ("of", "fingerprint"), rows, words)
     if not card["raw_files"]:
@@ -244,7 +244,7 @@ def _fingerprint_tables(card: Mapping[str, Any]) -> list[Table]:
         (name, _shown(file["bytes"]), file["sha256"]) for name, file in card["raw_files"].items()
     ]
     columns = ("file", "bytes", "SHA-256")
-    return [made, Table("Raw files", columns, tuple(files), frozenset({"file", "SHA-256"}))]
+    return [made, Table("Raw files", columns, tuple(files), {"file", "SHA-256"})]
 
 
 def _shown(value: float | None) -> str:

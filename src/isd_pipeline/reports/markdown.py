@@ -63,7 +63,7 @@ def results_markdown(
         calibration_table(runs),
         sharpness_table(runs),
         plausibility_table(runs),
-        *(codes_tables(runs, against, tuned=True) or ()),
+        *codes_tables(runs, against),
     ]
     parts = [markdown(stamped(table, stamp)) for table in tables if table]
     warning = [f"**{_escaped(stamp)}**\n"] if stamp else []

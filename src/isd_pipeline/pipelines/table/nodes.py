@@ -50,6 +50,6 @@ def rows_of(table: Layout, runs: Sequence[RunRecord], notes: Mapping[str, str]) 
 def nested(row: TableRow) -> dict[str, dict[str, float]]:
     """{metric: {"mean": ..., "sd": ...}}."""
     return {
-        metric: {"mean": row.mean[metric]} | ({"sd": row.sd[metric]} if row.sd else {})
-        for metric in row.mean
+        metric: {"mean": found.mean} | ({} if found.sd is None else {"sd": found.sd})
+        for metric, found in row.metrics.items()
     }
