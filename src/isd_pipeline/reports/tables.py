@@ -303,7 +303,7 @@ def codes_tables(runs: Sequence[RunResult], against: str, *, n: int = 10) -> lis
     losses = ranked[ranked["weight"] < 0].iloc[::-1].head(n)
     return [
         _codes_table(
-            f"Where {first.shown} {what} most against {against}, tuned", rows, first, against
+            f"Where {first.shown} {what} most against {against}, tuned", rows, first.name, against
         )
         for what, rows in (("gains", gains), ("loses", losses))
     ]

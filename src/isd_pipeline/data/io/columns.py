@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from isd_pipeline.data.codes import icd
 
 LOG = logging.getLogger(__name__)
-ENOUGH_ROWS = 500  # 4 % of diagnoses and 7 % of procedures begin with 0: a table this long has some
 
 
 def stripped(column: pa.Array) -> pa.Array:
@@ -92,11 +91,10 @@ def _lost_zeros(
     codes: list[str], filled: int, system: icd.System, known: Collection[tuple[str, str]]
 ) -> bool:
     """Whether the codes were numbers once. Nothing can tell of a table that has a leading zero."""
-    if any(code.startswith("0") for code in codes):
-        return False
     listed = {icd.undot(code) for of, code in known if of == system}
-    padded = any(c not in listed and ({f"0{c}", f"00{c}"} & listed) for c in codes)
-    return padded or filled >= ENOUGH_ROWS or any(icd.is_too_short(c, system) for c in codes)
+    too_short = any(icd.is_too_short(code, system) for code in codes)
+    has_zero = any(code.startswith("0") for code in codes)
+    return icd.lost_zeros(codes, filled, listed) or (too_short and not has_zero)
 
 
 class Seen:
