@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
     from isd_pipeline.catalog.runs import Key, RunRecord
     from isd_pipeline.data.cohorts import CodeIndex
-    from isd_pipeline.evaluation.comparisons import Comparison, Contestant
+    from isd_pipeline.evaluation.comparisons import Contestant
     from isd_pipeline.evaluation.resampling import Bootstrap
+    from isd_pipeline.evaluation.significance import Difference
     from isd_pipeline.reports.layout import Layout
     from isd_pipeline.text.documents import Documents
 
-Compared = Callable[[str, str], tuple[int, dict[str, "Comparison"]]]
+Compared = Callable[[str, str], tuple[int, dict[str, "Difference"]]]
 
 # Draws of approximate randomisation: the smallest p value is 1 / (1 + DRAWS), and Holm's correction
 # multiplies it by the comparisons of a table, up to about a hundred.
@@ -45,7 +46,7 @@ def compare_experiments(
         return Contestant.of(gold, scores_of_runs[key]()["test"], tuned[key], draws_of_runs[key])
 
     @cache
-    def compared(experiment: str, reference: str) -> tuple[int, dict[str, Comparison]]:
+    def compared(experiment: str, reference: str) -> tuple[int, dict[str, Difference]]:
         pairs = paired_runs(experiment, reference, [key for key in draws_of_runs if key in tuned])
         if not pairs:
             return 0, {}
