@@ -164,7 +164,7 @@ def test_damaged_vectors_are_refused(tmp_path: Path):
     WordVectors(np.zeros((5, 2), np.float32), vocabulary.fingerprint).save(tmp_path / "words")
     file = tmp_path / "words" / "vectors.safetensors"
     file.write_bytes(file.read_bytes()[:-1] + b"\x01")
-    with pytest.raises(ValueError, match=r"vectors.safetensors: changed since"):
+    with pytest.raises(ValueError, match=r"vectors.safetensors: cut off or changed since"):
         WordVectors.open(tmp_path / "words", vocabulary)
 
 

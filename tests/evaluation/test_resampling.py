@@ -8,11 +8,11 @@ from scipy import sparse
 
 from isd_pipeline.evaluation.metrics import all_metrics
 from isd_pipeline.evaluation.resampling import (
+    Measured,
     Sampling,
     bootstrap,
     bootstrap_run,
     bootstrap_weights,
-    mean_interval,
     over_seeds,
     recentred_interval,
 )
@@ -135,9 +135,10 @@ def test_draws_of_other_documents_are_not_averaged(documents, draws, seed):
 
 def test_students_interval_by_hand():
     """Of 1, 2, 3: sd 1, t of 2 degrees of freedom 4.3027, over the root of 3."""
-    found = mean_interval([1.0, 2.0, 3.0])
-    assert found == pytest.approx((2.0, 1.0, 2 - 2.484138, 2 + 2.484138), abs=1e-6)
+    found = Measured.of([1.0, 2.0, 3.0])
+    assert (found.mean, found.sd, found.seeds) == (2.0, pytest.approx(1.0), 3)
+    assert found.interval == pytest.approx((2 - 2.484138, 2 + 2.484138), abs=1e-6)
 
 
 def test_one_seed_has_no_interval():
-    assert mean_interval([0.5]) == (0.5, None, None, None)
+    assert Measured.of([0.5]) == Measured(0.5, None, 1, None)

@@ -93,7 +93,7 @@ def test_a_clear_difference_is_found_from_either_side():
         backwards = approximate_randomisation([bad], [good], draws=200)
         for name in names:
             assert paired[name].p == randomised[name].p == 1 / 201
-            assert 0 < paired[name].low < paired[name].value < paired[name].high
+            assert 0 < paired[name].low < paired[name].difference < paired[name].high
             assert backwards[name] == (pytest.approx(-randomised[name].value), 1 / 201)
 
 
@@ -128,7 +128,7 @@ def test_seeds_are_averaged_before_the_difference_is_taken():
     runs = [bootstrap(Judged.of(GOLD, system(2, seed)), draws=30) for seed in range(4)]
     found = paired_bootstrap(over_seeds(runs[:2]), over_seeds(runs[2:]))["f1_micro"]
     micro = [run.observed["f1_micro"] for run in runs]
-    assert found.value == pytest.approx((micro[0] + micro[1] - micro[2] - micro[3]) / 2)
+    assert found.difference == pytest.approx((micro[0] + micro[1] - micro[2] - micro[3]) / 2)
 
 
 def test_a_metric_of_only_one_system_is_not_compared():

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from isd_pipeline.config.reports import table_layouts
-from isd_pipeline.evaluation.comparisons import Comparison
+from isd_pipeline.evaluation.significance import Difference
 from isd_pipeline.pipelines.compare.nodes import (
     compared_metrics,
     paired_runs,
@@ -56,7 +56,7 @@ def test_p_values_are_adjusted_over_all_tests_of_a_table() -> None:
     def compared(experiment: str, reference: str) -> tuple[int, dict[str, Comparison]]:
         assert reference == "r"
         of_it = p.get(experiment, {})
-        return 3, {name: Comparison(0.1, 0.0, 0.2, value) for name, value in of_it.items()}
+        return 3, {name: Difference(0.1, 0.0, 0.2, value) for name, value in of_it.items()}
 
     found = table_of_comparisons(layout, ["f1_micro", "map"], compared)
     assert found["reference"] == "r"

@@ -116,12 +116,12 @@ def test_what_was_never_tuned_has_no_tuned_table():
 
 def test_codes_gained_and_lost_are_no_more_than_asked_and_never_overlap(runs):
     weaker = [run for run in runs if run.experiment != "isd_aligned"]
-    gains, losses = tables.codes_tables(weaker, "logistic_regression", tuned=True, n=4)
+    gains, losses = tables.codes_tables(weaker, "logistic_regression", n=4)
     assert len(gains.rows) <= 4
     assert len(losses.rows) == 4
     assert all(value.startswith("−") for value in column(losses, "difference"))
     assert not set(column(gains, "code")) & set(column(losses, "code"))
-    assert tables.codes_tables(runs, "absent", tuned=True) is None
+    assert tables.codes_tables(runs, "absent") == []
     assert tables.no_codes("absent") in results_markdown(runs, cohort="c", against="absent")
     assert "Nothing code by code" not in results_markdown(runs, cohort="c")
 
@@ -135,7 +135,7 @@ def test_it_is_the_best_neural_experiment_that_is_compared_code_by_code(runs):
             replace(run, metrics={**run.metrics, "f1_micro_tuned": float(run.experiment == best)})
             for run in runs
         ]
-        gains, _ = tables.codes_tables(lifted, "logistic_regression", tuned=True)
+        gains, _ = tables.codes_tables(lifted, "logistic_regression")
         assert best in gains.caption
 
 

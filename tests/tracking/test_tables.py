@@ -3,6 +3,7 @@
 import pytest
 
 from isd_pipeline.config.reports import read_tables
+from isd_pipeline.evaluation.resampling import Measured
 from isd_pipeline.reports.layout import Layout
 from isd_pipeline.tracking.tables import TableRow, as_text, printed, show_table
 from isd_pipeline.tracking.tracker import RunKey, Tracker
@@ -24,10 +25,10 @@ def trained(tracker: Tracker, experiment: str, seed: int) -> str:
 def test_a_row_is_mean_and_sd_of_what_every_seed_has() -> None:
     isd, other = ROWS
     assert isd.seeds == (1, 2)
-    assert isd.mean == {"f1_micro": pytest.approx(0.4)}
-    assert isd.sd == {"f1_micro": pytest.approx(0.02**0.5)}  # n - 1: 0.1^2 + 0.1^2 over 1
-    assert other.mean == {"f1_micro": 0.25, "p_at_5": 0.75}
-    assert other.sd == {}
+    assert isd.metrics.keys() == {"f1_micro"}
+    assert isd.metrics["f1_micro"].mean == pytest.approx(0.4)
+    assert isd.metrics["f1_micro"].sd == pytest.approx(0.02**0.5)  # n - 1: 0.1^2 + 0.1^2 over 1
+    assert other.metrics == {"f1_micro": Measured(0.25, None, 1), "p_at_5": Measured(0.75, None, 1)}
 
 
 def test_the_run_of_a_table_holds_what_the_paper_prints_of_each_row() -> None:
@@ -38,9 +39,9 @@ def test_the_run_of_a_table_holds_what_the_paper_prints_of_each_row() -> None:
         "other/test/p_at_5_mean": 0.75,
     }
     assert as_text(TABLE, ROWS).splitlines()[2:] == [
-        "| | seeds | f1_micro | p_at_5 |",
-        "|---|---|---|---|",
-        "| isd | 2 | 0.400 ± 0.141 |  |",
+        "| experiment | seeds | f1_micro | p_at_5 |",
+        "| :-- | --: | --: | --: |",
+        "| isd | 2 | 0.400 ± 0.141 | – |",
         "| other | 1 | 0.250 | 0.750 |",
     ]
 

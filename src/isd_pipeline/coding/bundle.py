@@ -10,7 +10,6 @@ its sum. Nothing of a note is in a bundle but the vocabulary's words.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from isd_pipeline import __version__
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.io.files import replacing, write_json
+from isd_pipeline.data.io.tensor_files import pack, read_sealed, refuse_changed, sealed, unpack
 from isd_pipeline.text.tokens import TextRule
 from isd_pipeline.text.vocabulary import Vocabulary
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FORMAT = 2
-RECORD, WEIGHTS = "bundle.json", "weights.safetensors"
+RECORD, WEIGHTS, SEAL = "bundle.json", "weights.safetensors", "sha256"
 TOKENISERS: dict[TextRule, str] = {  # what a bundle says of the rule by which its notes were cut
     "caml": "words of letters, digits and underscores; numerals dropped; lower case",
     "edin": "lower case; words of a-z and 0-9; digits dropped but at the ends of a document",
@@ -98,16 +98,13 @@ def write_bundle(bundle: Bundle, folder: Path) -> str:
 
     The same run gives the same bytes: no clock and no path is in them.
     """
-    from safetensors.torch import save
-
-    content = save({name: value.detach().cpu() for name, value in bundle.weights.items()})
-    record = _record(bundle) | {"weights_sha256": hashlib.sha256(content).hexdigest()}
-    digest = _digest(record)
+    content, digest = pack(bundle.weights)
+    record = sealed(_record(bundle) | {"weights_sha256": digest}, SEAL)
     with replacing(Path(folder)) as temporary:
         temporary.mkdir()
         (temporary / WEIGHTS).write_bytes(content)
-        write_json(temporary / RECORD, record | {"sha256": digest})
-    return digest
+        write_json(temporary / RECORD, record)
+    return str(record[SEAL])
 
 
 def read_bundle(folder: Path | str) -> Bundle:
@@ -117,15 +114,11 @@ def read_bundle(folder: Path | str) -> Bundle:
         FileNotFoundError: there is no bundle, or one of its files is missing.
         ValueError: it is damaged, of a newer format, or does not fit this version.
     """
-    from safetensors.torch import load
-
     folder = Path(folder)
     record = _read_record(folder)
-    content = _file(folder, WEIGHTS).read_bytes()
-    if hashlib.sha256(content).hexdigest() != record.pop("weights_sha256", None):
-        raise ValueError(f"{folder / WEIGHTS}: cut off or changed since it was written; {REMEDY}")
+    weights = unpack(_file(folder, WEIGHTS), record.get("weights_sha256", ""), REMEDY)
     try:
-        return _bundle(record, load(content))
+        return _bundle(record, weights)
     except (TypeError, ValueError, KeyError) as error:
         raise ValueError(
             f"{folder}: made by isd_pipeline {record.get('version')}, which this one, "
@@ -181,19 +174,14 @@ def _bundle(record: dict[str, Any], weights: dict[str, Tensor]) -> Bundle:
 def _read_record(folder: Path) -> dict[str, Any]:
     """The JSON as it was written, its `sha256` in it."""
     path = _file(folder, RECORD)
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        made, digest = record["format"], record.pop("sha256")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise ValueError(f"{path}: cut off or no bundle; {REMEDY}") from None
-    if made != FORMAT:
+    record = read_sealed(path, "bundle", REMEDY, SEAL, "format")
+    if record["format"] != FORMAT:
         raise ValueError(
-            f"{path}: a bundle of format {made}, this isd_pipeline reads format {FORMAT}; install "
-            "the one that made it, or make it again with `isd bundle`"
+            f"{path}: a bundle of format {record['format']}, this isd_pipeline reads format "
+            f"{FORMAT}; install the one that made it, or make it again with `isd bundle`"
         )
-    if digest != _digest(record):
-        raise ValueError(f"{path}: changed since it was written; {REMEDY}")
-    return record | {"sha256": digest}
+    refuse_changed(path, record, SEAL, REMEDY)
+    return record
 
 
 def _file(folder: Path, name: str) -> Path:
@@ -202,8 +190,3 @@ def _file(folder: Path, name: str) -> Path:
     if not (folder / name).is_file():
         raise FileNotFoundError(f"{folder / name}: missing, so the bundle is incomplete; {REMEDY}")
     return folder / name
-
-
-def _digest(record: Mapping[str, Any]) -> str:
-    """SHA-256 of a JSON value, whatever its layout in the file."""
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()

@@ -9,7 +9,6 @@ safetensors and JSON, for a gensim file is a pickle.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zlib
 from collections.abc import Callable, Iterator
@@ -22,8 +21,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from isd_pipeline.data.io.files import replacing
+from isd_pipeline.data.io.files import replacing, write_json
 from isd_pipeline.data.io.tables import RecordStream
+from isd_pipeline.data.io.tensor_files import pack, unpack
 from isd_pipeline.text.tokens import words_of
 from isd_pipeline.text.vocabulary import SPLITS_READ, Vocabulary
 
@@ -89,15 +89,13 @@ def open_vectors(folder: Path) -> Callable[[Vocabulary], WordVectors]:
 
 def write_vectors(folder: Path, matrix: np.ndarray, record: dict[str, Any]) -> None:
     """Write a matrix as safetensors and its record as JSON, both or neither."""
-    from safetensors.numpy import save
+    import torch
 
-    content = save({"vectors": np.ascontiguousarray(matrix)})
-    record = {**record, "sha256": hashlib.sha256(content).hexdigest()}
+    content, digest = pack({"vectors": torch.from_numpy(matrix)})
     with replacing(Path(folder)) as temporary:
         temporary.mkdir()
         (temporary / TENSOR).write_bytes(content)
-        text = json.dumps(record, indent=1, sort_keys=True) + "\n"
-        (temporary / RECORD).write_text(text, encoding="utf-8")
+        write_json(temporary / RECORD, {**record, "sha256": digest})
 
 
 def read_vectors(folder: Path, **fingerprints: str) -> tuple[np.ndarray, dict[str, Any]]:
@@ -107,22 +105,18 @@ def read_vectors(folder: Path, **fingerprints: str) -> tuple[np.ndarray, dict[st
         FileNotFoundError: there are no vectors.
         ValueError: they are damaged, or of another vocabulary or other codes.
     """
-    from safetensors.numpy import load
-
     folder = Path(folder)
     if not (folder / RECORD).exists():
         raise FileNotFoundError(f"{folder}: no vectors; run the stage that makes them")
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    content = (folder / TENSOR).read_bytes()
-    if hashlib.sha256(content).hexdigest() != record["sha256"]:
-        raise ValueError(f"{folder / TENSOR}: changed since it was written; learn it again")
+    tensors = unpack(folder / TENSOR, record["sha256"], "learn it again")
     for name, fingerprint in fingerprints.items():
         if record[name] != fingerprint:
             raise ValueError(
                 f"{folder}: vectors of other {name} (fingerprint {record[name]}, here "
                 f"{fingerprint}); learn them again"
             )
-    return load(content)["vectors"], record
+    return tensors["vectors"].numpy(), record
 
 
 def learn_word_vectors(

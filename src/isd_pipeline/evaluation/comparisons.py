@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from isd_pipeline.evaluation.cells import Gold
 from isd_pipeline.evaluation.resampling import Bootstrap, over_seeds
-from isd_pipeline.evaluation.significance import approximate_randomisation, paired_bootstrap
+from isd_pipeline.evaluation.significance import (
+    Difference,
+    approximate_randomisation,
+    paired_bootstrap,
+)
 from isd_pipeline.evaluation.weighted import Judged
 from isd_pipeline.shapes import Float
 
@@ -36,37 +39,18 @@ class Contestant:
         return cls(Judged.of(gold, scores), Judged.of(gold, scores, threshold=tuned), drawn)
 
 
-class Comparison(NamedTuple):
-    """The first system's metric less the second's, its 95 % interval, the two-sided p value."""
-
-    difference: float
-    low: float
-    high: float
-    p: float
-
-
 def compare(
     a: Sequence[Contestant], b: Sequence[Contestant], *, draws: int, seed: int = 0
-) -> dict[str, Comparison]:
+) -> dict[str, Difference]:
     """Every metric of their draws but AUCs, the n-th seed of one against the n-th of the other."""
+    halves = ([one.at_half for one in side] for side in (a, b))
+    tuned = ([one.at_tuned for one in side] for side in (a, b))
     p_values = {
-        **_p_values([one.at_half for one in a], [one.at_half for one in b], "", draws, seed),
-        **_p_values(
-            [one.at_tuned for one in a], [one.at_tuned for one in b], "_tuned", draws, seed
-        ),
+        f"{name}{ending}": found.p
+        for sides, ending in ((halves, ""), (tuned, "_tuned"))
+        for name, found in approximate_randomisation(*sides, draws=draws, seed=seed).items()
     }
-    paired = paired_bootstrap(
-        over_seeds([one.drawn for one in a]), over_seeds([one.drawn for one in b])
-    )
+    paired = paired_bootstrap(*(over_seeds([one.drawn for one in side]) for side in (a, b)))
     return {
-        name: Comparison(found.value, found.low, found.high, p_values[name])
-        for name, found in paired.items()
-        if name in p_values
+        name: found._replace(p=p_values[name]) for name, found in paired.items() if name in p_values
     }
-
-
-def _p_values(
-    a: Sequence[Judged], b: Sequence[Judged], ending: str, draws: int, seed: int
-) -> dict[str, float]:
-    randomised = approximate_randomisation(a, b, draws=draws, seed=seed)
-    return {f"{name}{ending}": found.p for name, found in randomised.items()}

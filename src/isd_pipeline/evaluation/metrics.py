@@ -79,9 +79,7 @@ def threshold_metrics(
       A document without a code of which none is predicted counts 1 in both.
     - predicted_per_document, gold_per_document: to see a collapse at a glance.
     """
-    gold = checked(gold, scores)
-    hit = scores[rows_of(gold), gold.indices] > threshold
-    per_row, counts = _count(gold, scores, hit, threshold)
+    per_row, counts = _count(checked(gold, scores), scores, threshold)
     return {**of_counts(counts), **_means(_sets(*per_row))}
 
 
@@ -94,11 +92,7 @@ def document_metrics(
 ) -> dict[str, Float[np.ndarray, " D"]]:
     """Those of `all_metrics` that are means over documents, before the mean is taken."""
     gold = checked(gold, scores)
-    hit = scores[rows_of(gold), gold.indices] > threshold
-    return {
-        **_sets(*_count(gold, scores, hit, threshold)[0]),
-        **_rankings(gold, scores, ks),
-    }
+    return {**_sets(*_count(gold, scores, threshold)[0]), **_rankings(gold, scores, ks)}
 
 
 def per_code(
@@ -107,9 +101,7 @@ def per_code(
     threshold: float = 0.0,
 ) -> CodeCounts:
     """Documents per code: rightly predicted, predicted, true; each int64 [L]."""
-    gold = checked(gold, scores)
-    hit = scores[rows_of(gold), gold.indices] > threshold
-    return _count(gold, scores, hit, threshold)[1]
+    return _count(checked(gold, scores), scores, threshold)[1]
 
 
 def ranking_metrics(
@@ -278,10 +270,11 @@ def _means(of_documents: dict[str, np.ndarray]) -> dict[str, float]:
 
 
 def _count(
-    gold: Gold, scores: np.ndarray, hit: np.ndarray, threshold: float
+    gold: Gold, scores: np.ndarray, threshold: float
 ) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], CodeCounts]:
     """Rightly predicted, predicted, true: per document [D] and per code [L]."""
     n_documents, n_codes = gold.shape
+    hit = scores[rows_of(gold), gold.indices] > threshold
     in_row = np.empty(n_documents, dtype=np.int64)
     in_column = np.zeros(n_codes, dtype=np.int64)
     for rows in blocks(scores):

@@ -143,23 +143,25 @@ def refuse_other_draws(*runs: Bootstrap) -> None:
         )
 
 
-class MeanInterval(NamedTuple):
-    """A mean over seeds; of one seed nothing more is known, and the rest is None."""
+@dataclass(frozen=True)
+class Measured:
+    """The mean of one number over seeds; of one seed its sd and interval are None.
+
+    The sd divides by n - 1. The 95 % interval of the mean is Student's, which takes the values of
+    different seeds for independent and about normal.
+    """
 
     mean: float
     sd: float | None
-    low: float | None
-    high: float | None
+    seeds: int
+    interval: tuple[float, float] | None = None
 
-
-def mean_interval(values: Sequence[float]) -> MeanInterval:
-    """Mean, standard deviation (n - 1) and Student's 95 % interval of the mean.
-
-    Assumes that the values of different seeds are independent and about normal.
-    """
-    mean, n = float(np.mean(values)), len(values)
-    if n == 1:
-        return MeanInterval(mean, None, None, None)
-    sd = float(np.std(values, ddof=1))
-    reach = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * sd / n**0.5
-    return MeanInterval(mean, sd, mean - reach, mean + reach)
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Measured:
+        """Of at least one value."""
+        mean, n = float(np.mean(values)), len(values)
+        if n == 1:
+            return cls(mean, None, n)
+        sd = float(np.std(values, ddof=1))
+        reach = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * sd / n**0.5
+        return cls(mean, sd, n, (mean - reach, mean + reach))

@@ -25,7 +25,7 @@ _SAME = 1e-12  # differences that are equal but for rounding
 class Difference(NamedTuple):
     """The first system's metric less the second's, its interval, and the two-sided p value."""
 
-    value: float
+    difference: float
     low: float
     high: float
     p: float

@@ -10,7 +10,7 @@ the group has no true code, a metric is None and not 0.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,6 @@ from isd_pipeline.evaluation.metrics import (
 from isd_pipeline.shapes import Bool, Float, Int
 
 Bounds = tuple[tuple[str, int, float], ...]  # name, fewest, most
-Revision = Literal["icd9", "icd10"]
 
 # Documents of the training split that have the code.
 FREQUENCIES: Bounds = (
@@ -99,7 +98,7 @@ def all_strata(
     }
 
 
-def revision_of(codes: Sequence[str], systems: Sequence[icd.System]) -> Revision:
+def revision_of(codes: Sequence[str], systems: Sequence[icd.System]) -> icd.Revision:
     """ICD-9 if a quarter of the diagnoses begin with a digit: none does in ICD-10-CM.
 
     Where there are procedures alone, ICD-9 if one of them has a dot: none has in ICD-10-PCS.
@@ -116,7 +115,7 @@ def by_frequency(
 ) -> list[dict[str, Any]]:
     """`within_codes` by how many documents of the training split have the code, frequent first."""
     _check_same_length(counts, train_frequency, "training frequencies")
-    return within_codes(counts, _bounded(train_frequency, FREQUENCIES))
+    return within_codes(counts, bounded(train_frequency, FREQUENCIES))
 
 
 def by_system(counts: CodeCounts, systems: Sequence[icd.System]) -> list[dict[str, Any]]:
@@ -163,7 +162,7 @@ def chapters_of(
     return found
 
 
-def _chapter(code: str, system: icd.System, revision: Revision) -> str:
+def _chapter(code: str, system: icd.System, revision: icd.Revision) -> str:
     if revision == "icd9":
         return icd.icd9_chapter(code, system)
     return icd.icd10_section(code) if system == icd.PROCEDURE else icd.icd10_chapter(code)
@@ -204,7 +203,7 @@ def by_length(
     k: int = 8,
 ) -> list[dict[str, Any]]:
     """`within_documents` by the words of the document, before truncation."""
-    groups = _bounded(lengths, LENGTHS)
+    groups = bounded(lengths, LENGTHS)
     return within_documents(gold, scores, groups, threshold=threshold, k=k)
 
 
@@ -213,7 +212,7 @@ def by_number_of_codes(
 ) -> list[dict[str, Any]]:
     """`within_documents` by how many codes the document truly has."""
     gold = checked(gold, scores)
-    groups = _bounded(np.diff(gold.indptr), CODES_OF_DOCUMENT)
+    groups = bounded(np.diff(gold.indptr), CODES_OF_DOCUMENT)
     return within_documents(gold, scores, groups, threshold=threshold, k=k)
 
 
@@ -248,7 +247,8 @@ def _of_documents(gold: Gold, scores: np.ndarray, threshold: float, k: int) -> d
     return {name: found[name] for name in names}
 
 
-def _bounded(values: np.ndarray, bounds: Bounds) -> dict[str, np.ndarray]:
+def bounded(values: np.ndarray, bounds: Bounds) -> dict[str, np.ndarray]:
+    """Which values are within which bounds."""
     return {name: (values >= fewest) & (values <= most) for name, fewest, most in bounds}
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isd_pipeline.data.io.files import replacing
+from isd_pipeline.data.io.tensor_files import pack
 from isd_pipeline.predictors.base import Fitted, Scores
 from isd_pipeline.text.splits import fingerprints
 from isd_pipeline.training.checkpoints import (
     MODEL,
     Checkpoint,
-    digest_of,
     drop_states,
     read_model,
     write_model,
@@ -60,7 +60,7 @@ class Artifact(Checkpoint):
     @property
     def weights_sha256(self) -> str | None:
         """Of the file of its weights; None where it has none."""
-        return digest_of(self.weights) if self.weights else None
+        return pack(dict(self.weights))[1] if self.weights else None
 
 
 def write_artifact(artifact: Artifact, folder: Path) -> None:

@@ -18,6 +18,7 @@ from isd_pipeline.reports.drawing import (
     MARKERS,
     SERIES,
     legend_above,
+    legend_outside,
     on_axes,
     on_figure,
 )
@@ -37,7 +38,7 @@ def by_frequency(found: Sequence[Experiment], metric: str, ylabel: str) -> str |
         return None
 
     def draw(axes: Axes) -> None:
-        _lines(axes, found, "frequency", names, metric)
+        _bars(axes, found, "frequency", names, metric)
         axes.set(xlabel=KINDS["frequency"][0], ylabel=ylabel)
         axes.set_ylim(bottom=0)
         legend_above(axes, columns=3)
@@ -55,12 +56,11 @@ def by_small_strata(found: Sequence[Experiment], metric: str) -> str | None:
         ratios = [len(names) for names in kinds.values()]
         panels = figure.subplots(1, len(kinds), sharey=True, width_ratios=ratios, squeeze=False)[0]
         for axes, (kind, names) in zip(panels, kinds.items(), strict=True):
-            _lines(axes, found, kind, names, metric)
+            _bars(axes, found, kind, names, metric)
             axes.set_xlabel(KINDS[kind][0])
         panels[0].set_ylabel(label(metric))
         panels[0].set_ylim(bottom=0)
-        handles, words = panels[0].get_legend_handles_labels()
-        figure.legend(handles, words, loc="outside upper left", ncols=3, handlelength=1.6)
+        legend_outside(figure, panels[0])
 
     return on_figure("small-strata", draw, size=(11.4, 4.2))
 
@@ -69,23 +69,34 @@ def _names(found: Sequence[Experiment], kind: str) -> list[str]:
     return [row["stratum"] for row in scored_strata(found, kind)]
 
 
-def _lines(
-    axes: Axes, found: Sequence[Experiment], kind: str, names: Sequence[str], metric: str
+def _bars(
+    axes: Axes,
+    found: Sequence[Experiment],
+    kind: str,
+    names: Sequence[str],
+    metric: str,
+    *,
+    across: bool = False,
 ) -> None:
-    """A line an experiment over the strata, in their order, beside each other."""
+    """Each experiment over the strata, in their order, mean ± sd, beside each other.
+
+    A line an experiment, from left to right; or `across`, a mark a row.
+    """
     for place, (one, offset) in enumerate(zip(found, _beside(found), strict=True)):
         values = [one.in_stratum(kind, name, metric) for name in names]
-        axes.errorbar(
-            np.arange(len(names)) + offset,
-            [np.nan if value is None else value.mean for value in values],
-            yerr=[(value.sd or 0.0) if value else 0.0 for value in values],
-            clip_on=False,
-            lw=1.4,
-            ls=(0, (4, 2)) if one.floor else "-",
-            **_look(one, place),
-        )
-    axes.set_xticks(range(len(names)), list(names))
-    axes.set_xlim(-0.4, len(names) - 0.6)
+        means = [np.nan if value is None else value.mean for value in values]
+        spread = [(value.sd or 0.0) if value else 0.0 for value in values]
+        rows, look = np.arange(len(names)), _look(one, place)
+        if across:
+            axes.errorbar(means, rows - 2 * offset, xerr=spread, clip_on=False, ls="none", **look)
+        else:
+            style = (0, (4, 2)) if one.floor else "-"
+            axes.errorbar(
+                rows + offset, means, yerr=spread, clip_on=False, lw=1.4, ls=style, **look
+            )
+    if not across:
+        axes.set_xticks(range(len(names)), list(names))
+        axes.set_xlim(-0.4, len(names) - 0.6)
 
 
 def _beside(found: Sequence[Experiment]) -> np.ndarray:
@@ -109,16 +120,7 @@ def by_chapter(found: Sequence[Experiment], metric: str) -> str | None:
         return None
 
     def draw(axes: Axes) -> None:
-        for place, (one, offset) in enumerate(zip(found, _beside(found), strict=True)):
-            values = [one.in_stratum("chapter", row["stratum"], metric) for row in rows]
-            axes.errorbar(
-                [np.nan if value is None else value.mean for value in values],
-                np.arange(len(rows)) - 2 * offset,
-                xerr=[(value.sd or 0.0) if value else 0.0 for value in values],
-                clip_on=False,
-                ls="none",
-                **_look(one, place),
-            )
+        _bars(axes, found, "chapter", [row["stratum"] for row in rows], metric, across=True)
         axes.set_yticks(
             range(len(rows)), [f"{row['stratum']} ({number(row['gold'], 0)})" for row in rows]
         )
@@ -150,8 +152,7 @@ def reliability(found: Sequence[Experiment]) -> str | None:
             axes.tick_params(labelbottom=True)
         for axes in panels[::columns]:
             axes.set_ylabel("share of cells true")
-        handles, words = panels[0].get_legend_handles_labels()
-        figure.legend(handles, words, loc="outside upper left", ncols=3, handlelength=1.6)
+        legend_outside(figure, panels[0])
 
     return on_figure("reliability", draw, size=(3.8 * columns, 0.5 + 3.1 * rows))
 

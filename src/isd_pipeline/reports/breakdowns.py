@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from isd_pipeline.reports.cells import NONE, Table, cell, digits, label, number, seeds
+from isd_pipeline.reports.cells import Table, by_experiment, cell, digits, label, number, seeds
 from isd_pipeline.reports.results import Experiment, RunResult, experiments
 
 # What each kind of strata is called, and its sizes: (row of the table, key of the stratum).
@@ -55,8 +55,8 @@ def strata_table(runs: Sequence[RunResult], kind: str, metric: str) -> Table | N
         f"{label(metric).removesuffix(', present')} by {said}, tuned",
         (said, *names),
         (*size_rows, *scores),
-        frozenset({said}),
-        (*("size" for _ in sizes), *("floor" if one.floor else "" for one in found)),
+        {said},
+        (*("size" for _ in sizes), *(one.mark for one in found)),
     )
 
 
@@ -75,7 +75,7 @@ def chapter_table(shown: Sequence[Experiment], metric: str) -> Table | None:
     )
     sizes = ("codes", "codes in test", "occurrences in test")
     columns = ("chapter", *sizes, *(one.shown for one in shown))
-    return Table(f"{label(metric)} by chapter, tuned", columns, rows, frozenset({"chapter"}))
+    return Table(f"{label(metric)} by chapter, tuned", columns, rows, {"chapter"})
 
 
 def _size(value: float) -> str:
@@ -105,25 +105,14 @@ def calibration_table(runs: Sequence[RunResult]) -> Table | None:
         return None
     errors = [(when, name) for name in ("ece", "ece_shown", "bce") for when in ("before", "after")]
     said = {"ece": "ECE", "ece_shown": "ECE, shown cells", "bce": "cross-entropy"}
-    return Table(
+    return by_experiment(
         "Calibration of the test split, before and after one temperature fitted on the dev split",
-        (
-            "experiment",
-            "seeds",
-            "temperature",
-            *(f"{said[name]}, {when}" for when, name in errors),
+        found,
+        ("temperature", *(f"{said[name]}, {when}" for when, name in errors)),
+        lambda one: (
+            cell(one.calibrated("temperature"), 2),
+            *(cell(one.calibrated(name, when)) for when, name in errors),
         ),
-        tuple(
-            (
-                one.shown,
-                seeds(one),
-                cell(one.calibrated("temperature"), 2),
-                *(cell(one.calibrated(name, when)) for when, name in errors),
-            )
-            for one in found
-        ),
-        frozenset({"experiment", "seeds"}),
-        tuple("floor" if one.floor else "" for one in found),
         (
             "ECE: mean over cells, a code of a document each, of how far the share of true cells "
             "is from the probability, in 15 bins. Shown cells: those of probability 0.01 and more, "
@@ -137,15 +126,12 @@ def sharpness_table(runs: Sequence[RunResult]) -> Table | None:
     found = [one for one in experiments(runs) if one.measured("attention_words")]
     if not found:
         return None
-    return Table(
+    return by_experiment(
         "How sharp the attention is, means over test documents and queries",
-        ("experiment", "seeds", *map(label, SHARPNESS)),
-        tuple(
-            (one.shown, seeds(one), *(_sharpness(one, metric) for metric in SHARPNESS))
-            for one in found
-        ),
-        frozenset({"experiment", "seeds"}),
-        notes=(
+        found,
+        map(label, SHARPNESS),
+        lambda one: (cell(one.measured(metric), digits(metric)) for metric in SHARPNESS),
+        (
             "The standard deviation is the authors' (Table 6), of weights over notes padded to "
             "4,000 words; higher is sharper. The entropy does not depend on padding; its "
             "exponential is how many words are read, if all were read alike.",
@@ -162,13 +148,13 @@ def plausibility_table(runs: Sequence[RunResult]) -> Table | None:
     simple = [name for name in sources if name != MODEL]
     simple.sort(key=lambda name: sources[name]["average_precision"])
     rows = [(name, "", *_agreement(found[0], name, spread=False)) for name in simple]
-    rows += [(one.name, seeds(one), *_agreement(one, MODEL)) for one in found]
+    rows += [(one.name, seeds(len(one.runs)), *_agreement(one, MODEL)) for one in found]
     pairs = sources[MODEL]["pairs"]
     return Table(
         f"Evidence of gold codes against marked words, {pairs:,} pairs of note and code",
         ("source", "seeds", *AGREEMENT.values()),
         tuple(rows),
-        frozenset({"source", "seeds"}),
+        {"source", "seeds"},
         notes=(
             "Agreement of words. The first rows need no model. An experiment's evidence is its "
             "attention, handed on to the words of the convolutions' windows (of a CNN, what its "
@@ -183,8 +169,3 @@ def _agreement(one: Experiment, source: str, spread: bool = True) -> list[str]:
     """What needs no model is the same for every seed, and has no spread."""
     found = [one.agreement(source, name) for name in AGREEMENT]
     return [cell(each) if spread else number(each.mean if each else None) for each in found]
-
-
-def _sharpness(one: Experiment, metric: str) -> str:
-    measured = one.measured(metric)
-    return cell(measured, digits(metric)) if measured else NONE

@@ -6,7 +6,9 @@ an interval or the paper's number, is on lines of its own.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from isd_pipeline.reports.results import Experiment, Measured
 
@@ -50,7 +52,7 @@ class Table:
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    words: frozenset[str] = frozenset()
+    words: Collection[str] = ()
     marks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -106,11 +108,50 @@ def lines(*parts: str) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def seeds(found: Experiment) -> str:
+def seeds(count: int) -> str:
     """How many seeds, in words."""
-    return "1 seed" if len(found.runs) == 1 else f"{len(found.runs)} seeds"
+    return "1 seed" if count == 1 else f"{count} seeds"
+
+
+def by_experiment(
+    caption: str,
+    found: Sequence[Experiment],
+    columns: Iterable[str],
+    cells: Callable[[Experiment], Iterable[str]],
+    notes: tuple[str, ...] = (),
+) -> Table:
+    """A row an experiment: its name and seeds, then its cells."""
+    return Table(
+        caption,
+        ("experiment", "seeds", *columns),
+        tuple((one.shown, seeds(len(one.runs)), *cells(one)) for one in found),
+        {"experiment", "seeds"},
+        tuple(one.mark for one in found),
+        notes,
+    )
 
 
 def stamped(table: Table, stamp: str) -> Table:
     """The table, with what must be said of its numbers in the caption."""
     return replace(table, caption=f"{table.caption} ({stamp})") if stamp else table
+
+
+def template(name: str) -> Any:
+    """A page to be filled; what is put in is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("isd_pipeline", "reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    environment.filters["breakable"] = _breakable
+    return environment.get_template(f"templates/{name}.html.jinja")
+
+
+def _breakable(text: str) -> Any:
+    """Escaped, and a line may end after an underscore: experiments have long names."""
+    from markupsafe import Markup, escape
+
+    return Markup(str(escape(text)).replace("_", "_<wbr>"))

@@ -6,7 +6,8 @@ that was counted on the way. No text is on it, no title and no path.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from isd_pipeline.evaluation.strata import (
     FREQUENCIES,
     LENGTHS,
     Bounds,
+    bounded,
     chapters_of,
 )
 from isd_pipeline.reports.cells import NONE, Table, number
@@ -111,13 +113,9 @@ def card_tables(card: Mapping[str, Any]) -> list[Table]:
 def card_markdown(card: Mapping[str, Any], stamp: str = "") -> str:
     """The card as a page of Markdown, counts at its end."""
     source = ", ".join(f"{name}: {value}" for name, value in card["source"].items())
-    rows = tuple((name, _shown(value)) for name, value in sorted(card["counts"].items()))
-    counts = Table("All that was counted", ("count", "value"), rows, frozenset({"count"}))
-    parts = [
-        f"# Data card: {card['cohort']}\n",
-        f"{source}.\n",
-        *([f"**{stamp}**\n"] if stamp else []),
-    ]
+    counts = _table("All that was counted", ("count", "value"), sorted(card["counts"].items()))
+    parts = [f"# Data card: {card['cohort']}\n", f"{source}.\n"]
+    parts += [f"**{stamp}**\n"] if stamp else []
     return "\n".join([*parts, *(markdown(table) for table in (*card_tables(card), counts))])
 
 
@@ -181,29 +179,35 @@ def _is_icd(source: Mapping[str, Any]) -> bool:
 
 
 def _banded(values: np.ndarray, of: str) -> dict[str, int]:
-    return {
-        name: int(((values >= fewest) & (values <= most)).sum()) for name, fewest, most in BANDS[of]
-    }
+    return {name: int(within.sum()) for name, within in bounded(values, BANDS[of]).items()}
+
+
+def _table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """Cells as they are shown, the first column read and not compared."""
+    shown = tuple(
+        tuple(cell if isinstance(cell, str) else _shown(cell) for cell in row) for row in rows
+    )
+    return Table(caption, tuple(columns), shown, {columns[0]})
 
 
 def _lengths_table(card: Mapping[str, Any]) -> Table:
-    rows = []
-    for name in (name for name in SPLIT_NAMES if name in card["splits"]):
-        for what in ("words_per_document", "codes_per_document"):
-            cells = card["splits"][name][what] or {}
-            shown = (_shown(cells.get(each)) for each in QUANTILES)
-            rows.append((f"{name}, {what.replace('_', ' ')}", *shown))
+    rows = [
+        (f"{name}, {what.replace('_', ' ')}", *((found[what] or {}).get(q) for q in QUANTILES))
+        for name in SPLIT_NAMES
+        if (found := card["splits"].get(name))
+        for what in ("words_per_document", "codes_per_document")
+    ]
     columns = ("split", "mean", "median", "95th percentile", "least", "most")
-    return Table("Lengths and codes of the documents", columns, tuple(rows), frozenset({"split"}))
+    return _table("Lengths and codes of the documents", columns, rows)
 
 
 def _codes_table(card: Mapping[str, Any]) -> Table:
     told = ", ".join(
         f"{name.replace('_', ' ')}: {_shown(card['codes'][name])}" for name in OF_CODES
     )
-    rows = tuple((code, _shown(count)) for code, count in card["codes"]["most_frequent"])
     caption = "The most frequent codes, documents of all splits"
-    return Table(caption, ("code", "documents"), rows, frozenset({"code"}), notes=(f"{told}.",))
+    found = _table(caption, ("code", "documents"), card["codes"]["most_frequent"])
+    return replace(found, notes=(f"{told}.",))
 
 
 def _distribution_tables(card: Mapping[str, Any]) -> list[Table]:
@@ -212,39 +216,33 @@ def _distribution_tables(card: Mapping[str, Any]) -> list[Table]:
         "codes_per_document": ("How many codes documents have", "codes of it", "documents"),
         "words_per_document": ("How long documents are", "words of it", "documents"),
     }
-    found = []
-    for name, (caption, of, counted) in captions.items():
-        counts = card["distributions"][name]
-        rows = tuple((band, _shown(counts[band])) for band, _, _ in BANDS[name])
-        found.append(Table(caption, (of, counted), rows, frozenset({of})))
-    return found
+    found = card["distributions"]
+    return [
+        _table(caption, columns, ((band, found[name][band]) for band, _, _ in BANDS[name]))
+        for name, (caption, *columns) in captions.items()
+    ]
 
 
 def _chapters_table(card: Mapping[str, Any]) -> Table:
     columns = ("chapter", "codes", "occurrences")
-    rows = [(row["chapter"], *(_shown(row[n]) for n in columns[1:])) for row in card["chapters"]]
-    return Table("Codes by chapter", columns, tuple(rows), frozenset({"chapter"}))
+    rows = ([row[name] for name in columns] for row in card["chapters"])
+    return _table("Codes by chapter", columns, rows)
 
 
 def _left_out_table(card: Mapping[str, Any]) -> Table:
-    found = card["left_out"]
-    rows = tuple((w, _shown(found[n]), why) for n, (w, why) in LEFT_OUT.items() if n in found)
-    columns = ("what", "how many", "why")
-    rows = rows or ((NONE, "0", "nothing was left out"),)
-    return Table("What was left out, and why", columns, rows, frozenset({"what", "why"}))
+    found, columns = card["left_out"], ("what", "how many", "why")
+    rows = [(what, found[name], why) for name, (what, why) in LEFT_OUT.items() if name in found]
+    rows = rows or [(NONE, 0, "nothing was left out")]
+    return replace(_table("What was left out, and why", columns, rows), words={"what", "why"})
 
 
 def _fingerprint_tables(card: Mapping[str, Any]) -> list[Table]:
-    words = frozenset({"of", "fingerprint"})
-    rows = tuple(card["fingerprints"].items())
-    made = Table("Fingerprints of what was made", ("of", "fingerprint"), rows, words)
-    if not card["raw_files"]:
-        return [made]
-    files: Sequence[tuple[str, str, str]] = [
-        (name, _shown(file["bytes"]), file["sha256"]) for name, file in card["raw_files"].items()
-    ]
-    columns = ("file", "bytes", "SHA-256")
-    return [made, Table("Raw files", columns, tuple(files), frozenset({"file", "SHA-256"}))]
+    columns = ("of", "fingerprint")
+    made = _table("Fingerprints of what was made", columns, card["fingerprints"].items())
+    rows = [(name, file["bytes"], file["sha256"]) for name, file in card["raw_files"].items()]
+    raw = _table("Raw files", ("file", "bytes", "SHA-256"), rows)
+    found = [made, raw] if rows else [made]
+    return [replace(table, words={*table.columns} - {"bytes"}) for table in found]
 
 
 def _shown(value: float | None) -> str:

@@ -66,6 +66,12 @@ def legend_above(axes: Axes, columns: int) -> None:
     axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=columns, handlelength=1.6)
 
 
+def legend_outside(figure: Figure, axes: Axes) -> None:
+    """The names of one panel's lines over all panels."""
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper left", ncols=3, handlelength=1.6)
+
+
 def plain_numbers(*axis: Any) -> None:
     """1, 10, 1,000 on a log axis, not powers."""
     from matplotlib.ticker import FuncFormatter, NullFormatter

@@ -52,7 +52,7 @@ def results_markdown(
     """
     paper = {} if synthetic else paper or {}
     stamp = stamp or (SYNTHETIC if synthetic else "")
-    codes = codes_tables(runs, against, tuned=True)
+    codes = codes_tables(runs, against)
     tables = [
         results_table(runs, tuned=False),
         results_table(runs, tuned=True),
@@ -65,7 +65,7 @@ def results_markdown(
         calibration_table(runs),
         sharpness_table(runs),
         plausibility_table(runs),
-        *(codes or ()),
+        *codes,
     ]
     parts = [markdown(stamped(table, stamp)) for table in tables if table]
     warning = [f"**{_escaped(stamp)}**\n"] if stamp else []

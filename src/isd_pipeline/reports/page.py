@@ -8,7 +8,7 @@ from typing import Any
 from isd_pipeline.reports import breakdown_figures as where_figures
 from isd_pipeline.reports import breakdowns as where
 from isd_pipeline.reports import figures, seed_figures, tables
-from isd_pipeline.reports.cells import SYNTHETIC, Table, cell, label, seeds, stamped
+from isd_pipeline.reports.cells import SYNTHETIC, Table, cell, label, seeds, stamped, template
 from isd_pipeline.reports.data_card import card_tables
 from isd_pipeline.reports.layout import Layout
 from isd_pipeline.reports.paper import tables_of_paper
@@ -16,6 +16,7 @@ from isd_pipeline.reports.results import (
     CohortStatistics,
     Experiment,
     RunResult,
+    best,
     best_floor,
     experiments,
 )
@@ -65,8 +66,7 @@ def page(
         "trust": _trust(runs, shown, stamp),
         "curves": _curves(found),
     }
-    codes = tables.codes_tables(runs, against, tuned=True)
-    return _template().render(
+    return template("page").render(
         **parts,
         cohort=cohort,
         stamp=stamp,
@@ -76,7 +76,7 @@ def page(
         experiments=tables.experiments_table(runs),
         facts=tables.facts_table(facts or {}),
         results=[stamped(table, stamp) for table in _results(runs) if table],
-        codes=[stamped(table, stamp) for table in codes or ()],
+        codes=[stamped(table, stamp) for table in tables.codes_tables(runs, against)],
         no_codes=tables.no_codes(against),
     )
 
@@ -92,34 +92,20 @@ def summary(runs: Sequence[RunResult]) -> list[str]:
     sentences = [
         f"Best {said} by {label(metric)}: {_scored(one, metric)}."
         for kind, said in (("neural", "neural experiment"), ("stack", "stack"))
-        for one in _best([one for one in found if one.kind == kind], metric)
+        if (one := best([one for one in found if one.kind == kind], metric))
     ]
     floor = best_floor(found, metric)
     if floor is None:
-        return [
-            *sentences,
-            "No linear floor was run, so these numbers stand beside nothing simple.",
-        ]
+        return [*sentences, tables.NO_FLOOR]
     sentences.append(f"Best linear floor: {_scored(floor, metric)}.")
-    below = [one.shown for one in found if _is_below(one, floor, metric)]
-    others = [one for one in found if not one.floor]
-    if below:
-        sentences.append(f"Below the best floor: {tables.few_or_how_many(below, len(others))}.")
+    if below := list(tables.below_floor(found, floor, metric)):
+        others = sum(not one.floor for one in found)
+        sentences.append(f"Below the best floor: {tables.few_or_how_many(below, others)}.")
     return sentences
 
 
-def _best(found: Sequence[Experiment], metric: str) -> list[Experiment]:
-    scored = [(measured.mean, one) for one in found if (measured := one.measured(metric))]
-    return [max(scored, key=lambda pair: pair[0])[1]] if scored else []
-
-
-def _is_below(one: Experiment, floor: Experiment, metric: str) -> bool:
-    mine, theirs = one.measured(metric), floor.measured(metric)
-    return not one.floor and bool(mine and theirs and mine.mean < theirs.mean)
-
-
 def _scored(one: Experiment, metric: str) -> str:
-    return f"{one.shown}, {cell(one.measured(metric))} ({seeds(one)})"
+    return f"{one.shown}, {cell(one.measured(metric))} ({seeds(len(one.runs))})"
 
 
 def _results(runs: Sequence[RunResult]) -> list[Table | None]:
@@ -250,23 +236,3 @@ def _sections(parts: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("training", "Training", parts["curves"]),
     ]
     return [(anchor, title) for anchor, title, there in sections if there]
-
-
-def _breakable(text: str) -> Any:
-    """Escaped, and a line may end after an underscore: experiments have long names."""
-    from markupsafe import Markup, escape
-
-    return Markup(str(escape(text)).replace("_", "_<wbr>"))
-
-
-def _template() -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("isd_pipeline", "reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
-    environment.filters["breakable"] = _breakable
-    return environment.get_template("templates/page.html.jinja")

@@ -81,8 +81,8 @@ def paper_table(
         layout.title if layout.metrics else f"{layout.title} (at 0.5)",
         ("experiment", *map(label, metrics)),
         rows,
-        frozenset({"experiment"}),
-        tuple("floor" if name in found and found[name].floor else "" for name in names),
+        {"experiment"},
+        tuple(found[name].mark if name in found else "" for name in names),
         (
             *_brackets(list(found.values())),
             *_paper_note(paper, names),
@@ -98,7 +98,7 @@ def _row_name(name: str, one: Experiment | None, layout: Layout) -> str:
     if one is None:
         return lines(name, "not run here")
     reference = ", reference" if name == layout.reference else ""
-    return lines(one.shown, seeds(one) + reference, collapse(one, tuned=False))
+    return lines(one.shown, seeds(len(one.runs)) + reference, collapse(one, tuned=False))
 
 
 def _cell(one: Experiment | None, printed: Mapping[str, Any], metric: str, marked: bool) -> str:
@@ -227,13 +227,13 @@ def comparison_table(
             (
                 lines(
                     shown.get(name, name),
-                    _pairs(next(row for row in rows if row["experiment"] == name)),
+                    seeds(next(row["seeds"] for row in rows if row["experiment"] == name)),
                 ),
                 *(_compared(by_place.get((name, metric))) for metric in metrics),
             )
             for name in names
         ),
-        frozenset({"experiment"}),
+        {"experiment"},
         notes=(
             "The experiment less the reference, over the seeds both have (a floor, which no seed "
             "moves, stands for each). In brackets, the 95 % paired-bootstrap interval over test "
@@ -242,10 +242,6 @@ def comparison_table(
             "interval and p disagree, go by p.",
         ),
     )
-
-
-def _pairs(row: Mapping[str, Any]) -> str:
-    return "1 seed" if row["seeds"] == 1 else f"{row['seeds']} seeds"
 
 
 def _compared(row: Mapping[str, Any] | None) -> str:

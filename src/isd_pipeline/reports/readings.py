@@ -18,6 +18,7 @@ import numpy as np
 
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.predictors.attention import note_as_html
+from isd_pipeline.reports.cells import template
 from isd_pipeline.reports.drawing import FAINT, on_axes
 
 if TYPE_CHECKING:
@@ -50,16 +51,9 @@ def readings_page(notes: Sequence[ReadNote], codes: CodeIndex, shared: bool = Tr
 
     `shared`: whether rows are of representations that codes share, not of single codes.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
     titles = dict(zip(codes.codes, codes.titles, strict=True))
-    environment = Environment(
-        loader=PackageLoader("isd_pipeline", "reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
     parts = [
         {
             "rows": [_row(note, row) for row in note.rows],
@@ -69,8 +63,7 @@ def readings_page(notes: Sequence[ReadNote], codes: CodeIndex, shared: bool = Tr
         }
         for n, note in enumerate(notes, start=1)
     ]
-    template = environment.get_template("templates/readings.html.jinja")
-    return template.render(notes=parts, titles=titles, shared=shared)
+    return template("readings").render(notes=parts, titles=titles, shared=shared)
 
 
 def _picture(attention: np.ndarray, name: str, shared: bool) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from isd_pipeline.evaluation.resampling import mean_interval
+from isd_pipeline.evaluation.resampling import Measured
 
 # Columns of a history that are neither a loss nor, beginning with `dev_`, a dev metric.
 BESIDE_LOSSES = ("epoch", "learning_rate", "gradient_norm", "seconds")
@@ -47,25 +47,6 @@ class RunResult:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """The mean over seeds of one number; of one seed its sd and interval are None.
-
-    The 95 % interval of the mean is Student's, which takes the seeds for independent.
-    """
-
-    mean: float
-    sd: float | None
-    seeds: int
-    interval: tuple[float, float] | None = None
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Measured:
-        """Of at least one value; the standard deviation divides by n - 1."""
-        mean, sd, low, high = mean_interval(values)
-        return cls(mean, sd, len(values), None if low is None or high is None else (low, high))
-
-
-@dataclass(frozen=True)
 class Experiment:
     """The runs of one experiment, a seed each."""
 
@@ -85,14 +66,18 @@ class Experiment:
 
     def measured(self, metric: str) -> Measured | None:
         """A metric over the seeds that have it; None where none has."""
-        values = [run.metrics[metric] for run in self.runs if metric in run.metrics]
-        return Measured.of(values) if values else None
+        return _mean([run.metrics[metric] for run in self.runs if metric in run.metrics])
 
     @property
     def kind(self) -> str:
         """What sort of system this is, in a word."""
         first = self.runs[0]
         return "floor" if first.floor else "stack" if first.stack else "neural"
+
+    @property
+    def mark(self) -> str:
+        """How a row of this experiment is marked in a table."""
+        return "floor" if self.floor else ""
 
     @property
     def on(self) -> Mapping[str, tuple[RunResult, ...]]:
@@ -111,13 +96,13 @@ class Experiment:
 
     def in_stratum(self, kind: str, stratum: str, metric: str) -> Measured | None:
         """A metric of one stratum, over the seeds."""
-        values = [
+        found = [
             row[metric]
             for run in self.runs
             for row in run.strata.get(kind, ())
             if row["stratum"] == stratum and row.get(metric) is not None
         ]
-        return Measured.of(values) if values else None
+        return _mean(found)
 
     def collapsed(self, *, tuned: bool) -> int:
         """How many seeds predict next to nothing, or next to everything."""
@@ -127,14 +112,16 @@ class Experiment:
     def agreement(self, source: str, name: str) -> Measured | None:
         """How well a source of evidence agrees with what people marked."""
         found = [run.evidence["sources"].get(source) for run in self.runs if run.evidence]
-        values = [means[name] for means in found if means]
-        return Measured.of(values) if values else None
+        return _mean([means[name] for means in found if means])
 
     def calibrated(self, name: str, when: str = "") -> Measured | None:
         """The `temperature`, or a metric `before` or `after` it."""
         found = [run.calibration for run in self.runs if run.calibration is not None]
-        values = [each[when][name] if when else each[name] for each in found]
-        return Measured.of(values) if values else None
+        return _mean([each[when][name] if when else each[name] for each in found])
+
+
+def _mean(values: Sequence[float]) -> Measured | None:
+    return Measured.of(values) if values else None
 
 
 def experiments(runs: Sequence[RunResult]) -> list[Experiment]:
@@ -156,11 +143,15 @@ def experiments(runs: Sequence[RunResult]) -> list[Experiment]:
     return sorted(found, key=lambda experiment: not experiment.floor)
 
 
-def best_floor(found: Sequence[Experiment], metric: str) -> Experiment | None:
-    """The floor with the highest mean of `metric`; None where no floor has it."""
-    floors = [(one.measured(metric), one) for one in found if one.floor]
-    scored = [(measured.mean, one) for measured, one in floors if measured]
+def best(found: Sequence[Experiment], metric: str) -> Experiment | None:
+    """The one with the highest mean of `metric`; None where none has it."""
+    scored = [(measured.mean, one) for one in found if (measured := one.measured(metric))]
     return max(scored, key=lambda pair: pair[0])[1] if scored else None
+
+
+def best_floor(found: Sequence[Experiment], metric: str) -> Experiment | None:
+    """The best of the floors."""
+    return best([one for one in found if one.floor], metric)
 
 
 @dataclass(frozen=True, kw_only=True)

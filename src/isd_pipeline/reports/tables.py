@@ -16,6 +16,7 @@ from isd_pipeline.evaluation.strata import compare_codes
 from isd_pipeline.reports.cells import (
     NONE,
     Table,
+    by_experiment,
     cell,
     interval,
     label,
@@ -30,6 +31,7 @@ from isd_pipeline.reports.results import (
     Measured,
     RunResult,
     SplitStatistics,
+    best,
     best_floor,
     experiments,
 )
@@ -42,6 +44,7 @@ OF_THRESHOLD = (
     "f1_macro_per_code_present",
 )
 AGAINST = "micro-F1 against the best floor"
+NO_FLOOR = "No linear floor was run, so these numbers stand beside nothing simple."
 LISTED = 5  # names of experiments in one sentence
 OF_RANKING = ("auc_macro", "auc_micro", "p_at_5", "p_at_8", "map")
 FURTHER = (
@@ -59,7 +62,7 @@ def facts_table(facts: Mapping[str, Any]) -> Table:
         "Commit, versions, fingerprints",
         ("what", "value"),
         tuple(_flat(facts)),
-        frozenset({"what", "value"}),
+        {"what", "value"},
     )
 
 
@@ -91,8 +94,8 @@ def experiments_table(runs: Sequence[RunResult]) -> Table:
             )
             for one in experiments(runs)
         ),
-        frozenset({"experiment", "kind", "seeds", "device"}),
-        tuple("floor" if one.floor else "" for one in experiments(runs)),
+        {"experiment", "kind", "seeds", "device"},
+        tuple(one.mark for one in experiments(runs)),
     )
 
 
@@ -129,17 +132,10 @@ def splits_table(statistics: CohortStatistics, paper: Mapping[str, float] | None
         for name, split in statistics.splits.items()
     ]
     beside = ("documents in the paper",) if paper else ()
-    columns = (
-        "split",
-        "documents",
-        "tokens",
-        "tokens, median",
-        "tokens, 95th percentile",
-        "codes, distinct",
-        "codes a document, mean",
-        *beside,
-    )
-    return Table("The data, by split", columns, tuple(rows), frozenset({"split"}))
+    tokens = ("tokens", "tokens, median", "tokens, 95th percentile")
+    codes = ("codes, distinct", "codes a document, mean")
+    columns = ("split", "documents", *tokens, *codes, *beside)
+    return Table("The data, by split", columns, tuple(rows), {"split"})
 
 
 def _of_split(split: SplitStatistics) -> tuple[str, ...]:
@@ -167,23 +163,24 @@ def results_table(runs: Sequence[RunResult], *, tuned: bool) -> Table | None:
         return None
     metrics = [f"{metric}{ending}" for metric in OF_THRESHOLD]
     floor = best_floor(found, measure)
+    below = below_floor(found, floor, measure)
     return Table(
         f"Test split, {'at the threshold tuned on the dev split' if tuned else 'at 0.5'}",
         ("experiment", "seeds", *map(label, metrics), "minutes", AGAINST),
         tuple(
             (
                 lines(one.shown, collapse(one, tuned=tuned)),
-                seeds(one),
+                seeds(len(one.runs)),
                 *(measured_cell(one, metric) for metric in metrics),
                 _minutes(one),
                 _against(one, floor, measure),
             )
             for one in found
         ),
-        frozenset({"experiment", "seeds", AGAINST}),
-        _marks(found, floor, measure),
+        {"experiment", "seeds", AGAINST},
+        tuple(one.mark or ("below" if one.shown in below else "") for one in found),
         (
-            *_below_in_words(found, floor, measure),
+            *_below_in_words(found, floor, measure, below),
             *collapse_note(found, tuned=tuned),
             *ceiling_note(found),
             *_without_intervals(found),
@@ -217,16 +214,11 @@ def further_table(runs: Sequence[RunResult]) -> Table:
 
 
 def _plain_table(caption: str, runs: Sequence[RunResult], metrics: Sequence[str]) -> Table:
-    found = experiments(runs)
-    return Table(
+    return by_experiment(
         caption,
-        ("experiment", "seeds", *map(label, metrics)),
-        tuple(
-            (one.shown, seeds(one), *(measured_cell(one, metric) for metric in metrics))
-            for one in found
-        ),
-        frozenset({"experiment", "seeds"}),
-        tuple("floor" if one.floor else "" for one in found),
+        experiments(runs),
+        map(label, metrics),
+        lambda one: (measured_cell(one, metric) for metric in metrics),
     )
 
 
@@ -267,12 +259,12 @@ def _against(one: Experiment, floor: Experiment | None, measure: str) -> str:
     return f"{'below' if distance < 0 else 'not below'}, {signed(distance)}"
 
 
-def _marks(found: Sequence[Experiment], floor: Experiment | None, measure: str) -> tuple[str, ...]:
-    distances = [_distance(one, floor, measure) for one in found]
-    return tuple(
-        "floor" if one.floor else "below" if distance is not None and distance < 0 else ""
-        for one, distance in zip(found, distances, strict=True)
-    )
+def below_floor(
+    found: Sequence[Experiment], floor: Experiment | None, measure: str
+) -> dict[str, float]:
+    """How far below the best floor those are that are, by how they are shown."""
+    distances = ((one.shown, _distance(one, floor, measure)) for one in found)
+    return {shown: -distance for shown, distance in distances if distance and distance < 0}
 
 
 def ceiling_note(found: Sequence[Experiment]) -> list[str]:
@@ -288,18 +280,16 @@ def ceiling_note(found: Sequence[Experiment]) -> list[str]:
 
 
 def _below_in_words(
-    found: Sequence[Experiment], floor: Experiment | None, measure: str
+    found: Sequence[Experiment],
+    floor: Experiment | None,
+    measure: str,
+    below: Mapping[str, float],
 ) -> list[str]:
     if floor is None:
-        return ["No linear floor was run, so these numbers stand beside nothing simple."]
-    below = [
-        f"{one.shown} by {number(-distance)}"
-        for one in found
-        if (distance := _distance(one, floor, measure)) is not None and distance < 0
-    ]
+        return [NO_FLOOR]
     best = f"{floor.name} ({label(measure)} {cell(floor.measured(measure))})"
-    others = [one for one in found if not one.floor]
-    said = few_or_how_many(below, len(others))
+    listed = [f"{shown} by {number(distance)}" for shown, distance in below.items()]
+    said = few_or_how_many(listed, sum(not one.floor for one in found))
     return [f"Below the best floor, {best}: {said}."] if below else []
 
 
@@ -308,33 +298,27 @@ def few_or_how_many(names: Sequence[str], of: int) -> str:
     return ", ".join(names) if len(names) <= LISTED else f"{len(names)} of {of}, marked below"
 
 
-def codes_tables(
-    runs: Sequence[RunResult], against: str, *, tuned: bool, n: int = 10
-) -> tuple[Table, Table] | None:
+def codes_tables(runs: Sequence[RunResult], against: str, *, n: int = 10) -> list[Table]:
     """Where the best neural experiment gains and loses most against the experiment `against`.
 
-    The best by micro-F1. By code and title; never a word of a note. None where either has no
+    The best by tuned micro-F1. By code and title; never a word of a note. None where either has no
     table per code.
     """
     found = experiments(runs)
-    first = _best_neural(found, "f1_micro_tuned" if tuned else "f1_micro")
+    first = best([one for one in found if not one.floor], "f1_micro_tuned")
     second = next((one for one in found if one.name == against), None)
-    a = [run.per_code for run in first.runs if run.per_code is not None] if first else []
-    b = [run.per_code for run in second.runs if run.per_code is not None] if second else []
+    a, b = _per_code(first), _per_code(second)
     if first is None or not a or not b:
-        return None
+        return []
     ranked = compare_codes(a, b)
     gains = ranked[ranked["weight"] > 0].head(n)
     losses = ranked[ranked["weight"] < 0].iloc[::-1].head(n)
-    at = "tuned" if tuned else "at 0.5"
-    return (
+    return [
         _codes_table(
-            f"Where {first.shown} gains most against {against}, {at}", gains, first, against
-        ),
-        _codes_table(
-            f"Where {first.shown} loses most against {against}, {at}", losses, first, against
-        ),
-    )
+            f"Where {first.shown} {what} most against {against}, tuned", rows, first.name, against
+        )
+        for what, rows in (("gains", gains), ("loses", losses))
+    ]
 
 
 def no_codes(against: str) -> str:
@@ -345,14 +329,12 @@ def no_codes(against: str) -> str:
     )
 
 
-def _best_neural(found: Sequence[Experiment], metric: str) -> Experiment | None:
-    scored = [(one.measured(metric), one) for one in found if not one.floor]
-    best = max(scored, key=lambda pair: pair[0].mean if pair[0] else -1.0, default=None)
-    return best[1] if best else None
+def _per_code(one: Experiment | None) -> list[pd.DataFrame]:
+    return [run.per_code for run in one.runs if run.per_code is not None] if one else []
 
 
-def _codes_table(caption: str, rows: pd.DataFrame, first: Experiment, against: str) -> Table:
-    columns = ("code", "title", "in training", "in test", f"F1 {first.name}", f"F1 {against}")
+def _codes_table(caption: str, rows: pd.DataFrame, first: str, against: str) -> Table:
+    columns = ("code", "title", "in training", "in test", f"F1 {first}", f"F1 {against}")
     return Table(
         caption,
         (*columns, "difference"),
@@ -368,6 +350,6 @@ def _codes_table(caption: str, rows: pd.DataFrame, first: Experiment, against: s
             )
             for row in rows.to_dict("records")
         ),
-        frozenset({"code", "title"}),
+        {"code", "title"},
         notes=() if len(rows) else ("None.",),
     )

@@ -19,10 +19,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import yaml
 
 from isd_pipeline.data.io.files import write_text
+from isd_pipeline.data.io.processes import is_running
 
 STAGE = re.compile(r"^  \S", re.MULTILINE)  # where a stage begins in a lock file
 MERGE = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)  # Git's marks
@@ -68,15 +68,7 @@ def _living(lock: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_alive(holder: Mapping[str, Any]) -> bool:
     """Whether a process that DVC noted still runs, and is that one: it has the same arguments."""
-    arguments = str(holder["cmd"]).partition(" ")[2]
-    try:
-        process = psutil.Process(int(holder["pid"]))
-        is_dead = process.status() == psutil.STATUS_ZOMBIE
-        return not is_dead and " ".join(process.cmdline()).endswith(arguments)
-    except psutil.NoSuchProcess:
-        return False
-    except psutil.AccessDenied:
-        return True
+    return is_running(int(holder["pid"]), str(holder["cmd"]).partition(" ")[2])
 
 
 def _cut_torn(path: Path) -> list[str]:

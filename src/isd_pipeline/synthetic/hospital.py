@@ -7,22 +7,21 @@ codes need the counts). A walk keeps nothing of a patient it has passed.
 
 from __future__ import annotations
 
-import gzip
-import io
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from random import Random
-from typing import BinaryIO, TextIO, cast
+from typing import TextIO
 
-from isd_pipeline.data.io.files import replacing
-from isd_pipeline.synthetic.codes import Code, catalogue
+from isd_pipeline.synthetic.codes import Code, listed_codes
 from isd_pipeline.synthetic.other_notes import OtherNote, other_notes
 from isd_pipeline.synthetic.patients import Admission, Patient, Registry
 from isd_pipeline.synthetic.settings import HospitalSettings
 from isd_pipeline.synthetic.summaries import Note, Summarist
+from isd_pipeline.synthetic.tables import heading, quoted, writing
 
 SPLITS = ("train", "dev", "test")
 FREQUENT = 50
@@ -56,30 +55,16 @@ def write_hospital(folder: Path, settings: HospitalSettings) -> None:
     _write_splits(folder, registry, frequent)
 
 
-@contextmanager
-def _table(folder: Path, name: str, compressed: bool = False) -> Iterator[TextIO]:
-    """A table to write rows to, its header written; it appears when the block has ended."""
-    with ExitStack() as stack:
-        path = stack.enter_context(replacing(folder / f"{name}.csv{'.gz' if compressed else ''}"))
-        raw: BinaryIO = stack.enter_context(path.open("wb"))
-        if compressed:  # no name and no time inside: the bytes depend on the content alone
-            raw = cast(BinaryIO, stack.enter_context(gzip.GzipFile("", "wb", 6, raw, mtime=0)))
-        text = stack.enter_context(io.TextIOWrapper(raw, encoding="utf-8", newline="\n"))
-        text.write(",".join(f'"{column}"' for column in COLUMNS[name].split()) + "\n")
-        yield text
-
-
-def _quoted(value: str) -> str:
-    return '"' + value.replace('"', '""') + '"'
+def _table(folder: Path, name: str, ending: str = "csv") -> AbstractContextManager[TextIO]:
+    return writing(folder / f"{name}.{ending}", heading(COLUMNS[name]))
 
 
 def _write_titles(folder: Path) -> None:
     for system, name in (("diagnosis", "D_ICD_DIAGNOSES"), ("procedure", "D_ICD_PROCEDURES")):
-        listed = (code for code in catalogue() if code.system == system and code.is_listed)
         with _table(folder, name) as table:
-            for row, code in enumerate(listed, start=1):
-                titles = f"{_quoted(code.short_title)},{_quoted(code.long_title)}"
-                table.write(f"{row},{_quoted(code.code)},{titles}\n")
+            for row, code in enumerate(listed_codes(system), start=1):
+                titles = f"{quoted(code.short_title)},{quoted(code.long_title)}"
+                table.write(f"{row},{quoted(code.code)},{titles}\n")
 
 
 def _write_codes_and_people(folder: Path, registry: Registry) -> Counter[int]:
@@ -91,20 +76,16 @@ def _write_codes_and_people(folder: Path, registry: Registry) -> Counter[int]:
         _table(folder, "ADMISSIONS") as admissions,
         _table(folder, "PATIENTS") as patients,
     ):
-        diagnosis_rows, procedure_rows = _Rows(diagnoses), _Rows(procedures)
+        tables = (("diagnosis", diagnoses, count(1)), ("procedure", procedures, count(1)))
         for patient in registry:
             patients.write(_patient_row(patient))
             for admission in patient.admissions:
                 codes = _coded(registry, admission)
                 admissions.write(_admission_row(patient, admission, codes))
-                diagnosis_rows.write(
-                    patient, admission, [c for _, c in codes if c.system == "diagnosis"]
-                )
-                procedure_rows.write(
-                    patient, admission, [c for _, c in codes if c.system == "procedure"]
-                )
-                if admission.has_null_code:
-                    diagnosis_rows.write_null(patient, admission)
+                for system, table, numbers in tables:
+                    rows = _code_cells(system, codes, admission)
+                    ids = f"{patient.subject_id},{admission.hadm_id}"
+                    table.writelines(f"{next(numbers)},{ids},{cells}\n" for cells in rows)
                 if admission.has_summary:
                     counts.update(n for n, _ in codes)
     return counts
@@ -121,23 +102,11 @@ def _coded(registry: Registry, admission: Admission) -> list[tuple[int, Code]]:
     return found
 
 
-class _Rows:
-    """The rows of DIAGNOSES_ICD or PROCEDURES_ICD, numbered as they come."""
-
-    def __init__(self, table: TextIO) -> None:
-        self.table = table
-        self.row = 0
-
-    def write(self, patient: Patient, admission: Admission, codes: Iterable[Code]) -> None:
-        for place, code in enumerate(codes, start=1):
-            self._write(patient, admission, f'{place},"{code.code}"')
-
-    def write_null(self, patient: Patient, admission: Admission) -> None:
-        self._write(patient, admission, ",")
-
-    def _write(self, patient: Patient, admission: Admission, rest: str) -> None:
-        self.row += 1
-        self.table.write(f"{self.row},{patient.subject_id},{admission.hadm_id},{rest}\n")
+def _code_cells(system: str, codes: list[tuple[int, Code]], admission: Admission) -> list[str]:
+    """Place and code of the rows of DIAGNOSES_ICD or PROCEDURES_ICD."""
+    of_system = (code for _, code in codes if code.system == system)
+    cells = [f'{place},"{code.code}"' for place, code in enumerate(of_system, start=1)]
+    return [*cells, ","] if admission.has_null_code and system == "diagnosis" else cells
 
 
 def _patient_row(patient: Patient) -> str:
@@ -155,14 +124,15 @@ def _admission_row(patient: Patient, admission: Admission, codes: list[tuple[int
         f'"{"NEWBORN" if newborn else "EMERGENCY"}",'
         f'"{"PHYS REFERRAL/NORMAL DELI" if newborn else "EMERGENCY ROOM ADMIT"}",'
         f'"HOME","Medicare","ENGL","UNOBTAINABLE","SINGLE","UNKNOWN/NOT SPECIFIED",,,'
-        f"{_quoted(reason.upper()) if reason else ''},0,1\n"
+        f"{quoted(reason.upper()) if reason else ''},0,1\n"
     )
 
 
 def _write_notes(folder: Path, registry: Registry) -> None:
     dice = Random(f"{registry.settings.seed}/order of the notes")
+    ending = "csv.gz" if registry.settings.compressed else "csv"
     with (
-        _table(folder, "NOTEEVENTS", registry.settings.compressed) as notes,
+        _table(folder, "NOTEEVENTS", ending) as notes,
         _table(folder, "EVIDENCE") as evidence,
     ):
         waiting: list[str] = []
@@ -197,7 +167,7 @@ def _summary_row(row: int, patient: Patient, admission: Admission, note: Note) -
     late = timedelta(days=1 if note.description == "Addendum" else 0)
     return (
         f"{row},{patient.subject_id},{admission.hadm_id},{admission.discharged + late},,,"
-        f'"Discharge summary","{note.description}",,,{_quoted(note.text)}\n'
+        f'"Discharge summary","{note.description}",,,{quoted(note.text)}\n'
     )
 
 
@@ -206,7 +176,7 @@ def _other_row(row: int, patient: Patient, admission: Admission, note: OtherNote
     return (
         f"{row},{patient.subject_id},{hadm_id},{note.date},{note.time},{note.time},"
         f'"{note.category}","{note.description}",{15_000 + row % 900 if note.time else ""},'
-        f"{1 if note.is_error else ''},{_quoted(note.text)}\n"
+        f"{1 if note.is_error else ''},{quoted(note.text)}\n"
     )
 
 
@@ -223,7 +193,7 @@ def _write_splits(folder: Path, registry: Registry, counts: Counter[int]) -> Non
     }
     with ExitStack() as stack:
         lists = {
-            (split, size): stack.enter_context(_list(folder / f"{split}_{size}_hadm_ids.csv"))
+            (split, size): stack.enter_context(writing(folder / f"{split}_{size}_hadm_ids.csv"))
             for split in SPLITS
             for size in ("full", "50")
         }
@@ -233,9 +203,3 @@ def _write_splits(folder: Path, registry: Registry, counts: Counter[int]) -> Non
                     lists[patient.split, "full"].write(f"{admission.hadm_id}\n")
                     if frequent.intersection(admission.codes):
                         lists[patient.split, "50"].write(f"{admission.hadm_id}\n")
-
-
-@contextmanager
-def _list(path: Path) -> Iterator[TextIO]:
-    with replacing(path) as temporary, temporary.open("w", encoding="ascii", newline="\n") as file:
-        yield file

@@ -6,21 +6,19 @@ at fixed intervals, so that any hospital of 200 admissions has each of them.
 
 from __future__ import annotations
 
-import gzip
-import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO, TextIO, cast
+from typing import TextIO
 
 from isd_pipeline.data.codes import icd
-from isd_pipeline.data.io.files import replacing
-from isd_pipeline.synthetic.codes import Code, catalogue
+from isd_pipeline.synthetic.codes import Code, catalogue, listed_codes
 from isd_pipeline.synthetic.patients import Admission, Patient, Registry
 from isd_pipeline.synthetic.settings import HospitalSettings
 from isd_pipeline.synthetic.summaries import Summarist
+from isd_pipeline.synthetic.tables import heading, quoted, writing
 
 EVERY_EMPTY = 29  # summaries of MIMIC-II that hold headings and nothing else
 EVERY_SHORT = 61  # summaries of one word
@@ -35,8 +33,7 @@ def write_mimic2(folder: Path, settings: HospitalSettings) -> None:
     """Perotte et al.'s four files, of diagnoses alone; lines that say nothing have no number."""
     folder, registry = Path(folder), Registry(settings)
     numbers: dict[str, list[int]] = {"train": [], "test": []}
-    with _file(folder / "MIMIC_RAW_DSUMS", "latin-1") as file:
-        file.write("|".join(f'"{name}"' for name in _MIMIC2) + "\n")
+    with writing(folder / "MIMIC_RAW_DSUMS", heading(_MIMIC2, "|"), "latin-1") as file:
         number = 0
         for patient, admission, texts in _summaries(registry):
             codes = [c for c in registry.codes_of(admission) if c.system == icd.DIAGNOSIS]
@@ -46,12 +43,11 @@ def write_mimic2(folder: Path, settings: HospitalSettings) -> None:
                 numbers["test" if patient.split == "test" else "train"].append(number)
                 number += 1
     for split, name in (("train", "training"), ("test", "testing")):
-        with _file(folder / f"{name}_indices.data") as file:
+        with writing(folder / f"{name}_indices.data") as file:
             file.writelines(f"{n}\n" for n in numbers[split])
-    with _file(folder / "MIMIC_ICD9_mapping") as file:
-        file.write("ID,CODE,TITLE\n")
-        for row, code in enumerate(_listed(icd.DIAGNOSIS), start=1):
-            file.write(f"{row},{icd.dot(code.code, icd.DIAGNOSIS)},{_quoted(code.long_title)}\n")
+    with writing(folder / "MIMIC_ICD9_mapping", "ID,CODE,TITLE\n") as file:
+        for row, code in enumerate(listed_codes(icd.DIAGNOSIS), start=1):
+            file.write(f"{row},{icd.dot(code.code, icd.DIAGNOSIS)},{quoted(code.long_title)}\n")
 
 
 def write_mimic4(folder: Path, settings: HospitalSettings) -> None:
@@ -70,18 +66,17 @@ def write_mimic4(folder: Path, settings: HospitalSettings) -> None:
                 number = 10 * admission.number + place
                 note = f"{patient.subject_id}-DS-{number},{patient.subject_id},{admission.hadm_id}"
                 when = f"{admission.discharged} 00:00:00"
-                row = f"{note},DS,{number},{when},{when},{_quoted(text)}\n"
+                row = f"{note},DS,{number},{when},{when},{quoted(text)}\n"
                 tables["note/discharge"].write(row)
         for system, name in ((icd.DIAGNOSIS, "diagnoses"), (icd.PROCEDURE, "procedures")):
-            rows = (row for code in _listed(system) for row in _mimic4_titles(code))
+            rows = (row for code in listed_codes(system) for row in _mimic4_titles(code))
             tables[f"hosp/d_icd_{name}"].writelines(dict.fromkeys(rows))
         tables["hosp/d_icd_diagnoses"].write(f'{OF_BOTH},10,"Bicycle rider in an accident"\n')
 
 
 def write_icustays(folder: Path, settings: HospitalSettings) -> None:
     """MIMIC-III's ICUSTAYS of the same patients: three in five were charted in CareVue."""
-    with _file(Path(folder) / "ICUSTAYS.csv") as file:
-        file.write(",".join(f'"{name}"' for name in _ICUSTAYS) + "\n")
+    with writing(Path(folder) / "ICUSTAYS.csv", heading(_ICUSTAYS)) as file:
         for patient in Registry(settings):
             kind = _SOURCES[patient.number % 5]
             for a in patient.admissions:
@@ -90,7 +85,7 @@ def write_icustays(folder: Path, settings: HospitalSettings) -> None:
                 file.write(f'{ids},"{kind}","MICU","MICU",52,52,{when},1.5\n')
 
 
-_MIMIC2 = ("subject_id", "hadm_id", "charttime", "category", "title", "icd9_codes", "text")
+_MIMIC2 = "subject_id hadm_id charttime category title icd9_codes text"
 _MIMIC4 = {
     "note/discharge": "note_id,subject_id,hadm_id,note_type,note_seq,charttime,storetime,text",
     "hosp/diagnoses_icd": "subject_id,hadm_id,seq_num,icd_code,icd_version",
@@ -99,8 +94,8 @@ _MIMIC4 = {
     "hosp/d_icd_procedures": "icd_code,icd_version,long_title",
 }
 _ICUSTAYS = (
-    *("ROW_ID", "SUBJECT_ID", "HADM_ID", "ICUSTAY_ID", "DBSOURCE", "FIRST_CAREUNIT"),
-    *("LAST_CAREUNIT", "FIRST_WARDID", "LAST_WARDID", "INTIME", "OUTTIME", "LOS"),
+    "ROW_ID SUBJECT_ID HADM_ID ICUSTAY_ID DBSOURCE FIRST_CAREUNIT "
+    "LAST_CAREUNIT FIRST_WARDID LAST_WARDID INTIME OUTTIME LOS"
 )
 _SOURCES = ("carevue", "carevue", "carevue", "metavision", "both")
 
@@ -126,7 +121,7 @@ def _mimic2_text(admission: Admission, texts: list[str]) -> tuple[str, bool]:
 def _mimic2_line(patient: Patient, admission: Admission, codes: list[Code], text: str) -> str:
     dotted = ",".join(icd.dot(code.code, icd.DIAGNOSIS) for code in codes)
     ids = f"{patient.subject_id}|{admission.hadm_id}|{admission.discharged} 00:00:00"
-    return f'{ids}|"DISCHARGE_SUMMARY"|""|{_quoted(dotted)}|{_quoted(text)}\n'
+    return f'{ids}|"DISCHARGE_SUMMARY"|""|{quoted(dotted)}|{quoted(text)}\n'
 
 
 def _mimic4_codes(
@@ -161,8 +156,8 @@ def _mimic4_texts(admission: Admission, texts: list[str]) -> list[str]:
 
 
 def _mimic4_titles(code: Code) -> Iterator[str]:
-    yield f"{code.code},9,{_quoted(code.long_title)}\n"
-    yield f"{_filed(code, 10)},10,{_quoted(code.long_title)}\n"
+    yield f"{code.code},9,{quoted(code.long_title)}\n"
+    yield f"{_filed(code, 10)},10,{quoted(code.long_title)}\n"
 
 
 def _filed(code: Code, version: int) -> str:
@@ -185,32 +180,11 @@ def _icd10() -> dict[str, str]:
     return {old: new or "" for old, new in zip(codes, found, strict=True)}
 
 
-def _listed(system: icd.System) -> Iterable[Code]:
-    return (code for code in catalogue() if code.system == system and code.is_listed)
-
-
-def _quoted(value: str) -> str:
-    return '"' + value.replace('"', '""') + '"'
-
-
-@contextmanager
-def _file(path: Path, encoding: str = "utf-8") -> Iterator[TextIO]:
-    with (
-        replacing(path) as temporary,
-        temporary.open("w", encoding=encoding, newline="\n") as file,
-    ):
-        yield file
-
-
 @contextmanager
 def _tables(folder: Path, columns: dict[str, str]) -> Iterator[dict[str, TextIO]]:
     """Gzipped tables to write rows to, their headers written; they appear together at the end."""
     with ExitStack() as stack:
-        tables: dict[str, TextIO] = {}
-        for name, header in columns.items():
-            path = stack.enter_context(replacing(folder / f"{name}.csv.gz"))
-            raw: BinaryIO = stack.enter_context(path.open("wb"))
-            packed = cast(BinaryIO, stack.enter_context(gzip.GzipFile("", "wb", 6, raw, mtime=0)))
-            tables[name] = stack.enter_context(io.TextIOWrapper(packed, "utf-8", newline="\n"))
-            tables[name].write(header + "\n")
-        yield tables
+        yield {
+            name: stack.enter_context(writing(folder / f"{name}.csv.gz", f"{header}\n"))
+            for name, header in columns.items()
+        }

@@ -23,125 +23,49 @@ _FORMAL = re.compile(
     r"|unspecified|episode of care|other and|other specified|other)\b,?",
     re.IGNORECASE,
 )
-_ABBREVIATIONS = {
-    "acute myocardial infarction": "AMI",
-    "myocardial infarction": "MI",
-    "hypertension": "HTN",
-    "diabetes mellitus": "DM",
-    "diabetes with": "DM w/",
-    "congestive heart failure": "CHF",
-    "heart failure": "HF",
-    "chronic kidney disease": "CKD",
-    "acute kidney failure": "AKI",
-    "urinary tract infection": "UTI",
-    "urinary tract": "GU tract",
-    "respiratory failure": "resp failure",
-    "deep vein thrombosis": "DVT",
-    "pulmonary embolism": "PE",
-    "malignant neoplasm of": "CA of",
-    "secondary malignant neoplasm of": "mets to",
-    "benign neoplasm of": "benign tumor of",
-    "carcinoma in situ": "CIS",
-    "personal history of": "h/o",
-    "family history of": "FHx of",
-    "history of": "h/o",
-    "open reduction": "ORIF",
-    "internal fixation": "IF",
-    "fracture of": "fx of",
-    "fracture": "fx",
-    "status": "s/p",
-    "percutaneous": "perc",
-    "injection or infusion": "infusion",
-    "lower extremity": "LE",
-    "upper extremity": "UE",
-    "computerized axial tomography": "CT",
-    "tomography": "CT",
-    "bilateral": "b/l",
-    "without": "w/o",
-    "with": "w/",
-    "due to": "d/t",
-    "secondary to": "2/2",
-    "abdominal": "abd",
-    "gastrointestinal": "GI",
-    "coronary artery": "coronary",
-    "ventricular": "vent",
-    "hemorrhage": "bleed",
-    "left": "L",
-    "right": "R",
-    "vertebra": "vert",
-    "loss of consciousness": "LOC",
-    "motor vehicle": "MVC",
-    "chronic": "chr",
-    "acute": "ac",
-}
-_SYNONYMS = {
-    "kidney": "renal",
-    "renal": "kidney",
-    "cardiac": "heart",
-    "heart": "cardiac",
-    "liver": "hepatic",
-    "hepatic": "liver",
-    "lung": "pulmonary",
-    "pulmonary": "lung",
-    "brain": "cerebral",
-    "cerebral": "brain",
-    "stomach": "gastric",
-    "gastric": "stomach",
-    "bladder": "vesical",
-    "hemorrhage": "bleeding",
-    "neoplasm": "tumor",
-    "malignant": "cancerous",
-    "laceration": "cut",
-    "contusion": "bruise",
-    "excision": "resection",
-    "repair": "reconstruction",
-    "incision": "opening",
-    "insufficiency": "failure",
-    "obstruction": "blockage",
-    "calculus": "stone",
-    "edema": "swelling",
-    "pain": "ache",
-    "fever": "febrile illness",
-    "disorder": "disease",
-    "disorders": "problems",
-    "bacterial": "bact",
-    "viral": "virus",
-    "infection": "infxn",
-    "inflammation": "inflamed",
-    "complication": "problem",
-    "complications": "problems",
-    "accident": "crash",
-    "fall": "mechanical fall",
-    "femur": "thigh bone",
-    "skull": "cranial",
-    "vein": "venous",
-    "artery": "arterial",
-    "poisoning": "overdose",
-    "replacement": "exchange",
-    "removal": "extraction",
-    "insertion": "placement",
-    "transplant": "txp",
-    "disease": "dz",
-    "syndrome": "syndr",
-    "chest": "thoracic",
-    "skin": "cutaneous",
-    "ulcer": "ulceration",
-    "stenosis": "narrowing",
-    "thrombosis": "clot",
-    "embolism": "embolus",
-    "biopsy": "bx",
-    "operation": "surgery",
-    "diagnostic": "dx",
-    "dependence": "addiction",
-    "abuse": "misuse",
-    "burn": "thermal injury",
-    "dislocation": "subluxation",
-    "injury": "trauma",
-    "congenital": "inborn",
-    "anomaly": "malformation",
-    "anomalies": "malformations",
-    "tear": "rupture",
-}
+
+
+def _pairs(block: str) -> dict[str, str]:
+    """Lines of `long: short | long: short`."""
+    return dict(pair.strip().split(": ") for pair in re.split(r"[|\n]", block.strip()))
+
+
+_ABBREVIATIONS = _pairs(
+    """
+    acute myocardial infarction: AMI | myocardial infarction: MI | hypertension: HTN
+    diabetes mellitus: DM | diabetes with: DM w/ | congestive heart failure: CHF | heart failure: HF
+    chronic kidney disease: CKD | acute kidney failure: AKI | urinary tract infection: UTI
+    urinary tract: GU tract | respiratory failure: resp failure | deep vein thrombosis: DVT
+    pulmonary embolism: PE | malignant neoplasm of: CA of | secondary malignant neoplasm of: mets to
+    benign neoplasm of: benign tumor of | carcinoma in situ: CIS | personal history of: h/o
+    family history of: FHx of | history of: h/o | open reduction: ORIF | internal fixation: IF
+    fracture of: fx of | fracture: fx | status: s/p | percutaneous: perc
+    injection or infusion: infusion | lower extremity: LE | upper extremity: UE
+    computerized axial tomography: CT | tomography: CT | bilateral: b/l | without: w/o | with: w/
+    due to: d/t | secondary to: 2/2 | abdominal: abd | gastrointestinal: GI
+    coronary artery: coronary | ventricular: vent | hemorrhage: bleed | left: L | right: R
+    vertebra: vert | loss of consciousness: LOC | motor vehicle: MVC | chronic: chr | acute: ac
+    """
+)
+_SYNONYMS = _pairs(
+    """
+    kidney: renal | renal: kidney | cardiac: heart | heart: cardiac | liver: hepatic
+    hepatic: liver | lung: pulmonary | pulmonary: lung | brain: cerebral | cerebral: brain
+    stomach: gastric | gastric: stomach | bladder: vesical | hemorrhage: bleeding | neoplasm: tumor
+    malignant: cancerous | laceration: cut | contusion: bruise | excision: resection
+    repair: reconstruction | incision: opening | insufficiency: failure | obstruction: blockage
+    calculus: stone | edema: swelling | pain: ache | fever: febrile illness | disorder: disease
+    disorders: problems | bacterial: bact | viral: virus | infection: infxn | inflammation: inflamed
+    complication: problem | complications: problems | accident: crash | fall: mechanical fall
+    femur: thigh bone | skull: cranial | vein: venous | artery: arterial | poisoning: overdose
+    replacement: exchange | removal: extraction | insertion: placement | transplant: txp
+    disease: dz | syndrome: syndr | chest: thoracic | skin: cutaneous | ulcer: ulceration
+    stenosis: narrowing | thrombosis: clot | embolism: embolus | biopsy: bx | operation: surgery
+    diagnostic: dx | dependence: addiction | abuse: misuse | burn: thermal injury
+    dislocation: subluxation | injury: trauma | congenital: inborn | anomaly: malformation
+    anomalies: malformations | tear: rupture
+    """
+)
 _EMPTY = frozenset(
     "of the a an and or by to in on for other unspecified specified type site as not".split()  # noqa: SIM905
 )

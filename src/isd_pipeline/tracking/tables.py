@@ -15,12 +15,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from isd_pipeline.config.experiments import notes_of
 from isd_pipeline.config.reading import choose
 from isd_pipeline.config.reports import TABLES, table_layouts
+from isd_pipeline.evaluation.resampling import Measured
+from isd_pipeline.reports.cells import Table, cell
 from isd_pipeline.reports.layout import Layout
+from isd_pipeline.reports.markdown import markdown
 from isd_pipeline.tracking.tracker import RunKey, Tracker
 
 PRINTED = ("auc_macro", "auc_micro", "f1_macro_caml", "f1_micro", "p_at_5", "p_at_8")
@@ -28,26 +29,22 @@ PRINTED = ("auc_macro", "auc_micro", "f1_macro_caml", "f1_micro", "p_at_5", "p_a
 
 @dataclass(frozen=True)
 class TableRow:
-    """An experiment over its seeds: every metric's mean, and its sd unless there is one seed."""
+    """An experiment over its seeds: every metric that each of them has."""
 
     experiment: str
     seeds: tuple[int, ...]
-    mean: Mapping[str, float]
-    sd: Mapping[str, float]
+    metrics: Mapping[str, Measured]
     note: str = ""
 
     @classmethod
     def of(
         cls, experiment: str, by_seed: Mapping[int, Mapping[str, float]], note: str = ""
     ) -> TableRow:
-        """Of the metrics of each seed; those that every seed has. The sd divides by n - 1."""
+        """Of the metrics of each seed."""
         found = list(by_seed.values())
         shared = [name for name in (found[0] if found else {}) if all(name in one for one in found)]
-        values = {name: [one[name] for one in found] for name in shared}
-        mean = {name: float(np.mean(those)) for name, those in values.items()}
-        several = values if len(found) > 1 else {}
-        sd = {name: float(np.std(those, ddof=1)) for name, those in several.items()}
-        return cls(experiment, tuple(sorted(by_seed)), mean, sd, note)
+        metrics = {name: Measured.of([one[name] for one in found]) for name in shared}
+        return cls(experiment, tuple(sorted(by_seed)), metrics, note)
 
 
 def table_and_rows(
@@ -90,28 +87,23 @@ def show_table(
 def printed(rows: Sequence[TableRow]) -> dict[str, float]:
     """What the paper prints, as MLflow shows it: `isd/test/f1_micro_mean` and `..._sd`."""
     return {
-        f"{row.experiment}/test/{name}_{what}": values[name]
+        f"{row.experiment}/test/{name}_{what}": value
         for row in rows
-        for what, values in (("mean", row.mean), ("sd", row.sd))
+        for what in ("mean", "sd")
         for name in PRINTED
-        if name in values
+        if name in row.metrics and (value := getattr(row.metrics[name], what)) is not None
     }
 
 
 def as_text(table: Layout, rows: Sequence[TableRow]) -> str:
     """The table in Markdown, as the page of its MLflow run shows it."""
-    names = [name for name in PRINTED if any(name in row.mean for row in rows)]
-    lines = [f"**{table.title}**", "", f"| | seeds | {' | '.join(names)} |"]
-    lines.append("|---" * (len(names) + 2) + "|")
-    for row in rows:
-        name = f"{row.experiment} ({row.note})" if row.note else row.experiment
-        cells = [name, str(len(row.seeds)), *(_cell(row, name) for name in names)]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _cell(row: TableRow, name: str) -> str:
-    if name not in row.mean:
-        return ""
-    spread = f" ± {row.sd[name]:.3f}" if row.sd else ""
-    return f"{row.mean[name]:.3f}{spread}"
+    names = [name for name in PRINTED if any(name in row.metrics for row in rows)]
+    cells = tuple(
+        (
+            f"{row.experiment} ({row.note})" if row.note else row.experiment,
+            str(len(row.seeds)),
+            *(cell(row.metrics.get(name)) for name in names),
+        )
+        for row in rows
+    )
+    return markdown(Table(table.title, ("experiment", "seeds", *names), cells, {"experiment"}))

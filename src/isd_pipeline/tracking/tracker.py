@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isd_pipeline.data.io.processes import is_running
 from isd_pipeline.tracking.shown import shown_figure
 
 PARAMETER_LENGTH = 500  # longer values are cut: MLflow refuses more than 6,000 characters
@@ -181,7 +182,7 @@ class Tracker:
         """A process killed outright leaves its run RUNNING for ever: call it what it is."""
         for run in self.search("attributes.status = 'RUNNING'"):
             tags = run.data.tags
-            if tags.get("host") == socket.gethostname() and not _is_alive(tags.get("process")):
+            if tags.get("host") == socket.gethostname() and not is_running(int(tags["process"])):
                 self.client.set_terminated(run.info.run_id, "KILLED")
 
 
@@ -260,16 +261,6 @@ def git_commit() -> str:
 
 def _process_tags() -> dict[str, str]:
     return {"host": socket.gethostname(), "process": str(os.getpid()), "git_commit": git_commit()}
-
-
-def _is_alive(process: str | None) -> bool:
-    try:
-        os.kill(int(process or 0), 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, ValueError):
-        return True
-    return True
 
 
 @contextmanager

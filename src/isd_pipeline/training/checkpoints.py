@@ -10,7 +10,6 @@ at any moment leaves the earlier checkpoint whole.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -22,9 +21,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from isd_pipeline.data.io.files import replacing, write_json
+from isd_pipeline.data.io.processes import is_running
+from isd_pipeline.data.io.tensor_files import pack, read_sealed, refuse_changed, sealed, unpack
 from isd_pipeline.training.loop import Best, State
 
 KEPT_STATES = 2
+SEAL = "record_sha256"
+REMEDY = "take the previous checkpoint or train again"
 MODEL = "model"
 TEMPORARY = re.compile(r"\..+\.(\d+)\.(tmp|old)")  # the names of data.files.replacing
 OWN_TENSORS = re.compile(rf"({MODEL}|epoch-\d+)-[0-9a-f]{{12}}\.safetensors")
@@ -155,8 +158,10 @@ def sweep(folder: Path) -> None:
     folder = Path(folder)
     for path in folder.glob(".*"):
         owner = TEMPORARY.fullmatch(path.name)
-        if owner and path.is_file() and not _lives(int(owner[1])):
-            path.unlink(missing_ok=True)
+        if owner and path.is_file():
+            number = int(owner[1])  # our own process writes nothing while it sweeps
+            if number == os.getpid() or not is_running(number):
+                path.unlink(missing_ok=True)
     _drop_unnamed(folder)
 
 
@@ -168,53 +173,22 @@ def drop_states(folder: Path) -> None:
 
 
 def _write(folder: Path, name: str, record: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    from safetensors.torch import save
-
-    content = save({key: value.detach().cpu().contiguous() for key, value in tensors.items()})
-    digest = hashlib.sha256(content).hexdigest()
+    content, digest = pack(tensors)
     weights = f"{name}-{digest[:12]}.safetensors"
     with replacing(folder / weights) as temporary:
         temporary.write_bytes(content)
-    record = {**record, "weights": weights, "sha256": digest}
-    write_json(folder / f"{name}.json", record | {"record_sha256": _digest(record)})
+    named = {**record, "weights": weights, "sha256": digest}
+    write_json(folder / f"{name}.json", sealed(named, SEAL))
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The two files of a checkpoint, both whole, or one line about which is not."""
-    from safetensors.torch import load
-
-    remedy = "take the previous checkpoint or train again"
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        digest = record.pop("record_sha256")
-    except (ValueError, KeyError, AttributeError):
-        raise ValueError(f"{path}: cut off or not a checkpoint; {remedy}") from None
-    if digest != _digest(record):
-        raise ValueError(f"{path}: changed since it was written; {remedy}")
+    record = read_sealed(path, "checkpoint", REMEDY, SEAL)
+    refuse_changed(path, record, SEAL, REMEDY)
     tensors = path.with_name(record["weights"])
     if not tensors.exists():
-        raise FileNotFoundError(f"{tensors}: the tensors of {path.name} are gone; {remedy}")
-    content = tensors.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != record["sha256"]:
-        raise ValueError(
-            f"{tensors}: cut off or changed since it was written (SHA-256 {found[:12]}…, "
-            f"not {record['sha256'][:12]}…); {remedy}"
-        )
-    return record, load(content)
-
-
-def digest_of(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 of the file that tensors are written to."""
-    from safetensors.torch import save
-
-    content = save({key: value.detach().cpu().contiguous() for key, value in tensors.items()})
-    return hashlib.sha256(content).hexdigest()
-
-
-def _digest(record: Mapping[str, Any]) -> str:
-    """SHA-256 of a JSON value, whatever its layout in the file."""
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+        raise FileNotFoundError(f"{tensors}: the tensors of {path.name} are gone; {REMEDY}")
+    return record, unpack(tensors, record["sha256"], REMEDY)
 
 
 def _refuse_fingerprints(path: Path, found: Mapping[str, str], expected: Mapping[str, str]) -> None:
@@ -288,14 +262,3 @@ def _named(path: Path) -> str | None:
         return None
     except (ValueError, KeyError, TypeError):
         return DAMAGED
-
-
-def _lives(process: int) -> bool:
-    """Whether another process of this number runs; our own writes nothing while it sweeps."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return process != os.getpid()

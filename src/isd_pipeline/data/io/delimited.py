@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import codecs
 import csv
-import hashlib
 import io
 import logging
 import re
@@ -20,6 +19,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
+
+from isd_pipeline.data.io.files import sha256
 
 LOG = logging.getLogger(__name__)
 BLOCK = 2 << 20  # bytes; pyarrow reads some dozens ahead. A row must fit into one
@@ -55,9 +56,9 @@ def read_csv(
     header = read_header(path, separator=separator, encoding=encoding)
     found = _match_columns(path, header, columns)
     names = [found[name] for name in columns]
-    reader = _open(path, _WithEndRow(path, len(header), separator, encoding), names, separator)
+    rows = _WithEndRow(path, len(header), separator, encoding)
     row, ended = 2, False
-    for batch in _guarded(path, reader):
+    for batch in _batches(path, rows, names, separator):
         numbers = pa.array(np.arange(row, row + batch.num_rows))
         row += batch.num_rows
         if batch.num_rows and batch.column(0)[-1].as_py() == END:
@@ -89,25 +90,18 @@ def read_header(path: Path, *, separator: str = ",", encoding: str | None = None
     return header
 
 
-def check_sum(path: Path) -> bool:
-    """Compare a file with SHA256SUMS.txt beside it, where there is one; True if compared."""
+def check_sum(path: Path) -> None:
+    """Compare a file with SHA256SUMS.txt beside it, where there is one that names it."""
     path = Path(path)
     sums = path.with_name("SHA256SUMS.txt")
-    if not sums.exists():
-        return False
-    lines = [line.split(maxsplit=1) for line in sums.read_text("utf-8").splitlines()]
-    pairs = [(line[1].strip().lstrip("*./"), line[0]) for line in lines if len(line) == 2]
-    known = dict(pairs)
-    if path.name not in known:
-        return False
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != known[path.name].lower():
+    lines = sums.read_text("utf-8").splitlines() if sums.exists() else []
+    pairs = (line.split(maxsplit=1) for line in lines)
+    known = {pair[1].strip().lstrip("*./"): pair[0] for pair in pairs if len(pair) == 2}
+    if path.name in known and (digest := sha256(path)) != known[path.name].lower():
         raise ValueError(
             f"{path}: its SHA-256 begins {digest[:8]}, {sums.name} says {known[path.name][:8]}: "
             "the file is cut off or changed; download it again"
         )
-    return True
 
 
 def _match_columns(path: Path, header: list[str], wanted: Sequence[str]) -> dict[str, str]:
@@ -126,14 +120,16 @@ def _match_columns(path: Path, header: list[str], wanted: Sequence[str]) -> dict
     return {name: spelled[name.lower()] for name in wanted}
 
 
-def _open(
+def _batches(
     path: Path, rows: _WithEndRow, names: list[str], separator: str
-) -> pa.csv.CSVStreamingReader:
+) -> Iterator[pa.RecordBatch]:
+    """What pyarrow reads, its errors made one line without a word of the row."""
+
     def refuse(row: pa.csv.InvalidRow) -> str:
         return "error"  # with its text in the message, which _refusal leaves out
 
     try:
-        return pa.csv.open_csv(
+        with pa.csv.open_csv(
             rows,
             read_options=pa.csv.ReadOptions(block_size=BLOCK, use_threads=False),
             parse_options=pa.csv.ParseOptions(
@@ -145,22 +141,10 @@ def _open(
                 null_values=[""],
                 strings_can_be_null=True,
             ),
-        )
+        ) as reader:
+            yield from reader
     except (pa.ArrowInvalid, OSError, EOFError) as error:
         raise _refusal(path, error) from None
-
-
-def _guarded(path: Path, reader: pa.csv.CSVStreamingReader) -> Iterator[pa.RecordBatch]:
-    """The reader's batches, its errors made one line without a word of the row."""
-    with reader:
-        while True:
-            try:
-                batch = reader.read_next_batch()
-            except StopIteration:
-                return
-            except (pa.ArrowInvalid, OSError, EOFError) as error:
-                raise _refusal(path, error) from None
-            yield batch
 
 
 def _refusal(path: Path, error: Exception) -> Exception:

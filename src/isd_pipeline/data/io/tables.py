@@ -84,6 +84,13 @@ class Extraction:
     splits: pa.Table | None = None
 
 
+def table_of(rows: Iterable[Sequence[Any]], schema: pa.Schema) -> pa.Table:
+    """Rows of cells as a table, of none an empty one."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.table(arrays, schema=schema)
+
+
 def stream_table(table: pa.Table, rows: int = 65_536) -> RecordStream:
     """A table in memory as a stream."""
     return RecordStream(table.schema, lambda: iter(table.to_batches(max_chunksize=rows)), rows)
@@ -190,6 +197,10 @@ class SortedSpill:
                 rows = []
         if rows:
             yield pa.concat_batches(rows)
+
+    def stream(self, schema: pa.Schema) -> RecordStream:
+        """The sorted rows, less the columns that they were sorted by."""
+        return RecordStream(schema, lambda: (batch.select(schema.names) for batch in self.read()))
 
     def _put_run_aside(self) -> None:
         if not self._waiting:

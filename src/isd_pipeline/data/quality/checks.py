@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 import pyarrow as pa
@@ -21,11 +22,8 @@ from isd_pipeline.data.quality import minhash
 from isd_pipeline.data.quality.findings import Finding, Findings, Level
 from isd_pipeline.data.quality.published_counts import Expected
 
-MONSTROUS, UNBROKEN, SAME = (
-    1_000_000,
-    10_000,
-    0.8,
-)  # characters; characters; share of five-word runs
+MONSTROUS, UNBROKEN = 1_000_000, 10_000  # characters
+SAME = 0.8  # share of five-word runs
 _WORD = re.compile(r"[^\W\d_]")
 _UNBROKEN = re.compile(rf"\S{{{UNBROKEN}}}")
 _MISREAD = re.compile("[ÃÂ][\u0080-\u00bf]|â\u0080")
@@ -62,7 +60,6 @@ class Seen:
 
     documents: int = 0
     characters: int = 0
-    wordless: int = 0
     names: list[str] = field(default_factory=list)
     signatures: list[np.ndarray] = field(default_factory=list)
 
@@ -80,7 +77,6 @@ def check_notes(notes: RecordStream, file: str, findings: Findings) -> Seen:
                     found = Finding("warning", file, what, remedy, column="text", note=note)
                     findings.add(found)
         if not _WORD.search(text):
-            seen.wordless += 1
             what = "documents without a word: left out"
             findings.add(Finding("warning", file, what, note=rows[0][0], column="text"))
         drawn = minhash.signature(text)
@@ -100,9 +96,8 @@ def check_splits(seen: Seen, splits: pa.Table, file: str, findings: Findings) ->
     findings.add(Finding("note", file, f"documents: {told}"))
     for name in ("train", "dev", "test"):
         if not sizes[name]:
-            findings.add(
-                Finding("error", file, f"no document is in {name}", "give each split some")
-            )
+            what, remedy = f"no document is in {name}", "give each split some"
+            findings.add(Finding("error", file, what, remedy))
     kept = [n for n, name in enumerate(seen.names) if name in split_of]
     if not kept:
         return
@@ -111,9 +106,7 @@ def check_splits(seen: Seen, splits: pa.Table, file: str, findings: Findings) ->
     pairs = minhash.near_pairs(stack, [split_of[name] for name in names], SAME)
     if pairs:
         one, other, share = max(pairs, key=lambda pair: pair[2])
-        where = (
-            f"{names[one]} ({split_of[names[one]]}) and {names[other]} ({split_of[names[other]]})"
-        )
+        where = " and ".join(f"{names[n]} ({split_of[names[n]]})" for n in (one, other))
         what = f"pairs of documents of two splits are nearly the same, as {where}, {share:.0%}"
         remedy = "a model is tested on what it has read: leave one out, or give both to one patient"
         findings.add(Finding("warning", file, f"{len(pairs):,} {what}", remedy))
@@ -132,13 +125,8 @@ def check_codes(
     borrowed = extraction.counts.get("titles_of_an_ancestor", 0)
     _told(findings, file, "note", borrowed, "codes have the title of an ancestor")
     keys = pc.binary_join_element_wise(here["document_id"], here["system"], here["code"], "\x1f")
-    _told(
-        findings,
-        file,
-        "note",
-        len(keys) - len(keys.unique()),
-        "code rows repeat a code of their id",
-    )
+    repeated = len(keys) - len(keys.unique())
+    _told(findings, file, "note", repeated, "code rows repeat a code of their id")
     per_code = Counter(here["code"].to_pylist())
     once = sum(count == 1 for count in per_code.values())
     mean = len(here) / max(len(coded), 1)
@@ -179,14 +167,10 @@ def _told(findings: Findings, file: str, level: Level, count: int, what: str) ->
 
 def _documents(notes: RecordStream) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Each document with its notes (id, text), which stand together in every source."""
-    last, rows = None, list[tuple[str, str]]()
-    for batch in notes.select(["document_id", "note_id", "text"]):
-        columns = (batch[name].to_pylist() for name in batch.schema.names)
-        for document, note, text in zip(*columns, strict=True):
-            if document != last and last is not None:
-                yield last, rows
-                rows = []
-            last = document
-            rows.append((note, text))
-    if last is not None:
-        yield last, rows
+    rows = (
+        row
+        for batch in notes.select(["document_id", "note_id", "text"])
+        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    )
+    for document, some in groupby(rows, key=lambda row: row[0]):
+        yield document, [(note, text) for _, note, text in some]

@@ -53,6 +53,12 @@ def of_error(error: Exception, file: str) -> Finding:
     return Finding("error", file, what, remedy, row, place["column"] or "")
 
 
+def of_error_below(error: Exception, folder: str) -> Finding:
+    """The same, of the file in a folder that the error names first, or else of the folder."""
+    file = str(error).partition(": ")[0].partition(", ")[0]
+    return of_error(error, file if file.startswith(folder) else folder)
+
+
 class Findings:
     """Findings as they come: a fault of one column is told once, at the first of its rows."""
 

@@ -26,6 +26,7 @@ from isd_pipeline.data.io.tables import (
     TITLES,
     Extraction,
     stream_table,
+    table_of,
 )
 
 LOG = logging.getLogger(__name__)
@@ -76,11 +77,11 @@ def extract(
     everything = {**texts["train"], **texts["dev"], **texts["test"], **kept}
     notes = [(article, article, article, everything[article]) for article, _ in splits]
     return Extraction(
-        notes=stream_table(_table(notes, NOTES), rows=1_024),
-        codes=stream_table(_table(rows, CODES)),
-        titles=stream_table(_table(titles, TITLES)),
+        notes=stream_table(table_of(notes, NOTES), rows=1_024),
+        codes=stream_table(table_of(rows, CODES)),
+        titles=stream_table(table_of(titles, TITLES)),
         counts=counts | counted | titled | {"code_rows": len(rows)},
-        splits=_table(splits, SPLITS),
+        splits=table_of(splits, SPLITS),
     )
 
 
@@ -98,8 +99,7 @@ def read_evidence(
     files = _read_files(Path(path), _TEXTS[language])
     wanted = set(systems)
     found = (row for split in SPLIT_NAMES for row in _spans(files, path, split))
-    rows = list(dict.fromkeys(row for row in found if row[2] in wanted))
-    return pa.Table.from_pylist([dict(zip(EVIDENCE.names, r, strict=True)) for r in rows], EVIDENCE)
+    return table_of(dict.fromkeys(row for row in found if row[2] in wanted), EVIDENCE)
 
 
 def near_duplicates(
@@ -246,7 +246,7 @@ def _code(cell: str, system: icd.System, where: str) -> str:
     return cell.upper()
 
 
-def _titles(used: set[tuple[str, str]]) -> tuple[list[tuple[str, str, str]], dict[str, int]]:
+def _titles(used: set[tuple[str, str]]) -> tuple[list[tuple[str, icd.System, str]], dict[str, int]]:
     """A title for each code, the nearest ancestor's for one that ICD-10-CM lacks.
 
     Half of the procedures are cut after four characters: their title is what they stand for.
@@ -255,11 +255,6 @@ def _titles(used: set[tuple[str, str]]) -> tuple[list[tuple[str, str, str]], dic
         icd.DIAGNOSIS: coding_systems.ICD10CM,
         icd.PROCEDURE: coding_systems.ICD10PCS,
     }
-    rows, counts = coding_systems.titles_of((names[system], code) for system, code in used)
-    titles = [(code, str(system), title) for code, system, title in rows]
-    return titles, {"titles": len(titles), "titles_of_an_ancestor": counts["titles_of_an_ancestor"]}
-
-
-def _table(rows: Iterable[tuple[str, ...]], schema: pa.Schema) -> pa.Table:
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    return pa.table([pa.array(column, pa.string()) for column in columns], schema=schema)
+    titles, counts = coding_systems.titles_of((names[system], code) for system, code in used)
+    del counts["codes_without_title"]
+    return titles, {"titles": len(titles), **counts}

@@ -30,6 +30,7 @@ from isd_pipeline.data.io.tables import (
     Extraction,
     RecordStream,
     stream_table,
+    table_of,
 )
 from isd_pipeline.data.splits import DEV_AND_TEST
 
@@ -86,10 +87,10 @@ def extract(folder: Path, *, dev_lines: int | None = 1_141) -> Extraction:
     splits, sizes = _splits(documents.values(), dev_lines)
     return Extraction(
         RecordStream(NOTES, lambda: _notes(path, documents)),
-        stream_table(_table(_code_rows(documents.values()), CODES)),
-        stream_table(_table(titles, TITLES)),
+        stream_table(table_of(_code_rows(documents.values()), CODES)),
+        stream_table(table_of(titles, TITLES)),
         {**counts, **sizes, "titles": len(titles)},
-        splits=_table(splits, SPLITS),
+        splits=table_of(splits, SPLITS),
     )
 
 
@@ -179,12 +180,11 @@ def _notes(path: Path, documents: Mapping[int, _Document]) -> Iterator[pa.Record
         if n in documents
     )
     while block := list(islice(rows, ROWS)):
-        yield from _table(block, NOTES).to_batches()
+        yield from table_of(block, NOTES).to_batches()
 
 
 def _code_rows(documents: Iterable[_Document]) -> list[tuple[str, ...]]:
-    system = str(icd.DIAGNOSIS)
-    return [(d.name, d.patient, system, code) for d in documents for code in d.codes]
+    return [(d.name, d.patient, icd.DIAGNOSIS, code) for d in documents for code in d.codes]
 
 
 def _read_indices(folder: Path) -> dict[int, str]:
@@ -246,7 +246,7 @@ def _read_titles(path: Path) -> list[tuple[str, str, str]]:
             raise ValueError(f"{path}, row {row}: {len(fields)} fields, the title is the third")
         if fields and row > 1:
             titles[fields[1].strip()] = fields[2].strip()
-    return sorted((code, str(icd.DIAGNOSIS), title) for code, title in titles.items() if code)
+    return sorted((code, icd.DIAGNOSIS, title) for code, title in titles.items() if code)
 
 
 def _find(folder: Path, name: str) -> Path:
@@ -266,8 +266,3 @@ def _lines(path: Path) -> Iterator[str]:
             yield from file
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise ValueError(f"{path}: cut off or damaged; copy or compress it again") from None
-
-
-def _table(rows: Iterable[tuple[str, ...]], schema: pa.Schema) -> pa.Table:
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    return pa.table([pa.array(column, pa.string()) for column in columns], schema=schema)

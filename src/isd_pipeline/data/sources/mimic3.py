@@ -25,11 +25,13 @@ from isd_pipeline.data.io.tables import (
     RecordStream,
     SortedSpill,
     stream_table,
+    table_of,
 )
 
 LOG = logging.getLogger(__name__)
 
 SUMMARY = "Discharge summary"
+_TITLED = pa.schema([("code", pa.string()), ("title", pa.string()), ("row", pa.int64())])
 CODES_AND_ROW = pa.schema([*CODES, ("row", pa.int64())])
 
 
@@ -71,11 +73,7 @@ def read_summaries(path: Path, scratch: Path | None = None) -> tuple[RecordStrea
     counts["repeated_note_ids"] = seen.repeated_notes()
     if records and not seen.rows:
         LOG.warning("%s: none of %d records has CATEGORY '%s'", path, records, SUMMARY)
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        return (batch.select(NOTES.names) for batch in spill.read())
-
-    return RecordStream(NOTES, batches), counts
+    return spill.stream(NOTES), counts
 
 
 def read_codes(
@@ -108,29 +106,27 @@ def read_titles(folder: Path) -> tuple[pa.Table, dict[str, int]]:
     repeated = 0
     for name, system in (("D_ICD_DIAGNOSES", icd.DIAGNOSIS), ("D_ICD_PROCEDURES", icd.PROCEDURE)):
         path = find_csv(folder, name)
-        parts = list(read_csv(path, ["ICD9_CODE", "SHORT_TITLE", "LONG_TITLE"]))
-        codes = [stripped(batch["ICD9_CODE"]) for batch in parts]
-        rows = [batch["row"] for batch in parts]
-        table = pa.table(
-            {
-                "code": pa.chunked_array(codes, pa.string()),
-                "row": pa.chunked_array(rows, pa.int64()),
-            }
-        )
+        parts = [
+            pa.table(
+                [
+                    stripped(batch["ICD9_CODE"]),
+                    pc.coalesce(batch["LONG_TITLE"], batch["SHORT_TITLE"]),
+                    batch["row"],
+                ],
+                _TITLED,
+            )
+            for batch in read_csv(path, ["ICD9_CODE", "SHORT_TITLE", "LONG_TITLE"])
+        ]
+        table = pa.concat_tables(parts or [_TITLED.empty_table()])
         refuse_other_codes(table, path, "ICD9_CODE", system)
-        longs = [pc.coalesce(batch["LONG_TITLE"], batch["SHORT_TITLE"]) for batch in parts]
-        pairs = zip(
-            table["code"].to_pylist(), pa.chunked_array(longs, pa.string()).to_pylist(), strict=True
-        )
-        for code, title in pairs:
+        for code, title in zip(table["code"].to_pylist(), table["title"].to_pylist(), strict=True):
             if code is None or title is None:
                 continue
             key = (system, icd.dot(code, system))
             repeated += key in titles
             titles.setdefault(key, title.strip())
-    rows_of = [{"code": code, "system": of, "title": title} for (of, code), title in titles.items()]
-    counts = {"titles": len(titles), "repeated_titles": repeated}
-    return pa.Table.from_pylist(rows_of, schema=TITLES), counts
+    rows = ((code, of, title) for (of, code), title in titles.items())
+    return table_of(rows, TITLES), {"titles": len(titles), "repeated_titles": repeated}
 
 
 def carevue_patients(folder: Path) -> tuple[set[int], dict[str, int]]:

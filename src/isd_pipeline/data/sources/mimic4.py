@@ -29,6 +29,7 @@ from isd_pipeline.data.io.tables import (
     RecordStream,
     SortedSpill,
     stream_table,
+    table_of,
 )
 
 LOG = logging.getLogger(__name__)
@@ -150,9 +151,8 @@ def read_titles(folder: Path, revision: icd.Revision) -> tuple[pa.Table, dict[st
                 key = (system, icd.dot(code, system, revision))
                 repeated += key in titles
                 titles[key] = min(title.strip(), titles.get(key, title.strip()))
-    rows = [{"code": code, "system": of, "title": t} for (of, code), t in sorted(titles.items())]
-    counts = {"titles": len(titles), "repeated_titles": repeated}
-    return pa.Table.from_pylist(rows, schema=TITLES), counts
+    rows = ((code, of, title) for (of, code), title in sorted(titles.items()))
+    return table_of(rows, TITLES), {"titles": len(titles), "repeated_titles": repeated}
 
 
 def _with_admission_and_text(batch: pa.RecordBatch, counts: Counter[str]) -> pa.RecordBatch:

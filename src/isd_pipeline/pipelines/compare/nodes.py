@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 
     from isd_pipeline.catalog.results import Key, Run
     from isd_pipeline.data.cohorts import CodeIndex
-    from isd_pipeline.evaluation.comparisons import Comparison, Contestant
+    from isd_pipeline.evaluation.comparisons import Contestant
     from isd_pipeline.evaluation.resampling import Bootstrap
+    from isd_pipeline.evaluation.significance import Difference
     from isd_pipeline.reports.layout import Layout
     from isd_pipeline.text.documents import Documents
 
 logger = logging.getLogger(__name__)
 
-Compared = Callable[[str, str], tuple[int, dict[str, "Comparison"]]]
+Compared = Callable[[str, str], tuple[int, dict[str, "Difference"]]]
 
 # Draws of approximate randomisation: the smallest p value is 1 / (1 + DRAWS), and Holm's correction
 # multiplies it by the comparisons of a table, up to about a hundred.
@@ -95,7 +96,7 @@ def compare_experiments(
         return Contestant.of(gold, scores[key]()["test"], tuned[key], here[key])
 
     @cache
-    def compared(experiment: str, reference: str) -> tuple[int, dict[str, Comparison]]:
+    def compared(experiment: str, reference: str) -> tuple[int, dict[str, Difference]]:
         pairs = paired_runs(experiment, reference, list(tuned), baselines)
         if not pairs:
             return 0, {}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from isd_pipeline.config.cohorts import COHORTS, cohort_section
 from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.config.reading import refuse_unknown
-from isd_pipeline.data.quality.findings import Finding, Findings, of_error
+from isd_pipeline.data.quality.findings import Finding, Findings, of_error, of_error_below
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -119,12 +119,12 @@ def _extract(settings: ExtractSettings, findings: Findings) -> Extraction | None
     try:
         return read_source(settings)
     except (ValueError, OSError) as error:
-        findings.add(_of_raw(error, raw))
+        findings.add(of_error_below(error, str(raw)))
     for read in _readers(settings):
         try:
             read(raw)
         except (ValueError, OSError) as error:
-            findings.add(_of_raw(error, raw))
+            findings.add(of_error_below(error, str(raw)))
     return None
 
 
@@ -142,12 +142,6 @@ def _readers(settings: ExtractSettings) -> list[Callable[[Path], Any]]:
     ]
 
 
-def _of_raw(error: Exception, raw: Path) -> Finding:
-    """An error as a finding of the file that it names."""
-    file = str(error).partition(": ")[0].partition(", ")[0]
-    return of_error(error, file if file.startswith(str(raw)) else str(raw))
-
-
 def _splits(
     found: Extraction, raw: Path, cohorts: Mapping[str, Any], cohort: str, findings: Findings
 ) -> pa.Table | None:
@@ -156,7 +150,7 @@ def _splits(
     try:
         return split_documents(found.notes, found, cohorts, cohort)[1]
     except (ValueError, OSError) as error:
-        findings.add(_of_raw(error, raw))
+        findings.add(of_error_below(error, str(raw)))
         return None
 
 
@@ -175,17 +169,15 @@ def _tell_of_room(raw: str, characters: int, findings: Findings) -> None:
     needed, free = int(DISK_PER_CHARACTER * characters), shutil.disk_usage(".").free
     told = f"the stages up to training write about {_size(needed)}; {_size(free)} are free"
     remedy = "make room, or move data/ and DVC's cache"
-    findings.add(
-        Finding("warning", raw, told, remedy) if needed > free else Finding("note", raw, told)
-    )
+    findings.add(_warning_if(needed > free, raw, told, remedy))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     told = f"training takes up to 2.5 GB of memory, more with many codes; {_size(memory)} are here"
     remedy = "smaller batches or max_tokens take less"
-    findings.add(
-        Finding("warning", raw, told, remedy)
-        if memory < LEAST_MEMORY
-        else Finding("note", raw, told)
-    )
+    findings.add(_warning_if(memory < LEAST_MEMORY, raw, told, remedy))
+
+
+def _warning_if(short: bool, raw: str, told: str, remedy: str) -> Finding:
+    return Finding("warning", raw, told, remedy) if short else Finding("note", raw, told)
 
 
 def _size(count: int) -> str:
@@ -199,7 +191,7 @@ def _logged(settings: ExtractSettings, findings: Findings) -> Iterator[None]:
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             ours = settings.source == "own" and record.name.endswith(".splits")
-            found = _of_raw(ValueError(record.getMessage()), Path(settings.raw))
+            found = of_error_below(ValueError(record.getMessage()), settings.raw)
             findings.add(replace(found, level="note" if ours else "warning"))
 
     logger, handler = logging.getLogger("isd_pipeline.data"), Handler(logging.WARNING)

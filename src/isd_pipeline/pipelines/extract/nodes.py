@@ -120,16 +120,15 @@ def list_documents(notes: RecordStream) -> pa.Table:
     """Each document and its patient once, in the order of the notes."""
     import pyarrow as pa
 
+    from isd_pipeline.data.io.tables import table_of
+
+    names = ["document_id", "patient_id"]
     rows = {
         row: None
-        for batch in notes.select(["document_id", "patient_id"])
-        for row in zip(
-            batch["document_id"].to_pylist(), batch["patient_id"].to_pylist(), strict=True
-        )
+        for batch in notes.select(names)
+        for row in zip(*(batch[name].to_pylist() for name in names), strict=True)
     }
-    columns = list(zip(*rows, strict=True)) or [(), ()]
-    names = ["document_id", "patient_id"]
-    return pa.table([pa.array(column, pa.string()) for column in columns], names=names)
+    return table_of(rows, pa.schema([(name, pa.string()) for name in names]))
 
 
 def _split(

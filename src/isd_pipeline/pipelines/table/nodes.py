@@ -30,6 +30,6 @@ def make_table(runs: Sequence[Run], parameters: Mapping[str, Any]) -> dict[str, 
 def nested(row: TableRow) -> dict[str, dict[str, float]]:
     """{metric: {"mean": ..., "sd": ...}}."""
     return {
-        metric: {"mean": row.mean[metric]} | ({"sd": row.sd[metric]} if row.sd else {})
-        for metric in row.mean
+        metric: {"mean": found.mean} | ({} if found.sd is None else {"sd": found.sd})
+        for metric, found in row.metrics.items()
     }
