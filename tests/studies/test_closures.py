@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ def code(*pipelines: str, systems: tuple[str, ...] = ()) -> set[str]:
     return {path.removeprefix(PREFIX) for path in code_of(pipelines, systems, ROOT)}
 
 
+@cache
 def file_of(module: str) -> Path | None:
     path = SRC.joinpath(*module.split("."))
     for file in (path / "__init__.py", path.with_suffix(".py")):
@@ -30,6 +32,7 @@ def file_of(module: str) -> Path | None:
     return None
 
 
+@cache
 def imports_of(file: Path) -> set[str]:
     """The modules of this package that a file imports, by a reading of its own: no grimp."""
     found: set[str] = set()
@@ -66,6 +69,7 @@ def reached(start: set[str]) -> set[Path]:
     return {file for file in files if file.name != "__init__.py" or says_more(file)}
 
 
+@cache
 def says_more(file: Path) -> bool:
     """Whether a package's file has more than a docstring and a version."""
     body = ast.parse(file.read_text(encoding="utf-8")).body
@@ -76,7 +80,7 @@ def seeds(pipelines: list[str], systems: tuple[str, ...]) -> set[str]:
     """Where a stage's code starts: its nodes, its files' readers and writers, its systems."""
     from importlib import import_module
 
-    catalog = yaml.safe_load((ROOT / "conf/base/catalog.yml").read_text())
+    catalog = read("conf/base/catalog.yml")
     found = {f"isd_pipeline.pipelines.{name}.pipeline" for name in pipelines}
     for name in pipelines:
         made = import_module(f"isd_pipeline.pipelines.{name}").create_pipeline()
@@ -94,17 +98,22 @@ def seeds(pipelines: list[str], systems: tuple[str, ...]) -> set[str]:
     return found
 
 
+@cache
+def read(name: str) -> dict:
+    return yaml.load((ROOT / name).read_text(), Loader=yaml.CSafeLoader)
+
+
 def stages() -> list[tuple[str, dict]]:
-    found = yaml.safe_load((ROOT / "studies/synthetic/dvc.yaml").read_text())["stages"]
-    return [*found.items(), *yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].items()]
+    found = read("studies/synthetic/dvc.yaml")["stages"]
+    return [*found.items(), *read("dvc.yaml")["stages"].items()]
 
 
 @pytest.mark.parametrize(("name", "stage"), stages(), ids=[name for name, _ in stages()])
 def test_a_stage_watches_the_closure_and_nothing_else(name: str, stage: dict) -> None:
     """Missing or superfluous: recomputed here by another reading of the sources than grimp's."""
     pipelines = re.search(r"--pipelines=([a-z,]+)", stage["cmd"])[1].split(",")
-    experiments = yaml.safe_load((ROOT / "conf/base/parameters_experiments.yml").read_text())
-    rows = {name: row or {} for name, row in experiments["experiments"].items()}
+    experiments = read("conf/base/parameters_experiments.yml")["experiments"]
+    rows = {name: row or {} for name, row in experiments.items()}
     names = stage.get("matrix", {}).get("experiment", [])
     if "evidence" in pipelines:  # the code of its base models explains it too
         names = [

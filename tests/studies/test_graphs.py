@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -23,8 +24,9 @@ STUDIES = sorted(path.parent.name for path in ROOT.glob("studies/*/study.yaml"))
 SCORES, MODELS = "data/07_model_output/synthetic", "data/06_models/synthetic"
 
 
+@cache
 def read(name: str) -> dict:
-    return yaml.safe_load((ROOT / name).read_text())
+    return yaml.load((ROOT / name).read_text(), Loader=yaml.CSafeLoader)
 
 
 def tables() -> dict:
