@@ -147,17 +147,10 @@ class HyperCore(nn.Module):
         return hidden, self.to_key(hidden).tanh()
 
     def _some_codes(
-        self,
-        hidden: Tensor,
-        keys: Tensor,
-        is_token: Tensor,
-        codes: Tensor,
-        hyperbolic: Tensor,
-        related: Tensor,
-        weight: Tensor,
-        bias: Tensor,
+        self, hidden: Tensor, keys: Tensor, is_token: Tensor, *of_codes: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Logits and attention of some of the codes."""
+        codes, hyperbolic, related, weight, bias = of_codes
         attention = label_attention(codes, keys, is_token)
         found = widened(attention @ hidden)  # c_l
         near = -poincare_distance(hyperbolic, self.to_ball(found))  # s_l

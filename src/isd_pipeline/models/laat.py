@@ -87,7 +87,7 @@ class LAAT(nn.Module):
         return self.codes.attention_of(codes, self.read(tokens, is_token), is_token)
 
 
-class JointLAAT(nn.Module):
+class JointLAAT(LAAT):
     """LAAT for the categories, and for the codes, which are told what categories were found.
 
         s = sigmoid(P sigmoid(z_categories))        z_l = w_l [v_l ; s] + b_l
@@ -99,8 +99,6 @@ class JointLAAT(nn.Module):
         n_categories: how many categories these have.
     """
 
-    windows = (1,)
-
     def __init__(
         self,
         config: JointLAATConfig,
@@ -108,25 +106,21 @@ class JointLAAT(nn.Module):
         n_codes: int,
         n_categories: int,
     ) -> None:
-        super().__init__()
-        self.read = Reader(config, words)
-        self.codes = Level(config, n_codes)
+        super().__init__(config, words, n_codes)
         self.categories = Level(config, n_categories)
         self.project = nn.Linear(n_categories, config.projection, bias=False)
         self.of_projection = nn.Linear(config.projection, n_codes, bias=False)  # w_l beyond v_l
         nn.init.normal_(self.of_projection.weight, std=START)
 
-    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> JointOutput:
+    def forward(  # type: ignore[override]  # the categories come beside
+        self, tokens: Tokens, is_token: Mask, want_attention: bool = False
+    ) -> JointOutput:
         """Score every category and every code for every note; a note has at least one token."""
         hidden = self.read(tokens, is_token)
         categories, _ = self.categories(hidden, is_token)
         told = self.project(categories.sigmoid()).sigmoid()
         scores, attention = self.codes(hidden, is_token, want_attention)
         return JointOutput(scores + self.of_projection(told), attention, categories)
-
-    def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
-        """What some codes attend to in one note."""
-        return self.codes.attention_of(codes, self.read(tokens, is_token), is_token)
 
 
 class Reader(nn.Module):

@@ -19,10 +19,10 @@ from isd_pipeline.models.isd.completion import (
 )
 from isd_pipeline.models.isd.network import ISD, Representations
 from isd_pipeline.models.isd.objective import (
+    LOSSES,
     Distillation,
     ISDObjective,
     ISDObjectiveConfig,
-    LossWeights,
     Taught,
     assign,
     teacher_text,
@@ -99,7 +99,7 @@ def test_losses_and_gradients_equal_the_plain_reference(n_heads: int, dtype: tor
     drawn = [draw(batch.gold, N_CODES) for draw in (missing_code, wrong_code)]
     want = reference.losses(batch.tokens, GOLD, TITLES, *map(plainly, drawn))
 
-    assert list(got) == list(want) == list(LossWeights())
+    assert list(got) == list(want) == list(LOSSES)
     for name in want:
         close(got[name], want[name], atol=tolerance, rtol=tolerance, check_dtype=False)
         mine = gradients(model, got[name])
@@ -130,7 +130,7 @@ def test_every_part_is_trained_by_the_sum_of_losses():
             assert parameter.grad.abs().sum() > 0, name
 
 
-@pytest.mark.parametrize("name", list(LossWeights()))
+@pytest.mark.parametrize("name", list(LOSSES))
 def test_a_loss_of_weight_0_is_left_out_and_changes_no_other(name: str):
     model = small_isd().double()
     every = losses(model)
@@ -301,7 +301,7 @@ def test_the_authors_draws_run_as_an_objective():
         quantised=True,
         teacher_input="joined",
     )
-    assert list(found) == list(LossWeights())
+    assert list(found) == list(LOSSES)
     assert all(np.isfinite(loss) for loss in found.values())
 
 
@@ -433,5 +433,5 @@ def test_a_step_asks_the_device_for_nothing_but_the_cosines(monkeypatch: pytest.
     monkeypatch.setattr(HostCopy, "wait", wait)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     monkeypatch.setattr(optimizer, "step", lambda: None)  # there is no fused one for meta
-    train_step(model, small_batch(), objective(), optimizer, TrainingConfig(), LossWeights())
+    train_step(model, small_batch(), objective(), optimizer, TrainingConfig(), LOSSES)
     assert waited == [(4, 5, 5)]

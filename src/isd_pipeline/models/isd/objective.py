@@ -11,8 +11,8 @@ the assignment.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ from torch import Tensor
 from isd_pipeline.models.isd.completion import SAMPLERS, Completion
 from isd_pipeline.models.isd.labelwise import LabelwiseISD
 from isd_pipeline.models.isd.network import ISD, Representations
-from isd_pipeline.models.layers.parts import refuse_below, refuse_unlisted
+from isd_pipeline.models.layers.parts import refuse_unlisted
 from isd_pipeline.shapes import Float, Int
 from isd_pipeline.training.batches import Batch
 from isd_pipeline.training.losses import (
@@ -36,49 +36,23 @@ from isd_pipeline.training.losses import (
 )
 from isd_pipeline.training.transfer import HostCopy, send
 
-
-@dataclass(frozen=True)
-class LossWeights(Mapping[str, float]):
-    """The lambdas of Eq. 15 by name. What has weight 0 is not computed at all."""
-
-    prediction: float = 0.5  # printed as a first lambda_mis
-    teacher: float = 0.5
-    missing: float = 5e-4
-    removal: float = 5e-4
-    distillation: float = 1e-3
-
-    def __post_init__(self) -> None:
-        refuse_below(self, **dict.fromkeys(self, 0.0))
-
-    def __getitem__(self, name: str) -> float:
-        if name not in list(self):
-            raise KeyError(name)
-        return float(getattr(self, name))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter([one.name for one in fields(self)])
-
-    def __len__(self) -> int:
-        return len(fields(self))
-
-    @classmethod
-    def changed(cls, differences: Mapping[str, float | int]) -> LossWeights:
-        """Take the paper's weights with some of them changed, refusing an unknown name."""
-        for name in differences:
-            if name not in list(cls()):
-                near = get_close_matches(name, list(cls()), n=1) or list(cls())
-                raise ValueError(f"weights: no loss '{name}'; did you mean {' or '.join(near)}?")
-        return replace(cls(), **{name: float(weight) for name, weight in differences.items()})
+LOSSES = {  # the lambdas of Eq. 15; what has weight 0 is not computed at all
+    "prediction": 0.5,  # printed as a first lambda_mis
+    "teacher": 0.5,
+    "missing": 5e-4,
+    "removal": 5e-4,
+    "distillation": 1e-3,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ISDObjectiveConfig:
     """The losses' weights and readings; the defaults are the paper's.
 
-    `weights` may be given as a mapping of those that differ.
+    Of `weights` those are given that differ from `LOSSES`.
     """
 
-    weights: LossWeights | Mapping[str, float | int] = field(default_factory=LossWeights)
+    weights: Mapping[str, float | int] = field(default_factory=dict)
     reduction: str = "mean"  # of both binary cross entropies; sum: over codes (Eq. 8 as printed)
     teacher_input: str = "apart"  # joined: one text a note, so convolutions cross the borders
     teacher_detach: bool = False  # True: distillation moves the student alone
@@ -90,8 +64,7 @@ class ISDObjectiveConfig:
     completion: str = "paper"  # official: the authors' draws
 
     def __post_init__(self) -> None:
-        if not isinstance(self.weights, LossWeights):
-            object.__setattr__(self, "weights", LossWeights.changed(self.weights))
+        object.__setattr__(self, "weights", _weights(self.weights))
         refuse_unlisted(
             self,
             reduction=("mean", "sum"),
@@ -102,6 +75,17 @@ class ISDObjectiveConfig:
             distillation_reduction=("mean", "sum"),
             completion=("paper", "official"),
         )
+
+
+def _weights(differences: Mapping[str, float | int]) -> dict[str, float]:
+    """The paper's weights with some of them changed."""
+    for name, weight in differences.items():
+        if name not in LOSSES:
+            near = get_close_matches(name, LOSSES, n=1) or list(LOSSES)
+            raise ValueError(f"weights: no loss '{name}'; did you mean {' or '.join(near)}?")
+        if not weight >= 0:
+            raise ValueError(f"weights: {name}={float(weight)} is below 0")
+    return {name: float(differences.get(name, weight)) for name, weight in LOSSES.items()}
 
 
 class TeacherText(NamedTuple):
