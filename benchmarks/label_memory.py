@@ -61,12 +61,12 @@ def run_one(options: argparse.Namespace) -> dict[str, float]:
     import torch
 
     from isd_pipeline.models.layers import graph as graph_parts
-    from isd_pipeline.models.registry import SYSTEMS
+    from isd_pipeline.models.registry import load
 
     torch.manual_seed(0)
     if options.whole:
         graph_parts.LABELS_AT_ONCE = options.codes
-    system = SYSTEMS[options.only]
+    system = load(options.only)
     model = system.make_model(system.model_config(), random_start(options.codes)).train()
     tokens = torch.randint(1, N_WORDS, (options.notes, options.tokens))
     begin = time.process_time()
@@ -86,7 +86,7 @@ def random_start(n_codes: int):
 
     from isd_pipeline.data.codes.hierarchy import CodeTree
     from isd_pipeline.embeddings.graphs import cooccurrence
-    from isd_pipeline.models.registry import Start, log_odds
+    from isd_pipeline.models.system import Initialisation, log_odds
 
     draw = np.random.default_rng(0)
     chances = 1 / np.arange(1, n_codes + 1)
@@ -96,16 +96,16 @@ def random_start(n_codes: int):
     gold.resize(TRAINING_NOTES, n_codes)
     n_inner = n_codes // CODES_BELOW_A_NODE
     parents = np.concatenate([draw.integers(n_codes, n_codes + n_inner, n_codes), [-1] * n_inner])
-    return Start(
+    return Initialisation(
         words=torch.randn(N_WORDS + 2, WORD_WIDTH),
-        words_of_codes=torch.zeros(0, 0),
+        code_words=torch.zeros(0, 0),
         codes=torch.zeros(n_codes, 1),
-        titles=torch.randint(1, N_WORDS, (n_codes, 10)),
+        descriptions=torch.randint(1, N_WORDS, (n_codes, 10)),
         label_log_odds=log_odds(gold),
         code_groups=torch.zeros(n_codes, dtype=torch.long),
         tree=CodeTree(("",) * len(parents), parents, n_codes),
         cooccurrence=cooccurrence(gold),
-        places=torch.rand(n_codes, BALL_WIDTH) / 10,
+        hyperbolic=torch.rand(n_codes, BALL_WIDTH) / 10,
     )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests" / "models")]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests/models/isd")]
 Measured = list[tuple[str, float, float, float]]  # step, CPU seconds, wall seconds, peak MiB
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 

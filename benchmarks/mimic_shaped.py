@@ -65,10 +65,10 @@ def made_isd(sizes: Sizes, dropout: float = 0.1) -> tuple[Any, Any]:
 
 
 class PlainISD:
-    """The plain reading of the paper (tests/models/reference_isd.py) with the weights of an ISD."""
+    """The plain reading of the paper (tests/models/isd/reference.py) with the weights of an ISD."""
 
     def __init__(self, model: Any, objective: Any, dropout: float = 0.1) -> None:
-        from reference_isd import ReferenceISD
+        from reference import ReferenceISD
 
         self.model = ReferenceISD(
             model.words.detach(),

@@ -69,9 +69,9 @@ def main() -> None:
 
 def names() -> list[str]:
     """All that begin with word vectors: an encoder's size is that of its folder."""
-    from isd_pipeline.models.registry import SYSTEMS
+    from isd_pipeline.models import registry
 
-    return [name for name, system in SYSTEMS.items() if not system.pretrained]
+    return [name for name in registry.names() if not registry.load(name).pretrained]
 
 
 def measure(options: argparse.Namespace) -> dict[str, float]:
@@ -79,12 +79,12 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
     from training_step import random_batch
 
     from isd_pipeline.config.reading import read_config
-    from isd_pipeline.models.registry import SYSTEMS
+    from isd_pipeline.models.registry import load
     from isd_pipeline.training.loop import TrainingConfig, make_optimizer, train_step
 
     batch, libraries, clock = random_batch(options), peak_gb(), cpu_seconds
     row = row_of(options.only)
-    system, start = SYSTEMS[row.get("system", "isd")], random_start(options)
+    system, start = load(row.get("system", "isd")), random_start(options)
     config = TrainingConfig()
     losses = read_config(system.objective_config, row.get("objective"), options.only)
     asked = {"width": options.width} if options.width else {}
@@ -111,9 +111,9 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
 
 def row_of(name: str) -> dict[str, Any]:
     """What an experiment sets of its system; how long and how fast it is trained plays no part."""
-    from isd_pipeline.models.registry import SYSTEMS
+    from isd_pipeline.models import registry
 
-    if name in SYSTEMS:
+    if name in registry.names():
         return {"system": name}
     import yaml
 
@@ -132,7 +132,7 @@ def random_start(options: argparse.Namespace) -> Any:
 
     from isd_pipeline.data.codes.hierarchy import NO_PARENT, CodeTree
     from isd_pipeline.embeddings.graphs import cooccurrence
-    from isd_pipeline.models.registry import Start
+    from isd_pipeline.models.system import Initialisation
 
     words, random = torch.randn(options.words + 2, WORD_WIDTH), np.random.default_rng(0)
     width = options.width or CODE_WIDTH
@@ -142,16 +142,16 @@ def random_start(options: argparse.Namespace) -> Any:
     starts = np.arange(TRAINING_NOTES + 1) * CODES_A_NOTE
     shape = (TRAINING_NOTES, options.codes)
     gold = sparse.csr_matrix((np.ones(len(drawn), dtype=bool), drawn, starts), shape=shape)
-    return Start(
+    return Initialisation(
         words=words,
-        words_of_codes=torch.randn(len(words), width),
+        code_words=torch.randn(len(words), width),
         codes=torch.randn(options.codes, width),
-        titles=torch.randint(1, options.words, (options.codes, WORDS_A_TITLE)),
+        descriptions=torch.randint(1, options.words, (options.codes, WORDS_A_TITLE)),
         label_log_odds=torch.zeros(options.codes),
         code_groups=torch.from_numpy(groups),
         tree=CodeTree(("",) * len(parents), parents, options.codes),
         cooccurrence=cooccurrence(gold),
-        places=torch.rand(options.codes, BALL_WIDTH) / BALL_WIDTH,
+        hyperbolic=torch.rand(options.codes, BALL_WIDTH) / BALL_WIDTH,
     )
 
 

@@ -25,14 +25,14 @@ from isd_pipeline.synthetic import (
 )
 from tests.checkout import copy_checkout
 
-STAGES = ("extract,preprocess,embed,train,evaluate", "compare,report")
+STAGES = ("extract,preprocess,embed,train,evaluate", "record", "compare,report")
 HOSPITAL = HospitalSettings(
     admissions=260, seed=3, words=150, codes_per_admission=6, code_pool=220, other_notes=0
 )
 TINY = {
     "embed": {"words": {"epochs": 1}, "codes": {"epochs": 1, "width": 16, "normalised": False}},
     "train": {
-        "model": {"width": 16, "n_queries": 4},
+        "systems": {"isd": {"model": {"width": 16, "n_queries": 4}}},
         "training": {"max_epochs": 1, "warm_up_epochs": 0, "batch_size": 16, "max_tokens": 200},
     },
 }
