@@ -32,7 +32,7 @@ HOSPITAL = HospitalSettings(
 TINY = {
     "embed": {"words": {"epochs": 1}, "codes": {"epochs": 1, "width": 16, "normalised": False}},
     "train": {
-        "model": {"width": 16, "n_queries": 4},
+        "systems": {"isd": {"model": {"width": 16, "n_queries": 4}}},
         "training": {"max_epochs": 1, "warm_up_epochs": 0, "batch_size": 16, "max_tokens": 200},
     },
 }

@@ -20,15 +20,15 @@ from isd_pipeline.text.documents import Documents
 from isd_pipeline.training.checkpoints import read_model, write_model
 from tests.checkout import copy_checkout
 
+RUNS = ("isd", "logistic_regression", "linear_svm", "small_ensemble", "isd:2", "seeds_ensemble")
 STAGES = (
-    *("generate", "extract", "preprocess", "embed", "train:isd", "evaluate:isd"),
-    *("floor:logistic_regression", "floor:linear_svm", "stack:small_stack"),
-    *("train:isd:2", "evaluate:isd:2", "stack:seeds_stack"),
+    *("generate", "extract", "preprocess", "embed"),
+    *(f"{stage}:{run}" for run in RUNS for stage in ("train", "evaluate")),
 )
-MEMBERS = {"members": ["isd", "logistic_regression"]}
-STACKS = {
-    "small_stack": {"system": "stack", "model": MEMBERS},
-    "seeds_stack": {"system": "stack", "model": MEMBERS | {"every_seed": True}},
+BASE_MODELS = {"base_models": ["isd", "logistic_regression"]}
+ENSEMBLES = {
+    "small_ensemble": {"system": "ensemble", "model": BASE_MODELS},
+    "seeds_ensemble": {"system": "ensemble", "model": BASE_MODELS | {"every_seed": True}},
 }
 RUN = """
 import sys
@@ -47,7 +47,7 @@ TINY = {
     "preprocess": {"vocabulary": {"min_docs": 3, "source": "train"}},
     "embed": {"words": {"epochs": 1}, "codes": {"epochs": 1, "width": 16, "normalised": False}},
     "train": {
-        "model": {"width": 16, "n_queries": 4},
+        "systems": {"isd": {"model": {"width": 16, "n_queries": 4}}},
         "training": {"max_epochs": 2, "warm_up_epochs": 1, "max_tokens": 60},
     },
 }
@@ -67,7 +67,7 @@ def isd(*words: object) -> Result:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout in which a network, the floors and stacks of both were fitted and evaluated."""
+    """A checkout in which a network, the baselines and ensembles were fitted and evaluated."""
     project = copy_checkout(tmp_path_factory.mktemp("project"))
     cohorts = project / "conf/base/parameters_cohorts.yml"
     rows = yaml.safe_load(cohorts.read_text())
@@ -75,7 +75,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cohorts.write_text(yaml.safe_dump(rows))
     experiments = project / "conf/base/parameters_experiments.yml"
     rows = yaml.safe_load(experiments.read_text())
-    rows["experiments"] |= STACKS
+    rows["experiments"] |= ENSEMBLES
     experiments.write_text(yaml.safe_dump(rows))
     (project / "conf/base/tracking.yml").write_text("uri: ''\n")
     made = python(project, "-c", RUN, *STAGES)
@@ -123,7 +123,7 @@ def test_a_bundle_holds_no_note_and_no_admission(project: Path, bundle: Path) ->
     assert not [name for name in set(notes["document_id"]) if f'"{name}"'.encode() in told]
 
 
-@pytest.mark.parametrize("experiment", ["isd", "logistic_regression", *STACKS])
+@pytest.mark.parametrize("experiment", ["isd", "logistic_regression", *ENSEMBLES])
 def test_the_notes_of_the_test_split_get_the_scores_of_the_evaluation(
     project: Path, experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,7 +152,7 @@ def test_the_notes_of_the_test_split_get_the_scores_of_the_evaluation(
     assert [answer["id"] for answer in answers] == documents.ids.tolist()
     made = read_bundle(bundle)
     assert all(
-        (code["sources"] is None) == (experiment not in STACKS) for code in answers[0]["codes"]
+        (code["sources"] is None) == (experiment not in ENSEMBLES) for code in answers[0]["codes"]
     )
     for answer, row in zip(answers, scores.astype(np.float64), strict=True):
         found = {code["code"]: code for code in answer["codes"]}
@@ -211,9 +211,9 @@ def test_coding_says_no_more_than_it_has_to_and_needs_no_project(
         ),
         (["synthetic", "linear_svm"], "linear_svm keeps no weights to bundle"),
         (
-            ["synthetic", "titles"],
-            "model of this run is not there yet. Make it with "
-            "`kedro run --pipelines=stack --params cohort=synthetic,experiment=titles,seed=1`",
+            ["synthetic", "code_descriptions"],
+            "model of this run is not there yet. Make it with `kedro run --pipelines=train "
+            "--params cohort=synthetic,experiment=code_descriptions,seed=1`",
         ),
         (["syntetic", "isd"], "has no 'syntetic'; did you mean 'synthetic'?"),
         (
@@ -243,16 +243,16 @@ def test_an_evaluation_of_other_weights_makes_no_bundle(project: Path) -> None:
     assert not (project / "bundles").exists()
 
 
-def test_a_stack_of_every_seed_weighs_the_mean_of_those_that_were_run(project: Path) -> None:
+def test_an_ensemble_of_every_seed_weighs_the_mean_of_those_that_were_run(project: Path) -> None:
     """Both trainings of the network go along; the regression has one."""
     from isd_pipeline.catalog.bundling import bundle_of_run
 
-    model = read_model(project / "data/06_models/synthetic/seeds_stack/seed_1")
-    assert model.settings["seeds"] == [1, 2]
-    made = bundle_of_run("synthetic", "seeds_stack", 1, project)
-    of_network = made.settings["members"]["isd"]
-    assert [one["seed"] for one in of_network["members"].values()] == [1, 2]
-    assert "members" not in made.settings["members"]["logistic_regression"]
+    model = read_model(project / "data/06_models/synthetic/seeds_ensemble/seed_1")
+    assert model.settings["runs"] == {"isd": [1, 2], "logistic_regression": [1]}
+    made = bundle_of_run("synthetic", "seeds_ensemble", 1, project)
+    of_network = made.settings["base_models"]["isd"]
+    assert [one["seed"] for one in of_network["base_models"].values()] == [1, 2]
+    assert "base_models" not in made.settings["base_models"]["logistic_regression"]
     assert made.max_tokens == 60
     for seed in ("1", "2"):
         trained = read_model(project / f"data/06_models/synthetic/isd/seed_{seed}").weights
@@ -260,23 +260,24 @@ def test_a_stack_of_every_seed_weighs_the_mean_of_those_that_were_run(project: P
             assert made.weights[f"isd/{seed}/{name}"].equal(values)
 
 
-def test_a_stack_of_every_seed_has_one_run(project: Path) -> None:
-    refused = python(project, "-c", RUN, "stack:seeds_stack:2")
+def test_an_ensemble_of_every_seed_has_one_run(project: Path) -> None:
+    refused = python(project, "-c", RUN, "train:seeds_ensemble:2")
     assert (
-        "seeds_stack weighs every seed of its members, so it has one run: take seed=1, not seed=2"
+        "seeds_ensemble weighs every seed of its base models, so it has one run: take seed=1, "
+        "not seed=2"
     ) in refused.stderr
 
 
-def test_a_stack_of_a_member_of_other_data_makes_no_bundle(project: Path) -> None:
+def test_an_ensemble_of_a_base_model_of_other_data_makes_no_bundle(project: Path) -> None:
     """Preprocessed anew and only one of them fitted again."""
     folder = project / "data/06_models/synthetic/logistic_regression/seed_1"
     model = read_model(folder)
     other = {**model.fingerprints, "data": "0" * 16}
     write_model(folder, model.weights, settings=model.settings, fingerprints=other)
-    refused = python(project, "-m", "isd_pipeline", "bundle", "synthetic", "small_stack")
+    refused = python(project, "-m", "isd_pipeline", "bundle", "synthetic", "small_ensemble")
     write_model(folder, model.weights, settings=model.settings, fingerprints=model.fingerprints)
     assert (
-        "logistic_regression is of other data than the stack; run `kedro run --pipelines=floor "
+        "logistic_regression is of other data than the ensemble; run `kedro run --pipelines=train "
         "--params cohort=synthetic,experiment=logistic_regression,seed=1` again"
     ) in refused.stderr
     assert not (project / "bundles").exists()

@@ -25,7 +25,7 @@ COHORT = {
     "preprocess": {"vocabulary": {"min_docs": 3, "source": "train"}},
     "embed": {"words": {"epochs": 1}, "codes": {"epochs": 1, "width": 16, "normalised": False}},
     "train": {
-        "model": {"width": 16, "n_queries": 4},
+        "systems": {"isd": {"model": {"width": 16, "n_queries": 4}}},
         "training": {"max_epochs": 8, "warm_up_epochs": 1, "batch_size": 16, "max_tokens": 200},
     },
 }
@@ -85,7 +85,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = yaml.safe_load(cohorts.read_text())
     rows["cohorts"]["synthetic"] = COHORT
     cohorts.write_text(yaml.safe_dump(rows, sort_keys=False))
-    lists = {"cohort": "synthetic", "experiments": [*ROWS], "floors": [], "seeds": [1]}
+    lists = {"cohort": "synthetic", "experiments": [*ROWS], "seeds": [1]}
     (project / "studies/synthetic/study.yaml").write_text(yaml.safe_dump(lists))
     write_study("synthetic", project)
     run(project, "dvc", "init", "--no-scm", "-q")
@@ -116,7 +116,7 @@ def test_killed_and_run_again_trainings_side_by_side_give_bitwise_what_unbroken_
 
     # Killed while DVC wrote its own files, as it was not here:
     lock = project / "studies/synthetic/dvc.lock"
-    lock.write_text(lock.read_text()[: lock.read_text().rindex("  train@") + 500])
+    lock.write_text(lock.read_text()[: lock.read_text().rindex("  train_isd@") + 500])
     (project / ".dvc/tmp/rwlock").write_text('{"write": {"/')
     told = run(project, *COMMAND)
     assert told.count("half written by a process that was killed") == 2

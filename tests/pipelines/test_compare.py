@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import yaml
+from scipy import sparse
 
+from isd_pipeline.catalog.results import Run
 from isd_pipeline.config.reports import table_layouts
 from isd_pipeline.evaluation.significance import Difference
+from isd_pipeline.evaluation.resampling import Bootstrap, bootstrap_run
 from isd_pipeline.pipelines.compare.nodes import (
+    compare_experiments,
     compared_metrics,
     paired_runs,
     table_of_comparisons,
@@ -32,20 +38,73 @@ def test_runs_are_paired_by_the_seeds_that_both_have() -> None:
     assert paired_runs("isd", "absent", KEYS, BASELINES) == []
 
 
-def test_a_floor_stands_for_every_seed() -> None:
-    floor = ("linear_svm", 1)
+def test_a_baseline_stands_for_every_seed() -> None:
+    baseline = ("linear_svm", 1)
     assert paired_runs("linear_svm", "isd_aligned", KEYS, BASELINES) == [
-        (floor, ("isd_aligned", 2)),
-        (floor, ("isd_aligned", 3)),
+        (baseline, ("isd_aligned", 2)),
+        (baseline, ("isd_aligned", 3)),
     ]
     assert paired_runs("isd", "linear_svm", KEYS, BASELINES) == [
-        (("isd", 1), floor),
-        (("isd", 2), floor),
+        (("isd", 1), baseline),
+        (("isd", 2), baseline),
     ]
     both = [*KEYS, ("logistic_regression", 1)]
     assert paired_runs("linear_svm", "logistic_regression", both, BASELINES) == [
-        (floor, ("logistic_regression", 1))
+        (baseline, ("logistic_regression", 1))
     ]
+
+
+@pytest.mark.parametrize("reference", ["isd", "my_words"])
+def test_a_baseline_is_one_by_its_kind_whatever_its_row_is_called(reference: str) -> None:
+    """A linear model in a row of another name is compared over every seed of the other side."""
+    found = compared("my_words", reference)
+    assert {row["experiment"] for row in found["rows"]} == {"isd", "my_words"} - {reference}
+    assert {row["seeds"] for row in found["rows"]} == {3}
+    assert found["runs"].keys() == {"isd", "my_words"}
+    assert list(found["runs"]["my_words"]) == ["1"]
+
+
+def test_a_network_of_a_baselines_name_is_none() -> None:
+    """It is paired by the one seed that both have."""
+    found = compared("linear_svm", "isd", kind="network")
+    assert {row["seeds"] for row in found["rows"]} == {1}
+
+
+def compared(name: str, reference: str, kind: str = "baseline") -> dict:
+    """What `compare` says of a network of three seeds and another experiment of one."""
+    draw = np.random.default_rng(0)
+    gold = sparse.csr_matrix(draw.random((12, 3)) < 0.4)
+    keys = {("isd", seed): "network" for seed in (1, 2, 3)} | {(name, 1): kind}
+    made = {
+        key: scored_run(*key, of, gold, draw.normal(size=gold.shape).astype(np.float32))
+        for key, of in keys.items()
+    }
+    table = {"title": "T", "experiments": ["isd", name], "reference": reference}
+    conf = parameters()
+    conf |= {"tables": {"t": table}, "cohort": "c", "cohorts": {"c": {}}}
+    conf["experiments"] = conf["experiments"] | {name: {}}
+    test = SimpleNamespace(label_matrix=lambda n: gold)
+    found = compare_experiments(
+        [run for run, _, _ in made.values()],
+        lambda: {
+            key: lambda scores=scores: {"test": scores} for key, (_, scores, _) in made.items()
+        },
+        {key: drawn for key, (_, _, drawn) in made.items()},
+        {},
+        {"test": test},
+        ("A", "B", "C"),
+        conf,
+    )
+    return found["t"]
+
+
+def scored_run(
+    experiment: str, seed: int, kind: str, gold: sparse.csr_matrix, scores: np.ndarray
+) -> tuple[Run, np.ndarray, Bootstrap]:
+    """A run, its scores and its bootstrap replicates, that fit each other."""
+    drawn = bootstrap_run(gold, scores, tuned=0.0, draws=20)
+    metrics = {"test": {"threshold_tuned": 0.0, **drawn.observed}}
+    return Run(experiment=experiment, seed=seed, kind=kind, metrics=metrics), scores, drawn
 
 
 def test_p_values_are_adjusted_over_all_tests_of_a_table() -> None:

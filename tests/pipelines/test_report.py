@@ -1,0 +1,101 @@
+"""The page shows a run as what it is by its kind, not by the name of its row."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from scipy import sparse
+
+from isd_pipeline.catalog.results import Run
+from isd_pipeline.data.cohorts import CodeIndex
+from isd_pipeline.evaluation.calibration import calibrate
+from isd_pipeline.evaluation.metrics import all_metrics
+from isd_pipeline.evaluation.strata import all_strata
+from isd_pipeline.evaluation.thresholds import tune_threshold, tuned_metrics
+from isd_pipeline.pipelines.report.nodes import make_report
+from isd_pipeline.text.documents import Documents
+from isd_pipeline.text.vocabulary import Vocabulary
+
+ROOT = Path(__file__).parents[2]
+CODES, NOTES = 8, 30
+INDEX = CodeIndex(
+    tuple(f"{code:03}.1" for code in range(CODES)), ("diagnosis",) * CODES, ("title",) * CODES
+)
+
+
+@pytest.fixture(scope="module")
+def gold() -> np.ndarray:
+    return np.random.default_rng(0).random((NOTES, CODES)) < 0.4
+
+
+def parameters() -> dict[str, Any]:
+    read = [
+        yaml.safe_load(path.read_text()) or {}
+        for path in (ROOT / "conf/base").glob("parameters*.yml")
+    ]
+    found = {key: value for content in read for key, value in content.items()}
+    rows = {"my_words": {"system": "linear_svm"}, "together": {"system": "ensemble"}}
+    found["experiments"] = found["experiments"] | rows
+    table = {"title": "All", "experiments": ["isd", *rows], "reference": "isd"}
+    return found | {"cohort": "synthetic", "tables": {"all": table}}
+
+
+def run(gold: np.ndarray, name: str, seed: int, kind: str, skill: float) -> Run:
+    draw = np.random.default_rng([seed, len(name)])
+    scores = (draw.normal(size=gold.shape) + skill * gold - 2).astype(np.float32)
+    truth = sparse.csr_matrix(gold)
+    threshold = tune_threshold(truth, scores)
+    metrics = {**all_metrics(truth, scores), **tuned_metrics(truth, scores, threshold)}
+    strata = all_strata(
+        truth,
+        scores,
+        threshold=threshold,
+        train_frequency=gold.sum(axis=0),
+        codes=INDEX.codes,
+        systems=INDEX.systems,
+        lengths=np.full(NOTES, 5),
+    )
+    return Run(
+        experiment=name,
+        seed=seed,
+        kind=kind,
+        metrics={"dev": metrics, "test": metrics},
+        breakdowns=strata,
+        calibration=calibrate((truth, scores), (truth, scores)),
+    )
+
+
+def tables(runs: list[Run], gold: np.ndarray) -> str:
+    """The tables in Markdown of these runs."""
+    rows, columns = np.nonzero(gold)
+    documents = Documents(
+        ids=np.array([str(n) for n in range(NOTES)]),
+        tokens=np.ones(5 * NOTES, dtype=np.int32),
+        token_starts=np.arange(0, 5 * NOTES + 1, 5),
+        labels=columns.astype(np.int32),
+        label_starts=np.searchsorted(rows, np.arange(NOTES + 1)),
+    )
+    splits = dict.fromkeys(("train", "dev", "test"), documents)
+    card = json.loads((ROOT / "results/synthetic/data_card.json").read_text())
+    words = Vocabulary(("word",))
+    _, markdown = make_report(runs, {}, {}, {}, splits, INDEX, words, parameters(), card)
+    return markdown
+
+
+def test_a_linear_model_in_a_row_of_another_name_is_a_baseline(gold: np.ndarray) -> None:
+    shown = tables(
+        [
+            run(gold, "isd", 1, "network", 1.0),
+            run(gold, "my_words", 1, "baseline", 3.0),
+            run(gold, "together", 1, "ensemble", 4.0),
+        ],
+        gold,
+    )
+    marked = {line.split("|")[1].strip(): line for line in shown.splitlines() if "|" in line}
+    print(shown)
+    assert "my_words" in marked
