@@ -7,20 +7,6 @@ from isd_pipeline.pipelines.search.nodes import search_settings
 
 def create_pipeline(**_: object) -> Pipeline:
     """Train and dev documents, vectors, a declared space > trials, the best row."""
-    return Pipeline(
-        [
-            Node(
-                search_settings,
-                [
-                    "development_documents",
-                    "code_index",
-                    "vocabulary",
-                    "word_vectors",
-                    "code_word_vectors",
-                    "code_vectors",
-                    "parameters",
-                ],
-                ["trials", "searched_experiment"],
-            )
-        ]
-    )
+    vectors = ["word_vectors", "code_word_vectors", "code_vectors"]
+    inputs = ["development_documents", "code_index", "vocabulary", *vectors, "parameters"]
+    return Pipeline([Node(search_settings, inputs, ["trials", "searched_experiment"])])
