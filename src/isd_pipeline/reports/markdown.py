@@ -68,6 +68,7 @@ def _line(cells: Sequence[str]) -> str:
 
 def _escaped(text: str) -> str:
     """Of Markdown, what a title could break a table or a page with; a cell's lines become one."""
-    return text.translate(
-        str.maketrans({"&": "&amp;", "<": "&lt;", "|": "\\|", "\n": " ", "*": "\\*"})
-    )
+    return text.translate(_ESCAPED)
+
+
+_ESCAPED = {ord(s): t for s, t in zip("&<|\n*", ("&amp;", "&lt;", "\\|", " ", "\\*"), strict=True)}
