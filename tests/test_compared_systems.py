@@ -21,17 +21,13 @@ import yaml
 from isd_pipeline.catalog.formats import read_scores
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.models.registry import load
-from isd_pipeline.models.system import REIMPLEMENTED
-<<<<<<< HEAD
-from isd_pipeline.pipelines.preprocess.nodes import open_splits
-=======
 from isd_pipeline.predictors.artifact import read_artifact
->>>>>>> h_tests
 from isd_pipeline.synthetic import HospitalSettings, write_hospital
 from isd_pipeline.text.documents import open_splits
 from isd_pipeline.text.vocabulary import Vocabulary
 from tests.checkout import copy_checkout
 
+REIMPLEMENTED = "re-implementation from the description"
 ROOT = Path(__file__).parents[1]
 COHORT = "mimic3_full"
 HOSPITAL = HospitalSettings(
@@ -105,15 +101,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made(
         project,
         ("extract,preprocess,embed", chosen),
-<<<<<<< HEAD
-        *(("train,evaluate", {**chosen, "experiment": name}) for name in ("isd", *TINY)),
-        *(("floor", {**chosen, "experiment": name}) for name in FLOORS),
-        ("record,table,compare,report", {**chosen, "table": "table1"}),
-=======
         *(("train,evaluate", {**chosen, "experiment": name}) for name in SHOWN),
-        ("record", chosen),
-        ("table,compare,report", {**chosen, "table": "table1"}),
->>>>>>> h_tests
+        ("record,table,compare,report", {**chosen, "table": "table1"}),
     )
     return project
 
@@ -181,10 +170,6 @@ def test_a_reimplementation_is_called_so_in_its_row_and_no_other_is(project: Pat
     rows = table_1(project)
     called = {name for name in TINY if REIMPLEMENTED in rows[name][0][0]}
     assert called == {"msatt_kg", "hypercore"}
-<<<<<<< HEAD
-    assert called == {name for name in TINY if load(name).note}
-=======
->>>>>>> h_tests
 
 
 def test_every_system_has_a_run_in_mlflow_under_the_same_names(project: Path) -> None:

@@ -14,14 +14,11 @@ from isd_pipeline.evaluation.strata import (
     FREQUENCIES,
     LENGTHS,
     all_strata,
-    by_chapter,
-    by_frequency,
-    by_length,
-    by_number_of_codes,
-    by_system,
     chapters_of,
     code_table,
     compare_codes,
+    groups_of_codes,
+    groups_of_documents,
     revision_of,
     within_codes,
     within_documents,
@@ -38,6 +35,30 @@ def table(f1: list[float], gold: list[int]) -> pd.DataFrame:
     return pd.DataFrame(
         {"code": ["a", "b", "c"], "title": ["A", "B", "C"], "train": 1, "gold": gold, "f1": f1}
     )
+
+
+def by_frequency(counts: CodeCounts, frequency: np.ndarray) -> list[dict]:
+    n = len(frequency)
+    return within_codes(
+        counts, groups_of_codes(frequency, ["1"] * n, ["diagnosis"] * n)["frequency"]
+    )
+
+
+def by_chapter(counts: CodeCounts, codes, systems, own=None) -> list[dict]:
+    return within_codes(counts, groups_of_codes(FREQUENCY, codes, systems, own)["chapter"])
+
+
+def by_system(counts: CodeCounts, systems) -> list[dict]:
+    return within_codes(counts, groups_of_codes(FREQUENCY, ["1"] * len(systems), systems)["system"])
+
+
+def by_length(gold, scores, lengths, **asked) -> list[dict]:
+    return within_documents(gold, scores, groups_of_documents(gold, lengths)["length"], **asked)
+
+
+def by_number_of_codes(gold, scores, **asked) -> list[dict]:
+    groups = groups_of_documents(gold, np.zeros(gold.shape[0]))["number_of_codes"]
+    return within_documents(gold, scores, groups, **asked)
 
 
 def split() -> tuple[sparse.csr_matrix, np.ndarray]:
@@ -80,7 +101,7 @@ def test_a_stratum_without_a_true_code_has_no_f1():
 
 
 def test_counts_and_frequencies_of_different_cohorts_are_refused():
-    with pytest.raises(ValueError, match="3 codes, but training frequencies of 10"):
+    with pytest.raises(ValueError, match="3 codes, but the group >500 of 10"):
         by_frequency(counts([0] * 3, [0] * 3, [0] * 3), FREQUENCY)
 
 
@@ -208,9 +229,9 @@ def test_groups_of_documents_may_be_of_any_kind():
 
 
 def test_systems_and_chapters_of_another_cohort_are_refused():
-    with pytest.raises(ValueError, match="3 codes, but code systems of 1"):
+    with pytest.raises(ValueError, match="3 codes, but the group diagnosis of 1"):
         by_system(counts([0] * 3, [0] * 3, [0] * 3), ["diagnosis"])
-    with pytest.raises(ValueError, match="3 codes, but code names of 1"):
+    with pytest.raises(ValueError, match=r"3 codes, but the group .* of 1:"):
         by_chapter(counts([0] * 3, [0] * 3, [0] * 3), ["401.9"], ["diagnosis"])
 
 

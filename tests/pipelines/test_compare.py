@@ -12,8 +12,8 @@ from scipy import sparse
 
 from isd_pipeline.catalog.results import Run
 from isd_pipeline.config.reports import table_layouts
-from isd_pipeline.evaluation.significance import Difference
 from isd_pipeline.evaluation.resampling import Bootstrap, bootstrap_run
+from isd_pipeline.evaluation.significance import Difference
 from isd_pipeline.pipelines.compare.nodes import (
     compare_experiments,
     compared_metrics,

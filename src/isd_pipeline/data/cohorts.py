@@ -147,11 +147,8 @@ def make_cohort(
     if kept is not None:
         labels = keep_labels(labels, kept)
     labels, splits = _in_splits(labels, splits)
-    index, titled = index_codes(
-        kept if kept is not None else set(pc.list_flatten(labels["labels"]).to_pylist()),
-        sources,
-        titles,
-    )
+    names = set(pc.list_flatten(labels["labels"]).to_pylist()) if kept is None else kept
+    index, titled = index_codes(names, sources, titles)
     if not len(index):
         raise ValueError("no document of train, dev or test has a code; do notes and codes match?")
     return Cohort(labels, splits, index, counts | _sizes(labels, splits, index) | titled)
@@ -192,19 +189,16 @@ def index_codes(
         for c, s, t in zip(*(titles[n].to_pylist() for n in TITLES.names), strict=True)
         if t is not None
     }
-    codes = sorted(set(labels))
-    systems, names, borrowed, missing = [], [], 0, 0
-    for code in codes:
-        system, clean = sources.get(code, (icd.DIAGNOSIS, code))
-        title, how = _title(system, clean, book)
-        borrowed += how == "borrowed"
-        missing += how == "missing"
-        systems.append(system)
-        names.append(title)
-    if missing:
-        LOG.warning("%d of %d codes have no title; the code stands for it", missing, len(codes))
-    counts = {"titles_borrowed": borrowed, "titles_missing": missing}
-    return CodeIndex(tuple(codes), tuple(systems), tuple(names), _own_tree(codes, titles)), counts
+    codes = tuple(sorted(set(labels)))
+    found = [sources.get(code, (icd.DIAGNOSIS, code)) for code in codes]
+    titled = [_title(system, clean, book) for system, clean in found]
+    how = Counter(how for _, how in titled)
+    if how["missing"]:
+        told = "%d of %d codes have no title; the code stands for it"
+        LOG.warning(told, how["missing"], len(codes))
+    counts = {"titles_borrowed": how["borrowed"], "titles_missing": how["missing"]}
+    systems, names = tuple(system for system, _ in found), tuple(title for title, _ in titled)
+    return CodeIndex(codes, systems, names, _own_tree(codes, titles)), counts
 
 
 def _own_tree(codes: Iterable[str], titles: pa.Table) -> OwnTree | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -73,17 +74,10 @@ def splits_by_patient(
     if not (dev > 0 and test > 0 and dev + test < 1):
         raise ValueError(f"dev={dev} and test={test} must be above 0 and below 1 together")
     patients = _patients(documents)
-    draws = {patient: _draw(seed, patient) for patient in patients.values()}
-    split_of = {
-        document: "test"
-        if draws[patient] < test
-        else "dev"
-        if draws[patient] < test + dev
-        else "train"
-        for document, patient in patients.items()
-    }
-    table = _table(documents, split_of)
-    counts = _sizes(table, ("train", "dev", "test"))
+    bounds, names = (test, test + dev), ("test", "dev", "train")
+    drawn = {p: names[bisect_right(bounds, _draw(seed, p))] for p in patients.values()}
+    table = _table(documents, {document: drawn[patient] for document, patient in patients.items()})
+    counts = _sizes(table)
     LOG.warning(
         "no id lists given: split by patient with seed %d into %d / %d / %d documents, which is "
         "not the published split",
@@ -115,7 +109,7 @@ def splits_from_feather(documents: pa.Table, path: Path) -> tuple[pa.Table, dict
     if left:
         LOG.warning("%d of %d documents are not in %s: left out", left, len(patients), path.name)
     table = _table(documents, placed)
-    return table, {**_sizes(table, ("train", "dev", "test")), "documents_in_no_list": left}
+    return table, {**_sizes(table), "documents_in_no_list": left}
 
 
 def splits_stratified(
@@ -142,15 +136,15 @@ def splits_stratified(
     )
     rest, tested = _stratify(table, np.arange(len(patients)), test, seed)
     trained, tuned = _stratify(table, rest, dev / (1 - test), seed)
-    split_of_patient = {
-        patients[n]: name
-        for name, rows in (("train", trained), ("dev", tuned), ("test", tested))
-        for n in rows
-    }
-    placed = {d: split_of_patient[owner[d]] for d, row in held.items() if row}
+    parts = {"train": trained, "dev": tuned, "test": tested}
+    drawn = {patients[n]: name for name, rows in parts.items() for n in rows}
+    placed = {d: drawn[owner[d]] for d, row in held.items() if row}
     found = _table(documents, placed)
-    sizes = _sizes(found, ("train", "dev", "test"))
-    return found, {**sizes, "documents_in_no_list": len(owner) - len(placed), "split_is_ours": 1}
+    return found, {
+        **_sizes(found),
+        "documents_in_no_list": len(owner) - len(placed),
+        "split_is_ours": 1,
+    }
 
 
 def admission_of(document: str) -> str:
@@ -220,8 +214,8 @@ def _patients(documents: pa.Table) -> dict[str, str]:
     """Document id -> patient id."""
     if not documents.num_rows:
         raise ValueError("there are no notes to split: the table of notes has no row")
-    ids, patients = documents["document_id"].to_pylist(), documents["patient_id"].to_pylist()
-    return dict(zip(ids, patients, strict=True))
+    columns = (documents[name].to_pylist() for name in ("document_id", "patient_id"))
+    return dict(zip(*columns, strict=True))
 
 
 def _check_published(lists: Mapping[str, Path], name: str) -> None:
@@ -268,7 +262,7 @@ def _table(documents: pa.Table, split_of: Mapping[str, str]) -> pa.Table:
     return pa.table([pa.array(ids, pa.string()), [split_of[i] for i in ids]], schema=SPLITS)
 
 
-def _sizes(table: pa.Table, names: Mapping[str, Path] | tuple[str, ...]) -> dict[str, int]:
+def _sizes(table: pa.Table, names: Iterable[str] = ("train", "dev", "test")) -> dict[str, int]:
     found = Counter(table["split"].to_pylist())
     for name in names:
         if not found[name]:

@@ -88,13 +88,45 @@ def all_strata(
 
     Codes, systems and `own` are a `CodeIndex`'s.
     """
+    gold = checked(gold, scores)
     counts = per_code(gold, scores, threshold)
+    of_codes = groups_of_codes(train_frequency, codes, systems, own)
+    of_documents = groups_of_documents(gold, lengths)
     return {
-        "frequency": by_frequency(counts, train_frequency),
-        "chapter": by_chapter(counts, codes, systems, own),
-        "system": by_system(counts, systems),
-        "length": by_length(gold, scores, lengths, threshold=threshold),
-        "number_of_codes": by_number_of_codes(gold, scores, threshold=threshold),
+        **{kind: within_codes(counts, groups) for kind, groups in of_codes.items()},
+        **{
+            kind: within_documents(gold, scores, groups, threshold=threshold)
+            for kind, groups in of_documents.items()
+        },
+    }
+
+
+def groups_of_codes(
+    train_frequency: Int[np.ndarray, " L"],
+    codes: Sequence[str],
+    systems: Sequence[icd.System],
+    own: OwnTree | None = None,
+) -> dict[str, dict[str, Bool[np.ndarray, " L"]]]:
+    """By how many training documents have the code, by chapter, by diagnosis or procedure.
+
+    No group by chapter where none is known.
+    """
+    chapters, numbers = chapters_of(codes, systems, own), np.arange(len(codes))
+    both: tuple[str, ...] = (icd.DIAGNOSIS, icd.PROCEDURE)
+    return {
+        "frequency": bounded(train_frequency, FREQUENCIES),
+        "chapter": {name: np.isin(numbers, of) for name, of in chapters.items()},
+        "system": {system: np.array(systems) == system for system in both},
+    }
+
+
+def groups_of_documents(
+    gold: Gold, lengths: Int[np.ndarray, " D"]
+) -> dict[str, dict[str, Bool[np.ndarray, " D"]]]:
+    """By the words of the document, before truncation, and by how many codes it truly has."""
+    return {
+        "length": bounded(lengths, LENGTHS),
+        "number_of_codes": bounded(np.diff(gold.indptr), CODES_OF_DOCUMENT),
     }
 
 
@@ -108,34 +140,6 @@ def revision_of(codes: Sequence[str], systems: Sequence[icd.System]) -> icd.Revi
     if not diagnoses:
         return "icd9" if any("." in code for code in codes) else "icd10"
     return "icd9" if 4 * sum(code[:1].isdigit() for code in diagnoses) > len(diagnoses) else "icd10"
-
-
-def by_frequency(
-    counts: CodeCounts, train_frequency: Int[np.ndarray, " L"]
-) -> list[dict[str, Any]]:
-    """`within_codes` by how many documents of the training split have the code, frequent first."""
-    _check_same_length(counts, train_frequency, "training frequencies")
-    return within_codes(counts, bounded(train_frequency, FREQUENCIES))
-
-
-def by_system(counts: CodeCounts, systems: Sequence[icd.System]) -> list[dict[str, Any]]:
-    """`within_codes` of the diagnoses and of the procedures; `systems` is a `CodeIndex`'s."""
-    _check_same_length(counts, systems, "code systems")
-    both: tuple[str, ...] = (icd.DIAGNOSIS, icd.PROCEDURE)
-    return within_codes(counts, {system: np.array(systems) == system for system in both})
-
-
-def by_chapter(
-    counts: CodeCounts,
-    codes: Sequence[str],
-    systems: Sequence[icd.System],
-    own: OwnTree | None = None,
-) -> list[dict[str, Any]]:
-    """`within_codes` by chapter, as `chapters_of` gives them: [] where no chapter is known."""
-    _check_same_length(counts, codes, "code names")
-    numbers = np.arange(len(codes))
-    chapters = chapters_of(codes, systems, own)
-    return within_codes(counts, {name: np.isin(numbers, of) for name, of in chapters.items()})
 
 
 def chapters_of(
@@ -177,6 +181,8 @@ def within_codes(
     predicted; f1_micro over all the group's codes; f1_macro_caml_present and
     f1_macro_per_code_present over those present.
     """
+    for name, codes in groups.items():
+        _check_same_length(counts, codes, f"the group {name}")
     return [{"stratum": name, **_within(counts.only(codes))} for name, codes in groups.items()]
 
 
@@ -192,28 +198,6 @@ def _within(counts: CodeCounts) -> dict[str, Any]:
         "f1_macro_caml_present": macro_caml(present)[2] if some else None,
         "f1_macro_per_code_present": float(f1_per_code(present).mean()) if some else None,
     }
-
-
-def by_length(
-    gold: Gold,
-    scores: Float[np.ndarray, "D L"],
-    lengths: Int[np.ndarray, " D"],
-    *,
-    threshold: float = 0.0,
-    k: int = 8,
-) -> list[dict[str, Any]]:
-    """`within_documents` by the words of the document, before truncation."""
-    groups = bounded(lengths, LENGTHS)
-    return within_documents(gold, scores, groups, threshold=threshold, k=k)
-
-
-def by_number_of_codes(
-    gold: Gold, scores: Float[np.ndarray, "D L"], *, threshold: float = 0.0, k: int = 8
-) -> list[dict[str, Any]]:
-    """`within_documents` by how many codes the document truly has."""
-    gold = checked(gold, scores)
-    groups = bounded(np.diff(gold.indptr), CODES_OF_DOCUMENT)
-    return within_documents(gold, scores, groups, threshold=threshold, k=k)
 
 
 def within_documents(

@@ -23,7 +23,7 @@ from isd_pipeline.models.layers.axes import Codes, Mask, Tokens
 from isd_pipeline.models.layers.graph import Links
 from isd_pipeline.models.layers.label_attention import LabelOutput, by_labels, label_attention
 from isd_pipeline.models.layers.parts import MultiScaleConv, refuse_below, refuse_even, refuse_share
-from isd_pipeline.models.system import REIMPLEMENTED, Initialisation, System, Trial
+from isd_pipeline.models.system import Initialisation, System, Trial
 from isd_pipeline.shapes import Float
 from isd_pipeline.training.kernels import Dropout, widened
 
@@ -183,6 +183,5 @@ SYSTEMS = {
         small={"filters": 6, "graph_width": 5},
         trial=Trial({"filters": 32, "kernel_size": 3, "graph_width": 16}),
         graph=True,
-        note=REIMPLEMENTED,
     ),
 }

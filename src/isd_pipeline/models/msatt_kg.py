@@ -22,7 +22,7 @@ from isd_pipeline.embeddings.graphs import vectors_above
 from isd_pipeline.models.layers.axes import Codes, Mask, Tokens
 from isd_pipeline.models.layers.label_attention import LabelOutput, by_labels, label_attention
 from isd_pipeline.models.layers.parts import refuse_below, refuse_even, refuse_share
-from isd_pipeline.models.system import REIMPLEMENTED, Initialisation, System, Trial
+from isd_pipeline.models.system import Initialisation, System, Trial
 from isd_pipeline.shapes import Float, Int
 from isd_pipeline.training.kernels import Dropout, widened
 
@@ -207,6 +207,5 @@ SYSTEMS = {
         small={"scales": 2, "channels": 6},
         trial=Trial({"scales": 2, "channels": 32}, epochs=5),
         graph=True,
-        note=REIMPLEMENTED,
     ),
 }

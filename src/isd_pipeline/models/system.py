@@ -28,8 +28,6 @@ from isd_pipeline.models.prediction import Prediction, PredictionConfig
 from isd_pipeline.models.registry import load
 from isd_pipeline.training.checkpoints import fill
 
-REIMPLEMENTED = "re-implementation from the description"  # its authors released no code
-
 
 @dataclass(frozen=True)
 class Initialisation:
@@ -102,7 +100,6 @@ class System:
     graph: bool = False  # whether it begins with what is known of how the codes are related
     sentences: bool = False  # whether it reads where sentences begin
     pretrained: bool = False  # whether it begins with an encoder of the folder in its settings
-    note: str = ""  # what is said of it wherever it is shown
 
 
 def of_words_and_codes(

@@ -17,13 +17,7 @@ from isd_pipeline.reports.cells import SYNTHETIC, Table, stamped
 from isd_pipeline.reports.layout import Layout
 from isd_pipeline.reports.paper import tables_of_paper
 from isd_pipeline.reports.results import RunResult, experiments
-from isd_pipeline.reports.tables import (
-    codes_tables,
-    further_table,
-    no_codes,
-    ranking_table,
-    results_table,
-)
+from isd_pipeline.reports.tables import codes_tables, no_codes, result_tables
 
 
 def markdown(table: Table) -> str:
@@ -54,10 +48,7 @@ def results_markdown(
     stamp = stamp or (SYNTHETIC if synthetic else "")
     codes = codes_tables(runs, against)
     tables = [
-        results_table(runs, tuned=False),
-        results_table(runs, tuned=True),
-        ranking_table(runs),
-        further_table(runs),
+        *result_tables(runs),
         *tables_of_paper(runs, layouts or {}, paper=paper, comparisons=comparisons or {}, k=k),
         strata_table(runs, "frequency", "f1_macro_per_code_present"),
         *(strata_table(runs, kind, "f1_micro") for kind in SMALL),
@@ -79,12 +70,7 @@ def _line(cells: Sequence[str]) -> str:
 
 def _escaped(text: str) -> str:
     """Of Markdown, what a title could break a table or a page with; a cell's lines become one."""
-    for sign, harmless in (
-        ("&", "&amp;"),
-        ("<", "&lt;"),
-        ("|", "\\|"),
-        ("\n", " "),
-        ("*", "\\*"),
-    ):
-        text = text.replace(sign, harmless)
-    return text
+    return text.translate(_ESCAPED)
+
+
+_ESCAPED = {ord(s): t for s, t in zip("&<|\n*", ("&amp;", "&lt;", "\\|", " ", "\\*"), strict=True)}

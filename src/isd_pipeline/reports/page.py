@@ -21,6 +21,7 @@ from isd_pipeline.reports.results import (
     experiments,
 )
 
+Part = tuple[list[tuple[str | None, str]], list[Table | None]]  # figures with captions, tables
 OF_FREQUENCY = ("f1_macro_per_code_present", "f1_macro_caml_present", "f1_micro")
 
 
@@ -58,12 +59,12 @@ def page(
     shown = where.legible(found, "f1_micro_tuned", references)
     parts = {
         "data": _data(statistics, paper_cohort) if statistics else None,
-        "card": [stamped(table, stamp) for table in card_tables(card)] if card else [],
-        "paper": [stamped(table, stamp) for table in of_paper],
+        "card": _stamped(card_tables(card), stamp) if card else [],
+        "paper": _stamped(of_paper, stamp),
         "seeds": _by_seed(runs, layouts or {}, stamp),
-        "frequency": _frequency(runs, shown, stamp),
-        "where": _where(runs, shown, stamp),
-        "trust": _trust(runs, shown, stamp),
+        "frequency": _part(*_frequency(runs, shown), stamp),
+        "where": _part(*_where(runs, shown), stamp),
+        "trust": _part(*_trust(runs, shown), stamp),
         "curves": _curves(found),
     }
     return template("page").render(
@@ -75,8 +76,8 @@ def page(
         sections=_sections(parts),
         experiments=tables.experiments_table(runs),
         facts=tables.facts_table(facts or {}),
-        results=[stamped(table, stamp) for table in _results(runs) if table],
-        codes=[stamped(table, stamp) for table in tables.codes_tables(runs, against)],
+        results=_stamped(tables.result_tables(runs), stamp),
+        codes=_stamped(tables.codes_tables(runs, against), stamp),
         no_codes=tables.no_codes(against),
     )
 
@@ -106,15 +107,6 @@ def summary(runs: Sequence[RunResult]) -> list[str]:
 
 def _scored(one: Experiment, metric: str) -> str:
     return f"{one.shown}, {cell(one.measured(metric))} ({seeds(len(one.runs))})"
-
-
-def _results(runs: Sequence[RunResult]) -> list[Table | None]:
-    return [
-        tables.results_table(runs, tuned=False),
-        tables.results_table(runs, tuned=True),
-        tables.ranking_table(runs),
-        tables.further_table(runs),
-    ]
 
 
 def _data(statistics: CohortStatistics, paper_cohort: Mapping[str, float]) -> dict[str, Any]:
@@ -161,19 +153,17 @@ def _by_seed(
     ]
 
 
-def _frequency(
-    runs: Sequence[RunResult], shown: Sequence[Experiment], stamp: str
-) -> dict[str, Any]:
+def _frequency(runs: Sequence[RunResult], shown: Sequence[Experiment]) -> Part:
     found = [where.strata_table(runs, "frequency", metric) for metric in OF_FREQUENCY]
     figure = where_figures.by_frequency(shown, OF_FREQUENCY[0], "macro-F1 (per code)")
     caption = (
         "Mean F1 of the codes that occur in the test split, by how many training documents have "
         f"the code. {_reading(runs, shown)}"
     )
-    return _part([(figure, caption)], found, stamp)
+    return [(figure, caption)], found
 
 
-def _where(runs: Sequence[RunResult], shown: Sequence[Experiment], stamp: str) -> dict[str, Any]:
+def _where(runs: Sequence[RunResult], shown: Sequence[Experiment]) -> Part:
     reading = _reading(runs, shown)
     drawn = [
         (
@@ -189,28 +179,28 @@ def _where(runs: Sequence[RunResult], shown: Sequence[Experiment], stamp: str) -
     ]
     found = [where.strata_table(runs, kind, "f1_micro") for kind in where.SMALL]
     found.append(where.chapter_table(shown, "f1_micro"))
-    return _part(drawn, found, stamp)
+    return drawn, found
 
 
-def _trust(runs: Sequence[RunResult], shown: Sequence[Experiment], stamp: str) -> dict[str, Any]:
+def _trust(runs: Sequence[RunResult], shown: Sequence[Experiment]) -> Part:
     caption = (
         "Of all cells of the test split with about this probability, how many are true; 15 bins, "
         f"those of fewer than {where_figures.FEWEST_CELLS} cells left out, seeds together."
     )
-    found = [
-        where.calibration_table(runs),
-        where.sharpness_table(runs),
-        where.plausibility_table(runs),
-    ]
-    return _part([(where_figures.reliability(shown), caption)], found, stamp)
+    made = (where.calibration_table, where.sharpness_table, where.plausibility_table)
+    return [(where_figures.reliability(shown), caption)], [table(runs) for table in made]
 
 
 def _part(
     drawn: Sequence[tuple[str | None, str]], found: Sequence[Table | None], stamp: str
 ) -> dict[str, Any]:
     """Figures with captions, and tables; empty where there is none of them."""
-    some = [stamped(table, stamp) for table in found if table]
+    some = _stamped(found, stamp)
     return {"figures": drawn, "tables": some} if some else {}
+
+
+def _stamped(found: Sequence[Table | None], stamp: str) -> list[Table]:
+    return [stamped(table, stamp) for table in found if table]
 
 
 def _reading(runs: Sequence[RunResult], shown: Sequence[Experiment]) -> str:

@@ -105,9 +105,8 @@ def _cell(one: Experiment | None, printed: Mapping[str, Any], metric: str, marke
     measured = one.measured(metric) if one else None
     ours = NONE
     if one and measured:
-        ours = lines(
-            cell(measured, digits(metric)) + (" *" if marked else ""), _interval(one, metric)
-        )
+        mark = " *" if marked else ""
+        ours = lines(cell(measured, digits(metric)) + mark, _interval(one, metric))
     elsewhere = [
         f"{other['source']} {_number(other, metric)}"
         for other in printed.get("elsewhere", ())
@@ -140,11 +139,10 @@ def _interval(one: Experiment, metric: str) -> str:
 
 
 def _difference(difference: float, sd: float | None, decimals: int) -> str:
-    verdict = ""
-    if sd is not None:
-        rounded = abs(round(difference, decimals))
-        verdict = ", within" if rounded <= round(SPREAD * sd, decimals) else ", outside"
-    return f"{signed(difference, decimals)}{verdict}"
+    if sd is None:
+        return signed(difference, decimals)
+    within = abs(round(difference, decimals)) <= round(SPREAD * sd, decimals)
+    return f"{signed(difference, decimals)}, {'within' if within else 'outside'}"
 
 
 def _brackets(found: Sequence[Experiment]) -> list[str]:
@@ -187,11 +185,7 @@ def _by(found: Rows, metric: str) -> str:
 
 def _significant(comparisons: Mapping[str, Any] | None) -> set[tuple[str, str]]:
     rows = comparisons["rows"] if comparisons else []
-    return {(row["experiment"], row["metric"]) for row in rows if _is_significant(row)}
-
-
-def _is_significant(row: Mapping[str, Any]) -> bool:
-    return bool(row["p_holm"] < SIGNIFICANT)
+    return {(row["experiment"], row["metric"]) for row in rows if row["p_holm"] < SIGNIFICANT}
 
 
 def _mark_note(
@@ -201,10 +195,8 @@ def _mark_note(
         return []
     if "left_out" in comparisons:
         return [f"{comparisons['left_out']}."]
-    found = (
-        f"* differs from {layout.reference}" if marked else f"None differs from {layout.reference}"
-    )
-    return [f"{found} by the test below; AUCs are not tested."]
+    sign = "*" if marked else "None"
+    return [f"{sign} differs from {layout.reference} by the test below; AUCs are not tested."]
 
 
 def comparison_table(
@@ -218,20 +210,17 @@ def comparison_table(
         return None
     rows: Rows = comparisons["rows"]
     by_place = {(row["experiment"], row["metric"]): row for row in rows}
-    names, shown = list(dict.fromkeys(row["experiment"] for row in rows)), shown or {}
+    seeds_of, shown = {row["experiment"]: row["seeds"] for row in rows}, shown or {}
     metrics = list(dict.fromkeys(row["metric"] for row in rows))
     return Table(
         f"{layout.title}, difference from {layout.reference}",
         ("experiment", *map(label, metrics)),
         tuple(
             (
-                lines(
-                    shown.get(name, name),
-                    seeds(next(row["seeds"] for row in rows if row["experiment"] == name)),
-                ),
+                lines(shown.get(name, name), seeds(count)),
                 *(_compared(by_place.get((name, metric))) for metric in metrics),
             )
-            for name in names
+            for name, count in seeds_of.items()
         ),
         {"experiment"},
         notes=(
@@ -247,7 +236,7 @@ def comparison_table(
 def _compared(row: Mapping[str, Any] | None) -> str:
     if row is None:
         return NONE
-    mark = " *" if _is_significant(row) else ""
+    mark = " *" if row["p_holm"] < SIGNIFICANT else ""
     bounds = interval((row["low"], row["high"]))
     p = "p < 0.001" if row["p_holm"] < 0.001 else f"p = {number(row['p_holm'])}"
     return lines(signed(row["difference"]) + mark, bounds, p)

@@ -199,6 +199,12 @@ def _without_intervals(found: Sequence[Experiment]) -> list[str]:
     return [said] if bare else []
 
 
+def result_tables(runs: Sequence[RunResult]) -> list[Table]:
+    """All that was measured on the test split."""
+    of_sets = (results_table(runs, tuned=tuned) for tuned in (False, True))
+    return [*(table for table in of_sets if table), ranking_table(runs), further_table(runs)]
+
+
 def ranking_table(runs: Sequence[RunResult]) -> Table:
     """What needs no threshold: AUCs, precision at k, mean average precision."""
     return _plain_table("Test split, rankings (no threshold)", runs, OF_RANKING)

@@ -56,10 +56,9 @@ class Code:
         """The chapter of the classification, by which a service prefers it."""
         if self.code[0] in "EV":
             return "external" if self.code[0] == "E" else "factors"
-        digits, bounds = (
-            (3, DIAGNOSIS_CHAPTERS) if self.key == self.code else (2, PROCEDURE_CHAPTERS)
-        )
-        number = int(self.code[:digits])
+        of_disease = self.system == "diagnosis"
+        number = int(self.code[: 3 if of_disease else 2])
+        bounds = DIAGNOSIS_CHAPTERS if of_disease else PROCEDURE_CHAPTERS
         return next(name for bound, name in bounds if number < bound)
 
     @cached_property
@@ -146,10 +145,9 @@ def population(pool: int) -> Population:
     weights = [
         (rank + 6) ** -HEAD * (1 + rank / BEND) ** -(TAIL - HEAD) for rank in range(len(codes))
     ]
+    pairs = list(zip(weights, codes, strict=True))
     cumulative = {
-        service: list(
-            accumulate(w * _liking(service, c) for w, c in zip(weights, codes, strict=True))
-        )
+        service: list(accumulate(weight * _liking(service, code) for weight, code in pairs))
         for service in SERVICES
     }
     return Population(codes, _followers(codes), cumulative)
@@ -174,9 +172,8 @@ def chains() -> dict[str, dict[str, float]]:
     found = {}
     for line in CHAINS.strip().splitlines():
         anchor, followers = line.split(": ")
-        found[anchor] = {
-            key: float(p) for key, p in (pair.split() for pair in followers.split(", "))
-        }
+        pairs = (pair.split() for pair in followers.split(", "))
+        found[anchor] = {key: float(chance) for key, chance in pairs}
     return found
 
 
@@ -186,10 +183,8 @@ def _followers(codes: Sequence[Code]) -> tuple[tuple[tuple[int, float], ...], ..
     found = []
     for n, code in enumerate(codes):
         pairs = chains().get(code.key)
-        if pairs is None:
-            found.append(near.followers(n, code))
-        else:
-            found.append(tuple((position[k], p) for k, p in pairs.items() if k in position))
+        known = tuple((position[k], p) for k, p in (pairs or {}).items() if k in position)
+        found.append(near.followers(n, code) if pairs is None else known)
     return tuple(found)
 
 

@@ -145,10 +145,10 @@ def _write_notes(folder: Path, registry: Registry) -> None:
                 line = _other_row(row, patient, admission, note)
             if len(waiting) < WAITING:
                 waiting.append(line)
-            else:
-                place = int(dice.random() * WAITING)
-                notes.write(waiting[place])
-                waiting[place] = line
+                continue
+            place = int(dice.random() * WAITING)
+            notes.write(waiting[place])
+            waiting[place] = line
         notes.writelines(waiting)
 
 
@@ -188,9 +188,7 @@ def _evidence_rows(row: int, admission: Admission, note: Note, registry: Registr
 
 def _write_splits(folder: Path, registry: Registry, counts: Counter[int]) -> None:
     """The lists of the full splits, and of their admissions with one of the 50 commonest codes."""
-    frequent = {
-        n for n, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:FREQUENT]
-    }
+    frequent = set(sorted(counts, key=lambda n: (-counts[n], n))[:FREQUENT])
     with ExitStack() as stack:
         lists = {
             (split, size): stack.enter_context(writing(folder / f"{split}_{size}_hadm_ids.csv"))

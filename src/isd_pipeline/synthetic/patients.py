@@ -61,7 +61,6 @@ class Registry:
         ids = Random(f"{settings.seed}/ids")
         self._hadm_ids = ids.sample(range(100_001, 200_000), settings.admissions)
         self._subject_ids = ids.sample(range(2, 100_000), settings.admissions)
-        self._services = list(SERVICES)
         self._service_sums = list(accumulate(share for share, _ in SERVICES.values()))
         # The chains overshoot the number wanted, and rounding adds half a code.
         self._log_mean = log(settings.codes_per_admission * 0.96) - SPREAD_OF_CODE_COUNTS**2 / 2
@@ -81,23 +80,21 @@ class Registry:
 
     def _patient(self, number: int, first_admission: int) -> Patient:
         dice = Random(f"{self.settings.seed}/patient/{number}")
-        service = self._services[
-            bisect_right(self._service_sums, dice.random() * self._service_sums[-1])
-        ]
+        sums = self._service_sums
+        service = list(SERVICES)[bisect_right(sums, dice.random() * sums[-1])]
         stays = 1
         while dice.random() < READMITTED and service != "NEONATOLOGY":
             stays += 1
-        stays = min(stays, self.settings.admissions - first_admission)
-        admissions = tuple(
-            self._admissions(dice, service, range(first_admission, first_admission + stays))
-        )
+        end = min(first_admission + stays, self.settings.admissions)
+        admissions = tuple(self._admissions(dice, service, range(first_admission, end)))
         age = 0 if service == "NEONATOLOGY" else int(min(95, max(18, dice.gauss(64, 16))))
+        sex = self._sex(dice, admissions)
+        days = age * 365 + (dice.randrange(365) if age else 0)
         return Patient(
             number=number,
             subject_id=self._subject_ids[number],
-            sex=self._sex(dice, admissions),
-            born=admissions[0].admitted
-            - timedelta(days=age * 365 + (dice.randrange(365) if age else 0)),
+            sex=sex,
+            born=admissions[0].admitted - timedelta(days=days),
             split=self._split(dice),
             admissions=admissions,
         )
@@ -106,11 +103,8 @@ class Registry:
         day = date(2100, 1, 1) + timedelta(days=dice.randrange(36_500))
         codes: list[int] = []
         for number in numbers:
-            known = [
-                c
-                for c in codes
-                if self.population.codes[c].is_chronic and dice.random() < STAYS_KNOWN
-            ]
+            chronic = (c for c in codes if self.population.codes[c].is_chronic)
+            known = [c for c in chronic if dice.random() < STAYS_KNOWN]
             wanted = max(1, round(dice.lognormvariate(self._log_mean, SPREAD_OF_CODE_COUNTS)))
             codes = self.population.codes_of_an_admission(service, wanted, known, dice)
             end = day + timedelta(days=1 + int(dice.expovariate(1 / 8)))

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-MOST_CODES = 18_000  # of the 18,449 codes of ICD-9-CM
+RANGES = {
+    "admissions": (200, 60_000),
+    "words": (150, 5_000),
+    "codes_per_admission": (3, 30),
+    "code_pool": (200, 18_000),  # of the 18,449 codes of ICD-9-CM
+    "other_notes": (0, 100),
+    "dev_share": (0.01, 0.4),
+    "test_share": (0.01, 0.4),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,15 +35,9 @@ class HospitalSettings:
     layout: Literal["mimic2", "mimic3", "mimic4"] = "mimic3"  # of the files
 
     def __post_init__(self) -> None:
-        self._in_range("admissions", 200, 60_000)
-        self._in_range("words", 150, 5_000)
-        self._in_range("codes_per_admission", 3, 30)
-        self._in_range("code_pool", 200, MOST_CODES)
-        self._in_range("other_notes", 0, 100)
-        self._in_range("dev_share", 0.01, 0.4)
-        self._in_range("test_share", 0.01, 0.4)
-
-    def _in_range(self, name: str, low: float, high: float) -> None:
-        value = getattr(self, name)
-        if not low <= value <= high:
-            raise ValueError(f"HospitalSettings: {name}={value} is not between {low} and {high}")
+        for name, (low, high) in RANGES.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(
+                    f"HospitalSettings: {name}={value} is not between {low} and {high}"
+                )

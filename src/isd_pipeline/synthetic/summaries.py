@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 
 from isd_pipeline.synthetic import vocabulary
-from isd_pipeline.synthetic.filler import Lines, count_words, lines
+from isd_pipeline.synthetic.filler import count_words, lines
 from isd_pipeline.synthetic.mentions import (
     EVIDENCE_SHARE,
     SILENT,
@@ -96,16 +96,11 @@ class Summarist:
         dice = Random(f"{self.registry.settings.seed}/summary/{admission.number}")
         mentions = mentions_of(admission, self.registry, self.mean_mentions, dice)
         later: list[Note] = []
-        for chance, description, share in (
-            (SECOND_REPORTS, "Report", 0.35),
-            (ADDENDA, "Addendum", 0.15),
-        ):
+        more = ((SECOND_REPORTS, "Report", 0.35), (ADDENDA, "Addendum", 0.15))
+        for chance, description, share in more:
             if dice.random() < chance:
-                moved = [
-                    m
-                    for m in mentions
-                    if m.section in ("story", "course") and dice.random() < share
-                ]
+                told = (m for m in mentions if m.section in ("story", "course"))
+                moved = [m for m in told if dice.random() < share]
                 kept = set(map(id, moved))
                 mentions = [m for m in mentions if id(m) not in kept]
                 later.append(self._later(description, moved, dice))
@@ -119,10 +114,7 @@ class Summarist:
         for mention in mentions:
             placed[mention.section].append(mention)
         wanted = self._filler_words(mentions, dice)
-        fill = {
-            section: self._fill(section, int(wanted * share), random)
-            for section, share in SHARES.items()
-        }
+        fill = {of: self._fill(of, int(wanted * share), random) for of, share in SHARES.items()}
         draft = _Draft()
         draft.add(_head(patient, admission, random))
         draft.block("Major Surgical or Invasive Procedure:\n", placed["operations"], "\n", "None")
@@ -182,11 +174,8 @@ class Summarist:
         return int(max(whole, shortest * self.registry.settings.words) - used)
 
     def _fill(self, section: str, words: int, random: Callable[[], float]) -> list[str]:
-        return _kind(self.lines, section).pick(words, random)[0]
-
-
-def _kind(known: dict[str, Lines], section: str) -> Lines:
-    return known["MEDICATIONS" if section in ("before", "after") else section.upper()]
+        kind = "MEDICATIONS" if section in ("before", "after") else section.upper()
+        return self.lines[kind].pick(words, random)[0]
 
 
 def _mixed(

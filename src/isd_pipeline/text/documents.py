@@ -208,10 +208,12 @@ def _order(
 class _Placed:
     """A file of int32 values of documents in their order, written a document at a time."""
 
-    def __init__(self, path: Path, starts: Mapping[str, int], total: int) -> None:
-        self._starts = starts
-        self._file = path.open("wb")
-        header = {"descr": "<i4", "fortran_order": False, "shape": (total,)}
+    def __init__(self, folder: Path, name: str, order: list[str], sizes: Mapping[str, int]) -> None:
+        starts = _starts([sizes[document] for document in order])
+        np.save(folder / f"{name}_starts.npy", starts)
+        self._starts = dict(zip(order, starts.tolist(), strict=False))
+        self._file = (folder / f"{name}s.npy").open("wb")
+        header = {"descr": "<i4", "fortran_order": False, "shape": (int(starts[-1]),)}
         np.lib.format.write_array_header_1_0(self._file, header)
         self._begin = self._file.tell()
         self._file.flush()
@@ -241,8 +243,8 @@ class _Store:
         np.save(folder / "labels.npy", np.concatenate([coded[d] for d in order]).astype(np.int32))
         np.save(folder / "label_starts.npy", _starts([len(coded[d]) for d in order]))
         self._order = frozenset(order)
-        self._tokens = _placed(folder, "token", order, lengths)
-        self._sentences = _placed(folder, "sentence", order, sentences)
+        self._tokens = _Placed(folder, "token", order, lengths)
+        self._sentences = _Placed(folder, "sentence", order, sentences)
 
     def put(self, document: str, tokens: np.ndarray, sentences: np.ndarray) -> None:
         """Write what is known of a document, if it is of this split."""
@@ -253,14 +255,6 @@ class _Store:
     def close(self) -> None:
         self._tokens.close()
         self._sentences.close()
-
-
-def _placed(folder: Path, name: str, order: list[str], sizes: Mapping[str, int]) -> _Placed:
-    """The file of such things, where each document's begin written beside it."""
-    starts = _starts([sizes[document] for document in order])
-    np.save(folder / f"{name}_starts.npy", starts)
-    places = dict(zip(order, starts.tolist(), strict=False))
-    return _Placed(folder / f"{name}s.npy", places, int(starts[-1]))
 
 
 def _starts(sizes: list[int]) -> np.ndarray:
@@ -292,8 +286,7 @@ def _write_ids(folder: Path, ids: list[str]) -> None:
 
 def _load(path: Path) -> np.ndarray:
     """One array, never a pickle; the long ones are mapped, as far as nothing can be."""
-    large = (
-        path.stem in ("tokens", "sentences") and path.stat().st_size > 128
-    )  # what numpy's header takes
+    header = 128  # bytes of numpy's own
+    large = path.stem in ("tokens", "sentences") and path.stat().st_size > header
     array: np.ndarray = np.load(path, mmap_mode="r" if large else None, allow_pickle=False)
     return array

@@ -20,6 +20,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from typing import Literal
 
@@ -58,11 +59,16 @@ class _Rule:
     spell: Callable[[str], str]
     spares_borders: bool
 
-    @property
-    def is_inside(self) -> bytes:
+    @cached_property
+    def inside(self) -> bytes:
         """Which of the bytes of ASCII stand within a run, as a table to translate with."""
         found = (self.run.match(chr(code)) is not None for code in range(128))
         return bytes(found).ljust(256, b"\0")
+
+    @cached_property
+    def outside(self) -> bytes:
+        """The bytes of ASCII that do not."""
+        return bytes(code for code in range(128) if not self.inside[code])
 
 
 # Two letters that are not ASCII are ASCII in lower case: the Kelvin sign is a k, and a capital I
@@ -75,11 +81,6 @@ _RULES = {
         lambda run: run.lower().removesuffix("\u0307"),
         spares_borders=True,
     ),
-}
-_IS_INSIDE = {name: rule.is_inside for name, rule in _RULES.items()}
-_OUTSIDE = {
-    name: bytes(code for code in range(128) if not inside[code])
-    for name, inside in _IS_INSIDE.items()
 }
 
 
@@ -177,13 +178,13 @@ def _runs(text: str, rule: TextRule) -> _Runs:
 def _runs_of_ascii(texts: list[str], rule: TextRule) -> _Runs:
     """The same for notes in plain ASCII, all at once: a byte is a code point there."""
     joined = "\n".join(["", *texts, ""]).encode("ascii")  # so that no run crosses a border
-    inside = np.frombuffer(joined.translate(_IS_INSIDE[rule]), dtype=bool)
+    inside = np.frombuffer(joined.translate(_RULES[rule].inside), dtype=bool)
     edges = np.flatnonzero(inside[1:] != inside[:-1])  # counted without the first line end
     begins, ends = edges[::2].astype(np.int32), edges[1::2].astype(np.int32)
     notes = np.cumsum([0, *(len(text) + 1 for text in texts)]).astype(np.int32)
     sizes = np.diff(np.searchsorted(begins, notes))
     before = np.repeat(notes[:-1], sizes)
-    letters = joined.translate(None, delete=_OUTSIDE[rule])
+    letters = joined.translate(None, delete=_RULES[rule].outside)
     return _Runs(_side_by_side(letters, ends - begins), begins - before, ends - before, sizes)
 
 

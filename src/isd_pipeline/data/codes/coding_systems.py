@@ -109,14 +109,11 @@ def fault_of(code: str, system: str) -> str:
             "a number, where zeros are lost (038.9 became 38.9, 0016070 became 16070); take the "
             "original file and keep the column as text"
         )
-    other = [name for name in OFFICIAL if name != system and write_code(code, name) is not None]
+    other = [known for known in OFFICIAL if known != system and write_code(code, known) is not None]
+    name = NAMES.get(system, system)
     if other:
-        return (
-            f"no {NAMES.get(system, system)} code but perhaps an {NAMES[other[0]]}; say its system"
-        )
-    return (
-        f"no {NAMES.get(system, system)} code; are there several in one cell (own.code_separator)?"
-    )
+        return f"no {name} code but perhaps an {NAMES[other[0]]}; say its system"
+    return f"no {name} code; are there several in one cell (own.code_separator)?"
 
 
 def lost_zeros(codes: Iterable[str], filled: int, system: str) -> bool:

@@ -17,7 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +30,7 @@ LOG = logging.getLogger(__name__)
 
 LabelSpace = Literal["clean", "caml", "edin", "dotted"]
 Sources = dict[str, tuple[icd.System, str]]  # a label: the system and the clean code it stands for
-SPACES = ("clean", "caml", "edin", "dotted")
+SPACES = get_args(LabelSpace)
 BLOCK = 131_072  # rows: the largest power of two within 2**20 cells of 5 columns, pandas' own rule
 _NUMBER = re.compile(r"[0-9]+\.?[0-9]*")
 

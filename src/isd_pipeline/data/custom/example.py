@@ -80,16 +80,12 @@ def example(seed: int, documents: int) -> tuple[Rows, Rows]:
         chosen = list(dict.fromkeys(random.choices(list(SAID), SHARES, k=size)))
         later = chosen[-1:] if len(chosen) > 2 and random.random() < 0.3 else []
         first = [code for code in chosen if code not in later]
-        notes.append(_note(name, patient, day, "discharge", _text(first, random)))
-        if later:
-            text = _text(later, random)
-            notes.append(_note(name, patient, day + timedelta(days=2), "addendum", text))
+        told = [(day, "discharge", first), (day + timedelta(days=2), "addendum", later)]
+        for when, kind, some in told if later else told[:1]:
+            of = {"id": name, "patient": patient, "date": when.isoformat(), "type": kind}
+            notes.append({**of, "text": _text(some, random)})
         codes += [{"id": name, "code": code, "system": "icd10cm"} for code in chosen]
     return notes, codes
-
-
-def _note(name: str, patient: str, day: date, kind: str, text: str) -> dict[str, Any]:
-    return {"id": name, "patient": patient, "date": day.isoformat(), "type": kind, "text": text}
 
 
 def _text(codes: Sequence[str], random: Random) -> str:

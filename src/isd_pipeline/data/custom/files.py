@@ -12,9 +12,10 @@ import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +28,17 @@ from isd_pipeline.data.quality.findings import Finding, Findings
 
 SEPARATORS = (",", ";", "\t", "|")
 CODE_COLUMNS = ("code", "codes")
+KINDS = {
+    **dict.fromkeys((".csv", ".tsv", ".txt"), "csv"),
+    **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
+    ".parquet": "parquet",
+}
+OTHER_KINDS = {  # and what to do with them
+    **dict.fromkeys((".xlsx", ".xls"), "save it as CSV (UTF-8), the codes as text"),
+    ".json": "one object a line is read: `jq -c '.[]' FILE.json > FILE.jsonl`",
+}
+OTHER_ENCODING = "name the file's own in own.encoding (latin-1, cp1252, utf-16), or convert it"
+DOUBLED = 'a quotation mark in a cell is doubled (""), not written \\"'
 NUMBERS = "numbers, where zeros are lost (0389 becomes 389)"
 AS_TEXT = "write codes as text"
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -52,8 +64,7 @@ def read_rows(
     kind = _format(path)
     if kind == "csv":
         separator = _separator(path, layout)
-        found = _told(read_csv(path, names, separator=separator, encoding=layout.encoding))
-        batches: Iterator[pa.RecordBatch] = found
+        batches = _told(read_csv(path, names, separator=separator, encoding=layout.encoding))
     elif kind == "parquet":
         batches = _parquet_rows(path, names)
     else:
@@ -69,23 +80,11 @@ def read_rows(
         yield pa.record_batch([*arrays, batch["row"]], [*parts, "row"])
 
 
-def _format(path: Path) -> Literal["csv", "jsonl", "parquet"]:
-    name = path.name.lower().removesuffix(".gz")
-    if name.endswith((".csv", ".tsv", ".txt")):
-        return "csv"
-    if name.endswith((".jsonl", ".ndjson")):
-        return "jsonl"
-    if name.endswith(".parquet"):
-        return "parquet"
-    remedy = (
-        "save it as CSV (UTF-8), the codes as text"
-        if name.endswith((".xlsx", ".xls"))
-        else (
-            "one object a line is read: `jq -c '.[]' FILE.json > FILE.jsonl`"
-            if name.endswith(".json")
-            else f"give one of {', '.join(FORMATS)}"
-        )
-    )
+def _format(path: Path) -> str:
+    ending = Path(path.name.lower().removesuffix(".gz")).suffix
+    if ending in KINDS:
+        return KINDS[ending]
+    remedy = OTHER_KINDS.get(ending, f"give one of {', '.join(FORMATS)}")
     raise ValueError(f"{path}: a file of this kind is not read; {remedy}")
 
 
@@ -104,12 +103,6 @@ def _told(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         remedy = OTHER_ENCODING if "bytes that are not" in str(error) else ""
         remedy = DOUBLED if "cells where the header has" in str(error) else remedy
         raise ValueError(f"{error}; {remedy}" if remedy else str(error)) from None
-
-
-OTHER_ENCODING = "name the file's own in own.encoding (latin-1, cp1252, utf-16), or convert it"
-
-
-DOUBLED = 'a quotation mark in a cell is doubled (""), not written \\"'
 
 
 def _refuse_strange_bytes(path: Path, layout: OwnLayout) -> None:
@@ -157,14 +150,11 @@ def _json_objects(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, An
                 if line.strip():
                     yield number, _json_object(line.decode(encoding).removeprefix("\ufeff"))
     except UnicodeDecodeError:
-        name = encoding.upper()
-        raise ValueError(
-            f"{path}, row {number}: bytes that are not {name}; {OTHER_ENCODING}"
-        ) from None
+        what = f"bytes that are not {encoding.upper()}; {OTHER_ENCODING}"
+        raise ValueError(f"{path}, row {number}: {what}") from None
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise ValueError(
-            f"{path}, after row {number}: the compressed file is cut off or damaged"
-        ) from None
+        what = "the compressed file is cut off or damaged"
+        raise ValueError(f"{path}, after row {number}: {what}") from None
     except (_NoObjectError, RecursionError):
         remedy = "JSONL has one object a line" if ended else "the file is cut off; copy it again"
         raise ValueError(f"{path}, row {number}: not a JSON object; {remedy}") from None
@@ -193,14 +183,9 @@ def _json_rows(
     while some := list(islice(rows, ROWS)):
         arrays = []
         for name, ours in of.items():
+            place = Finding("error", str(path), "", column=name)
             cells = [
-                _json_cell(
-                    row.get(name),
-                    ours,
-                    Finding("error", str(path), "", row=n, column=name),
-                    findings,
-                )
-                for n, row in some
+                _json_cell(row.get(name), ours, replace(place, row=n), findings) for n, row in some
             ]
             listed = any(isinstance(cell, list) for cell in cells)
             if listed:  # a lone code beside lists is a list of one
@@ -220,15 +205,12 @@ def _json_cell(value: Any, ours: str, place: Finding, findings: Findings) -> Any
         cells = [_json_cell(one, "code", place, findings) for one in value]
         return [cell for cell in cells if cell is not None]
     what, remedy = f"no text but {type(value).__name__}", "write it as text"
-    if (
-        isinstance(value, int)
-        and not isinstance(value, bool)
-        and ours not in ("text", *CODE_COLUMNS)
-    ):
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if is_whole and ours not in ("text", *CODE_COLUMNS):
         return str(value)
     if ours in CODE_COLUMNS and isinstance(value, int | float):
         what, remedy = NUMBERS, AS_TEXT
-    findings.add(_said(place, "error", what, remedy))
+    findings.add(replace(place, what=what, remedy=remedy))
     return None
 
 
@@ -236,12 +218,9 @@ def _whole(text: str, place: Finding, findings: Findings) -> str:
     """Half a pair of UTF-16 is no character: one U+FFFD for each, so that offsets stay."""
     if text.isascii() or not _SURROGATE.search(text):
         return text
-    findings.add(_said(place, "warning", "lone surrogates, read as U+FFFD", "repair the export"))
+    what = "lone surrogates, read as U+FFFD"
+    findings.add(replace(place, level="warning", what=what, remedy="repair the export"))
     return _SURROGATE.sub("\ufffd", text)
-
-
-def _said(place: Finding, level: Literal["error", "warning"], what: str, remedy: str) -> Finding:
-    return Finding(level, place.file, what, remedy, place.row, place.column)
 
 
 def _as_text(column: pa.Array, ours: str, theirs: str, path: Path) -> pa.Array:
@@ -249,9 +228,8 @@ def _as_text(column: pa.Array, ours: str, theirs: str, path: Path) -> pa.Array:
     kind = column.type
     if pa.types.is_dictionary(kind):
         return _as_text(column.cast(kind.value_type), ours, theirs, path)
-    if pa.types.is_string(kind) or pa.types.is_null(kind):
-        return column.cast(pa.string())
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    is_text = (pa.types.is_string, pa.types.is_null, pa.types.is_large_string)
+    if any(of(kind) for of in (*is_text, pa.types.is_string_view)):
         return column.cast(pa.string())
     if ours == "codes" and (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
         inner = _as_text(column.flatten(), ours, theirs, path)

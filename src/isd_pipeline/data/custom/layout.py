@@ -30,9 +30,8 @@ class OwnLayout:
     columns: dict[str, str | list[str] | None] = field(default_factory=dict)
     code_columns: dict[str, str | list[str] | None] = field(default_factory=dict)
     system: str = "icd10cm"  # of all codes, or of those whose row says none
-    systems: dict[str, str] = field(
-        default_factory=dict
-    )  # a word of column `system`: its name here
+    # What a word in the column `system` is called here.
+    systems: dict[str, str] = field(default_factory=dict)
     separator: str = "auto"  # of CSV cells; auto: of , ; tab | the one that cuts the header most
     code_separator: str = ";"  # of codes in one cell
     encoding: str = "utf-8"
@@ -70,9 +69,8 @@ def find_table(folder: Path, name: str, given: str, key: str) -> Path | None:
     known = {name + ending for ending in FORMATS}
     found = [p for p in sorted(folder.iterdir()) if p.name.lower() in known and p.is_file()]
     if len(found) > 1:
-        raise ValueError(
-            f"{folder}: holds {' and '.join(p.name for p in found)}; name one: own.{key}"
-        )
+        names = " and ".join(path.name for path in found)
+        raise ValueError(f"{folder}: holds {names}; name one: own.{key}")
     return found[0] if found else None
 
 
@@ -96,11 +94,10 @@ def match_columns(
         if missing and (needed or ours in asked):
             _refuse_cells(path, header)
             hint = near(missing[0].lower(), by_name, "the file has: ")
-            mapped = f"; own.{key} maps our names to the file's, as {{{ours}: NAME}}"
-            raise ValueError(
-                f"{path}, row 1: no column {missing[0]}, which should be the {ours}{hint}"
-                + (mapped if key != "table" else "")
-            )
+            if key != "table":
+                hint += f"; own.{key} maps our names to the file's, as {{{ours}: NAME}}"
+            what = f"no column {missing[0]}, which should be the {ours}{hint}"
+            raise ValueError(f"{path}, row 1: {what}")
         if not missing:
             found[ours] = tuple(by_name[name.strip().lower()] for name in names)
     return found

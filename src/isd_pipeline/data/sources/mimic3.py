@@ -8,7 +8,6 @@ spaces of `cohorts` start from what the files hold.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -88,7 +87,8 @@ def read_codes(
     for name, system in (("DIAGNOSES_ICD", icd.DIAGNOSIS), ("PROCEDURES_ICD", icd.PROCEDURE)):
         path = find_csv(folder, name)
         seen = Seen(path)
-        parts = [_code_rows(batch, path, system, seen) for batch in _batches(path)]
+        batches = read_csv(path, ["SUBJECT_ID", "HADM_ID", "ICD9_CODE"])
+        parts = [_code_rows(batch, path, system, seen) for batch in batches]
         table = pa.concat_tables(parts or [CODES_AND_ROW.empty_table()])
         refuse_other_codes(table, path, "ICD9_CODE", system, known=known or set())
         counts[f"{system}_rows"] = table.num_rows
@@ -146,10 +146,6 @@ def carevue_patients(folder: Path) -> tuple[set[int], dict[str, int]]:
         raise ValueError(f"{path}, column DBSOURCE: no patient is 'carevue'; is it MIMIC-III's?")
     LOG.warning("CareVue's %d of %d patients: a proxy of MIMIC-II", len(found), len(kinds))
     return found, {"carevue_patients": len(found), "other_patients": len(kinds) - len(found)}
-
-
-def _batches(path: Path) -> Iterator[pa.RecordBatch]:
-    return read_csv(path, ["SUBJECT_ID", "HADM_ID", "ICD9_CODE"])
 
 
 def _code_rows(batch: pa.RecordBatch, path: Path, system: str, seen: Seen) -> pa.Table:

@@ -39,7 +39,9 @@ TABLES: tuple[tuple[str, icd.System], ...] = (
     ("diagnoses", icd.DIAGNOSIS),
     ("procedures", icd.PROCEDURE),
 )
+_CODE_COLUMNS = ("subject_id", "hadm_id", "seq_num", "icd_code", "icd_version")
 _NUMBERS = ("document", "patient", "place", "version", "row")
+_CODE_ROWS = pa.schema([*((name, pa.int64()) for name in _NUMBERS), ("code", pa.string())])
 
 
 def extract(
@@ -116,8 +118,8 @@ def read_codes(
     for name, system in TABLES:
         path = find_table(Path(folder), "hosp", f"{name}_icd")
         seen = Seen(path, "subject_id")
-        parts = [_code_rows(batch, path, seen) for batch in _code_batches(path)]
-        table = pa.concat_tables(parts or [_code_schema().empty_table()])
+        parts = [_code_rows(batch, path, seen) for batch in read_csv(path, _CODE_COLUMNS)]
+        table = pa.concat_tables(parts or [_CODE_ROWS.empty_table()])
         for each, version in REVISIONS.items():
             rows = table.filter(pc.equal(table["version"], version))
             refuse_other_codes(rows, path, "icd_code", system, revision=each)
@@ -196,20 +198,12 @@ def _for_every_note(codes: pa.Table, several: dict[int, int]) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def _code_schema() -> pa.Schema:
-    return pa.schema([*((name, pa.int64()) for name in _NUMBERS), ("code", pa.string())])
-
-
-def _code_batches(path: Path) -> Iterator[pa.RecordBatch]:
-    return read_csv(path, ["subject_id", "hadm_id", "seq_num", "icd_code", "icd_version"])
-
-
 def _code_rows(batch: pa.RecordBatch, path: Path, seen: Seen) -> pa.Table:
     documents, patients = ids(batch, "hadm_id", path), ids(batch, "subject_id", path)
     places, versions = ids(batch, "seq_num", path), _versions(batch, path)
     seen.add(documents, patients, places, batch["row"])
     columns = [documents, patients, places, versions, batch["row"], stripped(batch["icd_code"])]
-    return pa.table(columns, schema=_code_schema())
+    return pa.table(columns, schema=_CODE_ROWS)
 
 
 def _versions(batch: pa.RecordBatch, path: Path) -> pa.Array:

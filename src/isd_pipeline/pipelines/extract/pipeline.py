@@ -7,17 +7,11 @@ from isd_pipeline.pipelines.extract.nodes import extract_tables, split_documents
 
 def create_pipeline(**_: object) -> Pipeline:
     """Raw files > notes, codes, titles, splits."""
+    cohort = ["params:cohorts", "params:cohort"]
+    splits = ["splits", "cohort_splits", "extraction_counts"]
     return Pipeline(
         [
-            Node(
-                extract_tables,
-                ["params:cohorts", "params:cohort"],
-                ["notes", "codes", "titles", "extraction"],
-            ),
-            Node(
-                split_documents,
-                ["notes", "extraction", "params:cohorts", "params:cohort"],
-                ["splits", "cohort_splits", "extraction_counts"],
-            ),
+            Node(extract_tables, cohort, ["notes", "codes", "titles", "extraction"]),
+            Node(split_documents, ["notes", "extraction", *cohort], splits),
         ]
     )

@@ -7,22 +7,7 @@ from isd_pipeline.pipelines.search.nodes import search_settings
 
 def create_pipeline(**_: object) -> Pipeline:
     """Train and dev documents, vectors, a declared space > trials, the best row."""
-    return Pipeline(
-        [
-            Node(
-                search_settings,
-                [
-                    "development_documents",
-                    "code_index",
-                    "vocabulary",
-                    "word_vectors",
-                    "code_word_vectors",
-                    "code_vectors",
-                    "words_of_notes",
-                    "run_context",
-                    "parameters",
-                ],
-                ["trials", "searched_experiment"],
-            )
-        ]
-    )
+    vectors = ["word_vectors", "code_word_vectors", "code_vectors"]
+    given = ["words_of_notes", "run_context", "parameters"]
+    inputs = ["development_documents", "code_index", "vocabulary", *vectors, *given]
+    return Pipeline([Node(search_settings, inputs, ["trials", "searched_experiment"])])
