@@ -17,7 +17,8 @@ from isd_pipeline.evaluation.calibration import calibrate
 from isd_pipeline.evaluation.metrics import all_metrics
 from isd_pipeline.evaluation.strata import all_strata
 from isd_pipeline.evaluation.thresholds import tune_threshold, tuned_metrics
-from isd_pipeline.pipelines.report.nodes import make_report
+from isd_pipeline.pipelines.report.nodes import _result, make_report
+from isd_pipeline.reports.results import Experiment
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.vocabulary import Vocabulary
 
@@ -87,15 +88,31 @@ def tables(runs: list[Run], gold: np.ndarray) -> str:
     return markdown
 
 
-def test_a_linear_model_in_a_row_of_another_name_is_a_baseline(gold: np.ndarray) -> None:
-    shown = tables(
-        [
-            run(gold, "isd", 1, "network", 1.0),
-            run(gold, "my_words", 1, "baseline", 3.0),
-            run(gold, "together", 1, "ensemble", 4.0),
-        ],
-        gold,
-    )
-    marked = {line.split("|")[1].strip(): line for line in shown.splitlines() if "|" in line}
-    print(shown)
-    assert "my_words" in marked
+def test_a_run_is_shown_as_what_it_is_whatever_its_row_is_called(gold: np.ndarray) -> None:
+    """A linear model is what the others are held against; a network of its name is not."""
+    runs = [
+        run(gold, "isd", 1, "network", 1.0),
+        run(gold, "linear_svm", 1, "network", 2.0),
+        run(gold, "my_words", 1, "baseline", 3.0),
+        run(gold, "together", 1, "ensemble", 4.0),
+    ]
+    lines = [line.strip("| ").split(" | ") for line in tables(runs, gold).splitlines()]
+    held: dict[str, str] = {}
+    for name, *_, against in (line for line in lines if line[1:2] == ["1 seed"]):
+        held.setdefault(name.split(" ")[0], against)
+    assert held.pop("my_words").startswith("the best ")
+    assert held.pop("together").startswith("not below")
+    assert {name: said.split(",")[0] for name, said in held.items()} == {
+        "isd": "below",
+        "linear_svm": "below",
+    }
+
+
+def test_the_word_for_a_run_is_that_of_its_kind(gold: np.ndarray) -> None:
+    kinds = {"my_words": "baseline", "linear_svm": "network", "together": "ensemble"}
+    found = {
+        name: Experiment(name, (_result(run(gold, name, 1, kind, 1.0), None, {}, ""),)).kind
+        for name, kind in kinds.items()
+    }
+    assert found["linear_svm"] == "neural"
+    assert len(set(found.values())) == len(kinds)
