@@ -112,10 +112,8 @@ def read_vectors(folder: Path, **fingerprints: str) -> tuple[np.ndarray, dict[st
     tensors = unpack(folder / TENSOR, record["sha256"], "learn it again")
     for name, fingerprint in fingerprints.items():
         if record[name] != fingerprint:
-            raise ValueError(
-                f"{folder}: vectors of other {name} (fingerprint {record[name]}, here "
-                f"{fingerprint}); learn them again"
-            )
+            told = f"fingerprint {record[name]}, here {fingerprint}"
+            raise ValueError(f"{folder}: vectors of other {name} ({told}); learn them again")
     return tensors["vectors"].numpy(), record
 
 

@@ -36,13 +36,9 @@ def long_tail(documents_per_code: np.ndarray, share: float) -> str:
         axes.set_xlim(0.8, max(len(documents_per_code), 2) * 1.1)
         axes.set_ylim(0.8, max(counts.max(initial=1), 2) * 1.6)
         plain_numbers(axes.xaxis, axes.yaxis)
-        axes.text(
-            0.03,
-            0.06,
-            f"top tenth ({tenth:,} code{'s' if tenth > 1 else ''}):\n{share:.0%} of occurrences",
-            transform=axes.transAxes,
-            color=INK,
-        )
+        codes = f"{tenth:,} code{'s' if tenth > 1 else ''}"
+        told = f"top tenth ({codes}):\n{share:.0%} of occurrences"
+        axes.text(0.03, 0.06, told, transform=axes.transAxes, color=INK)
 
     return on_axes("long-tail", draw)
 

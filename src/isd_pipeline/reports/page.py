@@ -122,16 +122,14 @@ def _data(statistics: CohortStatistics, paper_cohort: Mapping[str, float]) -> di
 
 def _long_tail_caption(statistics: CohortStatistics, paper_cohort: Mapping[str, float]) -> str:
     n_codes = len(statistics.documents_per_code)
-    caption = (
-        f"The long tail, all splits: the most frequent tenth of {n_codes:,} codes holds "
-        f"{statistics.top_tenth_share:.0%} of the occurrences; "
-        f"{statistics.under_two_share:.0%} of the codes have fewer than two documents"
-    )
-    if "top_tenth_share" not in paper_cohort:
-        return caption + "."
+    beside = ""
+    if "top_tenth_share" in paper_cohort:
+        top, rare = (paper_cohort[name] for name in ("top_tenth_share", "under_two_share"))
+        beside = f" (the paper: {top:.0%} and {rare:.0%})"
     return (
-        f"{caption} (the paper: {paper_cohort['top_tenth_share']:.0%} "
-        f"and {paper_cohort['under_two_share']:.0%})."
+        f"The long tail, all splits: the most frequent tenth of {n_codes:,} codes holds "
+        f"{statistics.top_tenth_share:.0%} of the occurrences; {statistics.under_two_share:.0%} "
+        f"of the codes have fewer than two documents{beside}."
     )
 
 

@@ -54,11 +54,12 @@ def readings_page(notes: Sequence[ReadNote], codes: CodeIndex, shared: bool = Tr
     from markupsafe import Markup
 
     titles = dict(zip(codes.codes, codes.titles, strict=True))
+    of = "representation" if shared else "code, in the table's order"
     parts = [
         {
             "rows": [_row(note, row) for row in note.rows],
             "gold": [(code, titles[code]) for code in note.gold],
-            "picture": Markup(_picture(note.attention, f"note-{n}", shared)),
+            "picture": Markup(attention_picture(note.attention, f"note-{n}", of)),
             "text": [Markup(part) for part in _as_read(note)],
         }
         for n, note in enumerate(notes, start=1)
@@ -66,14 +67,13 @@ def readings_page(notes: Sequence[ReadNote], codes: CodeIndex, shared: bool = Tr
     return template("readings").render(notes=parts, titles=titles, shared=shared)
 
 
-def _picture(attention: np.ndarray, name: str, shared: bool) -> str:
-    """Nothing where no code was predicted of those that read for themselves."""
-    of = "representation" if shared else "code, in the table's order"
-    return attention_picture(attention, name, of) if len(attention) else ""
-
-
 def attention_picture(attention: np.ndarray, name: str, of: str = "representation") -> str:
-    """A line a representation or code, a column a word, the darker the more weight is there."""
+    """A line a representation or code, a column a word, the darker the more weight is there.
+
+    Nothing where no code was predicted of those that read for themselves.
+    """
+    if not len(attention):
+        return ""
     shown = attention[:MOST_ROWS]
     relative = shown / np.maximum(shown.max(axis=1, keepdims=True), np.finfo(np.float32).tiny)
 

@@ -136,7 +136,7 @@ def check_counts(
     the message gives every difference and then `look_at`; logs a warning for the others.
     """
     lines, wrong = [], []
-    for name in [name for name in expected if name in counts]:
+    for name in (name for name in expected if name in counts):
         known, difference = expected[name], counts[name] - expected[name].value
         line = f"{name}: {counts[name]:,}, expected {known.value:,} ({known.source})"
         if abs(difference) > known.within:
@@ -146,9 +146,8 @@ def check_counts(
                 wrong.append(line)
         lines.append(line)
     if wrong:
-        raise ValueError(
-            f"these are not the counts of the real data: {'; '.join(wrong)}. {look_at}"
-        )
+        told = "; ".join(wrong)
+        raise ValueError(f"these are not the counts of the real data: {told}. {look_at}")
     return lines
 
 

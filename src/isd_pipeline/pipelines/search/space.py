@@ -118,11 +118,8 @@ def searched(parameters: Mapping[str, Any], values: Mapping[str, Any]) -> dict[s
     row = parameters["experiments"][parameters["experiment"]] or {}
     for dotted, value in values.items():
         row = _put(row, dotted.split("."), value)
-    return {
-        **parameters,
-        "experiment": name,
-        "experiments": {**parameters["experiments"], name: row},
-    }
+    experiments = {**parameters["experiments"], name: row}
+    return {**parameters, "experiment": name, "experiments": experiments}
 
 
 def _put(row: Mapping[str, Any], path: list[str], value: Any) -> dict[str, Any]:

@@ -140,10 +140,8 @@ def write_tried(path: Path, tried: Sequence[Tried]) -> None:
 
 def _shown(values: Mapping[str, Any]) -> str:
     """Settings for people; the table has them in full."""
-    return ", ".join(
-        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
-        for name, value in values.items()
-    )
+    short = {n: f"{v:.4g}" if isinstance(v, float) else v for n, v in values.items()}
+    return ", ".join(f"{name}={value}" for name, value in short.items())
 
 
 def _outcome(one: Tried, metric: str) -> str:
