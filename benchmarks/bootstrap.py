@@ -1,10 +1,10 @@
-"""Claim: 1,000 bootstrap draws of every metric of MIMIC-III's test split take seconds, not hours.
+"""Claim: 1,000 bootstrap replicates of all metrics of MIMIC-III's test split take seconds.
 
     python benchmarks/bootstrap.py              # 3,372 documents x 8,921 codes, 1,000 draws
     python benchmarks/bootstrap.py 1000 2000    # any other size
 
-Against it stands the plain way: repeat the documents as drawn and compute the metrics again, for a
-few draws, scaled up. Each runs in a process of its own, on one core; the draws both make must
+Against it stands the plain way: repeat the documents as drawn and compute the metrics again, for
+a few replicates, scaled up. Each runs in a process of its own, on one core; the draws both make must
 agree. Prints CPU seconds, peak memory and their ratio.
 """
 
@@ -21,7 +21,7 @@ from scipy import sparse
 
 from isd_pipeline.evaluation.metrics import auc_metrics, ranking_metrics, threshold_metrics
 from isd_pipeline.evaluation.resampling import Sampling, bootstrap, bootstrap_weights
-from isd_pipeline.evaluation.weighted import Judged, Scored
+from isd_pipeline.evaluation.weighted import Predictions, ScoredDocuments
 
 DRAWS, PLAIN_DRAWS, SEED = 1000, 3, 0
 WAYS = ("F1s and rankings", "AUCs", "F1s and rankings, plain", "AUCs, plain")
@@ -30,10 +30,10 @@ Draws = dict[str, list[float]]
 
 
 def ours(areas: bool, gold: sparse.csr_matrix, scores: np.ndarray) -> Draws:
-    run = Scored.of(gold, scores) if areas else Judged.of(gold, scores)
-    sample = bootstrap(run, draws=DRAWS, seed=SEED)
+    run = ScoredDocuments.of(gold, scores) if areas else Predictions.of(gold, scores)
+    sample = bootstrap(run, replicates=DRAWS, seed=SEED)
     sample.intervals()  # for the time they take
-    return {name: draws[:PLAIN_DRAWS].tolist() for name, draws in sample.draws.items()}
+    return {name: draws[:PLAIN_DRAWS].tolist() for name, draws in sample.replicates.items()}
 
 
 def plain(areas: bool, gold: sparse.csr_matrix, scores: np.ndarray) -> Draws:

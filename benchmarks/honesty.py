@@ -51,7 +51,7 @@ def trial(number: int) -> tuple[dict[str, tuple], dict[str, tuple[float, float]]
     values, p_values = {}, {}
     for make in (Judged.of, Scored.of):
         a, b = (make(gold, scores) for scores in systems)
-        of_a, of_b = (bootstrap(run, draws=DRAWS, seed=number) for run in (a, b))
+        of_a, of_b = (bootstrap(run, replicates=DRAWS, seed=number) for run in (a, b))
         values |= _intervals(of_a)
         paired = paired_bootstrap(of_a, of_b)
         randomised = approximate_randomisation([a], [b], draws=DRAWS, seed=number)

@@ -45,7 +45,7 @@ COHORTS = {  # what the page says over its tables
     "mimic4_icd10": "our own split, not the published one",
     "codiesp_both": "",
     "codiesp_es_50": "",
-    "own": "",
+    "custom": "",
 }
 PROCEDURES = ("bw03zzz", "bw40zzz", "0dqb", "4a02x4z")  # one of them cut after four characters
 
@@ -82,7 +82,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "mimic3": write_mimic3,
     "mimic4": lambda folder: write_mimic4(folder, HOSPITAL),
     "codiesp": write_codiesp,
-    "own": write_example,
+    "custom": write_example,
 }
 
 

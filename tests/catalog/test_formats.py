@@ -20,7 +20,7 @@ def test_draws_come_back_as_they_were_kept(tmp_path: Path) -> None:
     write_bootstrap(kept, tmp_path / "draws.safetensors")
     again = read_bootstrap(tmp_path / "draws.safetensors")
     assert (again.sampling, again.observed) == (kept.sampling, kept.observed)
-    np.testing.assert_equal(again.draws, kept.draws)
+    np.testing.assert_equal(again.replicates, kept.replicates)
 
 
 def test_the_same_draws_are_the_same_bytes(tmp_path: Path) -> None:

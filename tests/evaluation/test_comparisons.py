@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from isd_pipeline.evaluation.comparisons import Contestant, compare
+from isd_pipeline.evaluation.comparisons import ComparedRun, compare
 from isd_pipeline.evaluation.metrics import all_metrics
 from isd_pipeline.evaluation.resampling import bootstrap_run, over_seeds
 from isd_pipeline.evaluation.significance import approximate_randomisation, paired_bootstrap
@@ -21,14 +21,14 @@ def scores_of(skill: float, seed: int) -> np.ndarray:
     return (noise + skill * GOLD.toarray() - 1).astype(np.float32)
 
 
-def contestant(skill: float, seed: int) -> Contestant:
+def compared_run(skill: float, seed: int) -> ComparedRun:
     scores = scores_of(skill, seed)
-    drawn = bootstrap_run(GOLD, scores, tuned=TUNED, draws=60)
-    return Contestant.of(GOLD, scores, TUNED, drawn)
+    resampled = bootstrap_run(GOLD, scores, tuned=TUNED, replicates=60)
+    return ComparedRun.of(GOLD, scores, TUNED, resampled)
 
 
 def test_the_difference_is_of_the_means_over_seeds_at_each_threshold():
-    a, b = ([contestant(skill, seed) for seed in (1, 2)] for skill in (3.0, 1.0))
+    a, b = ([compared_run(skill, seed) for seed in (1, 2)] for skill in (3.0, 1.0))
     found = compare(a, b, draws=50)
     for name in ("f1_micro", "f1_macro_caml", "p_at_5", "map", "f1_micro_tuned"):
         of_a, of_b = (
@@ -46,9 +46,9 @@ def test_the_difference_is_of_the_means_over_seeds_at_each_threshold():
 
 
 def test_the_interval_is_the_paired_bootstraps_and_p_the_randomisations():
-    a, b = [contestant(1.2, 1)], [contestant(1.0, 2)]
+    a, b = [compared_run(1.2, 1)], [compared_run(1.0, 2)]
     found = compare(a, b, draws=50, seed=3)
-    paired = paired_bootstrap(over_seeds([a[0].drawn]), over_seeds([b[0].drawn]))
+    paired = paired_bootstrap(over_seeds([a[0].resampled]), over_seeds([b[0].resampled]))
     at_half = approximate_randomisation([a[0].at_half], [b[0].at_half], draws=50, seed=3)
     tuned = approximate_randomisation([a[0].at_tuned], [b[0].at_tuned], draws=50, seed=3)
     assert found["f1_micro"][1:3] == paired["f1_micro"][1:3]
@@ -57,7 +57,7 @@ def test_the_interval_is_the_paired_bootstraps_and_p_the_randomisations():
 
 
 def test_a_system_against_itself_differs_in_nothing():
-    same = [contestant(1.0, 1)]
+    same = [compared_run(1.0, 1)]
     assert {(each.difference, each.p) for each in compare(same, same, draws=20).values()} == {
         (0, 1)
     }

@@ -167,7 +167,7 @@ matrices = st.tuples(
 )
 
 
-def drawn(case: tuple[int, int, int, float], *, ties: bool = True) -> tuple:
+def resampled(case: tuple[int, int, int, float], *, ties: bool = True) -> tuple:
     documents, codes, seed, density = case
     random = np.random.default_rng(seed)
     gold = random.random((documents, codes)) < density
@@ -179,7 +179,7 @@ def drawn(case: tuple[int, int, int, float], *, ties: bool = True) -> tuple:
 @given(matrices.filter(lambda case: case[1] > 1), st.sampled_from([-0.5, 0.0, 1.0]))
 def test_agrees_with_scikit_learn(case, threshold):
     """Of two codes or more: one column is no multilabel matrix to scikit-learn."""
-    gold, scores = drawn(case)
+    gold, scores = resampled(case)
     true, predicted = gold.toarray().astype(int), (scores > threshold).astype(int)
     found = all_metrics(gold, scores, threshold=threshold)
     zero = {"zero_division": 0}
@@ -211,7 +211,7 @@ def test_agrees_with_scikit_learn(case, threshold):
 @settings(deadline=None, max_examples=60)
 @given(matrices)
 def test_areas_agree_with_scikit_learn_ties_included(case):
-    gold, scores = drawn(case)
+    gold, scores = resampled(case)
     found, true = all_metrics(gold, scores), gold.toarray()
     some = [code for code in range(true.shape[1]) if 0 < true[:, code].sum() < len(true)]
     areas = [sk.roc_auc_score(true[:, code], scores[:, code]) for code in some]
@@ -225,7 +225,7 @@ def test_areas_agree_with_scikit_learn_ties_included(case):
 @settings(deadline=None, max_examples=60)
 @given(matrices)
 def test_rankings_agree_with_sorting_each_document(case):
-    gold, scores = drawn(case)
+    gold, scores = resampled(case)
     found = all_metrics(gold, scores, ks=(1, 3, 20))
     true, order = gold.toarray(), np.argsort(-scores, axis=1, kind="stable")
     hits = np.take_along_axis(true, order, axis=1)
@@ -241,7 +241,7 @@ def test_rankings_agree_with_sorting_each_document(case):
 @settings(deadline=None, max_examples=30)
 @given(matrices, st.integers(0, 2**31))
 def test_the_order_of_documents_changes_nothing(case, seed):
-    gold, scores = drawn(case)
+    gold, scores = resampled(case)
     order = np.random.default_rng(seed).permutation(len(scores))
     assert all_metrics(gold[order], scores[order]) == pytest.approx(all_metrics(gold, scores))
 
@@ -249,13 +249,13 @@ def test_the_order_of_documents_changes_nothing(case, seed):
 @settings(deadline=None, max_examples=30)
 @given(matrices)
 def test_the_order_of_codes_changes_nothing_where_scores_do_not_tie(case):
-    gold, scores = drawn(case, ties=False)
+    gold, scores = resampled(case, ties=False)
     backwards = all_metrics(gold[:, ::-1], np.ascontiguousarray(scores[:, ::-1]))
     assert backwards == pytest.approx(all_metrics(gold, scores))
 
 
 def test_the_size_of_the_blocks_changes_nothing(monkeypatch):
-    gold, scores = drawn((50, 30, 7, 0.1))
+    gold, scores = resampled((50, 30, 7, 0.1))
     whole = all_metrics(gold, scores)
     monkeypatch.setattr(cells, "BLOCK", 64)
     monkeypatch.setattr(metrics, "BLOCK", 64)
@@ -263,6 +263,6 @@ def test_the_size_of_the_blocks_changes_nothing(monkeypatch):
 
 
 def test_a_monotone_change_of_scale_and_threshold_changes_nothing():
-    gold, scores = drawn((20, 10, 3, 0.2), ties=False)
+    gold, scores = resampled((20, 10, 3, 0.2), ties=False)
     probabilities = 1 / (1 + np.exp(-scores.astype(np.float64)))
     assert all_metrics(gold, probabilities, threshold=0.5) == all_metrics(gold, scores)

@@ -17,7 +17,7 @@ from isd_pipeline.evaluation.resampling import (
     recentred_interval,
 )
 from isd_pipeline.evaluation.thresholds import tuned_metrics
-from isd_pipeline.evaluation.weighted import Judged, Scored
+from isd_pipeline.evaluation.weighted import Predictions, ScoredDocuments
 
 
 def cohort(documents: int, codes: int, seed: int) -> tuple[sparse.csr_matrix, np.ndarray]:
@@ -32,8 +32,8 @@ def cohort(documents: int, codes: int, seed: int) -> tuple[sparse.csr_matrix, np
 
 def test_it_agrees_with_a_loop_over_repeated_documents():
     gold, scores = cohort(25, 20, seed=3)
-    found = bootstrap(Judged.of(gold, scores), draws=40, seed=9).draws
-    found |= bootstrap(Scored.of(gold, scores), draws=40, seed=9).draws
+    found = bootstrap(Predictions.of(gold, scores), replicates=40, seed=9).replicates
+    found |= bootstrap(ScoredDocuments.of(gold, scores), replicates=40, seed=9).replicates
     random = np.random.default_rng(9)
     for draw in range(40):
         copies = np.sort(random.integers(25, size=25))
@@ -45,8 +45,8 @@ def test_it_agrees_with_a_loop_over_repeated_documents():
 
 def test_what_is_observed_is_what_the_metrics_say():
     gold, scores = cohort(30, 20, seed=1)
-    observed = bootstrap(Judged.of(gold, scores, threshold=0.5), draws=2).observed
-    observed |= bootstrap(Scored.of(gold, scores), draws=2).observed
+    observed = bootstrap(Predictions.of(gold, scores, threshold=0.5), replicates=2).observed
+    observed |= bootstrap(ScoredDocuments.of(gold, scores), replicates=2).observed
     expected = all_metrics(gold, scores, threshold=0.5)
     expected.pop("auc_codes")
     assert observed == pytest.approx(expected, abs=1e-12)
@@ -54,13 +54,19 @@ def test_what_is_observed_is_what_the_metrics_say():
 
 def test_a_runs_draws_name_what_is_tuned_and_are_of_the_same_documents():
     gold, scores = cohort(30, 20, seed=1)
-    run = bootstrap_run(gold, scores, tuned=1.5, draws=20, seed=4)
+    run = bootstrap_run(gold, scores, tuned=1.5, replicates=20, seed=4)
     expected = all_metrics(gold, scores) | tuned_metrics(gold, scores, 1.5)
     assert run.observed == pytest.approx({name: expected[name] for name in run.observed})
-    assert {"f1_micro", "f1_macro_caml_tuned", "p_at_8", "map", "auc_macro"} <= run.draws.keys()
-    assert not {"codes_present", "p_at_8_tuned", "auc_macro_tuned"} & run.draws.keys()
-    tuned = bootstrap(Judged.of(gold, scores, threshold=1.5), draws=20, seed=4)
-    np.testing.assert_array_equal(run.draws["f1_micro_tuned"], tuned.draws["f1_micro"])
+    assert {
+        "f1_micro",
+        "f1_macro_caml_tuned",
+        "p_at_8",
+        "map",
+        "auc_macro",
+    } <= run.replicates.keys()
+    assert not {"codes_present", "p_at_8_tuned", "auc_macro_tuned"} & run.replicates.keys()
+    tuned = bootstrap(Predictions.of(gold, scores, threshold=1.5), replicates=20, seed=4)
+    np.testing.assert_array_equal(run.replicates["f1_micro_tuned"], tuned.replicates["f1_micro"])
 
 
 def test_each_draw_is_of_as_many_documents_and_of_the_seed_alone():
@@ -71,7 +77,7 @@ def test_each_draw_is_of_as_many_documents_and_of_the_seed_alone():
 
 
 def test_documents_are_drawn_alike():
-    """Of 40,000 draws of 5 documents each is drawn once a time, with variance 4/5."""
+    """Of 40,000 draws of 5 documents each is resampled once a time, with variance 4/5."""
     weights = bootstrap_weights(Sampling(5, 40_000, seed=0))
     assert weights.mean(axis=0) == pytest.approx(np.ones(5), abs=0.03)
     assert weights.var(axis=0) == pytest.approx(np.full(5, 0.8), abs=0.05)
@@ -81,14 +87,14 @@ def test_the_interval_of_a_mean_is_that_of_the_normal_distribution():
     """Of a share near one half among D documents: 1.96 standard errors on either side."""
     gold = sparse.csr_matrix(np.arange(400)[:, None] % 2 == 0)
     scores = np.ones((400, 1), dtype=np.float32)
-    low, high = bootstrap(Judged.of(gold, scores), draws=4000).intervals()["exact_match"]
+    low, high = bootstrap(Predictions.of(gold, scores), replicates=4000).intervals()["exact_match"]
     assert [low, high] == pytest.approx([0.5 - 0.049, 0.5 + 0.049], abs=0.005)
 
 
 def test_intervals_lie_around_the_value_also_where_every_draw_lacks_rare_codes():
     gold, scores = cohort(150, 400, seed=5)
-    sample = bootstrap(Judged.of(gold, scores), draws=200)
-    value, draws = sample.observed["f1_macro_caml"], sample.draws["f1_macro_caml"]
+    sample = bootstrap(Predictions.of(gold, scores), replicates=200)
+    value, draws = sample.observed["f1_macro_caml"], sample.replicates["f1_macro_caml"]
     assert (draws < value).mean() > 0.95  # a percentile interval would lie below the value
     low, high = sample.intervals()["f1_macro_caml"]
     assert low < value < high
@@ -98,7 +104,7 @@ def test_intervals_lie_around_the_value_also_where_every_draw_lacks_rare_codes()
 def test_intervals_hold_the_mean_of_other_documents_about_as_often_as_they_say():
     names = ("f1_micro", "p_at_5", "f1_macro_caml")
     samples = [
-        bootstrap(Judged.of(*cohort(100, 60, seed)), draws=80, seed=seed) for seed in range(80)
+        bootstrap(Predictions.of(*cohort(100, 60, seed)), draws=80, seed=seed) for seed in range(80)
     ]
     for name in names:
         truth = np.mean([sample.observed[name] for sample in samples])
@@ -114,21 +120,23 @@ def test_a_draw_without_the_metric_is_passed_over():
 
 def test_a_metric_that_the_documents_do_not_have_is_left_out():
     everyone = sparse.csr_matrix(np.ones((3, 2), dtype=bool))
-    assert not bootstrap(Scored.of(everyone, np.zeros((3, 2), dtype=np.float32)), draws=5).observed
+    assert not bootstrap(
+        ScoredDocuments.of(everyone, np.zeros((3, 2), dtype=np.float32)), draws=5
+    ).observed
 
 
 def test_the_mean_over_seeds_is_taken_draw_by_draw():
-    runs = [bootstrap(Judged.of(*cohort(20, 10, seed)), draws=6) for seed in (1, 2, 3)]
+    runs = [bootstrap(Predictions.of(*cohort(20, 10, seed)), draws=6) for seed in (1, 2, 3)]
     both = over_seeds(runs)
-    micro = [run.draws["f1_micro"] for run in runs]
-    assert both.draws["f1_micro"][4] == pytest.approx((micro[0] + micro[1] + micro[2])[4] / 3)
+    micro = [run.replicates["f1_micro"] for run in runs]
+    assert both.replicates["f1_micro"][4] == pytest.approx((micro[0] + micro[1] + micro[2])[4] / 3)
     assert both.observed["map"] == pytest.approx(np.mean([run.observed["map"] for run in runs]))
 
 
 @pytest.mark.parametrize(("documents", "draws", "seed"), [(21, 6, 0), (20, 7, 0), (20, 6, 1)])
 def test_draws_of_other_documents_are_not_averaged(documents, draws, seed):
-    one = bootstrap(Judged.of(*cohort(20, 10, 1)), draws=6)
-    other = bootstrap(Judged.of(*cohort(documents, 10, 1)), draws=draws, seed=seed)
+    one = bootstrap(Predictions.of(*cohort(20, 10, 1)), draws=6)
+    other = bootstrap(Predictions.of(*cohort(documents, 10, 1)), draws=draws, seed=seed)
     with pytest.raises(ValueError, match="bootstraps of different draws"):
         over_seeds([one, other])
 

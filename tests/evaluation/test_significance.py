@@ -13,7 +13,7 @@ from isd_pipeline.evaluation.significance import (
     holm,
     paired_bootstrap,
 )
-from isd_pipeline.evaluation.weighted import Judged, Scored
+from isd_pipeline.evaluation.weighted import Predictions, ScoredDocuments
 
 RANDOM = np.random.default_rng(11)
 GOLD = sparse.csr_matrix(RANDOM.random((40, 12)) < 0.3)
@@ -25,8 +25,8 @@ def system(knows: float, seed: int) -> np.ndarray:
     return (noise - 1 + knows * GOLD.toarray()).astype(np.float32)
 
 
-def both_kinds(scores: np.ndarray) -> tuple[Judged, Scored]:
-    return Judged.of(GOLD, scores), Scored.of(GOLD, scores)
+def both_kinds(scores: np.ndarray) -> tuple[Predictions, ScoredDocuments]:
+    return Predictions.of(GOLD, scores), ScoredDocuments.of(GOLD, scores)
 
 
 def test_the_paired_bootstrap_agrees_with_a_loop():
@@ -38,7 +38,7 @@ def test_the_paired_bootstrap_agrees_with_a_loop():
         first, second = (all_metrics(GOLD[copies], scores[copies]) for scores in (a, b))
         slow.append({name: first[name] - second[name] for name in first})
     for mine, theirs in zip(both_kinds(a), both_kinds(b), strict=True):
-        found = paired_bootstrap(*(bootstrap(run, draws=60, seed=4) for run in (mine, theirs)))
+        found = paired_bootstrap(*(bootstrap(run, replicates=60, seed=4) for run in (mine, theirs)))
         for name, difference in found.items():
             value = all_metrics(GOLD, a)[name] - all_metrics(GOLD, b)[name]
             draws = np.array([row[name] for row in slow])
@@ -51,9 +51,12 @@ def test_the_paired_bootstrap_agrees_with_a_loop():
 def test_approximate_randomisation_agrees_with_a_loop_that_swaps_documents():
     a, b = [system(2, 1), system(2, 5)], [system(1.7, 2), system(1.7, 6)]
     found = approximate_randomisation(
-        [Judged.of(GOLD, s) for s in a], [Judged.of(GOLD, s) for s in b], draws=60, seed=4
+        [Predictions.of(GOLD, s) for s in a], [Predictions.of(GOLD, s) for s in b], draws=60, seed=4
     ) | approximate_randomisation(
-        [Scored.of(GOLD, s) for s in a], [Scored.of(GOLD, s) for s in b], draws=60, seed=4
+        [ScoredDocuments.of(GOLD, s) for s in a],
+        [ScoredDocuments.of(GOLD, s) for s in b],
+        draws=60,
+        seed=4,
     )
     swapped = np.random.default_rng(4).integers(2, size=(61, 40), dtype=np.int32)[1:] == 1
     slow = [mean_difference(a, b)]
@@ -78,7 +81,7 @@ def mean_difference(a: list[np.ndarray], b: list[np.ndarray]) -> dict[str, float
 
 def test_a_system_does_not_differ_from_itself():
     for run in both_kinds(system(2, 1)):
-        sample = bootstrap(run, draws=50)
+        sample = bootstrap(run, replicates=50)
         for difference in paired_bootstrap(sample, sample).values():
             assert difference == (0, 0, 0, 1)
         for value, p in approximate_randomisation([run], [run], draws=50).values():
@@ -87,8 +90,8 @@ def test_a_system_does_not_differ_from_itself():
 
 def test_a_clear_difference_is_found_from_either_side():
     for good, bad in zip(both_kinds(system(4, 1)), both_kinds(system(0.5, 2)), strict=True):
-        names = ("f1_micro", "map") if isinstance(good, Judged) else ("auc_micro", "auc_macro")
-        paired = paired_bootstrap(bootstrap(good, draws=200), bootstrap(bad, draws=200))
+        names = ("f1_micro", "map") if isinstance(good, Predictions) else ("auc_micro", "auc_macro")
+        paired = paired_bootstrap(bootstrap(good, replicates=200), bootstrap(bad, replicates=200))
         randomised = approximate_randomisation([good], [bad], draws=200)
         backwards = approximate_randomisation([bad], [good], draws=200)
         for name in names:
@@ -101,8 +104,8 @@ def test_between_equal_systems_p_is_about_uniform():
     """Of 100 pairs a share of about 0.1, 0.5, 0.9 has a p value below that."""
     paired, randomised = [], []
     for trial in range(100):
-        a, b = (Judged.of(GOLD, system(1.5, 1000 + 2 * trial + side)) for side in (0, 1))
-        samples = (bootstrap(run, draws=40, seed=trial) for run in (a, b))
+        a, b = (Predictions.of(GOLD, system(1.5, 1000 + 2 * trial + side)) for side in (0, 1))
+        samples = (bootstrap(run, replicates=40, seed=trial) for run in (a, b))
         paired.append(paired_bootstrap(*samples)["f1_micro"].p)
         randomised.append(approximate_randomisation([a], [b], draws=40, seed=trial)["f1_micro"].p)
     for p_values in (paired, randomised):
@@ -117,7 +120,8 @@ def test_rare_codes_do_not_make_equal_systems_differ_when_documents_are_swapped(
     for trial in range(100):
         gold = sparse.csr_matrix(random.random((40, 80)) < 0.03)
         a, b = (
-            Judged.of(gold, random.normal(size=gold.shape) - 1 + 2 * gold.toarray()) for _ in "ab"
+            Predictions.of(gold, random.normal(size=gold.shape) - 1 + 2 * gold.toarray())
+            for _ in "ab"
         )
         p = approximate_randomisation([a], [b], draws=40, seed=trial)["f1_macro_caml"].p
         rejected.append(p <= 0.1)
@@ -125,7 +129,7 @@ def test_rare_codes_do_not_make_equal_systems_differ_when_documents_are_swapped(
 
 
 def test_seeds_are_averaged_before_the_difference_is_taken():
-    runs = [bootstrap(Judged.of(GOLD, system(2, seed)), draws=30) for seed in range(4)]
+    runs = [bootstrap(Predictions.of(GOLD, system(2, seed)), draws=30) for seed in range(4)]
     found = paired_bootstrap(over_seeds(runs[:2]), over_seeds(runs[2:]))["f1_micro"]
     micro = [run.observed["f1_micro"] for run in runs]
     assert found.difference == pytest.approx((micro[0] + micro[1] - micro[2] - micro[3]) / 2)
@@ -140,16 +144,16 @@ def test_a_metric_of_only_one_system_is_not_compared():
 
 
 def test_runs_that_cannot_be_paired_are_refused():
-    run = Judged.of(GOLD, system(2, 1))
-    fewer = Judged.of(GOLD[:30], system(2, 1)[:30])
-    moved = Judged.of(GOLD[::-1], system(2, 1))
+    run = Predictions.of(GOLD, system(2, 1))
+    fewer = Predictions.of(GOLD[:30], system(2, 1)[:30])
+    moved = Predictions.of(GOLD[::-1], system(2, 1))
     with pytest.raises(ValueError, match="1 seeds against 2"):
         approximate_randomisation([run], [run, run])
     for other in (fewer, moved):
         with pytest.raises(ValueError, match="runs of other documents"):
             approximate_randomisation([run], [other])
     with pytest.raises(ValueError, match="bootstraps of different draws"):
-        paired_bootstrap(bootstrap(run, draws=5), bootstrap(run, draws=5, seed=1))
+        paired_bootstrap(bootstrap(run, replicates=5), bootstrap(run, replicates=5, seed=1))
 
 
 def test_holm_by_hand():

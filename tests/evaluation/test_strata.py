@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from isd_pipeline.data.custom.tree import OwnTree
+from isd_pipeline.data.custom.tree import CustomTree
 from isd_pipeline.evaluation.metrics import CodeCounts, all_metrics, per_code
 from isd_pipeline.evaluation.strata import (
     CODES_OF_DOCUMENT,
@@ -136,7 +136,7 @@ def test_e_codes_and_v_codes_of_icd_10_are_no_longer_supplements():
 
 
 def test_codes_of_a_users_own_system_are_in_the_chapter_that_is_topmost_in_the_table():
-    own = OwnTree(
+    own = CustomTree(
         (
             ("1", "", "Heart"),
             ("10", "1", "Valves"),
@@ -158,7 +158,7 @@ def test_codes_of_a_users_own_system_are_in_the_chapter_that_is_topmost_in_the_t
 
 
 def test_numbers_of_a_users_own_system_without_parents_are_in_no_chapter():
-    own = OwnTree((("401", "", "Form"), ("5021", "", "")))
+    own = CustomTree((("401", "", "Form"), ("5021", "", "")))
     assert (
         by_chapter(counts([1] * 2, [1] * 2, [1] * 2), ["401", "5021"], ["diagnosis"] * 2, own) == []
     )

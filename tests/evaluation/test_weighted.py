@@ -10,14 +10,16 @@ from scipy import sparse
 
 from isd_pipeline.evaluation import weighted
 from isd_pipeline.evaluation.metrics import all_metrics
-from isd_pipeline.evaluation.weighted import Judged, Scored
+from isd_pipeline.evaluation.weighted import Predictions, ScoredDocuments
 
 cases = st.tuples(
     st.integers(1, 10), st.integers(1, 8), st.integers(0, 2**31), st.sampled_from([0.0, 0.2, 0.8])
 )
 
 
-def drawn(case: tuple[int, int, int, float]) -> tuple[sparse.csr_matrix, np.ndarray, np.ndarray]:
+def resampled(
+    case: tuple[int, int, int, float],
+) -> tuple[sparse.csr_matrix, np.ndarray, np.ndarray]:
     """Gold, scores with many ties, and weightings of which each counts some document."""
     documents, codes, seed, density = case
     random = np.random.default_rng(seed)
@@ -29,14 +31,14 @@ def drawn(case: tuple[int, int, int, float]) -> tuple[sparse.csr_matrix, np.ndar
 
 
 def under(gold, scores, weights, threshold=0.0, ks=(1, 5)) -> dict[str, np.ndarray]:
-    judged = Judged.of(gold, scores, threshold=threshold, ks=ks)
-    return {**judged.metrics(weights), **Scored.of(gold, scores).metrics(weights)}
+    judged = Predictions.of(gold, scores, threshold=threshold, ks=ks)
+    return {**judged.metrics(weights), **ScoredDocuments.of(gold, scores).metrics(weights)}
 
 
 @settings(deadline=None, max_examples=150)
 @given(cases, st.sampled_from([-0.5, 0.0, 1.0]))
 def test_every_metric_is_that_of_the_documents_repeated(case, threshold):
-    gold, scores, weights = drawn(case)
+    gold, scores, weights = resampled(case)
     found = under(gold, scores, weights, threshold)
     for n, times in enumerate(weights):
         copies = np.repeat(np.arange(len(scores)), times)
@@ -49,7 +51,7 @@ def test_every_metric_is_that_of_the_documents_repeated(case, threshold):
 @settings(deadline=None, max_examples=50)
 @given(cases)
 def test_the_order_of_documents_changes_nothing_if_their_weights_go_with_them(case):
-    gold, scores, weights = drawn(case)
+    gold, scores, weights = resampled(case)
     order = np.random.default_rng(case[2]).permutation(len(scores))
     moved = under(gold[order], scores[order], weights[:, order])
     for name, values in under(gold, scores, weights).items():
@@ -59,9 +61,9 @@ def test_the_order_of_documents_changes_nothing_if_their_weights_go_with_them(ca
 @settings(deadline=None, max_examples=50)
 @given(cases)
 def test_documents_put_after_others_and_counted_alone_are_as_they_were(case):
-    gold, scores, weights = drawn(case)
+    gold, scores, weights = resampled(case)
     none = np.zeros_like(weights)
-    for make in (Judged.of, Scored.of):
+    for make in (Predictions.of, ScoredDocuments.of):
         run = make(gold, scores)
         both = run.then(make(gold, -scores))
         assert len(both) == 2 * len(run)
@@ -71,7 +73,7 @@ def test_documents_put_after_others_and_counted_alone_are_as_they_were(case):
 
 
 def test_the_size_of_the_blocks_changes_nothing(monkeypatch):
-    gold, scores, weights = drawn((40, 30, 7, 0.2))
+    gold, scores, weights = resampled((40, 30, 7, 0.2))
     whole = under(gold, scores, weights)
     monkeypatch.setattr(weighted, "BLOCK", 64)
     for name, values in under(gold, scores, weights).items():
@@ -83,7 +85,7 @@ def test_an_area_by_hand():
     gold = sparse.csr_matrix(np.array([[True], [False], [True]]))
     scores = np.array([[3.0], [2.0], [1.0]], dtype=np.float32)
     weights = np.array([[1, 1, 1], [3, 2, 1], [1, 0, 1]])
-    found = Scored.of(gold, scores).metrics(weights)
+    found = ScoredDocuments.of(gold, scores).metrics(weights)
     for area in found.values():
         assert area[:2].tolist() == [1 / 2, 3 * 2 / ((3 + 1) * 2)]
         assert np.isnan(area[2])
@@ -91,6 +93,6 @@ def test_an_area_by_hand():
 
 def test_a_score_that_is_not_a_number_is_refused():
     gold, scores = sparse.csr_matrix(np.eye(2, dtype=bool)), np.array([[0.0, np.nan], [1.0, 2.0]])
-    for make in (Judged.of, Scored.of):
+    for make in (Predictions.of, ScoredDocuments.of):
         with pytest.raises(ValueError, match="document 0, code 1: not a number"):
             make(gold, scores)

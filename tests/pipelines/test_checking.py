@@ -21,7 +21,7 @@ LONG = " ".join(f"{SECRET}{n} word" for n in range(60))
 def listed(target, **extract):
     """The lines of a check by level, and its exit code; no word of a note is in them."""
     target = str(target)
-    section = {"source": "own", "raw": target, **extract}
+    section = {"source": "custom", "raw": target, **extract}
     findings, _ = check("mine", {"mine": {"extract": section}})
     found = list(findings)
     assert SECRET not in json.dumps([asdict(one) for one in found])
@@ -95,7 +95,7 @@ def test_b1_a_file_cut_at_a_row_end_is_found_by_the_counts_expected_and_warned_o
     found, code = listed(tmp_path / "own")
     assert code == 1
     assert "rows whose id has no note: left out" in found["warning"][0]
-    found, code = listed(tmp_path / "own", own={"expected": {"note_records": 194}})
+    found, code = listed(tmp_path / "own", custom={"expected": {"note_records": 194}})
     assert code == 2
     assert "note_records: 100, expected 194; is a file cut off?" in found["error"][0]
 

@@ -89,7 +89,7 @@ def compared(name: str, reference: str, kind: str = "baseline") -> dict:
         lambda: {
             key: lambda scores=scores: {"test": scores} for key, (_, scores, _) in made.items()
         },
-        {key: drawn for key, (_, _, drawn) in made.items()},
+        {key: resampled for key, (_, _, resampled) in made.items()},
         {},
         {"test": test},
         ("A", "B", "C"),
@@ -102,9 +102,9 @@ def scored_run(
     experiment: str, seed: int, kind: str, gold: sparse.csr_matrix, scores: np.ndarray
 ) -> tuple[Run, np.ndarray, Bootstrap]:
     """A run, its scores and its bootstrap replicates, that fit each other."""
-    drawn = bootstrap_run(gold, scores, tuned=0.0, draws=20)
-    metrics = {"test": {"threshold_tuned": 0.0, **drawn.observed}}
-    return Run(experiment=experiment, seed=seed, kind=kind, metrics=metrics), scores, drawn
+    resampled = bootstrap_run(gold, scores, tuned=0.0, replicates=20)
+    metrics = {"test": {"threshold_tuned": 0.0, **resampled.observed}}
+    return Run(experiment=experiment, seed=seed, kind=kind, metrics=metrics), scores, resampled
 
 
 def test_p_values_are_adjusted_over_all_tests_of_a_table() -> None:

@@ -13,7 +13,7 @@ from isd_pipeline.config.extract import revision_of
 from isd_pipeline.data.codes.hierarchy import code_tree
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.custom.example import write_example
-from isd_pipeline.data.custom.tree import OwnTree
+from isd_pipeline.data.custom.tree import CustomTree
 from isd_pipeline.data.io.tables import stream_table
 from isd_pipeline.models.registry import load
 from isd_pipeline.pipelines.evaluate.nodes import stratify
@@ -51,12 +51,12 @@ def test_the_marks_of_a_spanish_cohort_are_of_the_kind_of_its_codes(tmp_path, ki
 
 
 def cohorts(folder: Path, **extract: object) -> dict:
-    return {"mine": {"extract": {"source": "own", "raw": str(folder), **extract}}}
+    return {"mine": {"extract": {"source": "custom", "raw": str(folder), **extract}}}
 
 
 def test_own_data_go_through_extraction_and_labelling(tmp_path):
     write_example(tmp_path / "own", documents=120)
-    conf = cohorts(tmp_path / "own", own={"system": "icd10cm"})
+    conf = cohorts(tmp_path / "own", custom={"system": "icd10cm"})
     notes, codes, titles, found = extract_tables(conf, "mine")
     splits, cohort_splits, counts = split_documents(notes, found, conf, "mine")
     assert counts["train_ids"] + counts["dev_ids"] + counts["test_ids"] == 120
@@ -82,7 +82,7 @@ def test_the_parents_of_an_own_table_reach_the_tree_of_the_graph_models(tmp_path
         "code,title,parent\n1,Heart,\n10,Valves,1\n101,Mitral,10\n102,Aortic,10\n11,Other,1\n21,,\n"
     )
     (tmp_path / "table.csv").write_text(table)
-    conf = cohorts(tmp_path, own={"system": "local", "table": "table.csv"})
+    conf = cohorts(tmp_path, custom={"system": "local", "table": "table.csv"})
     notes, codes, titles, found = extract_tables(conf, "mine")
     _, splits, _ = split_documents(notes, found, conf, "mine")
     words = tokenize(notes, conf, "mine")
@@ -110,7 +110,7 @@ def test_the_parents_of_an_own_table_reach_the_tree_of_the_graph_models(tmp_path
 @pytest.mark.parametrize(("parent", "chapters"), [("1", ["1 Heart", "below nothing"]), ("", [])])
 def test_a_run_is_counted_by_the_topmost_parents_of_an_own_table(parent, chapters):
     rows = (("1", "", "Heart"), ("10", parent, "Valves"), ("40", "", "Other"))
-    own = OwnTree.over(("10", "40"), rows)
+    own = CustomTree.over(("10", "40"), rows)
     index = CodeIndex(("10", "40"), ("diagnosis",) * 2, ("Valves", "Other"), own)
     gold = csr_matrix(np.array([[True, False], [True, True]]))
     one = SimpleNamespace(label_matrix=lambda n: gold, lengths=np.array([3, 4]))
@@ -120,11 +120,11 @@ def test_a_run_is_counted_by_the_topmost_parents_of_an_own_table(parent, chapter
 
 
 def test_a_misspelt_key_of_the_layout_is_refused_with_the_near_match(tmp_path):
-    conf = cohorts(tmp_path, own={"seperator": ";"})
+    conf = cohorts(tmp_path, custom={"seperator": ";"})
     with pytest.raises(ValueError, match=r"extract\.own has no 'seperator'; did you mean 'sepa"):
         extract_tables(conf, "mine")
 
 
 def test_the_revision_of_own_codes_is_that_of_their_system(tmp_path):
-    assert revision_of(cohorts(tmp_path, own={"system": "icd9cm"}), "mine") == "icd9"
+    assert revision_of(cohorts(tmp_path, custom={"system": "icd9cm"}), "mine") == "icd9"
     assert revision_of(cohorts(tmp_path), "mine") == "icd10"

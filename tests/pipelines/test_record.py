@@ -81,7 +81,7 @@ def run(experiment: str, seed: int, score: float = 0.5) -> Run:
     return Run(experiment=experiment, seed=seed, kind=kind, metrics=metrics)
 
 
-def drawn(observed: float) -> Bootstrap:
+def resampled(observed: float) -> Bootstrap:
     draws = observed + np.array([-0.1, 0.0, 0.1])
     return Bootstrap(Sampling(3, 3, 0), {"f1_micro_tuned": observed}, {"f1_micro_tuned": draws})
 
@@ -90,7 +90,7 @@ def test_intervals_are_computed_where_the_replicates_are_and_else_those_of_these
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     runs = [run("isd", 1), run("isd", 2), run("words", 1), run("laat", 1), run("caml", 1)]
-    draws = {("isd", 1): drawn(0.5), ("isd", 2): drawn(0.5), ("words", 1): drawn(0.4)}
+    draws = {("isd", 1): resampled(0.5), ("isd", 2): resampled(0.5), ("words", 1): resampled(0.4)}
     of_words = {"runs": contents(runs)["words"], "intervals": {"f1_micro_tuned": [0.3, 0.6]}}
     of_laat = {"runs": {"1": "other"}, "intervals": {"f1_micro_tuned": [0.3, 0.6]}}
     with caplog.at_level(logging.WARNING):

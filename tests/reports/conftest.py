@@ -1,4 +1,4 @@
-"""A small cohort and its runs: two floors, a neural experiment of two seeds, one of one seed."""
+"""A small cohort and its runs: two baselines, a network of two seeds, one of one seed."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def runs(gold) -> list[RunResult]:
         run(gold, "isd", seed=1, skill=2.0),
         run(gold, "isd", seed=2, skill=2.1),
         run(gold, "isd_aligned", seed=1, skill=6.0),
-        run(gold, "logistic_regression", seed=1, skill=4.0, floor=True),
-        run(gold, "linear_svm", seed=1, skill=3.0, floor=True),
+        run(gold, "logistic_regression", seed=1, skill=4.0, kind="baseline"),
+        run(gold, "linear_svm", seed=1, skill=3.0, kind="baseline"),
     ]
 
 
 def run(
-    gold: sparse.csr_matrix, name: str, *, seed: int, skill: float, floor: bool = False
+    gold: sparse.csr_matrix, name: str, *, seed: int, skill: float, baseline: bool = False
 ) -> RunResult:
     random = np.random.default_rng(seed)
     scores = (random.normal(size=gold.shape) + skill * gold.toarray() - 2).astype(np.float32)
@@ -53,8 +53,8 @@ def run(
     return RunResult(
         experiment=name,
         seed=seed,
-        metrics={**metrics, **collapse_metrics(metrics), **({} if floor else sharpness)},
-        history=None if floor else history,
+        metrics={**metrics, **collapse_metrics(metrics), **({} if baseline else sharpness)},
+        history=None if baseline else history,
         strata=all_strata(
             gold,
             scores,
@@ -66,10 +66,10 @@ def run(
         ),
         per_code=code_table(names, [EVIL] * CODES, counts, frequency),
         calibration=calibrate((gold, scores), (gold, scores)),
-        intervals=bootstrap_run(gold, scores, tuned=threshold, draws=40).intervals(),
+        intervals=bootstrap_run(gold, scores, tuned=threshold, replicates=40).intervals(),
         minutes=1.25 * seed,
         device="cpu",
-        floor=floor,
+        baseline=baseline,
     )
 
 

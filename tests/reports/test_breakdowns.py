@@ -28,7 +28,7 @@ def test_chapters_are_rows_with_their_sizes(runs):
     found = where.chapter_table(shown, "f1_micro")
     gold = sum(row["gold"] for row in runs[0].strata["chapter"])
     assert sum(int(row[3].replace(",", "")) for row in found.rows) == gold
-    assert found.columns[4:] == ("logistic_regression (floor)", "linear_svm (floor)")
+    assert found.columns[4:] == ("logistic_regression (baseline)", "linear_svm (baseline)")
 
 
 def test_a_single_stratum_is_no_table_and_no_run_neither():
@@ -58,11 +58,11 @@ def test_a_figure_shows_floors_what_is_named_and_the_best_and_no_more():
         RunResult(experiment=name, seed=1, metrics={"f1_micro": n / 10})
         for n, name in enumerate(reversed(names))
     ]
-    floors = [
-        RunResult(experiment=f"floor{n}", seed=1, metrics={"f1_micro": n / 10}, floor=True)
+    baselines = [
+        RunResult(experiment=f"baseline{n}", seed=1, metrics={"f1_micro": n / 10}, kind="baseline")
         for n in range(3)
     ]
-    shown = where.legible(experiments([*runs, *floors]), "f1_micro", {"named"})
+    shown = where.legible(experiments([*runs, *baselines]), "f1_micro", {"named"})
     assert [one.name for one in shown] == ["floor1", "floor2", "named", "e2", "e1", "e0"]
 
 

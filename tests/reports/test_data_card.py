@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.data.custom.tree import OwnTree
+from isd_pipeline.data.custom.tree import CustomTree
 from isd_pipeline.reports.data_card import card_markdown, card_tables, data_card
 from isd_pipeline.reports.results import CohortStatistics, SplitStatistics
 
@@ -41,7 +41,7 @@ def card():
         codes,
         COUNTS,
         cohort="mine",
-        source={"source": "own"},
+        source={"source": "custom"},
         fingerprints={"codes": codes.fingerprint},
         raw={"notes.csv": {"bytes": 12, "sha256": "ab"}},
     )
@@ -103,7 +103,7 @@ def test_numbers_of_an_own_system_are_not_taken_for_chapters_of_icd_9():
 
 def test_codes_of_an_own_table_with_parents_are_counted_by_what_is_topmost():
     some = SplitStatistics.of(np.array([3, 4]), sparse.csr_matrix([[True, True], [False, True]]))
-    own = OwnTree((("k", "", "Kreislauf"), ("k1", "k", "Herz"), ("k2", "k", "Blut")))
+    own = CustomTree((("k", "", "Kreislauf"), ("k1", "k", "Herz"), ("k2", "k", "Blut")))
     codes = CodeIndex(("k1", "k2"), ("diagnosis",) * 2, ("Herz", "Blut"), own)
     card = data_card(
         CohortStatistics(splits={"train": some}),

@@ -20,7 +20,7 @@ def layout_of(runs, **more) -> Layout:
 
 
 def every_figure(runs, statistics) -> dict[str, str | None]:
-    neural = next(one for one in experiments(runs) if not one.floor)
+    neural = next(one for one in experiments(runs) if not one.baseline)
     return {
         "long tail": figures.long_tail(statistics.documents_per_code, statistics.top_tenth_share),
         "lengths": figures.note_lengths(statistics.lengths, statistics.max_tokens),
@@ -127,7 +127,7 @@ def test_every_stratum_and_every_experiment_is_named_in_its_figure(runs):
             assert named == (row["f1_micro"] is not None)
     for svg in drawn.values():
         assert "isd_aligned" in svg
-        assert "linear_svm (floor)" in svg
+        assert "linear_svm (baseline)" in svg
     assert drawn["reliability"].count("ECE ") == 4
 
 

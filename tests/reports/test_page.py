@@ -111,16 +111,16 @@ def test_a_real_cohort_is_not_stamped_and_stands_beside_the_paper(runs, statisti
 
 
 def test_what_is_below_the_best_floor_stands_in_the_summary(runs, whole):
-    assert "Below the best floor: isd." in summary(runs)
-    assert "Best neural experiment by micro-F1, tuned: isd_aligned" in summary(runs)[0]
-    assert "Below the best floor: isd." in whole
+    assert "Below the best baseline: isd." in summary(runs)
+    assert "Best network by micro-F1, tuned: isd_aligned" in summary(runs)[0]
+    assert "Below the best baseline: isd." in whole
 
 
 def test_a_stack_is_neither_a_floor_nor_a_network(runs):
-    best = RunResult(experiment="all", seed=1, metrics=dict(runs[0].metrics), stack=True)
+    best = RunResult(experiment="all", seed=1, metrics=dict(runs[0].metrics), kind="ensemble")
     best.metrics["f1_micro_tuned"] = 0.99
     told = summary([*runs, best])
-    assert "Best neural experiment by micro-F1, tuned: isd_aligned" in told[0]
+    assert "Best network by micro-F1, tuned: isd_aligned" in told[0]
     assert told[1].startswith("Best stack by micro-F1, tuned: all, 0.990")
     (row,) = [r for r in experiments_table([*runs, best]).rows if r[0] == "all"]
     assert row[1] == "stack"
@@ -135,7 +135,7 @@ def test_a_page_of_nothing_yet_and_of_one_bare_run_is_whole():
     Outline(page([], cohort="c"))
     text = page([RunResult(experiment="isd", seed=1, metrics={"f1_micro": 0.0})], cohort="c")
     Outline(text)
-    assert "No linear floor was run" in text
+    assert "No linear baseline was run" in text
     assert "nan" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
 
 

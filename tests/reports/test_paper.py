@@ -67,8 +67,8 @@ def test_an_interval_is_over_seeds_or_says_that_it_is_not(runs):
     found = beside(runs, layout=layout)
     assert found.rows[0][0] == "isd\n2 seeds, reference"
     assert not cell_of(found, "isd", "micro-F1")[1].endswith("bootstrap")
-    assert cell_of(found, "linear_svm (floor)", "micro-F1")[1].endswith("] bootstrap")
-    assert found.marks == ("", "floor")
+    assert cell_of(found, "linear_svm (baseline)", "micro-F1")[1].endswith("] bootstrap")
+    assert found.marks == ("", "baseline")
 
 
 def test_a_row_of_the_paper_that_was_not_run_says_so():

@@ -11,7 +11,7 @@ from isd_pipeline.reports.results import (
     Measured,
     RunResult,
     SplitStatistics,
-    best_floor,
+    best_baseline,
     experiments,
 )
 from isd_pipeline.reports.tables import results_table
@@ -28,7 +28,7 @@ def test_mean_and_standard_deviation_over_seeds_by_hand():
 def test_floors_come_first_and_the_rest_in_the_order_given(runs):
     names = [one.name for one in experiments(runs)]
     assert names == ["logistic_regression", "linear_svm", "isd", "isd_aligned"]
-    assert best_floor(experiments(runs), "f1_micro").name == "logistic_regression"
+    assert best_baseline(experiments(runs), "f1_micro").name == "logistic_regression"
 
 
 def test_a_metric_that_only_some_seeds_have_is_of_those_seeds():

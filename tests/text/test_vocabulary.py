@@ -126,7 +126,7 @@ def test_a_vocabulary_says_how_its_notes_were_cut_and_cuts_other_texts_so(tmp_pa
     for rule, vocabulary in both.items():
         vocabulary.save(tmp_path / rule)
         assert Vocabulary.open(tmp_path / rule) == vocabulary
-    assert "text_rule" not in (tmp_path / "caml").read_text()  # so the files of before are the same
+    assert "tokeniser" not in (tmp_path / "caml").read_text()  # so the files of before are the same
 
 
 def test_a_vocabulary_of_an_unknown_rule_is_refused(tmp_path):

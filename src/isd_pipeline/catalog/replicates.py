@@ -12,19 +12,19 @@ from isd_pipeline.data.io.files import replacing
 from isd_pipeline.evaluation.resampling import Bootstrap, Sampling
 
 
-def write_bootstrap(drawn: Bootstrap, path: Path) -> None:
-    """The draws [W] of every metric as safetensors, what else there is in its header.
+def write_bootstrap(resampled: Bootstrap, path: Path) -> None:
+    """The replicates [W] of every metric as safetensors, what else there is in its header.
 
     The header has one entry: several come in another order each time, and the file in other bytes.
     """
-    said = {"sampling": drawn.sampling, "observed": drawn.observed}
+    said = {"sampling": resampled.sampling, "observed": resampled.observed}
     with replacing(path) as temporary:
-        temporary.write_bytes(save(dict(drawn.draws), {"said": json.dumps(said)}))
+        temporary.write_bytes(save(dict(resampled.replicates), {"said": json.dumps(said)}))
 
 
 def read_bootstrap(path: Path) -> Bootstrap:
     """What `write_bootstrap` wrote."""
     with safe_open(path, "numpy") as file:
         said = json.loads(file.metadata()["said"])
-        draws = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    return Bootstrap(Sampling(*said["sampling"]), said["observed"], draws)
+        replicates = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    return Bootstrap(Sampling(*said["sampling"]), said["observed"], replicates)

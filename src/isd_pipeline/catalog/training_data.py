@@ -42,7 +42,7 @@ def training_data(
         vocabulary=vocabulary,
         revision=revision_of(cohorts, cohort),
         language=cohort_section(cohorts, cohort, "extract", ExtractSettings).language,
-        tokeniser=cohort_section(cohorts, cohort, "preprocess", PreprocessSettings).text_rule,
+        tokeniser=cohort_section(cohorts, cohort, "preprocess", PreprocessSettings).tokeniser,
         vectors=lambda: Vectors(
             words()(vocabulary), code_words()(vocabulary), codes()(code_index, vocabulary)
         ),

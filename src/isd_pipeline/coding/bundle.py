@@ -20,7 +20,7 @@ from isd_pipeline import __version__
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.io.files import replacing, write_json
 from isd_pipeline.data.io.tensor_files import pack, read_sealed, refuse_changed, sealed, unpack
-from isd_pipeline.text.tokens import TextRule
+from isd_pipeline.text.tokens import Tokeniser
 from isd_pipeline.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 RECORD, WEIGHTS, SEAL = "bundle.json", "weights.safetensors", "sha256"
-TOKENISERS: dict[TextRule, str] = {  # what a bundle says of the rule by which its notes were cut
+TOKENISERS: dict[Tokeniser, str] = {  # what a bundle says of the rule by which its notes were cut
     "caml": "words of letters, digits and underscores; numerals dropped; lower case",
     "edin": "lower case; words of a-z and 0-9; digits dropped but at the ends of a document",
 }
@@ -77,7 +77,7 @@ class Bundle:
 
     @property
     def tokeniser(self) -> str:
-        """How a note is cut into words, as the training notes were: the vocabulary's rule."""
+        """How a note is tokenised, as the training notes were: the vocabulary's rule."""
         return TOKENISERS[self.vocabulary.rule]
 
     @property

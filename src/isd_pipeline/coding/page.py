@@ -1,4 +1,4 @@
-"""Answers as a page to be read by a coder: each code with the words that speak for it, in place.
+"""Answers as a page to be read by a coder: each code with its evidence, in place.
 
 The page holds the notes themselves, so it belongs where they are kept. It needs no script and no
 other file.
@@ -24,7 +24,7 @@ Piece = tuple[str, Span | None]  # a text, and whose evidence it is
 
 @dataclass(frozen=True)
 class Mark:
-    """A part of the whole note: which codes it speaks for, and how much of one's evidence."""
+    """A part of the whole note: which codes it is evidence for, and how much of one's evidence."""
 
     text: str
     codes: tuple[str, ...]

@@ -49,7 +49,7 @@ def bundle(cohort: str, experiment: str, seed: int, to: Path | None, force: bool
     help="The likeliest codes of a note; all others above the threshold come with them.",
 )
 @click.option("--threshold", default="tuned", show_default=True, help="tuned, or a score: 0.5.")
-@click.option("--evidence/--no-evidence", default=True, help="Which words speak for a code.")
+@click.option("--evidence/--no-evidence", default=True, help="Which words are evidence for a code.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Cores.")
 @functools.partial(one_line, failed=2)

@@ -18,11 +18,11 @@ from isd_pipeline.messages import one_line
 @click.option("--format", "form", default="csv", help="csv, jsonl or parquet.")
 @one_line
 def init_data(folder: Path, form: str) -> None:
-    """Write an example of own data into FOLDER: made-up notes and their codes, to be replaced."""
+    """Write an example of a custom data set into FOLDER: made-up notes and codes."""
     from isd_pipeline.data.custom.example import write_example
 
     write_example(folder, form)
-    click.echo(f"{folder}: notes.{form} and codes.{form}, made up. docs/own_data.md goes on.")
+    click.echo(f"{folder}: notes.{form} and codes.{form}, made up. docs/custom_data.md goes on.")
 
 
 @click.command()

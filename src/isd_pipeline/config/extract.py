@@ -10,7 +10,7 @@ from isd_pipeline.config.cohorts import cohort_section
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.codes.hierarchy import Revision
 from isd_pipeline.data.codes.labels import LabelSpace
-from isd_pipeline.data.custom.layout import OwnLayout
+from isd_pipeline.data.custom.layout import CustomLayout
 
 SPLITS_OF = {  # what `split` may be; a source that comes split has the default alone
     "mimic2": ("laat", "caml"),
@@ -33,7 +33,7 @@ class ExtractSettings:
     `caml`, no dev at all: the best epoch is then chosen on test, as CAML chose it.
     """
 
-    source: Literal["mimic2", "mimic3", "mimic4", "codiesp", "own"]  # the file layout
+    source: Literal["mimic2", "mimic3", "mimic4", "codiesp", "custom"]  # the file layout
     raw: str  # folder, or CodiEsp's zip
     codes: Literal["full", "top50"] = "full"
     label_space: Literal["clean", "caml", "edin"] = "clean"  # the others: with published faults
@@ -49,7 +49,7 @@ class ExtractSettings:
     patients: Literal["all", "carevue"] = "all"  # of MIMIC-III: those of MIMIC-II's time
     revision: icd.Revision = "icd9"  # which of MIMIC-IV's two
     release: str = "2.2"  # of MIMIC-IV's hosp tables
-    own: OwnLayout = field(default_factory=OwnLayout)  # of a user's own files
+    custom: CustomLayout = field(default_factory=CustomLayout)  # of a user's own files
 
     def __post_init__(self) -> None:
         splits = SPLITS_OF.get(self.source, ("lists",))
@@ -70,12 +70,12 @@ class ExtractSettings:
     @property
     def space(self) -> LabelSpace:
         """The label space: a corpus whose codes have their dots has no other."""
-        return "dotted" if self.source in ("codiesp", "mimic2", "own") else self.label_space
+        return "dotted" if self.source in ("codiesp", "mimic2", "custom") else self.label_space
 
 
 def revision_of(cohorts: Mapping[str, Any], cohort: str) -> Revision:
-    """Which ICD a cohort's codes are of: CodiEsp's are ICD-10, MIMIC-IV's and own data's either."""
+    """Which ICD a cohort's codes are of: CodiEsp's are ICD-10, others' either."""
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
-    if settings.source == "own":
-        return "icd9" if settings.own.system.startswith("icd9") else "icd10"
+    if settings.source == "custom":
+        return "icd9" if settings.custom.system.startswith("icd9") else "icd10"
     return "icd10" if settings.source == "codiesp" else settings.revision

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from isd_pipeline.text.tokens import TextRule
+from isd_pipeline.text.tokens import Tokeniser
 from isd_pipeline.text.vocabulary import VocabularyConfig
 
 
@@ -12,5 +12,5 @@ from isd_pipeline.text.vocabulary import VocabularyConfig
 class PreprocessSettings:
     """How notes become numbers."""
 
-    text_rule: TextRule = "caml"  # how a note is cut into words (text/tokens.py)
+    tokeniser: Tokeniser = "caml"  # how a note is tokenised (text/tokens.py)
     vocabulary: VocabularyConfig = field(default_factory=lambda: VocabularyConfig(min_docs=3))

@@ -23,7 +23,7 @@ from isd_pipeline.data.codes.labels import (
     keep_labels,
     label_documents,
 )
-from isd_pipeline.data.custom.tree import OwnTree
+from isd_pipeline.data.custom.tree import CustomTree
 from isd_pipeline.data.io.files import write_json
 from isd_pipeline.data.io.tables import SPLITS, TITLES
 from isd_pipeline.data.splits import names_of
@@ -51,7 +51,7 @@ class CodeIndex:
     codes: tuple[str, ...]
     systems: tuple[icd.System, ...]
     titles: tuple[str, ...]
-    own: OwnTree | None = None
+    custom: CustomTree | None = None
 
     def __post_init__(self) -> None:
         if list(self.codes) != sorted(set(self.codes)):
@@ -73,23 +73,24 @@ class CodeIndex:
     @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that differ whenever a code, its place, title or parent does."""
-        above = [self.own.rows] if self.own and self.own.uppers else []
+        above = [self.custom.rows] if self.custom and self.custom.uppers else []
         content = [self.codes, self.systems, self.titles, *above]
         return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()[:16]
 
     def save(self, path: Path) -> None:
         """Write as JSON, whole or not at all."""
         rows = [list(row) for row in zip(self.codes, self.systems, self.titles, strict=True)]
-        own = {} if self.own is None else {"own": [list(row) for row in self.own.rows]}
-        write_json(path, {"fingerprint": self.fingerprint, "codes": rows, **own})
+        custom = {} if self.custom is None else {"custom": [list(row) for row in self.custom.rows]}
+        write_json(path, {"fingerprint": self.fingerprint, "codes": rows, **custom})
 
     @classmethod
     def open(cls, path: Path) -> CodeIndex:
         """Read what `save` wrote; refused if a code was changed since."""
         content = json.loads(Path(path).read_text("utf-8"))
         codes, systems, titles = list(zip(*content["codes"], strict=True)) or [(), (), ()]
-        own = [(code, parent, title) for code, parent, title in content.get("own", ())]
-        index = cls(codes, systems, titles, OwnTree(tuple(own)) if "own" in content else None)
+        tree = [(code, parent, title) for code, parent, title in content.get("custom", ())]
+        custom = CustomTree(tuple(tree)) if "custom" in content else None
+        index = cls(codes, systems, titles, custom)
         if index.fingerprint != content["fingerprint"]:
             raise ValueError(f"{path}: the codes do not fit their fingerprint; make the file again")
         return index
@@ -201,14 +202,14 @@ def index_codes(
     return CodeIndex(codes, systems, names, _own_tree(codes, titles)), counts
 
 
-def _own_tree(codes: Iterable[str], titles: pa.Table) -> OwnTree | None:
+def _own_tree(codes: Iterable[str], titles: pa.Table) -> CustomTree | None:
     """What a user's own table has above these codes; None where all are ICD's."""
     if "parent" not in titles.column_names:
         return None
     own = titles.filter(pc.is_valid(titles["parent"]))
     columns = (own[name].to_pylist() for name in ("code", "parent", "title"))
     rows = ((code, parent, title or "") for code, parent, title in zip(*columns, strict=True))
-    return OwnTree.over(codes, rows)
+    return CustomTree.over(codes, rows)
 
 
 def _title(system: str, code: str, book: dict[tuple[str, str], str]) -> tuple[str, str]:

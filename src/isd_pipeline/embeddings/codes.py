@@ -55,9 +55,9 @@ def average_titles(codes: CodeIndex, vocabulary: Vocabulary, words: WordVectors)
 
 
 def description_ids(codes: CodeIndex, vocabulary: Vocabulary) -> np.ndarray:
-    """Word numbers of each code's title, int64 [L, M], padded with 0 at the end.
+    """Token ids of each code's title, int64 [L, M], padded with 0 at the end.
 
-    A title is cut into words like the notes, by the vocabulary's rule. A code whose title has no
+    A title is tokenised like the notes, by the vocabulary's rule. A code whose title has no
     word gets one unknown word, so that every code can be read.
     """
     titles = [vocabulary.read(title) for title in codes.titles]

@@ -19,28 +19,30 @@ from isd_pipeline.evaluation.significance import (
     approximate_randomisation,
     paired_bootstrap,
 )
-from isd_pipeline.evaluation.weighted import Judged
+from isd_pipeline.evaluation.weighted import Predictions
 from isd_pipeline.shapes import Float
 
 
 @dataclass(frozen=True)
-class Contestant:
+class ComparedRun:
     """One run, ready to be set against another: its answers at 0.5 and tuned, and its draws."""
 
-    at_half: Judged
-    at_tuned: Judged
-    drawn: Bootstrap
+    at_half: Predictions
+    at_tuned: Predictions
+    resampled: Bootstrap
 
     @classmethod
     def of(
-        cls, gold: Gold, scores: Float[np.ndarray, "D L"], tuned: float, drawn: Bootstrap
-    ) -> Contestant:
-        """`tuned` is the run's own threshold, `drawn` what `bootstrap_run` gave for it."""
-        return cls(Judged.of(gold, scores), Judged.of(gold, scores, threshold=tuned), drawn)
+        cls, gold: Gold, scores: Float[np.ndarray, "D L"], tuned: float, resampled: Bootstrap
+    ) -> ComparedRun:
+        """`tuned` is the run's own threshold, `resampled` what `bootstrap_run` gave for it."""
+        return cls(
+            Predictions.of(gold, scores), Predictions.of(gold, scores, threshold=tuned), resampled
+        )
 
 
 def compare(
-    a: Sequence[Contestant], b: Sequence[Contestant], *, draws: int, seed: int = 0
+    a: Sequence[ComparedRun], b: Sequence[ComparedRun], *, draws: int, seed: int = 0
 ) -> dict[str, Difference]:
     """Every metric of their draws but AUCs, the n-th seed of one against the n-th of the other."""
     halves = ([one.at_half for one in side] for side in (a, b))
@@ -50,7 +52,7 @@ def compare(
         for sides, ending in ((halves, ""), (tuned, "_tuned"))
         for name, found in approximate_randomisation(*sides, draws=draws, seed=seed).items()
     }
-    paired = paired_bootstrap(*(over_seeds([one.drawn for one in side]) for side in (a, b)))
+    paired = paired_bootstrap(*(over_seeds([one.resampled for one in side]) for side in (a, b)))
     return {
         name: found._replace(p=p_values[name]) for name, found in paired.items() if name in p_values
     }

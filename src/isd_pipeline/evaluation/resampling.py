@@ -1,10 +1,10 @@
 """How far a number would move: with other documents (bootstrap), with other seeds (Student's t).
 
-Axes: W draws, D documents.
+Axes: W replicates, D documents.
 
 The bootstrap (Efron and Tibshirani, 1993) takes the documents for a sample of all there could be,
-independent of each other, and draws D of them with replacement, again and again. The weights of a
-trained model stay as they are: what another training would give is the seeds' affair.
+independent of each other, and draws D of them with replacement, again and again. The weights of
+a trained model stay as they are: what another training would give is the seeds' affair.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from isd_pipeline.evaluation.cells import Gold
-from isd_pipeline.evaluation.weighted import Judged, Scored
+from isd_pipeline.evaluation.weighted import Predictions, ScoredDocuments
 from isd_pipeline.shapes import Float, Int
 
 LEVEL = 0.95
@@ -32,10 +32,10 @@ OF_SETS = (
 
 
 class Sampling(NamedTuple):
-    """How documents are drawn; where this is the same, draw n is of the same documents."""
+    """How documents are resampled; where this is the same, draw n is of the same documents."""
 
     documents: int
-    draws: int
+    replicates: int
     seed: int
 
 
@@ -43,30 +43,32 @@ class Sampling(NamedTuple):
 class Bootstrap:
     """The metrics of one run, or the means of several: of the documents, and of each draw of them.
 
-    observed: a value a metric.  draws: [W] a metric.
+    observed: a value a metric.  replicates: [W] a metric.
     """
 
     sampling: Sampling
     observed: dict[str, float]
-    draws: dict[str, Float[np.ndarray, " W"]]
+    replicates: dict[str, Float[np.ndarray, " W"]]
 
     def intervals(self) -> dict[str, tuple[float, float]]:
         """Where each metric of as many other documents would lie, (low, high)."""
         return {
-            name: recentred_interval(self.observed[name], draws)
-            for name, draws in self.draws.items()
+            name: recentred_interval(self.observed[name], replicates)
+            for name, replicates in self.replicates.items()
         }
 
 
-def bootstrap(run: Judged | Scored, *, draws: int = 1000, seed: int = 0) -> Bootstrap:
-    """Every metric the run has, over `draws` draws; one that its documents do not have is left out.
+def bootstrap(
+    run: Predictions | ScoredDocuments, *, replicates: int = 1000, seed: int = 0
+) -> Bootstrap:
+    """Every metric the run has, over so many replicates; what its documents lack is left out.
 
-    `Judged` runs have the F1s and rankings, `Scored` ones the AUCs.
+    `Predictions` runs have the F1s and rankings, `ScoredDocuments` ones the AUCs.
     """
-    sampling = Sampling(len(run), draws, seed)
-    drawn = bootstrap_weights(sampling)
-    as_they_are = np.ones((1, len(run)), dtype=drawn.dtype)
-    found = run.metrics(np.concatenate([as_they_are, drawn]))
+    sampling = Sampling(len(run), replicates, seed)
+    resampled = bootstrap_weights(sampling)
+    as_they_are = np.ones((1, len(run)), dtype=resampled.dtype)
+    found = run.metrics(np.concatenate([as_they_are, resampled]))
     found = {name: values for name, values in found.items() if not np.isnan(values[0])}
     return Bootstrap(
         sampling,
@@ -76,48 +78,55 @@ def bootstrap(run: Judged | Scored, *, draws: int = 1000, seed: int = 0) -> Boot
 
 
 def bootstrap_run(
-    gold: Gold, scores: Float[np.ndarray, "D L"], *, tuned: float, draws: int = 1000, seed: int = 0
+    gold: Gold,
+    scores: Float[np.ndarray, "D L"],
+    *,
+    tuned: float,
+    replicates: int = 1000,
+    seed: int = 0,
 ) -> Bootstrap:
     """The metrics of one run whose intervals can be trusted, at 0.5 and at a tuned threshold.
 
     `OF_SETS` by these names and with `_tuned` after them, precisions at k, `map`, and the AUCs.
     """
-    at_half = bootstrap(Judged.of(gold, scores), draws=draws, seed=seed)
-    at_tuned = bootstrap(Judged.of(gold, scores, threshold=tuned), draws=draws, seed=seed)
-    areas = bootstrap(Scored.of(gold, scores), draws=draws, seed=seed)
-    rankings = [name for name in at_half.draws if name.startswith("p_at_")] + ["map"]
+    at_half = bootstrap(Predictions.of(gold, scores), replicates=replicates, seed=seed)
+    at_tuned = bootstrap(
+        Predictions.of(gold, scores, threshold=tuned), replicates=replicates, seed=seed
+    )
+    areas = bootstrap(ScoredDocuments.of(gold, scores), replicates=replicates, seed=seed)
+    rankings = [name for name in at_half.replicates if name.startswith("p_at_")] + ["map"]
     taken = [(at_half, name, name) for name in (*OF_SETS, *rankings)]
     taken += [(at_tuned, name, f"{name}_tuned") for name in OF_SETS]
-    taken += [(areas, name, name) for name in areas.draws]
+    taken += [(areas, name, name) for name in areas.replicates]
     return Bootstrap(
         at_half.sampling,
         {called: one.observed[name] for one, name, called in taken},
-        {called: one.draws[name] for one, name, called in taken},
+        {called: one.replicates[name] for one, name, called in taken},
     )
 
 
 def over_seeds(runs: Sequence[Bootstrap]) -> Bootstrap:
-    """The mean over runs, the documents of each draw being the same for all of them."""
-    refuse_other_draws(*runs)
+    """The mean over runs, the documents of each replicate being the same for all of them."""
+    refuse_other_samplings(*runs)
     names = [name for name in runs[0].observed if all(name in run.observed for run in runs)]
     return Bootstrap(
         runs[0].sampling,
         {name: float(np.mean([run.observed[name] for run in runs])) for name in names},
-        {name: np.mean([run.draws[name] for run in runs], axis=0) for name in names},
+        {name: np.mean([run.replicates[name] for run in runs], axis=0) for name in names},
     )
 
 
 def bootstrap_weights(sampling: Sampling) -> Int[np.ndarray, "W D"]:
-    """How often each document is drawn, multinomial; more draws begin with the same ones."""
+    """How often each document is drawn, multinomial; more replicates begin with the same ones."""
     documents, random = sampling.documents, np.random.default_rng(sampling.seed)
-    weights = np.empty((sampling.draws, documents), dtype=np.int32)
-    for draw in weights:
-        draw[:] = np.bincount(random.integers(documents, size=documents), minlength=documents)
+    weights = np.empty((sampling.replicates, documents), dtype=np.int32)
+    for replicate in weights:
+        replicate[:] = np.bincount(random.integers(documents, size=documents), minlength=documents)
     return weights
 
 
-def recentred_interval(observed: float, draws: Float[np.ndarray, " W"]) -> tuple[float, float]:
-    """The 95 % percentile interval, moved so that the draws' mean lies on the observed value.
+def recentred_interval(observed: float, replicates: Float[np.ndarray, " W"]) -> tuple[float, float]:
+    """The 95 % percentile interval, moved so that the replicates' mean lies on the observed value.
 
     A draw holds only about 63 % of the documents and so misses codes that one or two of them
     have: macro averages over all codes fall in nearly every draw, and a plain percentile interval
@@ -129,16 +138,16 @@ def recentred_interval(observed: float, draws: Float[np.ndarray, " W"]) -> tuple
     Draws in which the metric does not exist are passed over.
     """
     tail = (1 - LEVEL) / 2
-    low, high = np.nanquantile(draws, [tail, 1 - tail]) - np.nanmean(draws)
+    low, high = np.nanquantile(replicates, [tail, 1 - tail]) - np.nanmean(replicates)
     return observed + float(low), observed + float(high)
 
 
-def refuse_other_draws(*runs: Bootstrap) -> None:
-    """Runs can be set beside each other draw by draw only if the same documents were drawn."""
+def refuse_other_samplings(*runs: Bootstrap) -> None:
+    """Runs can be set beside each other draw by draw only if the same documents were resampled."""
     different = sorted({run.sampling for run in runs})
     if len(different) > 1:
         raise ValueError(
-            f"bootstraps of different draws: {different[0]}, {different[1]}; "
+            f"bootstraps of different replicates: {different[0]}, {different[1]}; "
             "draw them again with one seed, of one cohort's documents"
         )
 

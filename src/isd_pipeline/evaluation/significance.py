@@ -14,11 +14,11 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from isd_pipeline.evaluation.resampling import Bootstrap, recentred_interval, refuse_other_draws
-from isd_pipeline.evaluation.weighted import Judged, Scored
+from isd_pipeline.evaluation.resampling import Bootstrap, recentred_interval, refuse_other_samplings
+from isd_pipeline.evaluation.weighted import Predictions, ScoredDocuments
 from isd_pipeline.shapes import Float, Int
 
-Run = TypeVar("Run", Judged, Scored)
+Run = TypeVar("Run", Predictions, ScoredDocuments)
 _SAME = 1e-12  # differences that are equal but for rounding
 
 
@@ -49,9 +49,11 @@ def paired_bootstrap(a: Bootstrap, b: Bootstrap) -> dict[str, Difference]:
     macro AUC, in 4 to 6 for the other metrics (`benchmarks/honesty.py`). Riezler and Maxwell (2005)
     found it too ready as well. Where it is, take its interval and the other test's p value.
     """
-    refuse_other_draws(a, b)
+    refuse_other_samplings(a, b)
     return {
-        name: _difference(a.observed[name] - b.observed[name], a.draws[name] - b.draws[name])
+        name: _difference(
+            a.observed[name] - b.observed[name], a.replicates[name] - b.replicates[name]
+        )
         for name in a.observed
         if name in b.observed
     }

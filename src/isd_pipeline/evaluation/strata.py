@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from isd_pipeline.data.codes import icd
-from isd_pipeline.data.custom.tree import OwnTree
+from isd_pipeline.data.custom.tree import CustomTree
 from isd_pipeline.evaluation.cells import Gold, checked
 from isd_pipeline.evaluation.metrics import (
     CodeCounts,
@@ -82,7 +82,7 @@ def all_strata(
     codes: Sequence[str],
     systems: Sequence[icd.System],
     lengths: Int[np.ndarray, " D"],
-    own: OwnTree | None = None,
+    own: CustomTree | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
     """Every table of strata of one run at one threshold, by what it is split by.
 
@@ -105,7 +105,7 @@ def groups_of_codes(
     train_frequency: Int[np.ndarray, " L"],
     codes: Sequence[str],
     systems: Sequence[icd.System],
-    own: OwnTree | None = None,
+    own: CustomTree | None = None,
 ) -> dict[str, dict[str, Bool[np.ndarray, " L"]]]:
     """By how many training documents have the code, by chapter, by diagnosis or procedure.
 
@@ -143,7 +143,7 @@ def revision_of(codes: Sequence[str], systems: Sequence[icd.System]) -> icd.Revi
 
 
 def chapters_of(
-    codes: Sequence[str], systems: Sequence[icd.System], own: OwnTree | None = None
+    codes: Sequence[str], systems: Sequence[icd.System], own: CustomTree | None = None
 ) -> dict[str, list[int]]:
     """The codes of each chapter, by their numbers: chapters of diagnoses, then of procedures.
 

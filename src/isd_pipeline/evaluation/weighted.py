@@ -2,7 +2,7 @@
 
 Axes: W weightings, D documents, L codes, P true cells.
 
-A bootstrap sample is the documents with how often each was drawn, and two systems with some of
+A bootstrap sample is the documents with how often each was resampled, and two systems with some of
 their documents swapped are the documents of both with ones and zeros. So what depends on the
 scores is worked out once, and a thousand weightings cost little more than a few matrix products.
 Every number is that of `metrics.all_metrics` on documents repeated so often: nothing is sampled
@@ -25,7 +25,7 @@ Csc = sparse.csc_matrix | sparse.csc_array
 
 
 @dataclass(frozen=True)
-class Judged:
+class Predictions:
     """What one run's documents give to the metrics of sets and rankings: all but the AUCs.
 
     tp, predicted, gold: sparse int32 [D, L], of ones.  of_documents: values [D] whose mean is a
@@ -45,7 +45,7 @@ class Judged:
         *,
         threshold: float = 0.0,
         ks: Sequence[int] = (5, 8, 15),
-    ) -> Judged:
+    ) -> Predictions:
         """As `metrics.all_metrics` is given them."""
         values = document_metrics(gold, scores, threshold=threshold, ks=ks)
         gold = checked(gold, scores).astype(np.int32).tocsr()
@@ -55,7 +55,7 @@ class Judged:
     def __len__(self) -> int:
         return self.gold.shape[0]
 
-    def then(self, other: Judged) -> Judged:
+    def then(self, other: Predictions) -> Predictions:
         """The documents of both, one after the other."""
         tp, predicted, gold = (
             sparse.vstack(both, format="csr")
@@ -63,7 +63,7 @@ class Judged:
         )
         theirs = other.of_documents
         values = {name: np.append(v, theirs[name]) for name, v in self.of_documents.items()}
-        return Judged(tp, predicted, gold, values)
+        return Predictions(tp, predicted, gold, values)
 
     def metrics(self, weights: Int[np.ndarray, "W D"]) -> dict[str, Float[np.ndarray, " W"]]:
         """`threshold_metrics` and `ranking_metrics` under each weighting."""
@@ -85,24 +85,24 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredDocuments:
     """One run's documents with their scores: what the AUCs need."""
 
     gold: Gold
     scores: Float[np.ndarray, "D L"]
 
     @classmethod
-    def of(cls, gold: Gold, scores: Float[np.ndarray, "D L"]) -> Scored:
+    def of(cls, gold: Gold, scores: Float[np.ndarray, "D L"]) -> ScoredDocuments:
         """As `metrics.all_metrics` is given them."""
         return cls(checked(gold, scores), scores)
 
     def __len__(self) -> int:
         return len(self.scores)
 
-    def then(self, other: Scored) -> Scored:
+    def then(self, other: ScoredDocuments) -> ScoredDocuments:
         """The documents of both, one after the other."""
         gold = sparse.vstack([self.gold, other.gold], format="csr")
-        return Scored(gold, np.concatenate([self.scores, other.scores]))
+        return ScoredDocuments(gold, np.concatenate([self.scores, other.scores]))
 
     def metrics(self, weights: Int[np.ndarray, "W D"]) -> dict[str, Float[np.ndarray, " W"]]:
         """`auc_macro` and `auc_micro` under each weighting, as in `metrics.auc_metrics`."""
@@ -150,24 +150,24 @@ def ordered_pairs(gold: Gold, scores: np.ndarray) -> Float[np.ndarray, "D D"]:
 def weighted_auc_macro(
     gold: Gold, scores: np.ndarray, weights: Int[np.ndarray, "W D"]
 ) -> Float[np.ndarray, " W"]:
-    """Mean of the areas of the codes that have, among the documents drawn, both kinds.
+    """Mean of the areas of the codes that have, among the documents resampled, both kinds.
 
     For each true cell, the weight of the documents below it that lack the code is a row of ones,
     halves and zeros [D] times the weights: P rows in all, the bulk of the work, in float32, which
-    holds these multiples of a half exactly below 2**23 documents drawn.
+    holds these multiples of a half exactly below 2**23 documents resampled.
     """
-    by_code, drawn = gold.tocsc(), np.ascontiguousarray(weights.T, dtype=np.float32)
+    by_code, resampled = gold.tocsc(), np.ascontiguousarray(weights.T, dtype=np.float32)
     areas, defined = np.zeros(len(weights)), np.zeros(len(weights), dtype=np.int64)
     for codes in _blocks_of_codes(by_code):
         columns = np.ascontiguousarray(scores[:, codes].T)
-        area = _areas(columns, by_code[:, codes], drawn)
+        area = _areas(columns, by_code[:, codes], resampled)
         defined += np.isfinite(area).sum(axis=0)
         areas += np.nansum(area, axis=0)
     return _divided(areas, defined)
 
 
 def _areas(
-    columns: Float[np.ndarray, "L D"], gold: Csc, drawn: Float[np.ndarray, "D W"]
+    columns: Float[np.ndarray, "L D"], gold: Csc, resampled: Float[np.ndarray, "D W"]
 ) -> Float[np.ndarray, "L W"]:
     """Of some codes that each have a true cell; a comparison with NaN is false."""
     code, document = np.repeat(np.arange(len(columns)), np.diff(gold.indptr)), gold.indices
@@ -176,10 +176,10 @@ def _areas(
     others = columns[code]
     below = (others < own).astype(np.float32)
     below[others == own] = 0.5
-    times = drawn[document].astype(np.float64)
-    right = np.add.reduceat(times * (below @ drawn), gold.indptr[:-1])
+    times = resampled[document].astype(np.float64)
+    right = np.add.reduceat(times * (below @ resampled), gold.indptr[:-1])
     positive = np.add.reduceat(times, gold.indptr[:-1])
-    return _divided(right, positive * (drawn.sum(axis=0, dtype=np.float64) - positive))
+    return _divided(right, positive * (resampled.sum(axis=0, dtype=np.float64) - positive))
 
 
 def _blocks_of_codes(gold: Csc) -> Iterator[np.ndarray]:

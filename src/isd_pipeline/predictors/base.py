@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from isd_pipeline.embeddings.words import WordVectors
     from isd_pipeline.predictors.attention import Reading
     from isd_pipeline.text.stems import Language
-    from isd_pipeline.text.tokens import TextRule
+    from isd_pipeline.text.tokens import Tokeniser
     from isd_pipeline.text.vocabulary import Vocabulary
 
 Scores = Mapping[str, np.ndarray]  # [D, L] by split
@@ -129,7 +129,7 @@ class TrainingData:
     vocabulary: Vocabulary
     revision: Revision
     language: Language
-    tokeniser: TextRule
+    tokeniser: Tokeniser
     vectors: Callable[[], Vectors]
     words: Callable[[], Words]
     base_scores: Mapping[str, Mapping[int, Callable[[], Scores]]] = field(default_factory=dict)

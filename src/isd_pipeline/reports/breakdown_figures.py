@@ -32,7 +32,7 @@ FEWEST_CELLS = 20  # of a bin of the reliability plot
 
 
 def by_frequency(found: Sequence[Experiment], metric: str, ylabel: str) -> str | None:
-    """A metric by training frequency, a line per experiment, bars ± sd; floors dashed."""
+    """A metric by training frequency, a line per experiment, bars ± sd; baselines dashed."""
     names = _names(found, "frequency")
     if not names:
         return None
@@ -90,7 +90,7 @@ def _bars(
         if across:
             axes.errorbar(means, rows - 2 * offset, xerr=spread, clip_on=False, ls="none", **look)
         else:
-            style = (0, (4, 2)) if one.floor else "-"
+            style = (0, (4, 2)) if one.baseline else "-"
             axes.errorbar(
                 rows + offset, means, yerr=spread, clip_on=False, lw=1.4, ls=style, **look
             )
@@ -108,7 +108,7 @@ def _look(one: Experiment, place: int) -> dict[str, Any]:
         "color": SERIES[place % len(SERIES)],
         "marker": MARKERS[place % len(MARKERS)],
         "ms": 6,
-        "mfc": "none" if one.floor else None,
+        "mfc": "none" if one.baseline else None,
         "label": one.shown,
     }
 

@@ -21,7 +21,7 @@ KINDS = {
     "number_of_codes": ("codes of the document", OF_DOCUMENTS),
 }
 SMALL = ("system", "length", "number_of_codes")
-MOST_FLOORS, MOST = 2, 6  # experiments in one figure
+MOST_BASELINES, MOST = 2, 6  # experiments in one figure
 SHARPNESS = ("attention_sd", "attention_entropy", "attention_words")
 MODEL = "model"  # among the sources of evidence
 AGREEMENT = {
@@ -87,14 +87,14 @@ def legible(
 ) -> list[Experiment]:
     """As many as one figure can show, in the order given.
 
-    The best floors by a metric, the experiments named `first`, and the best of the others.
+    The best baselines by a metric, the experiments named `first`, and the best of the others.
     """
     scored = [(measured.mean, one) for one in found if (measured := one.measured(metric))]
     ranked = [one for _, one in sorted(scored, key=lambda pair: -pair[0])]
-    floors = [one for one in ranked if one.floor][:MOST_FLOORS]
-    others = [one for one in ranked if not one.floor]
+    baselines = [one for one in ranked if one.baseline][:MOST_BASELINES]
+    others = [one for one in ranked if not one.baseline]
     others.sort(key=lambda one: one.name not in first)
-    kept = [*floors, *others[: MOST - len(floors)]]
+    kept = [*baselines, *others[: MOST - len(baselines)]]
     return [one for one in found if one in kept]
 
 

@@ -46,7 +46,7 @@ _DIGITS = {"attention_sd": 6, "attention_entropy": 2, "attention_words": 1}
 class Table:
     """Rows of cells under a caption; `words` names the columns that are read, not compared.
 
-    `marks` says of each row "", "floor", "below" (below the best floor) or "size".
+    `marks` says of each row "", "baseline", "below" (below the best baseline) or "size".
     """
 
     caption: str

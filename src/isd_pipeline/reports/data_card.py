@@ -90,7 +90,7 @@ def data_card(
         "source": dict(source),
         "splits": {name: _split(split) for name, split in statistics.splits.items()},
         "codes": _codes(statistics, codes),
-        "chapters": _chapters(statistics, codes) if codes.own or _is_icd(source) else [],
+        "chapters": _chapters(statistics, codes) if codes.custom or _is_icd(source) else [],
         "distributions": {
             "documents_per_code": _banded(_per_code(statistics), "documents_per_code"),
             "codes_per_document": _banded(statistics.codes_per_document, "codes_per_document"),
@@ -169,7 +169,7 @@ def _chapters(statistics: CohortStatistics, codes: CodeIndex) -> list[dict[str, 
     per_code = _per_code(statistics)
     return [
         {"chapter": chapter, "codes": len(members), "occurrences": int(per_code[members].sum())}
-        for chapter, members in chapters_of(codes.codes, codes.systems, codes.own).items()
+        for chapter, members in chapters_of(codes.codes, codes.systems, codes.custom).items()
     ]
 
 

@@ -17,7 +17,7 @@ from isd_pipeline.reports.results import (
     Experiment,
     RunResult,
     best,
-    best_floor,
+    best_baseline,
     experiments,
 )
 
@@ -47,7 +47,7 @@ def page(
     `layouts` are the tables of parameters_tables.yml, `comparisons` what the stage `compare` wrote
     of them. `paper` and `paper_cohort` are the cohort's rows of parameters_paper.yml, unused where
     `synthetic`. `k`: the P@k of the cohort's tables. `stamp`: what is said over every table.
-    `against`: with which experiment the best neural one is compared code by code. `card` is that
+    `against`: with which experiment the best network one is compared code by code. `card` is that
     of `data_card.data_card`.
     """
     stamp = stamp or (SYNTHETIC if synthetic else "")
@@ -92,16 +92,16 @@ def summary(runs: Sequence[RunResult]) -> list[str]:
     )
     sentences = [
         f"Best {said} by {label(metric)}: {_scored(one, metric)}."
-        for kind, said in (("neural", "neural experiment"), ("stack", "stack"))
+        for kind, said in (("network", "network"), ("ensemble", "ensemble"))
         if (one := best([one for one in found if one.kind == kind], metric))
     ]
-    floor = best_floor(found, metric)
-    if floor is None:
-        return [*sentences, tables.NO_FLOOR]
-    sentences.append(f"Best linear floor: {_scored(floor, metric)}.")
-    if below := list(tables.below_floor(found, floor, metric)):
-        others = sum(not one.floor for one in found)
-        sentences.append(f"Below the best floor: {tables.few_or_how_many(below, others)}.")
+    baseline = best_baseline(found, metric)
+    if baseline is None:
+        return [*sentences, tables.NO_BASELINE]
+    sentences.append(f"Best linear baseline: {_scored(baseline, metric)}.")
+    if below := list(tables.below_baseline(found, baseline, metric)):
+        others = sum(not one.baseline for one in found)
+        sentences.append(f"Below the best baseline: {tables.few_or_how_many(below, others)}.")
     return sentences
 
 
@@ -206,8 +206,8 @@ def _reading(runs: Sequence[RunResult], shown: Sequence[Experiment]) -> str:
     several = any(len(one.runs) > 1 for one in shown)
     spread = " Bars: ± one standard deviation over seeds." if several else ""
     fewer = len(shown) < len(experiments(runs))
-    best = " Shown are floors, references of tables, and the best by micro-F1." if fewer else ""
-    return f"At the tuned threshold; hollow: floors.{spread}{best}"
+    best = " Shown are baselines, references of tables, and the best by micro-F1." if fewer else ""
+    return f"At the tuned threshold; hollow: baselines.{spread}{best}"
 
 
 def _sections(parts: Mapping[str, Any]) -> list[tuple[str, str]]:

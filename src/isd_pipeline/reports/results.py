@@ -25,9 +25,9 @@ class RunResult:
     dev metrics in columns that begin with `dev_`, and BESIDE_LOSSES. `strata` are those of
     `evaluation.strata.all_strata` and `per_code` its `code_table`; `calibration` is that of
     `evaluation.calibration.calibrate`; `intervals` are by metric those of the experiment's mean
-    over its seeds, the same for each of them; `evidence` is what the stage `evidence` found. A
-    `floor` is a simple model that the others are held against, a `stack` weighs the scores of
-    others. `note` is shown with the name.
+    over its seeds, the same for each of them; `evidence` is what the stage `evidence` found.
+    `kind`: a baseline, which the others are held against, a network, or an ensemble of others.
+    `note` is shown with the name.
     """
 
     experiment: str
@@ -41,8 +41,7 @@ class RunResult:
     intervals: Mapping[str, Sequence[float]] = field(default_factory=dict)
     minutes: float | None = None
     device: str = ""
-    floor: bool = False
-    stack: bool = False
+    kind: str = "network"
     note: str = ""
 
 
@@ -54,14 +53,14 @@ class Experiment:
     runs: tuple[RunResult, ...]
 
     @property
-    def floor(self) -> bool:
+    def baseline(self) -> bool:
         """Whether this is a simple model that the others are held against."""
-        return self.runs[0].floor
+        return self.runs[0].kind == "baseline"
 
     @property
     def shown(self) -> str:
         """The name, and in brackets what has to be said with it."""
-        note = "floor" if self.floor else self.runs[0].note
+        note = "baseline" if self.baseline else self.runs[0].note
         return f"{self.name} ({note})" if note else self.name
 
     def measured(self, metric: str) -> Measured | None:
@@ -71,13 +70,12 @@ class Experiment:
     @property
     def kind(self) -> str:
         """What sort of system this is, in a word."""
-        first = self.runs[0]
-        return "floor" if first.floor else "stack" if first.stack else "neural"
+        return self.runs[0].kind
 
     @property
     def mark(self) -> str:
         """How a row of this experiment is marked in a table."""
-        return "floor" if self.floor else ""
+        return "baseline" if self.baseline else ""
 
     @property
     def on(self) -> Mapping[str, tuple[RunResult, ...]]:
@@ -125,7 +123,7 @@ def _mean(values: Sequence[float]) -> Measured | None:
 
 
 def experiments(runs: Sequence[RunResult]) -> list[Experiment]:
-    """The runs by experiment: floors first, else in the order given; seeds ascending.
+    """The runs by experiment: baselines first, else in the order given; seeds ascending.
 
     Raises ValueError where a seed of an experiment is there twice.
     """
@@ -140,7 +138,7 @@ def experiments(runs: Sequence[RunResult]) -> list[Experiment]:
         Experiment(name, tuple(sorted(same, key=lambda run: run.seed)))
         for name, same in by_name.items()
     ]
-    return sorted(found, key=lambda experiment: not experiment.floor)
+    return sorted(found, key=lambda experiment: not experiment.baseline)
 
 
 def best(found: Sequence[Experiment], metric: str) -> Experiment | None:
@@ -149,9 +147,9 @@ def best(found: Sequence[Experiment], metric: str) -> Experiment | None:
     return max(scored, key=lambda pair: pair[0])[1] if scored else None
 
 
-def best_floor(found: Sequence[Experiment], metric: str) -> Experiment | None:
-    """The best of the floors."""
-    return best([one for one in found if one.floor], metric)
+def best_baseline(found: Sequence[Experiment], metric: str) -> Experiment | None:
+    """The best of the baselines."""
+    return best([one for one in found if one.baseline], metric)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ METRIC = "f1_micro_tuned"  # at 0.5 a model that is not calibrated says little
 def by_seed(layout: Layout, runs: Sequence[RunResult]) -> str | None:
     """Tuned micro-F1 of every seed, and their mean; None of a table whose numbers are others.
 
-    A line goes through the mean of the table's reference; floors are hollow.
+    A line goes through the mean of the table's reference; baselines are hollow.
     """
     known = {one.name: one for one in experiments(runs) if one.measured(METRIC)}
     found = [known[name] for name in layout.experiments if name in known]
@@ -41,7 +41,7 @@ def by_seed(layout: Layout, runs: Sequence[RunResult]) -> str | None:
 def _seeds(axes: Axes, row: int, one: Experiment, *, is_reference: bool) -> None:
     values = [run.metrics[METRIC] for run in one.runs if METRIC in run.metrics]
     mean, colour = fmean(values), SERIES[1 if is_reference else 0]
-    filled = "none" if one.floor else colour
+    filled = "none" if one.baseline else colour
     axes.plot(values, [row] * len(values), "o", color=colour, mfc=filled, ms=6, alpha=0.8)
     axes.plot([mean], [row], "|", color=INK, ms=15, mew=1.6)
     if is_reference:

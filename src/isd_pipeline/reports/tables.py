@@ -32,7 +32,7 @@ from isd_pipeline.reports.results import (
     RunResult,
     SplitStatistics,
     best,
-    best_floor,
+    best_baseline,
     experiments,
 )
 
@@ -43,8 +43,8 @@ OF_THRESHOLD = (
     "f1_macro_caml_present",
     "f1_macro_per_code_present",
 )
-AGAINST = "micro-F1 against the best floor"
-NO_FLOOR = "No linear floor was run, so these numbers stand beside nothing simple."
+AGAINST = "micro-F1 against the best baseline"
+NO_BASELINE = "No linear baseline was run, so these numbers stand beside nothing simple."
 LISTED = 5  # names of experiments in one sentence
 OF_RANKING = ("auc_macro", "auc_micro", "p_at_5", "p_at_8", "map")
 FURTHER = (
@@ -155,15 +155,15 @@ def _of_split(split: SplitStatistics) -> tuple[str, ...]:
 def results_table(runs: Sequence[RunResult], *, tuned: bool) -> Table | None:
     """What depends on the threshold, at 0.5 or tuned on dev; None where nothing was tuned.
 
-    Each experiment stands against the best floor at the same kind of threshold.
+    Each experiment stands against the best baseline at the same kind of threshold.
     """
     ending = "_tuned" if tuned else ""
     found, measure = experiments(runs), f"f1_micro{ending}"
     if tuned and not any(one.measured(measure) for one in found):
         return None
     metrics = [f"{metric}{ending}" for metric in OF_THRESHOLD]
-    floor = best_floor(found, measure)
-    below = below_floor(found, floor, measure)
+    baseline = best_baseline(found, measure)
+    below = below_baseline(found, baseline, measure)
     return Table(
         f"Test split, {'at the threshold tuned on the dev split' if tuned else 'at 0.5'}",
         ("experiment", "seeds", *map(label, metrics), "minutes", AGAINST),
@@ -173,14 +173,14 @@ def results_table(runs: Sequence[RunResult], *, tuned: bool) -> Table | None:
                 seeds(len(one.runs)),
                 *(measured_cell(one, metric) for metric in metrics),
                 _minutes(one),
-                _against(one, floor, measure),
+                _against(one, baseline, measure),
             )
             for one in found
         ),
         {"experiment", "seeds", AGAINST},
         tuple(one.mark or ("below" if one.shown in below else "") for one in found),
         (
-            *_below_in_words(found, floor, measure, below),
+            *_below_in_words(found, baseline, measure, below),
             *collapse_note(found, tuned=tuned),
             *ceiling_note(found),
             *_without_intervals(found),
@@ -251,25 +251,25 @@ def collapse_note(found: Sequence[Experiment], *, tuned: bool) -> list[str]:
     ]
 
 
-def _distance(one: Experiment, floor: Experiment | None, measure: str) -> float | None:
-    mine, theirs = one.measured(measure), floor.measured(measure) if floor else None
-    return mine.mean - theirs.mean if mine and theirs and not one.floor else None
+def _distance(one: Experiment, baseline: Experiment | None, measure: str) -> float | None:
+    mine, theirs = one.measured(measure), baseline.measured(measure) if baseline else None
+    return mine.mean - theirs.mean if mine and theirs and not one.baseline else None
 
 
-def _against(one: Experiment, floor: Experiment | None, measure: str) -> str:
-    if one.floor:
-        return "the best floor" if one is floor else "floor"
-    distance = _distance(one, floor, measure)
+def _against(one: Experiment, baseline: Experiment | None, measure: str) -> str:
+    if one.baseline:
+        return "the best baseline" if one is baseline else "baseline"
+    distance = _distance(one, baseline, measure)
     if distance is None:
         return NONE
     return f"{'below' if distance < 0 else 'not below'}, {signed(distance)}"
 
 
-def below_floor(
-    found: Sequence[Experiment], floor: Experiment | None, measure: str
+def below_baseline(
+    found: Sequence[Experiment], baseline: Experiment | None, measure: str
 ) -> dict[str, float]:
-    """How far below the best floor those are that are, by how they are shown."""
-    distances = ((one.shown, _distance(one, floor, measure)) for one in found)
+    """How far below the best baseline those are that are, by how they are shown."""
+    distances = ((one.shown, _distance(one, baseline, measure)) for one in found)
     return {shown: -distance for shown, distance in distances if distance and distance < 0}
 
 
@@ -287,16 +287,16 @@ def ceiling_note(found: Sequence[Experiment]) -> list[str]:
 
 def _below_in_words(
     found: Sequence[Experiment],
-    floor: Experiment | None,
+    baseline: Experiment | None,
     measure: str,
     below: Mapping[str, float],
 ) -> list[str]:
-    if floor is None:
-        return [NO_FLOOR]
-    best = f"{floor.name} ({label(measure)} {cell(floor.measured(measure))})"
+    if baseline is None:
+        return [NO_BASELINE]
+    best = f"{baseline.name} ({label(measure)} {cell(baseline.measured(measure))})"
     listed = [f"{shown} by {number(distance)}" for shown, distance in below.items()]
-    said = few_or_how_many(listed, sum(not one.floor for one in found))
-    return [f"Below the best floor, {best}: {said}."] if below else []
+    said = few_or_how_many(listed, sum(not one.baseline for one in found))
+    return [f"Below the best baseline, {best}: {said}."] if below else []
 
 
 def few_or_how_many(names: Sequence[str], of: int) -> str:
@@ -305,13 +305,13 @@ def few_or_how_many(names: Sequence[str], of: int) -> str:
 
 
 def codes_tables(runs: Sequence[RunResult], against: str, *, n: int = 10) -> list[Table]:
-    """Where the best neural experiment gains and loses most against the experiment `against`.
+    """Where the best network experiment gains and loses most against the experiment `against`.
 
     The best by tuned micro-F1. By code and title; never a word of a note. None where either has no
     table per code.
     """
     found = experiments(runs)
-    first = best([one for one in found if not one.floor], "f1_micro_tuned")
+    first = best([one for one in found if not one.baseline], "f1_micro_tuned")
     second = next((one for one in found if one.name == against), None)
     a, b = _per_code(first), _per_code(second)
     if first is None or not a or not b:
@@ -330,8 +330,8 @@ def codes_tables(runs: Sequence[RunResult], against: str, *, n: int = 10) -> lis
 def no_codes(against: str) -> str:
     """What stands where `codes_tables` gives none."""
     return (
-        f"Nothing code by code: the tables by code of {against} and of a network or stack are not "
-        "on the machine that made this page. `kedro run --pipelines=evaluate` makes them."
+        f"Nothing code by code: the tables by code of {against} and of a network or ensemble are "
+        "not on the machine that made this page. `kedro run --pipelines=evaluate` makes them."
     )
 
 

@@ -31,7 +31,7 @@ _SENTENCES = ("sentences", "sentence_starts")
 class Documents:
     """The documents of a split, by (length, id), whole: batches truncate.
 
-    Shapes, of D documents: ids [D] str; tokens [T] int32, all word numbers one after the other;
+    Shapes, of D documents: ids [D] str; tokens [T] int32, all token ids one after the other;
     token_starts [D+1] int64; labels int32, each document's code numbers ascending and distinct;
     label_starts [D+1] int64; sentences int32, the words at which each document's sentences begin,
     ascending from 0; sentence_starts [D+1] int64. The last two are None where nobody looked.
@@ -54,7 +54,7 @@ class Documents:
         return np.diff(self.token_starts)
 
     def tokens_of(self, i: int) -> np.ndarray:
-        """The word numbers of document i, int32."""
+        """The token ids of document i, int32."""
         return self.tokens[self.token_starts[i] : self.token_starts[i + 1]]
 
     def labels_of(self, i: int) -> np.ndarray:

@@ -43,7 +43,7 @@ TOKENIZED_NOTES = pa.schema(
     ]
 )
 AT_ONCE = 128  # notes that are cut together: few enough for the processor's cache
-TextRule = Literal["caml", "edin"]
+Tokeniser = Literal["caml", "edin"]
 _COLUMNS = ("document_id", "patient_id", "note_id", "text")
 
 
@@ -101,13 +101,13 @@ class Tokens:
         return len(self.words)
 
 
-def tokenize(text: str, rule: TextRule = "caml") -> Tokens:
+def tokenize(text: str, rule: Tokeniser = "caml") -> Tokens:
     """Cut one note into words, a document of its own."""
     return _words([_runs(text, rule)], [text], rule)
 
 
 def tokenize_all(
-    texts: Sequence[str], rule: TextRule = "caml", documents: np.ndarray | None = None
+    texts: Sequence[str], rule: Tokeniser = "caml", documents: np.ndarray | None = None
 ) -> Tokens:
     """Cut one or more notes into words, those in plain ASCII many at once.
 
@@ -124,7 +124,7 @@ def tokenize_all(
     return _words(pieces, texts, rule, documents)
 
 
-def tokenize_notes(notes: RecordStream, rule: TextRule = "caml") -> RecordStream:
+def tokenize_notes(notes: RecordStream, rule: Tokeniser = "caml") -> RecordStream:
     """One row for each document: the words of its notes one after the other.
 
     The offsets of a word count within its own note; `note_starts` says at which word each of
@@ -164,7 +164,7 @@ class _Runs:
     sizes: np.ndarray
 
 
-def _runs(text: str, rule: TextRule) -> _Runs:
+def _runs(text: str, rule: Tokeniser) -> _Runs:
     """By the definition, a match at a time."""
     found = list(_RULES[rule].run.finditer(text))
     return _Runs(
@@ -175,7 +175,7 @@ def _runs(text: str, rule: TextRule) -> _Runs:
     )
 
 
-def _runs_of_ascii(texts: list[str], rule: TextRule) -> _Runs:
+def _runs_of_ascii(texts: list[str], rule: Tokeniser) -> _Runs:
     """The same for notes in plain ASCII, all at once: a byte is a code point there."""
     joined = "\n".join(["", *texts, ""]).encode("ascii")  # so that no run crosses a border
     inside = np.frombuffer(joined.translate(_RULES[rule].inside), dtype=bool)
@@ -198,7 +198,7 @@ def _side_by_side(letters: bytes, lengths: np.ndarray) -> pa.StringArray:
 def _words(
     pieces: list[_Runs],
     texts: Sequence[str],
-    rule: TextRule,
+    rule: Tokeniser,
     documents: np.ndarray | None = None,
 ) -> Tokens:
     """The rule about numerals and capitals, once for each distinct run."""
@@ -236,7 +236,7 @@ def _at_borders(
 ) -> np.ndarray:
     """The runs with nothing before them in their document, and those with nothing behind them.
 
-    Notes of a document count as joined by a blank. `borders` [notes + 1]: the run at which each
+    Notes of a document count as joined by a space. `borders` [notes + 1]: the run at which each
     note begins.
     """
     starts = np.arange(len(texts) + 1) if documents is None else documents
@@ -274,7 +274,7 @@ def _refuse_apart(documents: list[str], finished: set[str]) -> None:
         finished.add(document)
 
 
-def _tokenize_documents(notes: pa.Table, rule: TextRule) -> pa.RecordBatch:
+def _tokenize_documents(notes: pa.Table, rule: Tokeniser) -> pa.RecordBatch:
     """One row for each document of a table of whole documents."""
     ids, patients, note_ids, texts = (notes[name].to_pylist() for name in _COLUMNS)
     for row in range(1, len(ids)):

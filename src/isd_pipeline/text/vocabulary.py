@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from isd_pipeline.data.io.files import write_json
 from isd_pipeline.data.io.tables import RecordStream
 from isd_pipeline.data.splits import DEV_AND_TEST
-from isd_pipeline.text.tokens import TextRule, tokenize
+from isd_pipeline.text.tokens import Tokeniser, tokenize
 
 Source = Literal["train", "all", "train_and_unlabelled"]
 SPLITS_READ = {
@@ -58,13 +58,13 @@ class Vocabulary:
     """
 
     words: tuple[str, ...]
-    rule: TextRule = "caml"
+    rule: Tokeniser = "caml"
 
     def __post_init__(self) -> None:
         if list(self.words) != sorted(set(self.words)):
             raise ValueError("a vocabulary has each word once, sorted by code point")
-        if self.rule not in get_args(TextRule):
-            known = ", ".join(get_args(TextRule))
+        if self.rule not in get_args(Tokeniser):
+            known = ", ".join(get_args(Tokeniser))
             raise ValueError(f"words were cut by the rule {self.rule!r}; known are {known}")
 
     def __len__(self) -> int:
@@ -107,7 +107,7 @@ class Vocabulary:
 
     def save(self, path: Path) -> None:
         """Write as JSON, whole or not at all."""
-        rule = {} if self.rule == "caml" else {"text_rule": self.rule}
+        rule = {} if self.rule == "caml" else {"tokeniser": self.rule}
         content = {"fingerprint": self.fingerprint, **rule, "words": list(self.words)}
         write_json(path, content)
 
@@ -115,7 +115,7 @@ class Vocabulary:
     def open(cls, path: Path) -> Vocabulary:
         """Read what `save` wrote; refused if a word was changed since."""
         content = json.loads(Path(path).read_text("utf-8"))
-        vocabulary = cls(tuple(content["words"]), content.get("text_rule", "caml"))
+        vocabulary = cls(tuple(content["words"]), content.get("tokeniser", "caml"))
         if vocabulary.fingerprint != content["fingerprint"]:
             raise ValueError(f"{path}: the words do not fit their fingerprint; make the file again")
         return vocabulary
@@ -125,7 +125,7 @@ def make_vocabulary(
     tokenized_notes: RecordStream,
     splits: pa.Table,
     config: VocabularyConfig,
-    rule: TextRule = "caml",
+    rule: Tokeniser = "caml",
 ) -> tuple[Vocabulary, dict[str, int]]:
     """Count words over whole documents, labelled or not, and keep those that qualify.
 

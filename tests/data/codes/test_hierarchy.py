@@ -8,7 +8,7 @@ import pytest
 from isd_pipeline.data.codes import hierarchy, icd
 from isd_pipeline.data.codes.hierarchy import CodeTree, above, categories, code_tree
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.data.custom.tree import OwnTree
+from isd_pipeline.data.custom.tree import CustomTree
 
 
 def index(*codes: str, system: str = "diagnosis") -> CodeIndex:
@@ -140,7 +140,7 @@ def test_chapters_of_icd10_are_those_of_the_package():
     assert len(pairs) == len({ours for ours, _ in pairs}) == len({theirs for _, theirs in pairs})
 
 
-OWN = OwnTree(
+OWN = CustomTree(
     (
         ("k", "", "Circulation"),
         ("k1", "k", "Heart"),

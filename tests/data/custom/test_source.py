@@ -13,7 +13,7 @@ from pyarrow import csv
 
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.custom.example import WRITERS, example, write_example
-from isd_pipeline.data.custom.layout import OwnLayout
+from isd_pipeline.data.custom.layout import CustomLayout
 from isd_pipeline.data.custom.source import extract
 from isd_pipeline.data.io.tables import SPLITS
 from isd_pipeline.data.sources import codiesp, mimic3
@@ -40,7 +40,7 @@ def files(folder, notes=NOTES, codes=CODES, **others):
 
 
 def read(folder, **layout):
-    found = extract(folder, OwnLayout(**layout))
+    found = extract(folder, CustomLayout(**layout))
     notes = [tuple(row.values()) for row in found.notes.read().to_pylist()]
     codes = [tuple(row.values()) for row in found.codes.read().to_pylist()]
     return found, notes, codes
@@ -241,7 +241,7 @@ def test_another_encoding_is_refused_with_its_line_and_read_when_it_is_named(tmp
     latin = NOTES.replace("Fever", "Fièvre").encode("latin-1")
     told = refused(files(tmp_path, latin))
     assert "line 4: bytes that are not UTF-8" in told
-    assert "own.encoding" in told
+    assert "custom.encoding" in told
     _, notes, _ = read(tmp_path, encoding="latin-1")
     assert notes[2][3] == "Fièvre"
     files(tmp_path, NOTES.replace("Fever", "Fièvre").encode("utf-16"), CODES.encode("utf-16"))
@@ -252,7 +252,7 @@ def test_another_encoding_is_refused_with_its_line_and_read_when_it_is_named(tmp
 WRONG_NOTES = [
     ("id,body\n7,x\n", {}, "row 1: no column text, which should be the text"),
     (NOTES, {"columns": {"text": "txt"}}, "no column txt, which should be the text; did you"),
-    (NOTES, {"columns": {"tekst": "text"}}, "own.columns has no 'tekst'; did you mean 'text'?"),
+    (NOTES, {"columns": {"tekst": "text"}}, "custom.columns has no 'tekst'; did you mean 'text'?"),
     ("id,text,date\n7,x,31/12/2031\n", {}, "row 2, column date: no date"),
     ("id,text,split\n7,x,maybe\n", {}, "row 2, column split: no split"),
     (f"7,{SECRET} {'word ' * 20}\n", {}, "row 1: holds no names of columns"),
@@ -271,7 +271,7 @@ WRONG_NOTES = [
     (NOTES, {"notes": "note.csv"}, "no such file; is it notes.csv?"),
     (NOTES, {"expected": {"note_records": 4}}, "note_records: 3, expected 4; is a file cut off?"),
     (NOTES.replace("\n", "\r"), {}, "line ends are CR alone"),
-    (NOTES.encode("utf-16"), {}, "looks like UTF-16; set own.encoding: utf-16"),
+    (NOTES.encode("utf-16"), {}, "looks like UTF-16; set custom.encoding: utf-16"),
     (NOTES.replace('""', '\\"').replace("no", "n,o"), {}, "is doubled"),
     (NOTES, {"expected": {"noterecords": 4}}, "did you mean 'note_records'?"),
 ]
@@ -294,7 +294,7 @@ def test_wrong_notes_are_refused_with_their_place(tmp_path, notes, layout, said)
 )
 def test_a_layout_that_makes_no_sense_is_refused_before_a_file_is_read(layout, said):
     with pytest.raises(ValueError, match=said):
-        OwnLayout(**layout)
+        CustomLayout(**layout)
 
 
 WRONG_CODES = [
@@ -311,7 +311,11 @@ WRONG_CODES = [
     ),
     ("id,code\n07,I10\n012,I10\n", {}, "row 2, column id: none of the ids has a note"),
     ("id,kode\n7,I10\n", {}, "no column code, which should be the code; did you mean 'kode'?"),
-    ("id,code\n7,I10\n", {"system": "icd10"}, "own.system knows no 'icd10'; did you mean 'icd10"),
+    (
+        "id,code\n7,I10\n",
+        {"system": "icd10"},
+        "custom.system knows no 'icd10'; did you mean 'icd10",
+    ),
     ("id,code\n7,I10\n", {"system": "local", "table": "t.csv"}, "t.csv: no such file"),
     (None, {}, "no codes; give a file codes.csv"),
     ("id,code\n", {}, "column code: no code at all"),
@@ -385,7 +389,7 @@ def test_offsets_give_back_every_word_whatever_the_text(tmp_path_factory, texts,
     shuffler.shuffle(rows)
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     (folder / "notes.jsonl").write_text(lines, encoding="utf-8")
-    found = extract(folder, OwnLayout())
+    found = extract(folder, CustomLayout())
     text_of = {row["note_id"]: row["text"] for row in found.notes.read().to_pylist()}
     assert set(text_of.values()) == set(texts)
     for document in tokenize_notes(found.notes).read().to_pylist():

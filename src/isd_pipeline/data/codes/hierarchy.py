@@ -26,7 +26,7 @@ import numpy as np
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.codes.icd import Revision, category
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.data.custom.tree import OwnTree
+from isd_pipeline.data.custom.tree import CustomTree
 
 NO_PARENT = -1
 
@@ -54,7 +54,7 @@ class CodeTree:
 def code_tree(codes: CodeIndex, revision: Revision) -> CodeTree:
     """The tree over a cohort's codes: these and what stands above them, nothing else."""
     pairs = zip(codes.codes, codes.systems, strict=True)
-    paths = [_path(code, system, revision, codes.own) for code, system in pairs]
+    paths = [_path(code, system, revision, codes.custom) for code, system in pairs]
     own = [path[0] for path in paths]
     names = own + sorted({name for path in paths for name in path} - set(own))
     rows = {name: row for row, name in enumerate(names)}
@@ -68,12 +68,14 @@ def code_tree(codes: CodeIndex, revision: Revision) -> CodeTree:
 def categories(codes: CodeIndex) -> list[str]:
     """The group of each code: `icd.category`, or as a user's own tree has it."""
     return [
-        f"o:{codes.own.category(code)}" if codes.own and code in codes.own else category(code, kind)
+        f"o:{codes.custom.category(code)}"
+        if codes.custom and code in codes.custom
+        else category(code, kind)
         for code, kind in zip(codes.codes, codes.systems, strict=True)
     ]
 
 
-def _path(code: str, system: icd.System, revision: Revision, own: OwnTree | None) -> list[str]:
+def _path(code: str, system: icd.System, revision: Revision, own: CustomTree | None) -> list[str]:
     """The names of a code's node and of those above it, nearest first."""
     if own is not None and code in own:
         return [f"o:{name}" for name in (code, *own.above(code))]

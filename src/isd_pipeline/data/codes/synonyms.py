@@ -14,7 +14,7 @@ def names_of(codes: CodeIndex, revision: Revision) -> list[list[str]]:
     package simple-icd-10-cm. They are English; ICD-9-CM, ICD-10-PCS and a user's own system have
     the title alone.
     """
-    own = codes.own or ()
+    own = codes.custom or ()
     return [
         [title, *([] if code in own else _inclusion_terms(code, system, revision))]
         for code, system, title in zip(codes.codes, codes.systems, codes.titles, strict=True)

@@ -1,1 +1,1 @@
-"""A user's own data set: its layout, its notes, its codes."""
+"""A custom data set set: its layout, its notes, its codes."""

@@ -18,7 +18,7 @@ from isd_pipeline.data.codes import coding_systems as systems
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.codes.coding_systems import OwnTable
 from isd_pipeline.data.custom.files import AS_TEXT, NUMBERS, column_names, read_rows
-from isd_pipeline.data.custom.layout import OwnLayout, match_columns
+from isd_pipeline.data.custom.layout import CustomLayout, match_columns
 from isd_pipeline.data.custom.notes import NoteIndex
 from isd_pipeline.data.io.columns import stripped
 from isd_pipeline.data.io.tables import CODES
@@ -46,7 +46,9 @@ class CodeRows:
 class RawCodes:
     """Code rows as they are read, from a file of codes or from a column of the notes."""
 
-    def __init__(self, path: Path, names: Mapping[str, tuple[str, ...]], layout: OwnLayout) -> None:
+    def __init__(
+        self, path: Path, names: Mapping[str, tuple[str, ...]], layout: CustomLayout
+    ) -> None:
         self.path, self.column = path, names.get("code", names.get("codes", ("codes",)))[0]
         self.names, self._separator = names, layout.code_separator
         self._parts: list[pa.RecordBatch] = []
@@ -82,7 +84,11 @@ class RawCodes:
 
 
 def place_codes(
-    raw: RawCodes, index: NoteIndex, layout: OwnLayout, table: OwnTable | None, findings: Findings
+    raw: RawCodes,
+    index: NoteIndex,
+    layout: CustomLayout,
+    table: OwnTable | None,
+    findings: Findings,
 ) -> CodeRows:
     """Each code as it is written here, with its document and patient; the others are told of."""
     rows = raw.table()
@@ -94,7 +100,7 @@ def place_codes(
         system = _system(word, layout, table)
         known = systems.write_code(code, system, table) if code and system else None
         if system is None:
-            remedy = f"known are {', '.join(_known(table))}; own.systems maps words to them"
+            remedy = f"known are {', '.join(_known(table))}; custom.systems maps words to them"
             tell("system", "a coding system that is not known", remedy, at, count)
         elif known:
             used[system, known] += int(count)
@@ -121,7 +127,7 @@ def place_codes(
     return CodeRows(kept, sorted(used), counts)
 
 
-def read_own_table(path: Path, layout: OwnLayout, findings: Findings) -> OwnTable:
+def read_own_table(path: Path, layout: CustomLayout, findings: Findings) -> OwnTable:
     """A user's own table of codes: code, title, and the code above, if any."""
     names = match_columns(path, column_names(path, layout), {}, TABLE_COLUMNS, "table")
     titles, parents, rows = dict[str, str](), dict[str, str](), dict[str, int]()
@@ -199,7 +205,7 @@ def _known(table: OwnTable | None) -> list[str]:
     return list(dict.fromkeys([*systems.OFFICIAL, *([table.name] if table else [])]))
 
 
-def _system(word: str | None, layout: OwnLayout, table: OwnTable | None) -> str | None:
+def _system(word: str | None, layout: CustomLayout, table: OwnTable | None) -> str | None:
     """The name here of what a cell calls a coding system; None for an unknown word."""
     if word is None:
         return layout.system

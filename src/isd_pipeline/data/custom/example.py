@@ -1,4 +1,4 @@
-"""An example of own data: made-up notes of a clinic that never was, coded with ICD-10-CM.
+"""An example of a custom data set: made-up notes of a clinic that never was, coded with ICD-10-CM.
 
 Small enough to look at and to train on in a minute. It shows what the schema can do: several notes
 of an id, a note by date, codes with and without their dot, a patient who comes twice.

@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from isd_pipeline.data.custom.layout import FORMATS, OwnLayout
+from isd_pipeline.data.custom.layout import FORMATS, CustomLayout
 from isd_pipeline.data.io.delimited import check_sum, read_csv, read_header
 from isd_pipeline.data.io.tables import ROWS
 from isd_pipeline.data.quality.findings import Finding, Findings
@@ -37,14 +37,14 @@ OTHER_KINDS = {  # and what to do with them
     **dict.fromkeys((".xlsx", ".xls"), "save it as CSV (UTF-8), the codes as text"),
     ".json": "one object a line is read: `jq -c '.[]' FILE.json > FILE.jsonl`",
 }
-OTHER_ENCODING = "name the file's own in own.encoding (latin-1, cp1252, utf-16), or convert it"
+OTHER_ENCODING = "name the file's own in custom.encoding (latin-1, cp1252, utf-16), or convert it"
 DOUBLED = 'a quotation mark in a cell is doubled (""), not written \\"'
 NUMBERS = "numbers, where zeros are lost (0389 becomes 389)"
 AS_TEXT = "write codes as text"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def column_names(path: Path, layout: OwnLayout) -> list[str]:
+def column_names(path: Path, layout: CustomLayout) -> list[str]:
     """The columns of a file; of JSONL, those of its first 100 rows."""
     kind = _format(path)
     if kind == "csv":
@@ -57,7 +57,7 @@ def column_names(path: Path, layout: OwnLayout) -> list[str]:
 
 
 def read_rows(
-    path: Path, columns: Mapping[str, tuple[str, ...]], layout: OwnLayout, findings: Findings
+    path: Path, columns: Mapping[str, tuple[str, ...]], layout: CustomLayout, findings: Findings
 ) -> Iterator[pa.RecordBatch]:
     """Batches of the columns by our names, and `row`: strings, or lists where codes are listed."""
     names = list(dict.fromkeys(name for theirs in columns.values() for name in theirs))
@@ -88,7 +88,7 @@ def _format(path: Path) -> str:
     raise ValueError(f"{path}: a file of this kind is not read; {remedy}")
 
 
-def _separator(path: Path, layout: OwnLayout) -> str:
+def _separator(path: Path, layout: CustomLayout) -> str:
     if layout.separator != "auto":
         return "\t" if layout.separator == "tab" else layout.separator
     cells = {s: read_header(path, separator=s, encoding=layout.encoding) for s in SEPARATORS}
@@ -96,7 +96,7 @@ def _separator(path: Path, layout: OwnLayout) -> str:
 
 
 def _told(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The batches; bytes of another encoding are told with the remedy that own data have."""
+    """The batches; bytes of another encoding are told with the remedy for them."""
     try:
         yield from batches
     except ValueError as error:
@@ -105,7 +105,7 @@ def _told(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         raise ValueError(f"{error}; {remedy}" if remedy else str(error)) from None
 
 
-def _refuse_strange_bytes(path: Path, layout: OwnLayout) -> None:
+def _refuse_strange_bytes(path: Path, layout: CustomLayout) -> None:
     """What would be read as a header of one strange name: UTF-16, and the line ends of old Macs."""
     try:
         with pa.input_stream(str(path), buffer_size=1 << 16) as stream:
@@ -113,7 +113,7 @@ def _refuse_strange_bytes(path: Path, layout: OwnLayout) -> None:
     except (OSError, EOFError):
         return  # read_header tells
     if first.startswith((b"\xff\xfe", b"\xfe\xff")) and "16" not in layout.encoding:
-        raise ValueError(f"{path}, row 1: looks like UTF-16; set own.encoding: utf-16")
+        raise ValueError(f"{path}, row 1: looks like UTF-16; set custom.encoding: utf-16")
     if b"\r" in first and b"\n" not in first:
         raise ValueError(f"{path}, row 1: line ends are CR alone; save it with LF or CRLF")
 

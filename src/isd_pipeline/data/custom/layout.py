@@ -18,8 +18,8 @@ Asked = Mapping[str, str | list[str] | None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnLayout:
-    """How a user's files are laid out (docs/own_data.md). A file without a name has its usual one.
+class CustomLayout:
+    """How a user's files lie (docs/custom_data.md). A file without a name has its usual one.
 
     `columns` and `code_columns` map our names to theirs; null says that a column is not to be read.
     """

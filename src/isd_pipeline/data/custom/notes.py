@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isd_pipeline.data.custom.files import read_rows
-from isd_pipeline.data.custom.layout import OwnLayout
+from isd_pipeline.data.custom.layout import CustomLayout
 from isd_pipeline.data.io.columns import stripped
 from isd_pipeline.data.io.tables import NOTES, SPLITS, RecordStream, SortedSpill, table_of
 from isd_pipeline.data.quality.findings import Finding, Findings, Level
@@ -75,7 +75,9 @@ class NoteIndex:
 class NoteRows:
     """The first pass: what is kept of each row, and what is wrong with it."""
 
-    def __init__(self, path: Path, names: Mapping[str, tuple[str, ...]], layout: OwnLayout) -> None:
+    def __init__(
+        self, path: Path, names: Mapping[str, tuple[str, ...]], layout: CustomLayout
+    ) -> None:
         self._path, self._names, self._layout = path, names, layout
         self._parts: list[pa.RecordBatch] = []
         self._types: set[str] = set()
@@ -101,7 +103,7 @@ class NoteRows:
         self._findings = findings
         rows = pa.Table.from_batches(self._parts, _KEPT).combine_chunks()
         for name in sorted(set(self._layout.types) - self._types):
-            self._fault("type", f"no note has the type {name}", "correct own.types")
+            self._fault("type", f"no note has the type {name}", "correct custom.types")
         return self._placed(rows)
 
     def _placed(self, rows: pa.Table) -> NoteIndex:
@@ -185,7 +187,9 @@ class NoteRows:
     def _dates(self) -> pa.Array:
         cells = self._trimmed("date").to_pylist()
         known = {cell: _moment(cell, self._layout.date_format) for cell in set(cells)}
-        remedy = "write 2026-03-31 or 2026-03-31T14:05, give own.date_format, or map date to null"
+        remedy = (
+            "write 2026-03-31 or 2026-03-31T14:05, give custom.date_format, or map date to null"
+        )
         self._tell([known[cell] is None for cell in cells], "date", "no date", remedy)
         return pa.array([known[cell] for cell in cells], pa.int64()).fill_null(UNDATED)
 
@@ -220,7 +224,7 @@ class NoteRows:
 def stream_notes(
     path: Path,
     names: Mapping[str, tuple[str, ...]],
-    layout: OwnLayout,
+    layout: CustomLayout,
     index: NoteIndex,
     scratch: Path | None = None,
 ) -> RecordStream:

@@ -1,4 +1,4 @@
-"""A user's own notes and codes, as docs/own_data.md has them, to the tables of every source."""
+"""A user's own notes and codes, as docs/custom_data.md has them, to the tables of every source."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from isd_pipeline.data.custom.codes import (
     read_own_table,
 )
 from isd_pipeline.data.custom.files import column_names, read_rows
-from isd_pipeline.data.custom.layout import OwnLayout, find_table, match_columns, near
+from isd_pipeline.data.custom.layout import CustomLayout, find_table, match_columns, near
 from isd_pipeline.data.custom.notes import NOTE_COLUMNS, NoteIndex, NoteRows, stream_notes
 from isd_pipeline.data.custom.tree import TOP
 from isd_pipeline.data.io.tables import OWN_TITLES, TITLES, Extraction, stream_table, table_of
@@ -47,7 +47,7 @@ class OwnData:
         return {**self.index.counts, **self.codes.counts}
 
 
-def extract(folder: Path, layout: OwnLayout, *, scratch: Path | None = None) -> Extraction:
+def extract(folder: Path, layout: CustomLayout, *, scratch: Path | None = None) -> Extraction:
     """Read a folder of notes and codes.
 
     Raises ValueError with the first of all that is wrong (file, row, column, what, remedy), once
@@ -64,7 +64,7 @@ def extract(folder: Path, layout: OwnLayout, *, scratch: Path | None = None) -> 
     return tables(found, layout, scratch=scratch)
 
 
-def tables(found: OwnData, layout: OwnLayout, *, scratch: Path | None = None) -> Extraction:
+def tables(found: OwnData, layout: CustomLayout, *, scratch: Path | None = None) -> Extraction:
     """The tables of what `read_own` found nothing wrong in."""
     titles, titled = _titles(found)
     return Extraction(
@@ -92,7 +92,7 @@ def _titles(found: OwnData) -> tuple[pa.Table, dict[str, int]]:
     return table_of([*official, *placed], OWN_TITLES), counts
 
 
-def read_own(folder: Path, layout: OwnLayout, findings: Findings) -> OwnData | None:
+def read_own(folder: Path, layout: CustomLayout, findings: Findings) -> OwnData | None:
     """Look at everything; None where there is too little to go on, which the findings tell."""
     table = None
     if not folder.is_dir():
@@ -112,7 +112,7 @@ def read_own(folder: Path, layout: OwnLayout, findings: Findings) -> OwnData | N
         findings.add(Finding("note", str(path), what, column=beside.column))
     if raw is None:
         if not any(one.level == "error" for one in findings):
-            remedy = "give a file codes.csv, or a column of the notes: own.columns.codes"
+            remedy = "give a file codes.csv, or a column of the notes: custom.columns.codes"
             findings.add(Finding("error", str(folder), "no codes", remedy))
         return None
     found = OwnData(path, names, index, place_codes(raw, index, layout, table, findings), table)
@@ -129,29 +129,31 @@ def _try(read: Callable[[], T], folder: Path, findings: Findings) -> T | None:
         return None
 
 
-def _own_table(folder: Path, layout: OwnLayout, findings: Findings) -> OwnTable:
+def _own_table(folder: Path, layout: CustomLayout, findings: Findings) -> OwnTable:
     if not layout.table:
         hint = near(layout.system, systems.OFFICIAL, "known are: ")
         raise ValueError(
-            f"own.system knows no '{layout.system}'{hint}; a system of your own needs own.table, "
-            "a file of code, title, parent"
+            f"custom.system knows no '{layout.system}'{hint}; a system of your own needs "
+            "custom.table, a file of code, title, parent"
         )
     path = find_table(folder, "table", layout.table, "table")
     return read_own_table(path or folder / layout.table, layout, findings)
 
 
 def _read_notes(
-    folder: Path, layout: OwnLayout, findings: Findings
+    folder: Path, layout: CustomLayout, findings: Findings
 ) -> tuple[Path, Names, NoteIndex, RawCodes | None]:
     path = find_table(folder, "notes", layout.notes, "notes")
     if path is None:
         raise FileNotFoundError(
             f"{folder}: no file of notes (notes.csv, notes.jsonl, notes.parquet); "
-            "name yours in own.notes"
+            "name yours in custom.notes"
         )
     names = match_columns(path, column_names(path, layout), layout.columns, NOTE_COLUMNS, "columns")
     if layout.types and "type" not in names:
-        raise ValueError(f"{path}: own.types is given, but no column type; map it in own.columns")
+        raise ValueError(
+            f"{path}: custom.types is given, but no column type; map it in custom.columns"
+        )
     rows = NoteRows(path, names, layout)
     codes = RawCodes(path, names, layout) if "codes" in names else None
     for batch in read_rows(path, names, layout, findings):
@@ -164,7 +166,7 @@ def _read_notes(
     return path, names, index, codes
 
 
-def _read_code_rows(folder: Path, layout: OwnLayout, findings: Findings) -> RawCodes | None:
+def _read_code_rows(folder: Path, layout: CustomLayout, findings: Findings) -> RawCodes | None:
     path = find_table(folder, "codes", layout.codes, "codes")
     if path is None:
         return None
@@ -176,10 +178,10 @@ def _read_code_rows(folder: Path, layout: OwnLayout, findings: Findings) -> RawC
     return codes
 
 
-def _compare(counts: dict[str, int], layout: OwnLayout, path: Path, findings: Findings) -> None:
+def _compare(counts: dict[str, int], layout: CustomLayout, path: Path, findings: Findings) -> None:
     for name, expected in layout.expected.items():
         if name not in counts:
-            what = f"own.expected has no '{name}'{near(name, counts, 'known are: ')}"
+            what = f"custom.expected has no '{name}'{near(name, counts, 'known are: ')}"
             findings.add(Finding("error", str(path), what))
         elif counts[name] != expected:
             what = f"{name}: {counts[name]:,}, expected {expected:,}"

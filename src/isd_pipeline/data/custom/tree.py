@@ -18,7 +18,7 @@ def ancestors(code: str, parents: Mapping[str, str]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class OwnTree:
+class CustomTree:
     """Rows (code, parent, title), sorted: a cohort's codes of the system, and all above them.
 
     The parent of a code at the top is "". A title may be empty.
@@ -27,7 +27,7 @@ class OwnTree:
     rows: tuple[tuple[str, str, str], ...]
 
     @classmethod
-    def over(cls, codes: Iterable[str], rows: Iterable[tuple[str, str, str]]) -> OwnTree:
+    def over(cls, codes: Iterable[str], rows: Iterable[tuple[str, str, str]]) -> CustomTree:
         """The part of a table of rows that these codes need."""
         by_code = {row[0]: row for row in rows}
         needed: dict[str, tuple[str, str, str]] = {}
@@ -56,7 +56,7 @@ class OwnTree:
     def above(self, code: str) -> list[str]:
         """What stands above a code, nearest first; nothing is said twice where parents run round.
 
-        >>> OwnTree((("k", "", "Heart"), ("k1", "k", "Infarct"))).above("k1")
+        >>> CustomTree((("k", "", "Heart"), ("k1", "k", "Infarct"))).above("k1")
         ['k']
         """
         return [one for one in ancestors(code, self._parents) if one != code]

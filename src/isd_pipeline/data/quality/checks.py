@@ -101,9 +101,9 @@ def check_splits(seen: Seen, splits: pa.Table, file: str, findings: Findings) ->
     kept = [n for n, name in enumerate(seen.names) if name in split_of]
     if not kept:
         return
-    stack = np.stack([seen.signatures[n] for n in kept])
+    signatures = np.stack([seen.signatures[n] for n in kept])
     names = [seen.names[n] for n in kept]
-    pairs = minhash.near_pairs(stack, [split_of[name] for name in names], SAME)
+    pairs = minhash.near_pairs(signatures, [split_of[name] for name in names], SAME)
     if pairs:
         one, other, share = max(pairs, key=lambda pair: pair[2])
         where = " and ".join(f"{names[n]} ({split_of[names[n]]})" for n in (one, other))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from isd_pipeline.catalog.results import Key, Run
     from isd_pipeline.data.cohorts import CodeIndex
-    from isd_pipeline.evaluation.comparisons import Contestant
+    from isd_pipeline.evaluation.comparisons import ComparedRun
     from isd_pipeline.evaluation.resampling import Bootstrap
     from isd_pipeline.evaluation.significance import Difference
     from isd_pipeline.reports.layout import Layout
@@ -47,9 +47,9 @@ def find_intervals(
 
     here, found = replicates_of_these(runs, replicates_of_runs), {}
     for experiment, seeds in contents(runs).items():
-        drawn = [here[key] for seed in seeds if (key := (experiment, int(seed))) in here]
-        if len(drawn) == len(seeds):
-            found[experiment] = {"runs": seeds, "intervals": over_seeds(drawn).intervals()}
+        resampled = [here[key] for seed in seeds if (key := (experiment, int(seed))) in here]
+        if len(resampled) == len(seeds):
+            found[experiment] = {"runs": seeds, "intervals": over_seeds(resampled).intervals()}
         elif recorded_intervals.get(experiment, {}).get("runs") == seeds:
             found[experiment] = recorded_intervals[experiment]
         else:
@@ -67,10 +67,10 @@ def replicates_of_these(
     """The replicates of these runs that lie here; those of other numbers are passed over."""
     name = "f1_micro_tuned"
     return {
-        run.key: drawn
+        run.key: resampled
         for run in runs
-        if (drawn := replicates_of_runs.get(run.key))
-        and isclose(drawn.observed[name], run.metrics["test"][name], abs_tol=1e-6)
+        if (resampled := replicates_of_runs.get(run.key))
+        and isclose(resampled.observed[name], run.metrics["test"][name], abs_tol=1e-6)
     }
 
 
@@ -84,7 +84,7 @@ def compare_experiments(
     parameters: Mapping[str, Any],
 ) -> dict[str, Any]:
     """By table: the reference and, for each other experiment and metric, how far it is from it."""
-    from isd_pipeline.evaluation.comparisons import Contestant, compare
+    from isd_pipeline.evaluation.comparisons import ComparedRun, compare
 
     gold = documents["test"].label_matrix(len(code_index))
     tuned = {run.key: run.metrics["test"]["threshold_tuned"] for run in runs}
@@ -92,15 +92,15 @@ def compare_experiments(
     baselines = {run.experiment for run in runs if run.kind == BASELINE}
 
     @cache
-    def contestant(key: Key) -> Contestant:
-        return Contestant.of(gold, scores[key]()["test"], tuned[key], here[key])
+    def compared_run(key: Key) -> ComparedRun:
+        return ComparedRun.of(gold, scores[key]()["test"], tuned[key], here[key])
 
     @cache
     def compared(experiment: str, reference: str) -> tuple[int, dict[str, Difference]]:
         pairs = paired_runs(experiment, reference, list(tuned), baselines)
         if not pairs:
             return 0, {}
-        sides = ([contestant(key) for key in side] for side in zip(*pairs, strict=True))
+        sides = ([compared_run(key) for key in side] for side in zip(*pairs, strict=True))
         return len(pairs), compare(*sides, draws=DRAWS)
 
     k = cohort_section(parameters["cohorts"], parameters["cohort"], "report", ReportSettings).k

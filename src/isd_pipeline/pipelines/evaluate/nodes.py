@@ -98,7 +98,7 @@ def stratify(
         codes=code_index.codes,
         systems=code_index.systems,
         lengths=documents["test"].lengths,
-        own=code_index.own,
+        own=code_index.custom,
     )
     counts = per_code(gold, scores["test"], threshold)
     return strata, code_table(code_index.codes, code_index.titles, counts, frequency)

@@ -73,7 +73,7 @@ def _guess(target: str, cohorts: Mapping[str, Any]) -> dict[str, str]:
         return {"source": "mimic4", "raw": target, "split": "edin", "revision": "icd10"}
     if any(name.startswith("mimic_raw_dsums") for name in names):
         return {"source": "mimic2", "raw": target, "split": "laat"}
-    return {"source": "own", "raw": target}
+    return {"source": "custom", "raw": target}
 
 
 def _check(
@@ -112,10 +112,10 @@ def _extract(settings: ExtractSettings, findings: Findings) -> Extraction | None
     from isd_pipeline.pipelines.extract.nodes import read_source
 
     raw = Path(settings.raw)
-    if settings.source == "own":
-        data = own.read_own(raw, settings.own, findings)
+    if settings.source == "custom":
+        data = own.read_own(raw, settings.custom, findings)
         stopped = data is None or any(one.level == "error" for one in findings)
-        return None if data is None or stopped else own.tables(data, settings.own)
+        return None if data is None or stopped else own.tables(data, settings.custom)
     try:
         return read_source(settings)
     except (ValueError, OSError) as error:
@@ -186,11 +186,11 @@ def _size(count: int) -> str:
 
 @contextmanager
 def _logged(settings: ExtractSettings, findings: Findings) -> Iterator[None]:
-    """What the readers log as a warning is a finding; that own data are split by us is none."""
+    """What readers log as a warning is a finding; that we split a custom data set is none."""
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            ours = settings.source == "own" and record.name.endswith(".splits")
+            ours = settings.source == "custom" and record.name.endswith(".splits")
             found = of_error_below(ValueError(record.getMessage()), settings.raw)
             findings.add(replace(found, level="note" if ours else "warning"))
 

@@ -70,10 +70,10 @@ def _codiesp(settings: ExtractSettings) -> Extraction:
     return codiesp.extract(Path(settings.raw), language=settings.language, systems=kinds)
 
 
-def _own(settings: ExtractSettings) -> Extraction:
+def _custom(settings: ExtractSettings) -> Extraction:
     from isd_pipeline.data.custom import source as own
 
-    return own.extract(Path(settings.raw), settings.own)
+    return own.extract(Path(settings.raw), settings.custom)
 
 
 READERS: Mapping[str, Callable[[ExtractSettings], Extraction]] = {
@@ -81,7 +81,7 @@ READERS: Mapping[str, Callable[[ExtractSettings], Extraction]] = {
     "mimic3": _mimic3,
     "mimic4": _mimic4,
     "codiesp": _codiesp,
-    "own": _own,
+    "custom": _custom,
 }
 
 

@@ -23,7 +23,7 @@ def tokenize(notes: RecordStream, cohorts: Mapping[str, Any], cohort: str) -> Re
     from isd_pipeline.text.tokens import tokenize_notes
 
     settings = cohort_section(cohorts, cohort, "preprocess", PreprocessSettings)
-    return tokenize_notes(notes, settings.text_rule)
+    return tokenize_notes(notes, settings.tokeniser)
 
 
 def label(
@@ -72,7 +72,7 @@ def count_words(
 
     settings = cohort_section(cohorts, cohort, "preprocess", PreprocessSettings)
     made, counts = vocabulary.make_vocabulary(
-        tokenized_notes, splits.read(), settings.vocabulary, settings.text_rule
+        tokenized_notes, splits.read(), settings.vocabulary, settings.tokeniser
     )
     if cohort_section(cohorts, cohort, "extract", ExtractSettings).real:
         _, occurrences = vocabulary.count_words(tokenized_notes)

@@ -15,7 +15,7 @@ from isd_pipeline.config.experiments import notes_of
 from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.config.reports import ReportSettings, stamp_of, table_layouts
 from isd_pipeline.config.rows import merged_row
-from isd_pipeline.predictors.registry import BASELINE, ENSEMBLE
+from isd_pipeline.predictors.registry import NETWORK
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,8 +59,8 @@ def _source(settings: ExtractSettings) -> dict[str, Any]:
     found: dict[str, Any] = {"source": settings.source, "codes": settings.codes}
     if settings.source == "codiesp":
         return {**found, "language": settings.language, "kind": settings.kind}
-    if settings.source == "own":
-        return {**found, "system": settings.own.system}
+    if settings.source == "custom":
+        return {**found, "system": settings.custom.system}
     return {**found, "label_space": settings.label_space, "real": settings.real}
 
 
@@ -139,7 +139,7 @@ def _refuse_half_evaluated(runs: list[Run], cohort: str) -> None:
             raise ValueError(
                 f"results/{cohort}: {run.experiment}, seed {run.seed}, has no breakdowns or no "
                 "calibration; evaluate it again: `kedro run --pipelines=evaluate,record` (a linear "
-                "floor: `floor,record`) with its --params"
+                "baseline: `baseline,record`) with its --params"
             )
 
 
@@ -160,8 +160,7 @@ def _result(
         intervals=intervals,
         minutes=run.training.get("minutes"),
         device=run.device.upper(),
-        floor=run.kind == BASELINE,
-        stack=run.kind == ENSEMBLE,
+        kind=run.kind or NETWORK,
         note=note,
     )
 
