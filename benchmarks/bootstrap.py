@@ -4,8 +4,8 @@
     python benchmarks/bootstrap.py 1000 2000    # any other size
 
 Against it stands the plain way: repeat the documents as drawn and compute the metrics again, for
-a few replicates, scaled up. Each runs in a process of its own, on one core; the draws both make must
-agree. Prints CPU seconds, peak memory and their ratio.
+a few replicates, scaled up. Each runs in a process of its own, on one core; the replicates that
+both make must agree. Prints CPU seconds, peak memory and their ratio.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.io.tables import EVIDENCE, NOTES, stream_table
 from isd_pipeline.evaluation.plausibility import (
-    Marks,
+    Rationales,
     agreement,
     agreement_by_chance,
     compare_evidence,
@@ -89,7 +89,7 @@ def table(rows: list[tuple], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema)
 
 
-def marks_of(spans: list[tuple], labels: list[list[int]]) -> list[Marks]:
+def marks_of(spans: list[tuple], labels: list[list[int]]) -> list[Rationales]:
     documents = Documents(
         np.array(["8", "7"]),
         np.array([1, 2, 3, 4, 5, 2, 6], dtype=np.int32),

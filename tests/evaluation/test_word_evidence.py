@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from isd_pipeline.evaluation.plausibility import Marks
+from isd_pipeline.evaluation.plausibility import Rationales
 from isd_pipeline.evaluation.word_evidence import (
     association_evidence,
     idf,
@@ -25,9 +25,9 @@ def documents_of(notes: list[list[int]]) -> Documents:
     return Documents(ids, np.concatenate(notes).astype(np.int32), starts, none[:0], none)
 
 
-def marks_of(tokens: list[int], codes: list[int]) -> Marks:
+def marks_of(tokens: list[int], codes: list[int]) -> Rationales:
     marked = np.ones((len(codes), len(tokens)), dtype=bool)
-    return Marks(0, np.array(tokens), (0,), np.array(codes), marked)
+    return Rationales(0, np.array(tokens), (0,), np.array(codes), marked)
 
 
 HELD = words_held(documents_of(NOTES), UNKNOWN + 1)
