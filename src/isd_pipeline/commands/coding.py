@@ -22,7 +22,7 @@ from isd_pipeline.messages import one_line
 def bundle(cohort: str, experiment: str, seed: int, to: Path | None, force: bool) -> None:
     """Make a bundle of a finished run: EXPERIMENT on COHORT. `isd code` needs nothing else.
 
-    Without --to it stands under bundles/, which git passes over.
+    Without --to it stands under bundles/, which git ignores.
     """
     from isd_pipeline.catalog.bundling import bundle_of_run
     from isd_pipeline.coding.bundle import refuse_folder, write_bundle

@@ -25,14 +25,17 @@ if TYPE_CHECKING:
 @one_line
 def summary(cohort: str) -> None:
     """Say where the report of COHORT lies and how to compare its runs."""
-    report = Path("data/08_reporting", cohort, "report.html")
-    if not report.exists():
+    results = Path("results", cohort, "results.md")
+    page = Path("data/08_reporting", cohort, "report.html")
+    if not results.exists():
         raise FileNotFoundError(
-            f"{report}: not there yet. Make it with `kedro run --pipelines=report "
-            f"--params cohort={cohort}`, or let `dvc repro` make all that is missing"
+            f"{results}: no run of this cohort is recorded. Make one with `kedro run "
+            f"--pipelines=train,evaluate,record --params cohort={cohort}`, or let `dvc repro` make "
+            "all that is missing"
         )
-    click.echo(Path("results", cohort, "results.md").read_text(encoding="utf-8"))
-    click.echo(f"Report page:   {report.resolve()}")
+    click.echo(results.read_text(encoding="utf-8"))
+    making = f"not made here yet: `kedro run --pipelines=compare,report --params cohort={cohort}`"
+    click.echo(f"Report page:   {page.resolve() if page.exists() else making}")
     click.echo(f"Compare runs:  {Path(sys.argv[0])} compare {cohort}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -28,4 +29,14 @@ def show(cohort: str, experiment: str, as_json: bool) -> None:
         return
     width = max(len(name) for name in shown)
     for name, one in shown.items():
-        click.echo(f"{name:{width}}  {one.value!s:<24}  {one.origin}")
+        click.echo(f"{name:{width}}  {_as_yaml(one.value):<24}  {one.origin}")
+
+
+def _as_yaml(value: Any) -> str:
+    """As one would write it in conf/."""
+    import yaml
+
+    plain = list(value) if isinstance(value, tuple) else value
+    return (
+        yaml.safe_dump(plain, default_flow_style=True, width=1000).removesuffix("\n...\n").strip()
+    )

@@ -1,1 +1,1 @@
-"""Networks: token numbers in, one logit per code out."""
+"""Networks: token ids in, one logit per code out."""

@@ -1,1 +1,1 @@
-"""The corridor: Kedro stages, the only place that knows Kedro, MLflow and the clock."""
+"""Kedro stages: thin nodes that hand files to the libraries."""

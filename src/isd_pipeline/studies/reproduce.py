@@ -15,6 +15,7 @@ from typing import Any
 from isd_pipeline.catalog.results import Run, read_results
 from isd_pipeline.catalog.runs import read_runs
 from isd_pipeline.config.reading import choose, flatten, plain
+from isd_pipeline.config.renamed import read_renamed, refuse_renamed
 from isd_pipeline.config.rows import merged_row
 from isd_pipeline.data.io.files import write_text
 
@@ -102,6 +103,7 @@ def reproduce(cohort: str, experiment: str, seed: int, root: Path) -> Verdict:
 def _recorded(cohort: str, experiment: str, seed: int, root: Path) -> tuple[Run, list[Run]]:
     """The run, and all recorded seeds of its experiment."""
     folder = Path("results", cohort)
+    refuse_renamed(experiment, read_renamed(root))
     by_name: dict[str, list[Run]] = {}
     for run in read_results(root / folder):
         by_name.setdefault(run.experiment, []).append(run)

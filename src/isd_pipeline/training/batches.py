@@ -29,7 +29,7 @@ LENGTH_NOISE = 0.05  # lengths count as up to 5 % more or less: neighbours chang
 class Batch:
     """Some documents side by side.
 
-    tokens: [B, N], token numbers, 0 is padding.  gold: [B, G], code numbers ascending, then -1;
+    tokens: [B, N], token ids, 0 is padding.  gold: [B, G], code numbers ascending, then -1;
     it stays on the host, where objectives draw from it.  rows: [B], where the documents stand
     among all.  begins: [B, N], the tokens at which sentences begin, where a system asks for them.
     """

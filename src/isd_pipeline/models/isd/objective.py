@@ -126,7 +126,7 @@ class ISDObjective:
 
     Args:
         config: weights and readings.
-        descriptions: token numbers of each code's description, [L, M], 0-padded at the end.
+        descriptions: token ids of each code's description, [L, M], 0-padded at the end.
     """
 
     def __init__(self, config: ISDObjectiveConfig, descriptions: Int[Tensor, "L M"]) -> None:

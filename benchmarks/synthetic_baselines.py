@@ -1,6 +1,6 @@
 """What simple methods score on the synthetic hospital: title look-up, L1 regression, linear SVM.
 
-    python benchmarks/synthetic_floors.py --admissions 1500 --words 350 --codes 8
+    python benchmarks/synthetic_baselines.py --admissions 1500 --words 350 --codes 8
 
 The hospital is made in a temporary folder and read back from its CSV files. Scores are of the
 test split, over all codes of train and test; a code never seen in training counts as missed.
