@@ -8,7 +8,7 @@ from torch import Tensor
 
 from isd_pipeline.models.ha_gru import HAGRU, HAGRUConfig, cut_sentences
 from isd_pipeline.models.layers.encoders import Recurrent
-from tests.models.graph_models import N_CODES, ha_gru, logits, notes
+from tests.models.graphs.graph_models import N_CODES, ha_gru, logits, notes
 
 close = torch.testing.assert_close
 EXACT = {"atol": 1e-12, "rtol": 1e-12}

@@ -38,5 +38,5 @@ def _as_yaml(value: Any) -> str:
 
     plain = list(value) if isinstance(value, tuple) else value
     return (
-        yaml.safe_dump(plain, default_flow_style=True, width=1000).removesuffix("\n...\n").strip()
+        yaml.safe_dump(plain, default_flow_style=True, width=999).removesuffix("\n...\n").strip()
     )

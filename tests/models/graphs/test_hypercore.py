@@ -11,7 +11,7 @@ from scipy import sparse
 from isd_pipeline.embeddings.graphs import LARGEST_NORM
 from isd_pipeline.models.hypercore import CoGraph, ToBall
 from isd_pipeline.models.layers.graph import Links
-from tests.models.graph_models import N_CODES, hypercore, links, logits, notes
+from tests.models.graphs.graph_models import N_CODES, hypercore, links, logits, notes
 
 close = torch.testing.assert_close
 

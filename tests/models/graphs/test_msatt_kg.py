@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from isd_pipeline.models.msatt_kg import DenseConv, MSATTKGConfig, ScaleAttention, TreeConvolution
-from tests.models.graph_models import CODE_WIDTH, N_CODES, PARENTS, logits, msatt_kg, notes
+from tests.models.graphs.graph_models import CODE_WIDTH, N_CODES, PARENTS, logits, msatt_kg, notes
 
 close = torch.testing.assert_close
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from isd_pipeline.models.layers import label_attention
 from isd_pipeline.models.prediction import Prediction, PredictionConfig
 from isd_pipeline.training.batches import Batch
-from tests.models.graph_models import MODELS, N_CODES, N_WORDS, logits, notes
+from tests.models.graphs.graph_models import MODELS, N_CODES, N_WORDS, logits, notes
 
 close = torch.testing.assert_close
 EXACT = {"atol": 1e-12, "rtol": 1e-12}
