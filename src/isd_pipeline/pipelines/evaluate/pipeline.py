@@ -1,7 +1,8 @@
 """Stage `evaluate`."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
 
+from isd_pipeline.pipelines.by_name import node
 from isd_pipeline.pipelines.evaluate.nodes import (
     calibrate_scores,
     measure,
@@ -13,14 +14,12 @@ from isd_pipeline.pipelines.evaluate.nodes import (
 
 def create_pipeline(**_: object) -> Pipeline:
     """What was fitted > scores > metrics, whatever the kind of predictor."""
-    scoring = ["model", "documents", "code_index", "vocabulary", "parameters"]
-    scored = ["scores", "documents", "code_index"]
     return Pipeline(
         [
-            Node(score_documents, scoring, ["scores", "sharpness"]),
-            Node(measure, [*scored, "sharpness", "run_context"], "metrics"),
-            Node(stratify, [*scored, "metrics"], ["strata", "by_code"]),
-            Node(calibrate_scores, scored, "calibration"),
-            Node(resample_documents, [*scored, "metrics"], "replicates"),
+            node(score_documents, ["scores", "sharpness"]),
+            node(measure, "metrics"),
+            node(stratify, ["strata", "by_code"]),
+            node(calibrate_scores, "calibration"),
+            node(resample_documents, "replicates"),
         ]
     )

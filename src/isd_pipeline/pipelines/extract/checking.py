@@ -1,7 +1,5 @@
 """`isd check`: everything that is wrong or unusual in a cohort's raw files, in one list."""
 
-from __future__ import annotations
-
 import logging
 import os
 import shutil
@@ -9,17 +7,21 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
 
 from isd_pipeline.config.cohorts import COHORTS, cohort_section
+from isd_pipeline.config.expected_counts import expected_counts
 from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.config.reading import refuse_unknown
+from isd_pipeline.data.custom import source as own
+from isd_pipeline.data.io.delimited import find_csv
+from isd_pipeline.data.io.tables import Extraction
+from isd_pipeline.data.quality import checks
 from isd_pipeline.data.quality.findings import Finding, Findings, of_error, of_error_below
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from isd_pipeline.data.io.tables import Extraction
+from isd_pipeline.data.sources import mimic3
+from isd_pipeline.pipelines.extract.nodes import read_source, split_documents
 
 MARK = b"\xef\xbb\xbf"
 # Bytes on disk from extraction to vectors for each character of the notes: 1.5 of the synthetic
@@ -79,9 +81,6 @@ def _guess(target: str, cohorts: Mapping[str, Any]) -> dict[str, str]:
 def _check(
     settings: ExtractSettings, cohorts: Mapping[str, Any], cohort: str, findings: Findings
 ) -> dict[str, int]:
-    from isd_pipeline.config.expected_counts import expected_counts
-    from isd_pipeline.data.quality import checks
-
     raw = settings.raw
     if not Path(raw).exists():
         raise FileNotFoundError(
@@ -108,9 +107,6 @@ def _check(
 
 def _extract(settings: ExtractSettings, findings: Findings) -> Extraction | None:
     """The tables; where a file stops the reader, the others are looked at as well."""
-    from isd_pipeline.data.custom import source as own
-    from isd_pipeline.pipelines.extract.nodes import read_source
-
     raw = Path(settings.raw)
     if settings.source == "own":
         data = own.read_own(raw, settings.own, findings)
@@ -130,9 +126,6 @@ def _extract(settings: ExtractSettings, findings: Findings) -> Extraction | None
 
 def _readers(settings: ExtractSettings) -> list[Callable[[Path], Any]]:
     """The readers of single tables, of a source that has them."""
-    from isd_pipeline.data.io.delimited import find_csv
-    from isd_pipeline.data.sources import mimic3
-
     if settings.source != "mimic3":
         return []
     return [
@@ -145,8 +138,6 @@ def _readers(settings: ExtractSettings) -> list[Callable[[Path], Any]]:
 def _splits(
     found: Extraction, raw: Path, cohorts: Mapping[str, Any], cohort: str, findings: Findings
 ) -> pa.Table | None:
-    from isd_pipeline.pipelines.extract.nodes import split_documents
-
     try:
         return split_documents(found.notes, found, cohorts, cohort)[1]
     except (ValueError, OSError) as error:

@@ -1,7 +1,8 @@
 """Stage `extract`."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
 
+from isd_pipeline.pipelines.by_name import node
 from isd_pipeline.pipelines.extract.nodes import extract_tables, split_documents
 
 
@@ -9,15 +10,7 @@ def create_pipeline(**_: object) -> Pipeline:
     """Raw files > notes, codes, titles, splits."""
     return Pipeline(
         [
-            Node(
-                extract_tables,
-                ["params:cohorts", "params:cohort"],
-                ["notes", "codes", "titles", "extraction"],
-            ),
-            Node(
-                split_documents,
-                ["notes", "extraction", "params:cohorts", "params:cohort"],
-                ["splits", "cohort_splits", "extraction_counts"],
-            ),
+            node(extract_tables, ["notes", "codes", "titles", "extraction"]),
+            node(split_documents, ["splits", "cohort_splits", "extraction_counts"]),
         ]
     )

@@ -1,11 +1,10 @@
 """MLflow, made again from files: after a clone, `dvc pull` or a cached stage it would be empty."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from isd_pipeline.catalog.results import Run
 from isd_pipeline.config.experiments import notes_of, shown_parameters
 from isd_pipeline.config.reports import table_layouts
 from isd_pipeline.tracking import tracker as tracking
@@ -17,9 +16,6 @@ from isd_pipeline.tracking.shown import (
     shown_tags,
 )
 from isd_pipeline.tracking.tables import rows_of, show_table
-
-if TYPE_CHECKING:
-    from isd_pipeline.catalog.results import Run
 
 logger = logging.getLogger(__name__)
 

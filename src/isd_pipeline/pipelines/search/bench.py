@@ -1,22 +1,21 @@
 """One trial: the training that `train` would make of the same row, watched by Optuna."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import optuna
 
 from isd_pipeline.config.experiments import Plan, read_plan, shown_parameters
+from isd_pipeline.evaluation.dev_figures import dev_figures
 from isd_pipeline.pipelines.search.space import searched
 from isd_pipeline.pipelines.search.trials import Report, Tried, run_trial
+from isd_pipeline.predictors import network
+from isd_pipeline.predictors.base import Options, TrainingData
+from isd_pipeline.predictors.progress import Stopwatch
 from isd_pipeline.tracking import tracker as tracking
-
-if TYPE_CHECKING:
-    import optuna
-
-    from isd_pipeline.predictors.base import TrainingData
 
 logger = logging.getLogger(__name__)
 
@@ -48,11 +47,6 @@ class Bench:
 
     def train(self, plan: Plan, report: Report) -> float:
         """Train, and give the metric at the epoch whose weights would be kept."""
-        from isd_pipeline.evaluation.dev_figures import dev_figures
-        from isd_pipeline.predictors import network
-        from isd_pipeline.predictors.base import Options
-        from isd_pipeline.predictors.progress import Stopwatch
-
         seed, device, jobs = (self.parameters[name] for name in ("seed", "device", "jobs"))
         options = Options(seed=seed, dev_figures=dev_figures, device=device, jobs=jobs)
         prepared = network.prepare(plan.system, plan.sections, self.data, options)

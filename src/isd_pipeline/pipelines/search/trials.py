@@ -5,24 +5,21 @@ search's seed and the trial's number. So what comes next is a function of settin
 finished trials, and a search that was killed goes on to the trials it would have made.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import optuna
+import pandas as pd
+from optuna import pruners, samplers
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from isd_pipeline.data.io.files import write_text
-
-if TYPE_CHECKING:
-    import optuna
-    import pandas as pd
-
-    from isd_pipeline.pipelines.search.space import SearchSettings
+from isd_pipeline.pipelines.search.space import SearchSettings
 
 logger = logging.getLogger(__name__)
 Report = Callable[[int, float], None]  # takes an epoch, counted from 1, and the metric after it
@@ -65,24 +62,16 @@ def go_on(
 
 def suggest(settings: SearchSettings, seed: int, tried: Sequence[Tried]) -> optuna.Trial:
     """The next trial, its settings chosen."""
-    import optuna
-
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     distributions = {name: one.distribution for name, one in settings.space.items()}
-    study = optuna.create_study(
-        direction="maximize",
-        sampler=_sampler(settings, seed, len(tried)),
-        pruner=_pruner(settings),
-    )
-    for one in tried:
-        study.add_trial(_as_optuna(one, distributions))
+    sampler, pruner = _sampler(settings, seed, len(tried)), _pruner(settings)
+    study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
+    study.add_trials(_as_optuna(one, distributions) for one in tried)
     return study.ask(distributions)
 
 
 def run_trial(trial: optuna.Trial, train: Callable[[Report], float]) -> Tried:
     """Train once, telling Optuna of every epoch, and say what became of it."""
-    import optuna
-
     epochs: list[float] = []
 
     def report(epoch: int, value: float) -> None:
@@ -112,8 +101,6 @@ def best_of(tried: Sequence[Tried]) -> Tried:
 
 def table(tried: Sequence[Tried]) -> pd.DataFrame:
     """One row per trial: trial (from 1), state, score, epochs, then the settings tried."""
-    import pandas as pd
-
     return pd.DataFrame(
         {
             "trial": one.number + 1,
@@ -151,18 +138,14 @@ def _outcome(one: Tried, metric: str) -> str:
     return f"{one.state} after {len(one.epochs)} epochs{score}"
 
 
-def _sampler(settings: SearchSettings, seed: int, number: int) -> optuna.samplers.BaseSampler:
-    from optuna import samplers
-
+def _sampler(settings: SearchSettings, seed: int, number: int) -> samplers.BaseSampler:
     if settings.sampler == "grid":  # trial n is point n of an order that the seed alone makes
         return samplers.GridSampler({n: one.choices for n, one in settings.space.items()}, seed)
     mixed = np.random.SeedSequence((seed, number)).generate_state(1)[0]
     return samplers.TPESampler(seed=int(mixed))
 
 
-def _pruner(settings: SearchSettings) -> optuna.pruners.BasePruner:
-    from optuna import pruners
-
+def _pruner(settings: SearchSettings) -> pruners.BasePruner:
     if settings.pruning is None:
         return pruners.NopPruner()
     return pruners.MedianPruner(
@@ -173,10 +156,8 @@ def _pruner(settings: SearchSettings) -> optuna.pruners.BasePruner:
 
 def _as_optuna(
     one: Tried, distributions: dict[str, optuna.distributions.BaseDistribution]
-) -> optuna.trial.FrozenTrial:
+) -> FrozenTrial:
     """Whatever did not come to its end counts as pruned: the sampler keeps away from there."""
-    from optuna.trial import TrialState, create_trial
-
     return create_trial(
         state=TrialState.PRUNED if one.score is None else TrialState.COMPLETE,
         value=one.score,
