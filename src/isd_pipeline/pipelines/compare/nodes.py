@@ -10,6 +10,8 @@ from functools import cache
 from math import isclose
 from typing import Any
 
+import numpy as np
+
 from isd_pipeline.catalog.results import Key, Run, contents
 from isd_pipeline.config.cohorts import cohort_section
 from isd_pipeline.config.reports import ReportSettings, table_layouts
@@ -17,7 +19,6 @@ from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.evaluation.comparisons import Contestant, compare
 from isd_pipeline.evaluation.resampling import Bootstrap, over_seeds
 from isd_pipeline.evaluation.significance import Difference, holm
-from isd_pipeline.predictors.base import Scores
 from isd_pipeline.predictors.registry import BASELINE
 from isd_pipeline.reports.layout import Layout
 from isd_pipeline.text.documents import Documents
@@ -68,7 +69,7 @@ def replicates_of_these(
 
 def compare_experiments(
     runs: list[Run],
-    scores_of_runs: Callable[[], Mapping[Key, Callable[[], Scores]]],
+    scores_of_runs: Callable[[], Mapping[Key, Callable[[], Mapping[str, np.ndarray]]]],
     replicates_of_runs: Mapping[Key, Bootstrap],
     recorded_comparisons: Mapping[str, Any],
     documents: Mapping[str, Documents],

@@ -1,11 +1,12 @@
 """Weights and documents > scores of every code > metrics, and where, how surely they hold."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from isd_pipeline.catalog.run_context import RunContext
 from isd_pipeline.data.cohorts import CodeIndex
@@ -13,15 +14,15 @@ from isd_pipeline.evaluation.calibration import calibrate
 from isd_pipeline.evaluation.collapse import collapse_metrics
 from isd_pipeline.evaluation.metrics import all_metrics, per_code
 from isd_pipeline.evaluation.resampling import Bootstrap, bootstrap_run
-from isd_pipeline.evaluation.sharpness import attention_sharpness
 from isd_pipeline.evaluation.strata import all_strata, code_table
 from isd_pipeline.evaluation.thresholds import tune_threshold, tuned_metrics
 from isd_pipeline.predictors import registry
-from isd_pipeline.predictors.artifact import Artifact
 from isd_pipeline.predictors.base import Scores
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.vocabulary import Vocabulary
-from isd_pipeline.training.device import choose_device
+
+if TYPE_CHECKING:
+    from isd_pipeline.predictors.artifact import Artifact
 
 
 def score_documents(
@@ -35,6 +36,11 @@ def score_documents(
 
     Scores that the fit gave are taken as they are.
     """
+    import torch
+
+    from isd_pipeline.evaluation.sharpness import attention_sharpness
+    from isd_pipeline.training.device import choose_device
+
     model.refuse_other_data(code_index, vocabulary)
     if model.scores is not None:
         return model.scores, {}

@@ -3,14 +3,15 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
-
-from optuna import distributions
+from typing import TYPE_CHECKING, Any, Literal
 
 from isd_pipeline.config.experiments import read_plan
 from isd_pipeline.config.reading import choose, flatten, read_config, refuse_unknown
 from isd_pipeline.config.rows import EXPERIMENTS
 from isd_pipeline.evaluation.dev_figures import WATCHED
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 SEARCH = "conf/base/parameters_search.yml: search"
 
@@ -43,8 +44,10 @@ class Dimension:
         return self.choices or (self.low, self.high)
 
     @property
-    def distribution(self) -> distributions.BaseDistribution:
+    def distribution(self) -> "BaseDistribution":
         """As Optuna calls it."""
+        from optuna import distributions
+
         if self.choices:
             return distributions.CategoricalDistribution(self.choices)
         low, high = self.ends

@@ -1,7 +1,9 @@
 """Documents, vectors, words, base models' scores, one row of the experiments > what was fitted."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -12,11 +14,13 @@ from isd_pipeline.config.reading import plain
 from isd_pipeline.config.rows import merged_row
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.evaluation.dev_figures import dev_figures
-from isd_pipeline.predictors.artifact import Artifact
 from isd_pipeline.predictors.base import Options
 from isd_pipeline.predictors.registry import kind_of, predictor
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from isd_pipeline.predictors.artifact import Artifact
 
 
 def train(
@@ -32,6 +36,8 @@ def train(
     parameters: Mapping[str, Any],
 ) -> tuple[Artifact, pd.DataFrame, dict[str, Any]]:
     """Fit the experiment's predictor, of whatever kind: what it is, its epochs, its figures."""
+    from isd_pipeline.predictors.artifact import Artifact
+
     plan = read_plan(parameters)
     vectors = (word_vectors, code_word_vectors, code_vectors)
     data = training_data(
