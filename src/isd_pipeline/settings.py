@@ -1,6 +1,7 @@
 """Kedro's settings: our hooks, no plugin's, and configuration from conf/base and conf/local."""
 
 import os
+from typing import Any
 
 # MLflow honours DO_NOT_TRACK only when it is the word `true`.
 os.environ.setdefault("DO_NOT_TRACK", "true")
@@ -11,7 +12,7 @@ from isd_pipeline.hooks import ParametersHook, TrackingHook
 
 HOOKS = (ParametersHook(), TrackingHook())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-telemetry", "kedro_telemetry")
-CONFIG_LOADER_ARGS = {
+CONFIG_LOADER_ARGS: dict[str, Any] = {
     "base_env": "base",
     "default_run_env": "local",
     "config_patterns": {"tracking": ["tracking*"]},
