@@ -1,14 +1,14 @@
 """Hospital files > notes, codes, titles, splits."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from isd_pipeline.config.cohorts import cohort_section
-from isd_pipeline.config.expected_counts import expected_counts
+from isd_pipeline.config.expected_counts import check_published
 from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.data.cohorts import labels_of_cohort
 from isd_pipeline.data.custom import source as own
@@ -33,57 +33,31 @@ def extract_tables(
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
     found = read_source(settings)
     if settings.real:
-        _check_real(found.counts, settings)
+        if settings.source == "mimic4":
+            published.refuse_other_release(found.counts, settings.release)
+        check_published(found.counts, settings)
     return found.notes, found.codes, found.titles, found
 
 
 def read_source(settings: ExtractSettings) -> Extraction:
     """Read the files of a cohort by the reader of their layout."""
-    found = READERS[settings.source](settings)
-    return found if settings.systems is None else only_systems(found, settings.systems)
-
-
-def _mimic2(settings: ExtractSettings) -> Extraction:
-    dev_lines = settings.dev_lines if settings.split == "laat" else None
-    return mimic2.extract(Path(settings.raw), dev_lines=dev_lines)
-
-
-def _mimic3(settings: ExtractSettings) -> Extraction:
-    folder = Path(settings.raw)
-    found = mimic3.extract(folder)
-    if settings.patients == "all":
-        return found
-    return only_patients(found, *mimic3.carevue_patients(folder))
-
-
-def _mimic4(settings: ExtractSettings) -> Extraction:
     raw = Path(settings.raw)
-    return mimic4.extract(raw, revision=settings.revision, label_space=settings.space)
-
-
-def _codiesp(settings: ExtractSettings) -> Extraction:
-    kinds = codiesp.KINDS[settings.kind]
-    return codiesp.extract(Path(settings.raw), language=settings.language, systems=kinds)
-
-
-def _own(settings: ExtractSettings) -> Extraction:
-    return own.extract(Path(settings.raw), settings.own)
-
-
-READERS: Mapping[str, Callable[[ExtractSettings], Extraction]] = {
-    "mimic2": _mimic2,
-    "mimic3": _mimic3,
-    "mimic4": _mimic4,
-    "codiesp": _codiesp,
-    "own": _own,
-}
-
-
-def _check_real(counts: Mapping[str, int], settings: ExtractSettings) -> None:
-    if settings.source == "mimic4":
-        published.refuse_other_release(counts, settings.release)
-    look_at = published.LOOK_AT.get(settings.source, "")
-    published.check_counts(counts, expected_counts(settings, counts), look_at)
+    match settings.source:
+        case "mimic2":
+            dev_lines = settings.dev_lines if settings.split == "laat" else None
+            found = mimic2.extract(raw, dev_lines=dev_lines)
+        case "mimic3":
+            found = mimic3.extract(raw)
+            if settings.patients == "carevue":
+                found = only_patients(found, *mimic3.carevue_patients(raw))
+        case "mimic4":
+            found = mimic4.extract(raw, revision=settings.revision, label_space=settings.space)
+        case "codiesp":
+            kinds = codiesp.KINDS[settings.kind]
+            found = codiesp.extract(raw, language=settings.language, systems=kinds)
+        case "own":
+            found = own.extract(raw, settings.own)
+    return found if settings.systems is None else only_systems(found, settings.systems)
 
 
 def split_documents(

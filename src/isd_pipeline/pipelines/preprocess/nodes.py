@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from isd_pipeline.config.cohorts import cohort_section
-from isd_pipeline.config.expected_counts import expected_counts
+from isd_pipeline.config.expected_counts import check_published
 from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.config.preprocess import PreprocessSettings
 from isd_pipeline.data.cohorts import CAML_TOP_50, CodeIndex, make_cohort
@@ -83,8 +83,7 @@ def check_cohort(
     found = {**extraction_counts, **labelling_counts, **vocabulary_counts}
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
     if settings.real:
-        look_at = published.LOOK_AT.get(settings.source, "")
-        published.check_counts(found, expected_counts(settings, found), look_at)
+        check_published(found, settings)
         if settings.source == "mimic3" and settings.codes == "top50":
             published.refuse_other_top_50(code_index.codes, CAML_TOP_50)
     return found
