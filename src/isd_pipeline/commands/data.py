@@ -1,7 +1,5 @@
 """Raw files of a cohort: an example to begin with, and what is wrong in them."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections import Counter

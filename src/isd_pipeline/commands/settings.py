@@ -1,7 +1,5 @@
 """The settings of a run, merged, each with the file and the key that it came from."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

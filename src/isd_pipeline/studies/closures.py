@@ -9,8 +9,6 @@ registry of networks is left out: a line of it says where a system's code is, wh
 a new line makes nothing stale.
 """
 
-from __future__ import annotations
-
 import ast
 import hashlib
 import re

@@ -1,7 +1,5 @@
 """What MLflow is told of the outputs of a pipeline's node."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -6,8 +6,6 @@ Only numbers and settings go there, never a note, an identifier of one or a list
 active child is held here, so that nodes call `log` without knowing whether anybody listens.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import socket
