@@ -11,14 +11,13 @@ from statistics import stdev
 from typing import Any
 
 import torch
-from kedro.config import OmegaConfigLoader
 
 from isd_pipeline.catalog.results import Run, read_results
 from isd_pipeline.catalog.runs import read_runs
+from isd_pipeline.config.loading import read_parameters
 from isd_pipeline.config.reading import flatten, plain, refuse_unknown
 from isd_pipeline.config.rows import merged_row
 from isd_pipeline.data.io.files import write_text
-from isd_pipeline.settings import CONFIG_LOADER_ARGS
 
 HEADLINE = ("f1_micro", "f1_micro_tuned", "f1_macro_caml_tuned", "p_at_5", "p_at_8")
 SAME, WITHIN, DIFFERENT = "same to the bit", "within the seeds' spread", "different"
@@ -141,9 +140,8 @@ def _device(recorded: Run) -> tuple[str, list[str]]:
 
 def _changed_settings(cohort: str, recorded: Run, root: Path) -> list[str]:
     """Where the row says something else today than it did for the recorded run."""
-    parameters = OmegaConfigLoader(str(root / "conf"), **CONFIG_LOADER_ARGS)["parameters"]
     here = {"cohort": cohort, "experiment": recorded.experiment}
-    row = flatten(plain(merged_row({**parameters, **here}).settings))
+    row = flatten(plain(merged_row(read_parameters(root / "conf") | here).settings))
     before = flatten(recorded.settings or row)
     return [
         f"{name}: {before.get(name, 'nothing')} in the record, {row.get(name, 'nothing')} today"

@@ -9,8 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kedro.config import OmegaConfigLoader
-
 from isd_pipeline.config.cohorts import COHORTS, cohort_section
 from isd_pipeline.config.expected_counts import expected_counts
 from isd_pipeline.config.extract import ExtractSettings
@@ -22,7 +20,6 @@ from isd_pipeline.data.quality import checks
 from isd_pipeline.data.quality.findings import Finding, Findings, of_error, of_error_below
 from isd_pipeline.data.sources import mimic3
 from isd_pipeline.pipelines.extract.nodes import read_source, split_documents
-from isd_pipeline.settings import CONFIG_LOADER_ARGS
 
 T = TypeVar("T")
 MARK = b"\xef\xbb\xbf"
@@ -30,12 +27,6 @@ MARK = b"\xef\xbb\xbf"
 # hospital (1,500 admissions of 1,200 words), and as much again in DVC's cache.
 DISK_PER_CHARACTER = 3.0
 LEAST_MEMORY = 2 << 30  # docs/performance.md: preparation takes 0.5 GiB, training 0.5 to 2.5 GiB
-
-
-def read_cohorts(folder: Path = Path("conf")) -> Mapping[str, Any]:
-    """The section `cohorts` of the parameters, what conf/local changes in it included."""
-    found: Mapping[str, Any] = OmegaConfigLoader(str(folder), **CONFIG_LOADER_ARGS)["parameters"]
-    return found["cohorts"]
 
 
 def check(target: str, cohorts: Mapping[str, Any]) -> tuple[Findings, dict[str, int]]:
