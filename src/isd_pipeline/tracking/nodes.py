@@ -10,7 +10,7 @@ from isd_pipeline.tracking.tables import show_table, table_and_rows
 
 def log_outputs(inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
     """Log to the open run, or show a table; without a tracker, do nothing."""
-    if (tracker := tracking.listening()) is None:
+    if (tracker := tracking.current()) is None:
         return
     if "model" in outputs:
         marks = outputs["model"].fingerprints.items()
