@@ -38,7 +38,6 @@ def search_settings(
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Run the trials that are missing; give them all, and the best as an experiment's row."""
     from isd_pipeline.pipelines.search import trials  # Optuna waits until it is asked
-    from isd_pipeline.pipelines.search.bench import Bench
 
     settings, code = read_search(parameters), run_context.code.get("search", "")
     vectors = (word_vectors, code_word_vectors, code_vectors)
@@ -46,7 +45,7 @@ def search_settings(
     data = training_data(*cohort, vectors, words_of_notes, parameters, base={})
     marks = fingerprints(*cohort)
     record = record_path(settings, parameters, marks, code)
-    bench = Bench(data, parameters, settings.metric, record.stem)
+    bench = trials.Bench(data, parameters, settings.metric, record.stem)
     keep = partial(trials.write_tried, record)
     before = trials.read_tried(record)
     tried = trials.go_on(settings, parameters["seed"], before, bench.try_out, keep)
