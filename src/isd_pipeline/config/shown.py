@@ -57,12 +57,4 @@ def _files(conf: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
 
 def _file_of(key: str, files: dict[Path, Mapping[str, Any]]) -> Path | str:
     """The last file that has a dotted key."""
-    return next((path for path in reversed(files) if _holds(files[path], key)), "")
-
-
-def _holds(content: Any, key: str) -> bool:
-    for part in key.split("."):
-        if not isinstance(content, Mapping) or part not in content:
-            return False
-        content = content[part]
-    return True
+    return next((path for path in reversed(files) if key in flatten(files[path])), "")

@@ -3,9 +3,10 @@
 from kedro.pipeline import Pipeline
 
 from isd_pipeline.pipelines.by_name import node
-from isd_pipeline.pipelines.embed.nodes import learn_vectors
+from isd_pipeline.pipelines.embed import nodes
 
 
 def create_pipeline(**_: object) -> Pipeline:
     """Words > vectors."""
-    return Pipeline([node(learn_vectors, ["word_vectors", "code_word_vectors", "code_vectors"])])
+    vectors = ["word_vectors", "code_word_vectors", "code_vectors"]
+    return Pipeline([node(nodes.learn_vectors, vectors)])

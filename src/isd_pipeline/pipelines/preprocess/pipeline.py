@@ -3,23 +3,17 @@
 from kedro.pipeline import Pipeline
 
 from isd_pipeline.pipelines.by_name import node
-from isd_pipeline.pipelines.preprocess.nodes import (
-    check_cohort,
-    count_words,
-    encode,
-    label,
-    tokenize,
-)
+from isd_pipeline.pipelines.preprocess import nodes
 
 
 def create_pipeline(**_: object) -> Pipeline:
     """Tables > words, labels, vocabulary, encoded documents."""
     return Pipeline(
         [
-            node(tokenize, "tokenized_notes"),
-            node(label, ["labels", "kept_splits", "code_index", "labelling_counts"]),
-            node(count_words, ["vocabulary", "vocabulary_counts"]),
-            node(check_cohort, "cohort_counts"),
-            node(encode, "documents"),
+            node(nodes.tokenize, "tokenized_notes"),
+            node(nodes.label, ["labels", "kept_splits", "code_index", "labelling_counts"]),
+            node(nodes.count_words, ["vocabulary", "vocabulary_counts"]),
+            node(nodes.check_cohort, "cohort_counts"),
+            node(nodes.encode, "documents"),
         ]
     )
