@@ -1,7 +1,5 @@
 """`isd`: what a user asks for that is no pipeline stage."""
 
-from __future__ import annotations
-
 from importlib import import_module
 
 import click

@@ -1,7 +1,5 @@
 """`kedro run`, with an error told in one line instead of a page of traceback."""
 
-from __future__ import annotations
-
 import warnings
 from pathlib import Path
 from typing import Any

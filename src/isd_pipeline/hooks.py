@@ -1,7 +1,5 @@
 """What happens around a run: parameters are checked before it, MLflow is told during it."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import platform
@@ -15,8 +13,7 @@ from kedro.io import MemoryDataset
 from isd_pipeline.catalog.run_context import RunContext
 from isd_pipeline.config.experiments import shown_parameters
 from isd_pipeline.config.reading import choose, read_config, refuse_unknown
-from isd_pipeline.config.renamed import refuse_renamed
-from isd_pipeline.config.rows import system_of
+from isd_pipeline.config.rows import own_row, system_of
 from isd_pipeline.studies.closures import code_hash, code_of
 from isd_pipeline.tracking import tracker as tracking
 from isd_pipeline.tracking.nodes import log_outputs
@@ -42,12 +39,7 @@ class ParametersHook:
         for name in parameters:
             refuse_unknown(name, RUN_PARAMETERS + SECTIONS, "--params")
         choose(parameters["cohort"], parameters["cohorts"], "conf/base/parameters_cohorts.yml")
-        refuse_renamed(parameters["experiment"], parameters.get("renamed") or {})
-        choose(
-            parameters["experiment"],
-            parameters["experiments"],
-            "conf/base/parameters_experiments.yml",
-        )
+        own_row(parameters, parameters["experiment"])
         if not isinstance(parameters["seed"], int):
             raise ValueError(f"--params seed={parameters['seed']}: a seed is a whole number")
 

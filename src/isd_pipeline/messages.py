@@ -4,8 +4,6 @@ Without Kedro and MLflow, which are not there where notes are only coded; what t
 looked for where they were imported.
 """
 
-from __future__ import annotations
-
 import functools
 import os
 import signal

@@ -7,14 +7,10 @@ os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("KEDRO_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
+from isd_pipeline.config.loading import LOADER_ARGS as CONFIG_LOADER_ARGS
 from isd_pipeline.hooks import ParametersHook, TrackingHook
+
+__all__ = ["CONFIG_LOADER_ARGS", "DISABLE_HOOKS_FOR_PLUGINS", "HOOKS"]
 
 HOOKS = (ParametersHook(), TrackingHook())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-telemetry", "kedro_telemetry")
-CONFIG_LOADER_ARGS = {
-    "base_env": "base",
-    "default_run_env": "local",
-    "config_patterns": {"tracking": ["tracking*"]},
-    # conf/local changes the keys it names, and only them.
-    "merge_strategy": {"parameters": "soft", "tracking": "soft"},
-}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from isd_pipeline.catalog.formats import read_csv, write_history
+from isd_pipeline.catalog.formats import write_history
 from isd_pipeline.catalog.replicates import read_bootstrap, write_bootstrap
 from isd_pipeline.catalog.results import read_results
 from isd_pipeline.evaluation.resampling import Bootstrap, Sampling
@@ -39,4 +40,4 @@ def test_the_order_in_which_figures_come_changes_no_byte_of_a_history(tmp_path: 
         write_history(run.history[columns], tmp_path / "history.csv")
         written.add((tmp_path / "history.csv").read_bytes())
     assert len(written) == 1
-    assert list(read_csv(tmp_path / "history.csv").columns) == list(run.history.columns)
+    assert list(pd.read_csv(tmp_path / "history.csv").columns) == list(run.history.columns)

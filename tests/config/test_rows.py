@@ -9,8 +9,7 @@ import yaml
 
 from isd_pipeline.config.experiments import notes_of, read_plan, shown_parameters, titles_of
 from isd_pipeline.config.reading import flatten
-from isd_pipeline.config.renamed import refuse_renamed
-from isd_pipeline.config.rows import merged, merged_row, system_of
+from isd_pipeline.config.rows import merged, merged_row, own_row, system_of
 from isd_pipeline.hooks import ParametersHook
 from isd_pipeline.predictors.registry import predictor
 
@@ -289,11 +288,11 @@ def test_a_former_name_is_refused_in_one_line_that_names_the_new_one() -> None:
 
     told = r"^experiment isd_lstm_own_queries is now called bilstm_label_attention$"
     with pytest.raises(ValueError, match=told):
-        refuse_renamed("isd_lstm_own_queries", CONFIGURED["renamed"])
+        own_row(CONFIGURED, "isd_lstm_own_queries")
     with pytest.raises(ValueError, match=told):
         ParametersHook().after_context_created(Context())
     for name in CONFIGURED["experiments"]:
-        refuse_renamed(name, CONFIGURED["renamed"])
+        own_row(CONFIGURED, name)
 
 
 def test_the_rows_of_table_4_are_what_they_are_called_on_every_cohort() -> None:

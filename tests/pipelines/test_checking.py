@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from isd_pipeline.__main__ import main
+from isd_pipeline.config.loading import read_parameters
 from isd_pipeline.data.custom.example import write_example
-from isd_pipeline.pipelines.extract.checking import check, exit_code, read_cohorts
+from isd_pipeline.pipelines.extract.checking import check, exit_code
 from isd_pipeline.synthetic import HospitalSettings, write_hospital
 from tests.data.sources.test_codiesp import corpus
 
@@ -238,4 +239,4 @@ def test_conf_local_changes_what_is_checked(tmp_path):
         (tmp_path / name).mkdir()
         text = f"cohorts: {{mine: {{extract: {{source: own, raw: {raw}}}}}}}"
         (tmp_path / name / "parameters_cohorts.yml").write_text(text)
-    assert read_cohorts(tmp_path)["mine"]["extract"]["raw"] == "b"
+    assert read_parameters(tmp_path)["cohorts"]["mine"]["extract"]["raw"] == "b"

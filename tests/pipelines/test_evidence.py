@@ -50,7 +50,7 @@ def inputs_of(system: str, **model: Any) -> dict[str, Any]:
     rationales = [(document, note, "diagnosis", *rest) for document, note, *rest in RATIONALES]
     return {
         "rationales": table(rationales, EVIDENCE),
-        "artifact": artifact,
+        "model": artifact,
         "models_of_runs": {},
         "parameters": {},
         "code_index": CODES,
@@ -70,7 +70,7 @@ def show_readings(**inputs: Any) -> str:
 
 def call(node: Callable[..., Any], inputs: dict[str, Any]) -> Any:
     """A node with those of the inputs that it takes."""
-    return node(**{name: inputs[name.lstrip("_")] for name in signature(node).parameters})
+    return node(**{name: inputs[name] for name in signature(node).parameters})
 
 
 @pytest.mark.parametrize(
@@ -106,15 +106,15 @@ def test_an_ensemble_and_a_regression_are_held_against_the_rationales_as_they_co
     """An ensemble's base models are found among the runs; both show words that stand there."""
     inputs = inputs_of("isd")
     settings, weights = linear()
-    fingerprints = inputs["artifact"].fingerprints
+    fingerprints = inputs["model"].fingerprints
     regression = Artifact(weights, settings, fingerprints)
-    found, _ = measure_evidence(**inputs | {"artifact": regression})
+    found, _ = measure_evidence(**inputs | {"model": regression})
     assert found["sources"]["model"]["pairs"] == 3
     whole = ensemble_of_two()
     own = under("ensemble", whole.weights)
     settings = {name: value for name, value in whole.settings.items() if name != "base_models"}
     settings["runs"] = {"isd": [2], "words": [1]}
-    inputs["artifact"] = Artifact(own, settings, fingerprints)
+    inputs["model"] = Artifact(own, settings, fingerprints)
     network = Artifact(bundle_of().weights, bundle_of().settings, fingerprints)
     inputs["models_of_runs"] = {("isd", 2): lambda: network, ("words", 1): lambda: regression}
     rows = {"isd": {}, "words": {"system": "logistic_regression"}}
@@ -134,7 +134,7 @@ def test_an_ensemble_and_a_regression_are_held_against_the_rationales_as_they_co
 def test_a_baseline_that_is_not_kept_says_so() -> None:
     inputs = inputs_of("isd")
     settings = {"system": "linear_svm"}
-    inputs["artifact"] = Artifact({}, settings, inputs["artifact"].fingerprints)
+    inputs["model"] = Artifact({}, settings, inputs["model"].fingerprints)
     with pytest.raises(ValueError, match="the weights of linear_svm are not kept"):
         measure_evidence(**inputs)
 

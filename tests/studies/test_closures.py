@@ -87,10 +87,8 @@ def seeds(pipelines: list[str], systems: tuple[str, ...]) -> set[str]:
         entries = [("load", made.datasets()), ("save", made.all_outputs())]
         for way, datasets in entries:
             for one in datasets & catalog.keys():
-                dotted = catalog[one].get(way)
-                while dotted and not file_of(dotted):
-                    dotted = dotted.rpartition(".")[0]
-                found |= {dotted} if dotted else set()
+                module = catalog[one].get(way, "").partition(":")[0]
+                found |= {module} if module.startswith("isd_pipeline.") else set()
     for system in systems:
         found.add(module_name(system))
         if system in networks.names():

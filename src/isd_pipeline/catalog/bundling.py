@@ -1,24 +1,24 @@
 """A finished run's files, found through the catalog, as a bundle."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
 
 from isd_pipeline.catalog.base_models import stage_command, with_base_models
+from isd_pipeline.coding.bundle import Bundle
 from isd_pipeline.config.cohorts import cohort_section
 from isd_pipeline.config.extract import revision_of
 from isd_pipeline.config.preprocess import PreprocessSettings
-from isd_pipeline.text.splits import words_of_documents
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from isd_pipeline.coding.bundle import Bundle
-    from isd_pipeline.data.io.tables import RecordStream
-    from isd_pipeline.text.documents import Documents
-    from isd_pipeline.training.checkpoints import Checkpoint
+from isd_pipeline.data.io.tables import RecordStream
+from isd_pipeline.predictors import registry
+from isd_pipeline.predictors.base import TokenisedNote
+from isd_pipeline.text.documents import Documents
+from isd_pipeline.text.splits import fingerprints, words_of_documents
+from isd_pipeline.training.checkpoints import Checkpoint
 
 NEEDED = (
     *("model", "scores", "metrics", "calibration", "models_of_runs"),
@@ -34,8 +34,6 @@ def bundle_of_run(cohort: str, experiment: str, seed: int, project: Path) -> Bun
     Raises a FileNotFoundError that names the command to run where a file is missing, and a
     ValueError for a linear baseline that is not kept, and where the files are not of one training.
     """
-    from isd_pipeline.coding.bundle import Bundle
-
     key = {"cohort": cohort, "experiment": experiment, "seed": seed}
     parameters, found = _read(key, project)
     model = with_base_models(found["model"], found["models_of_runs"], {**parameters, **key})
@@ -64,9 +62,6 @@ def bundle_of_run(cohort: str, experiment: str, seed: int, project: Path) -> Bun
 
 def _read(key: Mapping[str, Any], project: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The project's parameters, and the run's files by their names in the catalog."""
-    from kedro.framework.session import KedroSession
-    from kedro.framework.startup import bootstrap_project
-
     catalog_file = project / "conf/base/catalog.yml"
     if not catalog_file.exists():
         raise FileNotFoundError(f"{catalog_file}: not here; run this in the project's folder")
@@ -76,8 +71,7 @@ def _read(key: Mapping[str, Any], project: Path) -> tuple[dict[str, Any], dict[s
         context = session.load_context()
         for name in NEEDED:
             if not context.catalog.exists(name):
-                stage = context.catalog[name].made_by
-                command = stage_command(stage, key)
+                command = stage_command(context.catalog[name].made_by, key)
                 raise FileNotFoundError(
                     f"{name} of this run is not there yet. Make it with {command}"
                 )
@@ -85,8 +79,6 @@ def _read(key: Mapping[str, Any], project: Path) -> tuple[dict[str, Any], dict[s
 
 
 def _refuse_other_data(model: Checkpoint, found: Mapping[str, Any], key: Mapping[str, Any]) -> None:
-    from isd_pipeline.text.splits import fingerprints
-
     if not model.weights:
         raise ValueError(f"{key['experiment']} keeps no weights to bundle: they would be too many")
     here = fingerprints(found["documents"], found["code_index"], found["vocabulary"])
@@ -112,11 +104,6 @@ def _refuse_other_weights(
 
 def _scores(model: Checkpoint, documents: Documents, notes: RecordStream) -> np.ndarray:
     """The log-odds of a few documents, the first, as a bundle reads them: [COMPARED, L]."""
-    import numpy as np
-
-    from isd_pipeline.predictors import registry
-    from isd_pipeline.predictors.base import TokenisedNote
-
     read = registry.load(model.settings, model.weights).read
     few = range(min(COMPARED, len(documents)))
     words = words_of_documents(notes, documents.ids[: len(few)].tolist())

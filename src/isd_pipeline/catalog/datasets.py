@@ -1,9 +1,7 @@
 """One Kedro dataset for every file of the catalog: it opens doors, the library reads and writes."""
 
-from __future__ import annotations
-
-from importlib import import_module
 from pathlib import Path, PurePosixPath
+from pkgutil import resolve_name
 from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
@@ -12,10 +10,10 @@ from kedro.io import AbstractDataset, DatasetError
 class FileDataset(AbstractDataset[Any, Any]):
     """A file or folder, read by `load(path)` and written by `save(value, path)`.
 
-    `load` and `save` are dotted names of library functions, imported when first called, so
-    that listing the catalog stays fast. `made_by` names the pipeline that makes the file. A `lazy`
-    file may be missing until somebody calls for it; `if_missing` is what one stands for that may
-    be absent.
+    `load` and `save` name library functions, as in `module:Class.method`; they are imported when
+    first called, so that listing the catalog stays fast. `made_by` names the pipeline that makes
+    the file. A `lazy` file may be missing until somebody calls for it; `if_missing` is what one
+    stands for that may be absent.
     """
 
     def __init__(
@@ -43,14 +41,14 @@ class FileDataset(AbstractDataset[Any, Any]):
             return self._if_missing
         if not self._path.exists():
             raise DatasetError(f"{self._path}: not there yet. {self._remedy()}")
-        return _find(self._load_name)(self._path)
+        return resolve_name(self._load_name)(self._path)
 
     def save(self, data: Any) -> None:
         """Write the file as a whole."""
         if self._save_name is None:
             raise DatasetError(f"{self._path} is raw data: read, never written")
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        _find(self._save_name)(data, self._path)
+        resolve_name(self._save_name)(data, self._path)
 
     def _exists(self) -> bool:
         return self._path.exists()
@@ -65,19 +63,3 @@ class FileDataset(AbstractDataset[Any, Any]):
             f"Make it with `kedro run --pipelines={self.made_by}` and the same --params, "
             "or let `dvc repro` make all that is missing."
         )
-
-
-def _find(name: str) -> Any:
-    """The function or method behind a dotted name such as `isd_pipeline.text.x.Class.open`."""
-    parts = name.split(".")
-    for cut in range(len(parts) - 1, 0, -1):
-        try:
-            found: Any = import_module(".".join(parts[:cut]))
-        except ModuleNotFoundError as error:
-            if not name.startswith(str(error.name)):
-                raise
-            continue
-        for part in parts[cut:]:
-            found = getattr(found, part)
-        return found
-    raise ImportError(f"no module on the way to '{name}'")

@@ -1,19 +1,17 @@
-"""Readers and writers of one path, for the catalog, where the library has none of its own."""
-
-from __future__ import annotations
+"""Readers and writers of one path, for the catalog, where no library has one that will do."""
 
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors.numpy import load, save
 
 from isd_pipeline.data.io.files import replacing, write_json, write_text
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    import pyarrow as pa
-
 
 # The columns of a training's history: the terms of every objective, and what is watched.
 TERMS = ("prediction", "teacher", "missing", "removal", "distillation", "description", "categories")
@@ -51,17 +49,8 @@ def put_text(text: str, path: Path) -> None:
     write_text(path, text)
 
 
-def read_table(path: Path) -> pa.Table:
-    """A Parquet file as an Arrow table."""
-    import pyarrow.parquet as pq
-
-    return pq.read_table(path)
-
-
 def write_table(table: pa.Table, path: Path, compression: str = "snappy") -> None:
     """An Arrow table as Parquet."""
-    import pyarrow.parquet as pq
-
     with replacing(path) as temporary:
         pq.write_table(table, temporary, compression=compression)
 
@@ -70,13 +59,6 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
     """A pandas table as Parquet."""
     with replacing(path) as temporary:
         frame.to_parquet(temporary, index=False)
-
-
-def read_frame(path: Path) -> pd.DataFrame:
-    """A Parquet file as a pandas table."""
-    import pandas as pd
-
-    return pd.read_parquet(path)
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
@@ -99,23 +81,12 @@ def in_order(history: pd.DataFrame) -> pd.DataFrame:
     return history[[*known, *sorted(set(history.columns).difference(known))]]
 
 
-def read_csv(path: Path) -> pd.DataFrame:
-    """A CSV of numbers that `write_csv` wrote."""
-    import pandas as pd
-
-    return pd.read_csv(path)
-
-
 def write_scores(scores: Mapping[str, np.ndarray], path: Path) -> None:
     """Scores [D, L] by split as safetensors."""
-    from safetensors.numpy import save
-
     with replacing(path) as temporary:
         temporary.write_bytes(save(dict(scores)))
 
 
 def read_scores(path: Path) -> dict[str, np.ndarray]:
     """What `write_scores` wrote."""
-    from safetensors.numpy import load
-
     return dict(load(path.read_bytes()))

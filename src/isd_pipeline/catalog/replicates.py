@@ -1,7 +1,5 @@
 """Bootstrap replicates as a file."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -8,8 +8,6 @@
 `runs.jsonl` is written last and makes the others count: what has no line there is passed over.
 """
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import json
@@ -19,14 +17,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from isd_pipeline.catalog import formats
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from isd_pipeline.catalog.formats import in_order, write_table
 from isd_pipeline.config.reading import plain
 from isd_pipeline.data.io.files import write_text
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +138,8 @@ def merge(folder: Path, runs: Iterable[Run], order: Sequence[str] = ()) -> dict[
                 key=lambda run: (places.get(run.experiment, len(places)), *run.key),
             )
             write_results(folder, known)
-    logger.info("%s: %d runs recorded, %s", folder / RUNS, len(recorded), _told(counts))
+    told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+    logger.info("%s: %d runs recorded, %s", folder / RUNS, len(recorded), told)
     return dict(counts)
 
 
@@ -174,10 +174,6 @@ def _lacks(run: Run, name: str) -> bool:
     return value is None or len(value) == 0
 
 
-def _told(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
-
-
 def _key(line: Mapping[str, Any]) -> Key:
     return line["experiment"], line["seed"]
 
@@ -207,10 +203,7 @@ def _damaged(path: Path, line: int, what: str) -> ValueError:
 
 
 def _write_lines(names: Sequence[str], runs: Sequence[Run], path: Path) -> None:
-    rows = [
-        {name: getattr(run, name) for name in names} | {"settings": plain(run.settings)}
-        for run in runs
-    ]
+    rows = [vars(replace(run, settings=plain(run.settings))) for run in runs]
     lines = [
         json.dumps({name: row[name] for name in names}, ensure_ascii=False, separators=(",", ":"))
         for row in rows
@@ -222,31 +215,27 @@ def _write_lines(names: Sequence[str], runs: Sequence[Run], path: Path) -> None:
 def _read_nested(path: Path) -> dict[Key, Any]:
     if not path.exists():
         return {}
-    rows = formats.read_table(path).to_pylist()
     return {
         (row.pop("experiment"), row.pop("seed")): {k: v for k, v in row.items() if v is not None}
-        for row in rows
+        for row in pq.read_table(path).to_pylist()
     }
 
 
 def _write_nested(name: str, runs: Sequence[Run], path: Path) -> None:
-    import pyarrow as pa
-
     some = [run for run in runs if getattr(run, name)]
     keys = dict.fromkeys(key for run in some for key in getattr(run, name))
     columns = {key: [getattr(run, name).get(key) for run in some] for key in keys}
     first = {"experiment": [run.experiment for run in some], "seed": [run.seed for run in some]}
     if some or path.exists():
-        formats.write_table(pa.table({**first, **columns}), path, "zstd")
+        write_table(pa.table({**first, **columns}), path, "zstd")
 
 
 def _read_histories(path: Path) -> dict[Key, pd.DataFrame]:
     """Of each run its own columns: those in which there is a number."""
     if not path.exists():
         return {}
-    rows = formats.read_frame(path)
     found = {}
-    for _, of_run in rows.groupby(["experiment", "seed"], sort=False):
+    for _, of_run in pd.read_parquet(path).groupby(["experiment", "seed"], sort=False):
         key = str(of_run["experiment"].iloc[0]), int(of_run["seed"].iloc[0])
         numbers = of_run.drop(columns=["experiment", "seed"]).dropna(axis="columns", how="all")
         found[key] = numbers.reset_index(drop=True)
@@ -254,18 +243,15 @@ def _read_histories(path: Path) -> dict[Key, pd.DataFrame]:
 
 
 def _write_histories(runs: Sequence[Run], path: Path) -> None:
-    import pandas as pd
-    import pyarrow as pa
-
     some = [
         run.history.assign(experiment=run.experiment, seed=run.seed)
         for run in runs
         if run.history is not None
     ]
     if some:
-        rows = formats.in_order(pd.concat(some, ignore_index=True))
+        rows = in_order(pd.concat(some, ignore_index=True))
         table = pa.Table.from_pandas(rows, preserve_index=False)
-        formats.write_table(table.replace_schema_metadata(), path, "zstd")
+        write_table(table.replace_schema_metadata(), path, "zstd")
 
 
 @contextmanager

@@ -3,8 +3,6 @@
 The hook makes it (hooks.py) and every node that trains or evaluates takes it as an input.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any

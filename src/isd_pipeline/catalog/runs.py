@@ -1,21 +1,18 @@
 """The runs of a cohort, as `train` and `evaluate` left them on disk."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from isd_pipeline.catalog import formats
+import numpy as np
+import pandas as pd
+
+from isd_pipeline.catalog.formats import read_json, read_scores
+from isd_pipeline.catalog.replicates import read_bootstrap
 from isd_pipeline.catalog.results import Key, Run
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-
-    from isd_pipeline.evaluation.resampling import Bootstrap
+from isd_pipeline.evaluation.resampling import Bootstrap
 
 
 def read_runs(folder: Path) -> list[Run]:
@@ -26,9 +23,9 @@ def read_runs(folder: Path) -> list[Run]:
 def _read_run(folder: Path) -> Run:
     """One run. What is no number stands in `training.json` and `metrics.json` under `run`."""
     experiment, seed = _key(folder)
-    training, metrics = (formats.read_json(folder / f"{n}.json") for n in ("training", "metrics"))
+    training, metrics = (read_json(folder / f"{n}.json") for n in ("training", "metrics"))
     said, evaluated = training.pop("run", {}), metrics.pop("run", {})
-    history = formats.read_csv(folder / "history.csv")
+    history = pd.read_csv(folder / "history.csv")
     run = Run(
         experiment=experiment,
         seed=seed,
@@ -55,27 +52,23 @@ def _evidence_of(folder: Path) -> Path:
 
 def _if_there(path: Path) -> Any:
     """Empty for a run evaluated before such files were; for one that has no evidence, too."""
-    return formats.read_json(path) if path.exists() else {}
+    return read_json(path) if path.exists() else {}
 
 
 def read_code_tables(folder: Path) -> dict[Key, pd.DataFrame]:
     """The table by code of every run."""
-    return {key: formats.read_frame(path) for key, path in _of_runs(folder, "by_code.parquet")}
+    return {key: pd.read_parquet(path) for key, path in _of_runs(folder, "by_code.parquet")}
 
 
 def read_replicates(folder: Path) -> dict[Key, Bootstrap]:
     """The bootstrap replicates of every run."""
-    from isd_pipeline.catalog.replicates import read_bootstrap
-
     return {key: read_bootstrap(path) for key, path in _of_runs(folder, "replicates.safetensors")}
 
 
 def find_scores(folder: Path) -> dict[Key, Callable[[], Mapping[str, np.ndarray]]]:
     """The scores of every run, which are large: each is read when it is called."""
-    return {
-        key: partial(formats.read_scores, path)
-        for key, path in _of_runs(folder, "scores.safetensors")
-    }
+    found = _of_runs(folder, "scores.safetensors")
+    return {key: partial(read_scores, path) for key, path in found}
 
 
 def _of_runs(folder: Path, name: str) -> list[tuple[Key, Path]]:

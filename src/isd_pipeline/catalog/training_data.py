@@ -1,22 +1,19 @@
 """What a cohort's files give to learn from, as every kind of predictor takes it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from isd_pipeline.catalog.base_models import base_scores
 from isd_pipeline.config.cohorts import cohort_section
+from isd_pipeline.config.experiments import Plan
 from isd_pipeline.config.extract import ExtractSettings, revision_of
 from isd_pipeline.config.preprocess import PreprocessSettings
+from isd_pipeline.data.cohorts import CodeIndex
+from isd_pipeline.predictors.base import TrainingData, Vectors
 from isd_pipeline.predictors.registry import ENSEMBLE, kind_of
-
-if TYPE_CHECKING:
-    from isd_pipeline.config.experiments import Plan
-    from isd_pipeline.data.cohorts import CodeIndex
-    from isd_pipeline.predictors.base import TrainingData
-    from isd_pipeline.text.documents import Documents
-    from isd_pipeline.text.vocabulary import Vocabulary
+from isd_pipeline.text.documents import Documents
+from isd_pipeline.text.splits import words_of_splits
+from isd_pipeline.text.vocabulary import Vocabulary
 
 Lazy = Callable[[], Any]
 
@@ -31,9 +28,6 @@ def training_data(
     base: Mapping[str, Any],
 ) -> TrainingData:
     """The documents; vectors, words and base models' scores are read when they are asked for."""
-    from isd_pipeline.predictors.base import TrainingData, Vectors
-    from isd_pipeline.text.splits import words_of_splits
-
     cohorts, cohort = parameters["cohorts"], parameters["cohort"]
     words, code_words, codes = vectors
     return TrainingData(

@@ -1,7 +1,5 @@
 """Answers as JSON Lines, as CSV, or as a page."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections.abc import Callable, Iterable

@@ -1,7 +1,5 @@
 """A file of notes into a file of answers, a few notes at a time."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice

@@ -8,13 +8,13 @@ the bundle's name in every answer. It tells damage, not forgery: who can change 
 its sum. Nothing of a note is in a bundle but the vocabulary's words.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from torch import Tensor
 
 from isd_pipeline import __version__
 from isd_pipeline.data.cohorts import CodeIndex
@@ -22,9 +22,6 @@ from isd_pipeline.data.io.files import replacing, write_json
 from isd_pipeline.data.io.tensor_files import pack, read_sealed, refuse_changed, sealed, unpack
 from isd_pipeline.text.tokens import Tokeniser
 from isd_pipeline.text.vocabulary import Vocabulary
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 FORMAT = 2
 RECORD, WEIGHTS, SEAL = "bundle.json", "weights.safetensors", "sha256"

@@ -8,12 +8,11 @@ twice as fast.)
 Axes: L codes, K of them shown, N words of a note.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -102,7 +101,7 @@ class Coder:
         self._name = Model(bundle.name, bundle.sha256)
 
     @classmethod
-    def open(cls, folder: Path | str, device: str = "cpu") -> Coder:
+    def open(cls, folder: Path | str, device: str = "cpu") -> Self:
         """Make a bundle ready; raises what `read_bundle` raises."""
         return cls(read_bundle(folder), device)
 

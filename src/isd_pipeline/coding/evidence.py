@@ -3,8 +3,6 @@
 Axes: N words of a note.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,8 +4,6 @@ A fault of the file stops the reading with one line that names file and row; a f
 told in that note's answer. Neither holds a word of a text, nor an id.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

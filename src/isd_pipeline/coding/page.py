@@ -4,19 +4,16 @@ The page holds the notes themselves, so it belongs where they are kept. It needs
 other file.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from isd_pipeline.coding.coder import Answer, Note, Suggestion
 from isd_pipeline.coding.evidence import Span
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 AROUND = 40  # characters shown before and after a stretch of evidence, to the next blank
 Piece = tuple[str, Span | None]  # a text, and whose evidence it is
@@ -84,8 +81,6 @@ def marks(text: str, codes: Iterable[Suggestion]) -> Iterator[Mark]:
 
 
 def _template() -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     environment = Environment(
         loader=PackageLoader("isd_pipeline", "coding"),
         autoescape=True,

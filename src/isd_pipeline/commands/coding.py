@@ -1,7 +1,5 @@
 """A finished run into a bundle, and notes into codes by a bundle."""
 
-from __future__ import annotations
-
 import functools
 import sys
 from pathlib import Path

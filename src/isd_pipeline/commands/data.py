@@ -1,7 +1,5 @@
 """Raw files of a cohort: an example to begin with, and what is wrong in them."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections import Counter
@@ -35,9 +33,10 @@ def check(target: str, as_json: bool) -> None:
     TARGET is a cohort, or a folder of files. Exit code 0: fine; 1: warnings; 2: errors, which
     would stop the pipeline.
     """
+    from isd_pipeline.config.loading import read_parameters
     from isd_pipeline.pipelines.extract import checking
 
-    findings, counts = checking.check(target, checking.read_cohorts())
+    findings, counts = checking.check(target, read_parameters(Path("conf"))["cohorts"])
     code = checking.exit_code(findings)
     if as_json:
         listed = [asdict(one) for one in findings]

@@ -1,7 +1,5 @@
 """The settings of a run, merged, each with the file and the key that it came from."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any
@@ -37,6 +35,4 @@ def _as_yaml(value: Any) -> str:
     import yaml
 
     plain = list(value) if isinstance(value, tuple) else value
-    return (
-        yaml.safe_dump(plain, default_flow_style=True, width=999).removesuffix("\n...\n").strip()
-    )
+    return yaml.safe_dump(plain, default_flow_style=True, width=999).removesuffix("\n...\n").strip()

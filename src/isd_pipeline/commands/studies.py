@@ -1,7 +1,5 @@
 """The DVC graphs of the cohorts, what keeps them true, and recorded runs made again."""
 
-from __future__ import annotations
-
 import json
 import sys
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """A cohort's sections, and what is asked of a cohort by its name."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, TypeVar
 

@@ -1,7 +1,5 @@
 """What the stage `embed` may be told of a cohort."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from isd_pipeline.embeddings.words import WordVectorConfig

@@ -1,12 +1,16 @@
 """Which published counts a cohort of real data is held against."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.data.quality import published_counts as published
 from isd_pipeline.data.quality.published_counts import Expected
+
+
+def check_published(counts: Mapping[str, int], settings: ExtractSettings) -> None:
+    """Raise a ValueError where a cohort of real data differs from what was published of it."""
+    look_at = published.LOOK_AT.get(settings.source, "")
+    published.check_counts(counts, expected_counts(settings, counts), look_at)
 
 
 def expected_counts(

@@ -1,7 +1,5 @@
 """An experiment's merged row as the dataclasses of its system."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any

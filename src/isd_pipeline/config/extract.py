@@ -1,7 +1,5 @@
 """What the stage `extract` may be told of a cohort."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal

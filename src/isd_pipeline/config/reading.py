@@ -1,7 +1,5 @@
 """Parameters are checked here, once, and go inwards as typed dataclasses."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches

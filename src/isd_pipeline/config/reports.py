@@ -1,7 +1,5 @@
 """How a cohort's report page is headed, and its tables of experiments."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -8,8 +8,6 @@ From below to above:
     profiles.P.experiments.ROW, cohorts.C.train.experiments.ROW     what is chosen otherwise there
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -69,7 +67,9 @@ def merged_row(parameters: Mapping[str, Any], experiment: str | None = None) -> 
 
 
 def own_row(parameters: Mapping[str, Any], experiment: str) -> Mapping[str, Any]:
-    """What the file of experiments has under a name, its keys checked."""
+    """What the file of experiments has under a name, its keys checked; a former name is told."""
+    if now := (parameters.get("renamed") or {}).get(experiment):
+        raise ValueError(f"experiment {experiment} is now called {now}")
     row = choose(experiment, parameters["experiments"], EXPERIMENTS) or {}
     for key in row:
         refuse_unknown(key, list(OF_ROW), f"{EXPERIMENTS}.{experiment}")

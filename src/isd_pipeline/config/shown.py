@@ -1,7 +1,5 @@
 """Every setting of an experiment on a cohort, and the file and key that it came from."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +8,6 @@ import yaml
 
 from isd_pipeline.config.experiments import read_plan
 from isd_pipeline.config.reading import flatten
-from isd_pipeline.config.renamed import refuse_renamed
 from isd_pipeline.config.rows import merged, merged_row
 
 DEFAULT = "default"
@@ -35,7 +32,6 @@ def shown_settings(cohort: str, experiment: str, conf: Path) -> dict[str, Shown]
     for content in files.values():
         parameters = merged(parameters, content)
     parameters |= {"cohort": cohort, "experiment": experiment}
-    refuse_renamed(experiment, parameters.get("renamed") or {})
     row = merged_row(parameters)
     values = flatten(read_plan(parameters).settings)
     given = {name: f"{_file_of(key, files)}: {key}" for name, key in row.origins.items()}
@@ -61,12 +57,4 @@ def _files(conf: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
 
 def _file_of(key: str, files: dict[Path, Mapping[str, Any]]) -> Path | str:
     """The last file that has a dotted key."""
-    return next((path for path in reversed(files) if _holds(files[path], key)), "")
-
-
-def _holds(content: Any, key: str) -> bool:
-    for part in key.split("."):
-        if not isinstance(content, Mapping) or part not in content:
-            return False
-        content = content[part]
-    return True
+    return next((path for path in reversed(files) if key in flatten(files[path])), "")

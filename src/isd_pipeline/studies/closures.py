@@ -9,8 +9,6 @@ registry of networks is left out: a line of it says where a system's code is, wh
 a new line makes nothing stale.
 """
 
-from __future__ import annotations
-
 import ast
 import hashlib
 import re
@@ -87,22 +85,15 @@ def _file_modules(pipelines: Iterable[str], root: Path) -> set[str]:
         pipeline = import_module(f"isd_pipeline.pipelines.{name}").create_pipeline()
         reads = [catalog[one]["load"] for one in pipeline.datasets() if one in catalog]
         written = pipeline.all_outputs()
-        writes = [catalog[one].get("save") for one in written if one in catalog]
-        names |= {_module(one) for one in (*reads, *writes) if one}
-    return names
+        writes = [catalog[one].get("save", "") for one in written if one in catalog]
+        names |= {function.partition(":")[0] for function in (*reads, *writes)}
+    return names & _graph().modules
 
 
 @cache
 def read_catalog(path: Path) -> Any:
     """The catalog, once: it is asked for by every stage."""
     return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-
-
-def _module(name: str) -> str:
-    """The module of a dotted name such as `isd_pipeline.text.vocabulary.Vocabulary.open`."""
-    while name not in _graph().modules:
-        name = name.rpartition(".")[0]
-    return name
 
 
 def _above(module: str) -> list[str]:

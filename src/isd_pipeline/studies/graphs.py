@@ -6,8 +6,6 @@ holds them together; `studies/COHORT/study.yaml` is the part people edit. The co
 watches is the closure of the pipelines in its command (`closures`).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -55,10 +53,7 @@ class Study:
 
     def __init__(self, lists: Mapping[str, Any], root: Path = Path()) -> None:
         self.root, self.lists = root, lists
-        self.parameters = {
-            "cohorts": _read(root / "conf/base/parameters_cohorts.yml")["cohorts"],
-            "experiments": _read(root / "conf/base/parameters_experiments.yml")["experiments"],
-        }
+        self.parameters = {key: _section(key, root) for key in ("cohorts", "experiments")}
         for key in lists:
             refuse_unknown(key, list(OF_STUDY), f"studies/{lists.get('cohort')}/study.yaml")
         for name in (*lists["experiments"], *lists.get("evidence", [])):
@@ -99,7 +94,7 @@ class Study:
 
     def _groups(self, kind: str) -> Iterator[Group]:
         """By system; of ensembles each row, where they are evaluated each list of seeds."""
-        listed = [*self.lists.get("evidence", [])] if kind == "evidence" else self.runnable
+        listed = self.lists.get("evidence", []) if kind == "evidence" else self.runnable
         groups: dict[tuple[Any, ...], list[str]] = {}
         for name in listed:
             system, seeds = system_of(self.parameters, name), self._seeds(name)
@@ -121,13 +116,9 @@ class Study:
     def _reads(self, system: str) -> list[str]:
         """The files that training a system reads beside those that every training does."""
         catalog = read_catalog(self.root / CATALOG)
-        paths = [
-            re.sub(r"\$\{runtime_params:(\w+),\w+\}", r"${\1}", catalog[name]["filepath"])
-            for name in READS[kind_of(system)]
-            if name != "scores_of_runs"
-        ]
-        folders = {str(Path(path).parent) if "04_feature" in path else path for path in paths}
-        return sorted(folders)
+        read = [catalog[n]["filepath"] for n in READS[kind_of(system)] if n != "scores_of_runs"]
+        paths = [re.sub(r"\$\{runtime_params:(\w+),\w+\}", r"${\1}", path) for path in read]
+        return sorted({str(Path(path).parent) if "04_feature" in path else path for path in paths})
 
     def _with_code(self, stage: Stage, systems: tuple[str, ...] = ()) -> Stage:
         """The stage with the code of its pipelines and systems among what it watches."""
@@ -136,9 +127,12 @@ class Study:
         code = code_of(tuple(found[1].split(",")), systems, self.root)
         return {**stage, "deps": [*stage.get("deps", []), *code]}
 
+    def _model(self, name: str) -> Mapping[str, Any]:
+        """What a row says of its model."""
+        return (self.parameters["experiments"][name] or {}).get("model") or {}
+
     def _base_models(self, name: str) -> tuple[str, ...]:
-        row = self.parameters["experiments"][name] or {}
-        return tuple((row.get("model") or {}).get("base_models", ()))
+        return tuple(self._model(name).get("base_models", ()))
 
     def _systems(self, name: str) -> tuple[str, ...]:
         """Its own system, and those of its base models: their code explains it."""
@@ -147,8 +141,7 @@ class Study:
 
     def _is_one_run(self, name: str) -> bool:
         """Whether it is an ensemble that weighs every seed of its base models."""
-        row = self.parameters["experiments"][name] or {}
-        return bool((row.get("model") or {}).get("every_seed"))
+        return bool(self._model(name).get("every_seed"))
 
     def _seeds(self, name: str) -> tuple[int, ...]:
         one = not is_seeded(system_of(self.parameters, name)) or self._is_one_run(name)
@@ -183,12 +176,11 @@ def render_demo(root: Path = Path()) -> str:
 
 def write_study(cohort: str, root: Path = Path()) -> Path:
     """Write `studies/COHORT/dvc.yaml`, and before it `study.yaml` where there is none."""
-    cohorts = _read(root / "conf/base/parameters_cohorts.yml")["cohorts"]
-    choose(cohort, cohorts, COHORTS)
+    choose(cohort, _section("cohorts", root), COHORTS)
     folder = root / "studies" / cohort
     if not (folder / "study.yaml").exists():
-        rows = _read(root / "conf/base/parameters_experiments.yml")["experiments"]
-        lists = {"cohort": cohort, "experiments": list(rows), "seeds": SEEDS}
+        rows = list(_section("experiments", root))
+        lists = {"cohort": cohort, "experiments": rows, "seeds": SEEDS}
         text = yaml.safe_dump(lists, sort_keys=False, default_flow_style=None, width=100)
         write_text(folder / "study.yaml", LISTS + text)
     write_text(folder / "dvc.yaml", render_study(_read(folder / "study.yaml"), root))
@@ -215,6 +207,12 @@ def _dumped(document: Mapping[str, Any]) -> str:
     return yaml.safe_dump(
         document, sort_keys=False, allow_unicode=True, width=160, default_flow_style=None
     )
+
+
+def _section(key: str, root: Path) -> Mapping[str, Any]:
+    """The cohorts or the experiments, as git has them."""
+    found: Mapping[str, Any] = _read(root / f"conf/base/parameters_{key}.yml")[key]
+    return found
 
 
 def _read(path: Path) -> Any:

@@ -1,7 +1,5 @@
 """Whether a lock file tells the truth: the code it names is the code that the run says made it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path

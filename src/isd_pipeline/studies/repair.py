@@ -9,8 +9,6 @@ DVC 3.67 rewrites two files in place, and a process killed meanwhile leaves a pa
   damaged stage it is a lock file again; what trained since comes back from DVC's cache of runs.
 """
 
-from __future__ import annotations
-
 import fcntl
 import json
 import re

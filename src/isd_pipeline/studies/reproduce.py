@@ -1,7 +1,5 @@
 """A recorded run made again with the code as it is, and held against the record."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
@@ -12,11 +10,13 @@ from pathlib import Path
 from statistics import stdev
 from typing import Any
 
+import torch
+
 from isd_pipeline.catalog.results import Run, read_results
 from isd_pipeline.catalog.runs import read_runs
-from isd_pipeline.config.reading import choose, flatten, plain
-from isd_pipeline.config.renamed import read_renamed, refuse_renamed
-from isd_pipeline.config.rows import merged_row
+from isd_pipeline.config.loading import read_parameters
+from isd_pipeline.config.reading import flatten, plain, refuse_unknown
+from isd_pipeline.config.rows import merged_row, own_row
 from isd_pipeline.data.io.files import write_text
 
 HEADLINE = ("f1_micro", "f1_micro_tuned", "f1_macro_caml_tuned", "p_at_5", "p_at_8")
@@ -103,13 +103,12 @@ def reproduce(cohort: str, experiment: str, seed: int, root: Path) -> Verdict:
 def _recorded(cohort: str, experiment: str, seed: int, root: Path) -> tuple[Run, list[Run]]:
     """The run, and all recorded seeds of its experiment."""
     folder = Path("results", cohort)
-    refuse_renamed(experiment, read_renamed(root))
-    by_name: dict[str, list[Run]] = {}
-    for run in read_results(root / folder):
-        by_name.setdefault(run.experiment, []).append(run)
-    if not by_name:
+    own_row(read_parameters(root / "conf"), experiment)  # tells a former name
+    runs = read_results(root / folder)
+    if not runs:
         raise FileNotFoundError(f"{folder}: no run of this cohort is recorded")
-    seeds = choose(experiment, by_name, str(folder))
+    refuse_unknown(experiment, list(dict.fromkeys(run.experiment for run in runs)), str(folder))
+    seeds = [run for run in runs if run.experiment == experiment]
     known = {run.seed: run for run in seeds}
     if seed not in known:
         raise ValueError(f"{folder}: {experiment} has the seeds {[*known]}, and no {seed}")
@@ -130,8 +129,6 @@ def _refuse_unprepared(cohort: str, recorded: Run, root: Path) -> None:
 
 def _device(recorded: Run) -> tuple[str, list[str]]:
     """The recorded device; where there is none here, the other one, and that is told."""
-    import torch
-
     if recorded.device != "gpu":
         unknown = "the record does not say on which device this was trained; now it is the CPU"
         return "cpu", [] if recorded.device else [unknown]
@@ -144,16 +141,8 @@ def _device(recorded: Run) -> tuple[str, list[str]]:
 
 def _changed_settings(cohort: str, recorded: Run, root: Path) -> list[str]:
     """Where the row says something else today than it did for the recorded run."""
-    from kedro.config import OmegaConfigLoader
-
-    loader = OmegaConfigLoader(
-        str(root / "conf"),
-        base_env="base",
-        default_run_env="local",
-        merge_strategy={"parameters": "soft"},
-    )
     here = {"cohort": cohort, "experiment": recorded.experiment}
-    row = flatten(plain(merged_row({**loader["parameters"], **here}).settings))
+    row = flatten(plain(merged_row(read_parameters(root / "conf") | here).settings))
     before = flatten(recorded.settings or row)
     return [
         f"{name}: {before.get(name, 'nothing')} in the record, {row.get(name, 'nothing')} today"
@@ -190,12 +179,7 @@ def _kedro(project: Path, pipelines: str, run: Mapping[str, Any]) -> None:
     chosen = ",".join(f"{name}={value}" for name, value in run.items())
     command = ["kedro", "run", f"--pipelines={pipelines}", f"--params={chosen}"]
     environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
-    done = subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=project,
-        env=environment,
-        stdout=sys.stderr,
-        check=False,
-    )
+    called = [sys.executable, "-m", *command]
+    done = subprocess.run(called, cwd=project, env=environment, stdout=sys.stderr, check=False)
     if done.returncode:
         raise ChildProcessError(f"`{' '.join(command)}` failed in {project}; it says why above")

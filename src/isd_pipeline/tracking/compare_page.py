@@ -6,8 +6,6 @@ trainings by experiment, so that the page shows means over seeds. It has a bar c
 metric, the curves of the development set and, in the list, the parameters that differ.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from typing import Any

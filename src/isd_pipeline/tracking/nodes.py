@@ -1,7 +1,5 @@
 """What MLflow is told of the outputs of a pipeline's node."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +10,7 @@ from isd_pipeline.tracking.tables import show_table, table_and_rows
 
 def log_outputs(inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
     """Log to the open run, or show a table; without a tracker, do nothing."""
-    if (tracker := tracking.listening()) is None:
+    if (tracker := tracking.current()) is None:
         return
     if "model" in outputs:
         marks = outputs["model"].fingerprints.items()

@@ -1,7 +1,5 @@
 """The numbers of a run under the names by which MLflow shows them."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

@@ -8,12 +8,10 @@ the whole of it as text. `comparing` opens the trainings of a table by that tag.
 It is a view of files: other numbers replace what was shown before, the same change nothing.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from isd_pipeline.config.experiments import notes_of
 from isd_pipeline.config.reading import choose
@@ -39,7 +37,7 @@ class TableRow:
     @classmethod
     def of(
         cls, experiment: str, by_seed: Mapping[int, Mapping[str, float]], note: str = ""
-    ) -> TableRow:
+    ) -> Self:
         """Of the metrics of each seed."""
         found = list(by_seed.values())
         shared = [name for name in (found[0] if found else {}) if all(name in one for one in found)]

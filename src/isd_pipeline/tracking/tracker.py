@@ -6,8 +6,6 @@ Only numbers and settings go there, never a note, an identifier of one or a list
 active child is held here, so that nodes call `log` without knowing whether anybody listens.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import socket
@@ -16,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -54,20 +53,16 @@ class Tracker:
     def __init__(self, settings: TrackingSettings) -> None:
         self.settings = settings
         self.run_id: str | None = None
-        self._client: Any = None
 
-    @property
+    @cached_property
     def client(self) -> Any:
         """The MLflow client, made when first asked for: importing mlflow takes a second."""
-        if self._client is None:
-            from mlflow import MlflowClient
+        from mlflow import MlflowClient
 
-            with _one_at_a_time():  # two processes must not create the database at once
-                self._client = MlflowClient(
-                    os.environ.get("MLFLOW_TRACKING_URI", self.settings.uri)
-                )
-                self._client.search_experiments(max_results=1)
-        return self._client
+        with _one_at_a_time():  # two processes must not create the database at once
+            client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI", self.settings.uri))
+            client.search_experiments(max_results=1)
+        return client
 
     @property
     def experiment_id(self) -> str:
@@ -102,14 +97,18 @@ class Tracker:
         else:
             self.start(key, {}, {})
 
-    def log(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        """Log numbers to the open child run in one batch."""
-        self._log_metrics(self.run_id, metrics, step)
+    def log(self, metrics: Mapping[str, float], step: int = 0, run_id: str | None = None) -> None:
+        """Log numbers in one batch, to the open child run where no other is named."""
+        from mlflow.entities import Metric
 
-    def tag(self, tags: Mapping[str, str]) -> None:
-        """Tag the open child run."""
+        now = int(time.time() * 1000)
+        shown = [Metric(name, float(value), now, step) for name, value in metrics.items()]
+        self.client.log_batch(run_id or self.run_id, metrics=shown)
+
+    def tag(self, tags: Mapping[str, str], run_id: str | None = None) -> None:
+        """Tag the open child run, or another."""
         for name, value in tags.items():
-            self.client.set_tag(self.run_id, name, value)
+            self.client.set_tag(run_id or self.run_id, name, value)
 
     def finish(self, status: str) -> None:
         """Close the child run as FINISHED, FAILED or KILLED."""
@@ -124,7 +123,7 @@ class Tracker:
     def record(self, name: str, tags: Mapping[str, str], metrics: Mapping[str, float]) -> None:
         """A run that is over as soon as it is made."""
         run_id = self._create(name, tags)
-        self._log_metrics(run_id, metrics, step=0)
+        self.log(metrics, run_id=run_id)
         self.client.set_terminated(run_id, "FINISHED")
 
     def forget(self, runs: Iterable[Any]) -> None:
@@ -135,8 +134,7 @@ class Tracker:
     def tag_newest(self, key: RunKey, tags: Mapping[str, str]) -> None:
         """Tag the newest run of `key`; without one, do nothing."""
         for run in self._find(key)[:1]:
-            for name, value in tags.items():
-                self.client.set_tag(run.info.run_id, name, value)
+            self.tag(tags, run.info.run_id)
 
     def share_view(self, key: str, state: str) -> None:
         """Keep the state of MLflow's page of runs under a key, as its own "Share" does."""
@@ -167,13 +165,6 @@ class Tracker:
         shown = [Param(k, str(v)[:PARAMETER_LENGTH]) for k, v in sorted(parameters.items())]
         self.client.log_batch(run_id, params=shown)
 
-    def _log_metrics(self, run_id: str | None, metrics: Mapping[str, float], step: int) -> None:
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)
-        shown = [Metric(name, float(value), now, step) for name, value in metrics.items()]
-        self.client.log_batch(run_id, metrics=shown)
-
     def _find(self, key: RunKey, more: str = "") -> list[Any]:
         wanted = [f"tags.{name} = '{value}'" for name, value in key.tags.items()]
         return self.search(" and ".join([*wanted, more] if more else wanted))
@@ -195,17 +186,8 @@ def use(tracker: Tracker) -> None:
     _open = tracker
 
 
-def listening() -> Tracker | None:
+def current() -> Tracker | None:
     """The tracker in use, if any."""
-    return _open
-
-
-def current() -> Tracker:
-    """The tracker in use; an error where tracking is switched off."""
-    if _open is None:
-        raise ValueError(
-            "conf/base/tracking.yml: uri is empty, so there is no MLflow to publish to"
-        )
     return _open
 
 

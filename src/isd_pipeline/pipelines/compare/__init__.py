@@ -1,5 +1,3 @@
 """Whether the differences within a table are more than luck."""
 
-from isd_pipeline.pipelines.compare.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from isd_pipeline.pipelines.compare.pipeline import create_pipeline as create_pipeline

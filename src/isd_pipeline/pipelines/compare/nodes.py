@@ -4,33 +4,28 @@ Both need scores and bootstrap replicates, which are not in git. Where some are 
 recorded of these very runs is kept, and anything else left out and told.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from math import isclose
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from isd_pipeline.catalog.results import contents
+import numpy as np
+
+from isd_pipeline.catalog.results import Key, Run, contents
 from isd_pipeline.config.cohorts import cohort_section
 from isd_pipeline.config.reports import ReportSettings, table_layouts
+from isd_pipeline.data.cohorts import CodeIndex
+from isd_pipeline.evaluation.comparisons import ComparedRun, compare
+from isd_pipeline.evaluation.resampling import Bootstrap, over_seeds
+from isd_pipeline.evaluation.significance import Difference, holm
 from isd_pipeline.predictors.registry import BASELINE
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from isd_pipeline.catalog.results import Key, Run
-    from isd_pipeline.data.cohorts import CodeIndex
-    from isd_pipeline.evaluation.comparisons import ComparedRun
-    from isd_pipeline.evaluation.resampling import Bootstrap
-    from isd_pipeline.evaluation.significance import Difference
-    from isd_pipeline.reports.layout import Layout
-    from isd_pipeline.text.documents import Documents
+from isd_pipeline.reports.layout import Layout
+from isd_pipeline.text.documents import Documents
 
 logger = logging.getLogger(__name__)
 
-Compared = Callable[[str, str], tuple[int, dict[str, "Difference"]]]
+Compared = Callable[[str, str], tuple[int, dict[str, Difference]]]
 
 # Draws of approximate randomisation: the smallest p value is 1 / (1 + DRAWS), and Holm's correction
 # multiplies it by the comparisons of a table, up to about a hundred.
@@ -43,8 +38,6 @@ def find_intervals(
     recorded_intervals: Mapping[str, Any],
 ) -> dict[str, Any]:
     """By experiment: the runs, and the 95 % intervals of their mean over bootstrapped documents."""
-    from isd_pipeline.evaluation.resampling import over_seeds
-
     here, found = replicates_of_these(runs, replicates_of_runs), {}
     for experiment, seeds in contents(runs).items():
         resampled = [here[key] for seed in seeds if (key := (experiment, int(seed))) in here]
@@ -84,8 +77,6 @@ def compare_experiments(
     parameters: Mapping[str, Any],
 ) -> dict[str, Any]:
     """By table: the reference and, for each other experiment and metric, how far it is from it."""
-    from isd_pipeline.evaluation.comparisons import ComparedRun, compare
-
     gold = documents["test"].label_matrix(len(code_index))
     tuned = {run.key: run.metrics["test"]["threshold_tuned"] for run in runs}
     here, scores = replicates_of_these(runs, replicates_of_runs), scores_of_runs()
@@ -154,8 +145,6 @@ def paired_runs(
 
 def table_of_comparisons(layout: Layout, metrics: list[str], compared: Compared) -> dict[str, Any]:
     """Every row of a table against its reference, the p values adjusted over all its tests."""
-    from isd_pipeline.evaluation.significance import holm
-
     rows: list[dict[str, Any]] = []
     for experiment in (name for name in layout.experiments if name != layout.reference):
         seeds, found = compared(experiment, layout.reference)

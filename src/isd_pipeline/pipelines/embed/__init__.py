@@ -1,5 +1,3 @@
 """Vectors for words and codes."""
 
-from isd_pipeline.pipelines.embed.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from isd_pipeline.pipelines.embed.pipeline import create_pipeline as create_pipeline

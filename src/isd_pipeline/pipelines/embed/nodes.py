@@ -1,20 +1,16 @@
 """Words of the notes > vectors."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from isd_pipeline.config.cohorts import cohort_section
 from isd_pipeline.config.embed import EmbedSettings
+from isd_pipeline.data.cohorts import CodeIndex
+from isd_pipeline.data.io.tables import RecordStream
 from isd_pipeline.embeddings.codes import CodeVectors, average_titles
 from isd_pipeline.embeddings.words import WordVectors, learn_word_vectors
-
-if TYPE_CHECKING:
-    from isd_pipeline.data.cohorts import CodeIndex
-    from isd_pipeline.data.io.tables import RecordStream
-    from isd_pipeline.text.vocabulary import Vocabulary
+from isd_pipeline.text.vocabulary import Vocabulary
 
 
 def learn_vectors(

@@ -1,12 +1,12 @@
 """Stage `embed`."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
 
-from isd_pipeline.pipelines.embed.nodes import learn_vectors
+from isd_pipeline.pipelines.by_name import node
+from isd_pipeline.pipelines.embed import nodes
 
 
 def create_pipeline(**_: object) -> Pipeline:
     """Words > vectors."""
-    read = ["tokenized_notes", "splits", "vocabulary", "code_index"]
     vectors = ["word_vectors", "code_word_vectors", "code_vectors"]
-    return Pipeline([Node(learn_vectors, [*read, "params:cohorts", "params:cohort"], vectors)])
+    return Pipeline([node(nodes.learn_vectors, vectors)])

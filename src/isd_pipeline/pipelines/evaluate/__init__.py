@@ -1,5 +1,3 @@
 """Scores and metrics of one trained model."""
 
-from isd_pipeline.pipelines.evaluate.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from isd_pipeline.pipelines.evaluate.pipeline import create_pipeline as create_pipeline

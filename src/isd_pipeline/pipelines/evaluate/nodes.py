@@ -6,22 +6,27 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+
+from isd_pipeline.catalog.run_context import RunContext
+from isd_pipeline.data.cohorts import CodeIndex
+from isd_pipeline.evaluation.calibration import calibrate
+from isd_pipeline.evaluation.collapse import collapse_metrics
+from isd_pipeline.evaluation.metrics import all_metrics, per_code
+from isd_pipeline.evaluation.resampling import Bootstrap, bootstrap_run
+from isd_pipeline.evaluation.strata import all_strata, code_table
+from isd_pipeline.evaluation.thresholds import tune_threshold, tuned_metrics
+from isd_pipeline.predictors import registry
+from isd_pipeline.predictors.base import Scores
+from isd_pipeline.text.documents import Documents
+from isd_pipeline.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from isd_pipeline.catalog.run_context import RunContext
-    from isd_pipeline.data.cohorts import CodeIndex
-    from isd_pipeline.evaluation.resampling import Bootstrap
     from isd_pipeline.predictors.artifact import Artifact
-    from isd_pipeline.text.documents import Documents
-    from isd_pipeline.text.vocabulary import Vocabulary
-
-Scores = Mapping[str, np.ndarray]
 
 
 def score_documents(
-    artifact: Artifact,
+    model: Artifact,
     documents: Mapping[str, Documents],
     code_index: CodeIndex,
     vocabulary: Vocabulary,
@@ -34,19 +39,18 @@ def score_documents(
     import torch
 
     from isd_pipeline.evaluation.sharpness import attention_sharpness
-    from isd_pipeline.predictors import registry
     from isd_pipeline.training.device import choose_device
 
-    artifact.refuse_other_data(code_index, vocabulary)
-    if artifact.scores is not None:
-        return artifact.scores, {}
+    model.refuse_other_data(code_index, vocabulary)
+    if model.scores is not None:
+        return model.scores, {}
     torch.set_num_threads(parameters["jobs"])
     device = choose_device(parameters["device"])
-    found = registry.load(artifact.settings, artifact.weights, str(device))
+    found = registry.load(model.settings, model.weights, str(device))
     scores = {split: found.score(documents[split]) for split in ("dev", "test")}
     if found.network is None:
         return scores, {}
-    training = artifact.settings["training"]
+    training = model.settings["training"]
     reading = {"max_tokens": training["max_tokens"], "precision": training["precision"]}
     return scores, attention_sharpness(found.network, documents["test"], device=device, **reading)
 
@@ -59,20 +63,13 @@ def measure(
     run_context: RunContext,
 ) -> dict[str, dict[str, Any]]:
     """Metrics of dev and test at 0.5 and at the threshold tuned on dev; test's has `sharpness`."""
-    from isd_pipeline.evaluation.collapse import collapse_metrics
-    from isd_pipeline.evaluation.metrics import all_metrics
-    from isd_pipeline.evaluation.thresholds import tune_threshold, tuned_metrics
-
     gold = {split: documents[split].label_matrix(len(code_index)) for split in ("dev", "test")}
     threshold = tune_threshold(gold["dev"], scores["dev"])
-    metrics = {
-        split: {
-            **all_metrics(gold[split], scores[split]),
-            **tuned_metrics(gold[split], scores[split], threshold),
-        }
-        for split in ("dev", "test")
-    }
-    metrics = {split: {**found, **collapse_metrics(found)} for split, found in metrics.items()}
+    metrics: dict[str, dict[str, Any]] = {}
+    for split, labels in gold.items():
+        found = all_metrics(labels, scores[split])
+        found |= tuned_metrics(labels, scores[split], threshold)
+        metrics[split] = found | collapse_metrics(found)
     metrics["test"] |= sharpness
     return {**metrics, "run": run_context.of("evaluate")}
 
@@ -84,9 +81,6 @@ def stratify(
     metrics: Mapping[str, Mapping[str, float]],
 ) -> tuple[dict[str, list[dict[str, Any]]], pd.DataFrame]:
     """The test split within groups of codes and of documents, and by code; all tuned."""
-    from isd_pipeline.evaluation.metrics import per_code
-    from isd_pipeline.evaluation.strata import all_strata, code_table
-
     train, gold = (documents[split].label_matrix(len(code_index)) for split in ("train", "test"))
     frequency = np.asarray(train.sum(axis=0)).ravel().astype(np.int64)
     threshold = metrics["test"]["threshold_tuned"]
@@ -108,8 +102,6 @@ def calibrate_scores(
     scores: Scores, documents: Mapping[str, Documents], code_index: CodeIndex
 ) -> dict[str, Any]:
     """Calibration of the test split, as it is and at the temperature fitted on dev."""
-    from isd_pipeline.evaluation.calibration import calibrate
-
     dev, test = (
         (documents[split].label_matrix(len(code_index)), scores[split]) for split in ("dev", "test")
     )
@@ -123,7 +115,5 @@ def resample_documents(
     metrics: Mapping[str, Mapping[str, float]],
 ) -> Bootstrap:
     """The metrics of 1,000 bootstrap replicates of the test documents."""
-    from isd_pipeline.evaluation.resampling import bootstrap_run
-
     gold = documents["test"].label_matrix(len(code_index))
     return bootstrap_run(gold, scores["test"], tuned=metrics["test"]["threshold_tuned"])

@@ -1,26 +1,19 @@
 """Stage `evaluate`."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
 
-from isd_pipeline.pipelines.evaluate.nodes import (
-    calibrate_scores,
-    measure,
-    resample_documents,
-    score_documents,
-    stratify,
-)
+from isd_pipeline.pipelines.by_name import node
+from isd_pipeline.pipelines.evaluate import nodes
 
 
 def create_pipeline(**_: object) -> Pipeline:
     """What was fitted > scores > metrics, whatever the kind of predictor."""
-    scoring = ["model", "documents", "code_index", "vocabulary", "parameters"]
-    scored = ["scores", "documents", "code_index"]
     return Pipeline(
         [
-            Node(score_documents, scoring, ["scores", "sharpness"]),
-            Node(measure, [*scored, "sharpness", "run_context"], "metrics"),
-            Node(stratify, [*scored, "metrics"], ["strata", "by_code"]),
-            Node(calibrate_scores, scored, "calibration"),
-            Node(resample_documents, [*scored, "metrics"], "replicates"),
+            node(nodes.score_documents, ["scores", "sharpness"]),
+            node(nodes.measure, "metrics"),
+            node(nodes.stratify, ["strata", "by_code"]),
+            node(nodes.calibrate_scores, "calibration"),
+            node(nodes.resample_documents, "replicates"),
         ]
     )

@@ -1,34 +1,18 @@
 """Stage `evidence`."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
 
-from isd_pipeline.pipelines.evidence.nodes import (
-    make_explainer,
-    measure_evidence,
-    read_rationales,
-    show_readings,
-)
+from isd_pipeline.pipelines.by_name import node
+from isd_pipeline.pipelines.evidence import nodes
 
 
 def create_pipeline(**_: object) -> Pipeline:
     """Weights, annotated rationales > how well they agree; what was read in some notes."""
-    words = ["tokenized_notes", "documents"]
-    explaining = [
-        "rationales",
-        "model",
-        "models_of_runs",
-        "code_index",
-        "vocabulary",
-        *words,
-        "parameters",
-    ]
-    measuring = ["rationales", "explainer", "code_index", "vocabulary", *words]
-    showing = ["rationales", "explainer", "code_index", *words, "notes", "metrics"]
     return Pipeline(
         [
-            Node(read_rationales, ["params:cohorts", "params:cohort"], "rationales"),
-            Node(make_explainer, explaining, "explainer"),
-            Node(measure_evidence, measuring, ["plausibility", "evidence_pairs"]),
-            Node(show_readings, showing, "readings"),
+            node(nodes.read_rationales, "rationales"),
+            node(nodes.make_explainer, "explainer"),
+            node(nodes.measure_evidence, ["plausibility", "evidence_pairs"]),
+            node(nodes.show_readings, "readings"),
         ]
     )

@@ -1,7 +1,5 @@
 """`isd check`: everything that is wrong or unusual in a cohort's raw files, in one list."""
 
-from __future__ import annotations
-
 import logging
 import os
 import shutil
@@ -9,34 +7,26 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 from isd_pipeline.config.cohorts import COHORTS, cohort_section
+from isd_pipeline.config.expected_counts import expected_counts
 from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.config.reading import refuse_unknown
+from isd_pipeline.data.custom import source as own
+from isd_pipeline.data.io.delimited import find_csv
+from isd_pipeline.data.io.tables import Extraction
+from isd_pipeline.data.quality import checks
 from isd_pipeline.data.quality.findings import Finding, Findings, of_error, of_error_below
+from isd_pipeline.data.sources import mimic3
+from isd_pipeline.pipelines.extract.nodes import read_source, split_documents
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from isd_pipeline.data.io.tables import Extraction
-
+T = TypeVar("T")
 MARK = b"\xef\xbb\xbf"
 # Bytes on disk from extraction to vectors for each character of the notes: 1.5 of the synthetic
 # hospital (1,500 admissions of 1,200 words), and as much again in DVC's cache.
 DISK_PER_CHARACTER = 3.0
 LEAST_MEMORY = 2 << 30  # docs/performance.md: preparation takes 0.5 GiB, training 0.5 to 2.5 GiB
-
-
-def read_cohorts(folder: Path = Path("conf")) -> Mapping[str, Any]:
-    """The section `cohorts` of the parameters, what conf/local changes in it included."""
-    from kedro.config import OmegaConfigLoader
-
-    loader = OmegaConfigLoader(
-        str(folder), base_env="base", default_run_env="local", merge_strategy={"parameters": "soft"}
-    )
-    found: Mapping[str, Any] = loader["parameters"]["cohorts"]
-    return found
 
 
 def check(target: str, cohorts: Mapping[str, Any]) -> tuple[Findings, dict[str, int]]:
@@ -79,9 +69,6 @@ def _guess(target: str, cohorts: Mapping[str, Any]) -> dict[str, str]:
 def _check(
     settings: ExtractSettings, cohorts: Mapping[str, Any], cohort: str, findings: Findings
 ) -> dict[str, int]:
-    from isd_pipeline.config.expected_counts import expected_counts
-    from isd_pipeline.data.quality import checks
-
     raw = settings.raw
     if not Path(raw).exists():
         raise FileNotFoundError(
@@ -95,8 +82,9 @@ def _check(
         expected = expected_counts(settings, found.counts)
         checks.check_counts(found.counts, expected, raw, findings)
     seen = checks.check_notes(found.notes, raw, findings)
-    splits = _splits(found, Path(raw), cohorts, cohort, findings)
-    if splits is not None:
+    divided = _tried(lambda: split_documents(found.notes, found, cohorts, cohort), raw, findings)
+    if divided is not None:
+        splits = divided[1]
         checks.check_splits(seen, splits, raw, findings)
         labelled = [r["document_id"] for r in splits.to_pylist() if r["split"] != "unlabelled"]
         checks.check_codes(found, labelled, raw, findings)
@@ -107,50 +95,27 @@ def _check(
 
 
 def _extract(settings: ExtractSettings, findings: Findings) -> Extraction | None:
-    """The tables; where a file stops the reader, the others are looked at as well."""
-    from isd_pipeline.data.custom import source as own
-    from isd_pipeline.pipelines.extract.nodes import read_source
-
+    """The tables; where a file of MIMIC-III stops the reader, the others are looked at as well."""
     raw = Path(settings.raw)
     if settings.source == "custom":
         data = own.read_own(raw, settings.custom, findings)
-        stopped = data is None or any(one.level == "error" for one in findings)
+        stopped = any(one.level == "error" for one in findings)
         return None if data is None or stopped else own.tables(data, settings.custom)
+    found = _tried(lambda: read_source(settings), settings.raw, findings)
+    if found is None and settings.source == "mimic3":
+        _tried(lambda: mimic3.read_titles(raw), settings.raw, findings)
+        _tried(lambda: mimic3.read_codes(raw), settings.raw, findings)
+        notes = lambda: mimic3.read_summaries(find_csv(raw, "NOTEEVENTS"))  # noqa: E731
+        _tried(notes, settings.raw, findings)
+    return found
+
+
+def _tried(read: Callable[[], T], raw: str, findings: Findings) -> T | None:
+    """What is read; where that fails, the error is a finding."""
     try:
-        return read_source(settings)
+        return read()
     except (ValueError, OSError) as error:
-        findings.add(of_error_below(error, str(raw)))
-    for read in _readers(settings):
-        try:
-            read(raw)
-        except (ValueError, OSError) as error:
-            findings.add(of_error_below(error, str(raw)))
-    return None
-
-
-def _readers(settings: ExtractSettings) -> list[Callable[[Path], Any]]:
-    """The readers of single tables, of a source that has them."""
-    from isd_pipeline.data.io.delimited import find_csv
-    from isd_pipeline.data.sources import mimic3
-
-    if settings.source != "mimic3":
-        return []
-    return [
-        mimic3.read_titles,
-        mimic3.read_codes,
-        lambda folder: mimic3.read_summaries(find_csv(folder, "NOTEEVENTS")),
-    ]
-
-
-def _splits(
-    found: Extraction, raw: Path, cohorts: Mapping[str, Any], cohort: str, findings: Findings
-) -> pa.Table | None:
-    from isd_pipeline.pipelines.extract.nodes import split_documents
-
-    try:
-        return split_documents(found.notes, found, cohorts, cohort)[1]
-    except (ValueError, OSError) as error:
-        findings.add(of_error_below(error, str(raw)))
+        findings.add(of_error_below(error, raw))
         return None
 
 
@@ -167,17 +132,14 @@ def _tell_of_marks(raw: Path, findings: Findings) -> None:
 def _tell_of_room(raw: str, characters: int, findings: Findings) -> None:
     """Disk and memory, held against what this machine has."""
     needed, free = int(DISK_PER_CHARACTER * characters), shutil.disk_usage(".").free
-    told = f"the stages up to training write about {_size(needed)}; {_size(free)} are free"
-    remedy = "make room, or move data/ and DVC's cache"
-    findings.add(_warning_if(needed > free, raw, told, remedy))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    told = f"training takes up to 2.5 GB of memory, more with many codes; {_size(memory)} are here"
-    remedy = "smaller batches or max_tokens take less"
-    findings.add(_warning_if(memory < LEAST_MEMORY, raw, told, remedy))
-
-
-def _warning_if(short: bool, raw: str, told: str, remedy: str) -> Finding:
-    return Finding("warning", raw, told, remedy) if short else Finding("note", raw, told)
+    disk = f"the stages up to training write about {_size(needed)}; {_size(free)} are free"
+    ram = f"training takes up to 2.5 GB of memory, more with many codes; {_size(memory)} are here"
+    for short, told, remedy in (
+        (needed > free, disk, "make room, or move data/ and DVC's cache"),
+        (memory < LEAST_MEMORY, ram, "smaller batches or max_tokens take less"),
+    ):
+        findings.add(Finding("warning", raw, told, remedy) if short else Finding("note", raw, told))
 
 
 def _size(count: int) -> str:

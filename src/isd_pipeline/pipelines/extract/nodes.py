@@ -1,21 +1,29 @@
 """Hospital files > notes, codes, titles, splits."""
 
-from __future__ import annotations
-
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
 
 from isd_pipeline.config.cohorts import cohort_section
+from isd_pipeline.config.expected_counts import check_published
 from isd_pipeline.config.extract import ExtractSettings
+from isd_pipeline.data.cohorts import labels_of_cohort
+from isd_pipeline.data.custom import source as own
+from isd_pipeline.data.io.tables import Extraction, RecordStream, table_of
+from isd_pipeline.data.quality import published_counts as published
+from isd_pipeline.data.sources import codiesp, mimic2, mimic3, mimic4
+from isd_pipeline.data.sources.selection import only_patients, only_systems
+from isd_pipeline.data.splits import (
+    splits_by_patient,
+    splits_from_feather,
+    splits_from_lists,
+    splits_stratified,
+)
 
 LOG = logging.getLogger(__name__)
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from isd_pipeline.data.io.tables import Extraction, RecordStream
 
 
 def extract_tables(
@@ -25,74 +33,31 @@ def extract_tables(
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
     found = read_source(settings)
     if settings.real:
-        _check_real(found.counts, settings)
+        if settings.source == "mimic4":
+            published.refuse_other_release(found.counts, settings.release)
+        check_published(found.counts, settings)
     return found.notes, found.codes, found.titles, found
 
 
 def read_source(settings: ExtractSettings) -> Extraction:
     """Read the files of a cohort by the reader of their layout."""
-    from isd_pipeline.data.sources.selection import only_systems
-
-    found = READERS[settings.source](settings)
+    raw = Path(settings.raw)
+    match settings.source:
+        case "mimic2":
+            dev_lines = settings.dev_lines if settings.split == "laat" else None
+            found = mimic2.extract(raw, dev_lines=dev_lines)
+        case "mimic3":
+            found = mimic3.extract(raw)
+            if settings.patients == "carevue":
+                found = only_patients(found, *mimic3.carevue_patients(raw))
+        case "mimic4":
+            found = mimic4.extract(raw, revision=settings.revision, label_space=settings.space)
+        case "codiesp":
+            kinds = codiesp.KINDS[settings.kind]
+            found = codiesp.extract(raw, language=settings.language, systems=kinds)
+        case "custom":
+            found = own.extract(raw, settings.custom)
     return found if settings.systems is None else only_systems(found, settings.systems)
-
-
-def _mimic2(settings: ExtractSettings) -> Extraction:
-    from isd_pipeline.data.sources import mimic2
-
-    dev_lines = settings.dev_lines if settings.split == "laat" else None
-    return mimic2.extract(Path(settings.raw), dev_lines=dev_lines)
-
-
-def _mimic3(settings: ExtractSettings) -> Extraction:
-    from isd_pipeline.data.sources import mimic3
-    from isd_pipeline.data.sources.selection import only_patients
-
-    folder = Path(settings.raw)
-    found = mimic3.extract(folder)
-    if settings.patients == "all":
-        return found
-    return only_patients(found, *mimic3.carevue_patients(folder))
-
-
-def _mimic4(settings: ExtractSettings) -> Extraction:
-    from isd_pipeline.data.sources import mimic4
-
-    return mimic4.extract(
-        Path(settings.raw), revision=settings.revision, label_space=settings.space
-    )
-
-
-def _codiesp(settings: ExtractSettings) -> Extraction:
-    from isd_pipeline.data.sources import codiesp
-
-    kinds = codiesp.KINDS[settings.kind]
-    return codiesp.extract(Path(settings.raw), language=settings.language, systems=kinds)
-
-
-def _custom(settings: ExtractSettings) -> Extraction:
-    from isd_pipeline.data.custom import source as own
-
-    return own.extract(Path(settings.raw), settings.custom)
-
-
-READERS: Mapping[str, Callable[[ExtractSettings], Extraction]] = {
-    "mimic2": _mimic2,
-    "mimic3": _mimic3,
-    "mimic4": _mimic4,
-    "codiesp": _codiesp,
-    "custom": _custom,
-}
-
-
-def _check_real(counts: Mapping[str, int], settings: ExtractSettings) -> None:
-    from isd_pipeline.config.expected_counts import expected_counts
-    from isd_pipeline.data.quality import published_counts as published
-
-    if settings.source == "mimic4":
-        published.refuse_other_release(counts, settings.release)
-    look_at = published.LOOK_AT.get(settings.source, "")
-    published.check_counts(counts, expected_counts(settings, counts), look_at)
 
 
 def split_documents(
@@ -118,10 +83,6 @@ def split_documents(
 
 def list_documents(notes: RecordStream) -> pa.Table:
     """Each document and its patient once, in the order of the notes."""
-    import pyarrow as pa
-
-    from isd_pipeline.data.io.tables import table_of
-
     names = ["document_id", "patient_id"]
     rows = {
         row: None
@@ -135,8 +96,6 @@ def _split(
     documents: pa.Table, settings: ExtractSettings, name: str
 ) -> tuple[pa.Table, dict[str, int]]:
     """By the id lists beside the files; ours by patient where there is none, or by choice."""
-    from isd_pipeline.data.splits import splits_by_patient, splits_from_lists
-
     folder = Path(settings.raw)
     if settings.split == "patients" or not any(folder.glob("*_hadm_ids.csv")):
         return splits_by_patient(documents, seed=settings.split_seed)
@@ -151,9 +110,6 @@ def _split_of_edin(
 
     A file that is named and missing is no error: who has none can still work, and is told.
     """
-    from isd_pipeline.data.cohorts import labels_of_cohort
-    from isd_pipeline.data.splits import splits_from_feather, splits_stratified
-
     path = Path(settings.raw) / settings.split_file
     if path.is_file():
         return splits_from_feather(documents, path)

@@ -1,17 +1,16 @@
 """Stage `extract`."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
 
-from isd_pipeline.pipelines.extract.nodes import extract_tables, split_documents
+from isd_pipeline.pipelines.by_name import node
+from isd_pipeline.pipelines.extract import nodes
 
 
 def create_pipeline(**_: object) -> Pipeline:
     """Raw files > notes, codes, titles, splits."""
-    cohort = ["params:cohorts", "params:cohort"]
-    splits = ["splits", "cohort_splits", "extraction_counts"]
     return Pipeline(
         [
-            Node(extract_tables, cohort, ["notes", "codes", "titles", "extraction"]),
-            Node(split_documents, ["notes", "extraction", *cohort], splits),
+            node(nodes.extract_tables, ["notes", "codes", "titles", "extraction"]),
+            node(nodes.split_documents, ["splits", "cohort_splits", "extraction_counts"]),
         ]
     )

@@ -1,5 +1,3 @@
 """Make the synthetic hospital."""
 
-from isd_pipeline.pipelines.generate.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from isd_pipeline.pipelines.generate.pipeline import create_pipeline as create_pipeline

@@ -1,20 +1,16 @@
 """The synthetic hospital, as files in one of MIMIC's layouts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from isd_pipeline.config.cohorts import COHORTS, cohort_section
-from isd_pipeline.config.reading import choose
+from isd_pipeline import synthetic
+from isd_pipeline.config.cohorts import COHORTS, cohort_section, is_generated
 
 
 def generate_hospital(cohorts: Mapping[str, Any], cohort: str) -> Callable[[Path], None]:
     """What writes the hospital into a folder: it never stands in memory as a whole."""
-    from isd_pipeline import synthetic
-
-    if "generate" not in choose(cohort, cohorts, COHORTS):
+    if not is_generated(cohorts, cohort):
         raise ValueError(f"{COHORTS}.{cohort} has no section `generate`: it is no synthetic cohort")
     settings = cohort_section(cohorts, cohort, "generate", synthetic.HospitalSettings)
     writers = {

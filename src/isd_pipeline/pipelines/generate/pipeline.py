@@ -1,12 +1,11 @@
 """Stage `generate`."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
 
-from isd_pipeline.pipelines.generate.nodes import generate_hospital
+from isd_pipeline.pipelines.by_name import node
+from isd_pipeline.pipelines.generate import nodes
 
 
 def create_pipeline(**_: object) -> Pipeline:
     """Settings > raw files."""
-    return Pipeline(
-        [Node(generate_hospital, ["params:cohorts", "params:cohort"], "synthetic_hospital")]
-    )
+    return Pipeline([node(nodes.generate_hospital, "synthetic_hospital")])

@@ -1,5 +1,3 @@
 """Notes into numbers, codes into labels."""
 
-from isd_pipeline.pipelines.preprocess.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from isd_pipeline.pipelines.preprocess.pipeline import create_pipeline as create_pipeline

@@ -1,27 +1,27 @@
 """Notes, codes, titles, splits > words with offsets, labels, vocabulary, encoded documents."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
 
 from isd_pipeline.config.cohorts import cohort_section
+from isd_pipeline.config.expected_counts import check_published
 from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.config.preprocess import PreprocessSettings
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from isd_pipeline.data.cohorts import CodeIndex
-    from isd_pipeline.data.io.tables import RecordStream
-    from isd_pipeline.text.vocabulary import Vocabulary
+from isd_pipeline.data.cohorts import CAML_TOP_50, CodeIndex, make_cohort
+from isd_pipeline.data.io.tables import RecordStream
+from isd_pipeline.data.quality import published_counts as published
+from isd_pipeline.text import vocabulary as words
+from isd_pipeline.text.documents import encode_documents
+from isd_pipeline.text.tokens import tokenize_notes
+from isd_pipeline.text.vocabulary import Vocabulary
 
 
 def tokenize(notes: RecordStream, cohorts: Mapping[str, Any], cohort: str) -> RecordStream:
     """One row per document: its words, and where each stands in its note."""
-    from isd_pipeline.text.tokens import tokenize_notes
-
     settings = cohort_section(cohorts, cohort, "preprocess", PreprocessSettings)
     return tokenize_notes(notes, settings.tokeniser)
 
@@ -35,8 +35,6 @@ def label(
     cohort: str,
 ) -> tuple[pa.Table, pa.Table, CodeIndex, dict[str, int]]:
     """Each document's labels, the documents that stay, and the one order of the codes."""
-    from isd_pipeline.data.cohorts import make_cohort
-
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
     made = make_cohort(
         tokenized_notes.select(["document_id", "patient_id"]).read(),
@@ -53,8 +51,6 @@ def label(
 
 def _top(settings: ExtractSettings) -> int | tuple[str, ...] | None:
     """Which codes a cohort keeps. Counted clean, the top 50 would not be CAML's: it is pinned."""
-    from isd_pipeline.data.cohorts import CAML_TOP_50
-
     if settings.codes == "full":
         return None
     pinned = settings.source == "mimic3" and settings.real and settings.label_space == "clean"
@@ -62,20 +58,15 @@ def _top(settings: ExtractSettings) -> int | tuple[str, ...] | None:
 
 
 def count_words(
-    tokenized_notes: RecordStream,
-    splits: RecordStream,
-    cohorts: Mapping[str, Any],
-    cohort: str,
+    tokenized_notes: RecordStream, splits: RecordStream, cohorts: Mapping[str, Any], cohort: str
 ) -> tuple[Vocabulary, dict[str, int]]:
     """The words a model knows. Documents without a code count, as they do for CAML."""
-    from isd_pipeline.text import vocabulary
-
     settings = cohort_section(cohorts, cohort, "preprocess", PreprocessSettings)
-    made, counts = vocabulary.make_vocabulary(
+    made, counts = words.make_vocabulary(
         tokenized_notes, splits.read(), settings.vocabulary, settings.tokeniser
     )
     if cohort_section(cohorts, cohort, "extract", ExtractSettings).real:
-        _, occurrences = vocabulary.count_words(tokenized_notes)
+        _, occurrences = words.count_words(tokenized_notes)
         counts |= {"types": len(occurrences), "tokens": occurrences.total()}
     return made, counts
 
@@ -89,15 +80,10 @@ def check_cohort(
     cohort: str,
 ) -> dict[str, int]:
     """All that was counted, held against the published counts where data are said to be real."""
-    from isd_pipeline.config.expected_counts import expected_counts
-    from isd_pipeline.data.cohorts import CAML_TOP_50
-    from isd_pipeline.data.quality import published_counts as published
-
     found = {**extraction_counts, **labelling_counts, **vocabulary_counts}
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
     if settings.real:
-        look_at = published.LOOK_AT.get(settings.source, "")
-        published.check_counts(found, expected_counts(settings, found), look_at)
+        check_published(found, settings)
         if settings.source == "mimic3" and settings.codes == "top50":
             published.refuse_other_top_50(code_index.codes, CAML_TOP_50)
     return found
@@ -109,11 +95,6 @@ def encode(
     kept_splits: pa.Table,
     vocabulary: Vocabulary,
     code_index: CodeIndex,
-) -> Callable[[Path], None]:
+) -> Callable[[Path], dict[str, int]]:
     """What writes the encoded documents of train, dev and test into a folder, as it reads."""
-    from isd_pipeline.text.documents import encode_documents
-
-    def write(folder: Path) -> None:
-        encode_documents(tokenized_notes, labels, kept_splits, vocabulary, code_index, folder)
-
-    return write
+    return partial(encode_documents, tokenized_notes, labels, kept_splits, vocabulary, code_index)

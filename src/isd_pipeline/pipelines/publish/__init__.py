@@ -1,5 +1,3 @@
 """MLflow, made again from the files that DVC keeps."""
 
-from isd_pipeline.pipelines.publish.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from isd_pipeline.pipelines.publish.pipeline import create_pipeline as create_pipeline

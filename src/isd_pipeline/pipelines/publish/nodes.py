@@ -1,11 +1,10 @@
 """MLflow, made again from files: after a clone, `dvc pull` or a cached stage it would be empty."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from isd_pipeline.catalog.results import Run
 from isd_pipeline.config.experiments import notes_of, shown_parameters
 from isd_pipeline.config.reports import table_layouts
 from isd_pipeline.tracking import tracker as tracking
@@ -17,9 +16,7 @@ from isd_pipeline.tracking.shown import (
     shown_tags,
 )
 from isd_pipeline.tracking.tables import rows_of, show_table
-
-if TYPE_CHECKING:
-    from isd_pipeline.catalog.results import Run
+from isd_pipeline.tracking.tracker import RunKey, Tracker
 
 logger = logging.getLogger(__name__)
 
@@ -29,22 +26,25 @@ def publish_runs(runs: list[Run], parameters: Mapping[str, Any]) -> dict[str, in
 
     Then every table of which each row has a run.
     """
-    tracker = tracking.current()
+    if (tracker := tracking.current()) is None:
+        raise ValueError("conf/base/tracking.yml: uri is empty: there is no MLflow to publish to")
     counts = {"published": 0, "there_already": 0}
     for run in runs:
-        key = tracking.RunKey(parameters["cohort"], run.experiment, run.seed)
+        key = RunKey(parameters["cohort"], run.experiment, run.seed)
         if tracker.has(key, content_of(run.metrics)):
             counts["there_already"] += 1
             continue
-        _publish(run, key, parameters)
+        _publish(tracker, run, key, parameters)
         counts["published"] += 1
-    _publish_tables(runs, parameters)
+    for name, table in table_layouts(parameters).items():
+        rows = rows_of(table, runs, notes_of(parameters))
+        if all(row.seeds for row in rows):
+            show_table(tracker, parameters["cohort"], name, table, rows)
     logger.info("MLflow: %(published)d runs published, %(there_already)d there already", counts)
     return counts
 
 
-def _publish(run: Run, key: tracking.RunKey, parameters: Mapping[str, Any]) -> None:
-    tracker = tracking.current()
+def _publish(tracker: Tracker, run: Run, key: RunKey, parameters: Mapping[str, Any]) -> None:
     these = {**parameters, "experiment": run.experiment, "seed": run.seed}
     known = run.experiment in parameters["experiments"]
     tracker.start(key, shown_parameters(these) if known else {}, {})
@@ -57,10 +57,3 @@ def _publish(run: Run, key: tracking.RunKey, parameters: Mapping[str, Any]) -> N
     tracker.log(shown_metrics(run.metrics) | calibration)
     tracker.log(run.training)
     tracker.finish("FINISHED")
-
-
-def _publish_tables(runs: list[Run], parameters: Mapping[str, Any]) -> None:
-    for name, table in table_layouts(parameters).items():
-        rows = rows_of(table, runs, notes_of(parameters))
-        if all(row.seeds for row in rows):
-            show_table(tracking.current(), parameters["cohort"], name, table, rows)

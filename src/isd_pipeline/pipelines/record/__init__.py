@@ -1,5 +1,3 @@
 """The runs on this machine, put into the record of all runs."""
 
-from isd_pipeline.pipelines.record.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from isd_pipeline.pipelines.record.pipeline import create_pipeline as create_pipeline

@@ -1,7 +1,5 @@
 """The evaluated runs on this machine > the record of all runs, in git."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path

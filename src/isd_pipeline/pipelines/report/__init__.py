@@ -1,5 +1,3 @@
 """The page of one cohort."""
 
-from isd_pipeline.pipelines.report.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from isd_pipeline.pipelines.report.pipeline import create_pipeline as create_pipeline

@@ -1,30 +1,29 @@
 """Everything that was run on a cohort > one page, and its tables in Markdown."""
 
-from __future__ import annotations
-
 import hashlib
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from isd_pipeline.catalog.results import contents
+import pandas as pd
+
+from isd_pipeline.catalog.results import Key, Run, contents
 from isd_pipeline.config.cohorts import cohort_section, is_generated, name_in_paper
 from isd_pipeline.config.experiments import notes_of
 from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.config.reports import ReportSettings, stamp_of, table_layouts
 from isd_pipeline.config.rows import merged_row
+from isd_pipeline.data.cohorts import CodeIndex
+from isd_pipeline.data.io.files import fingerprint_files
 from isd_pipeline.predictors.registry import NETWORK
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from isd_pipeline.catalog.results import Key, Run
-    from isd_pipeline.data.cohorts import CodeIndex
-    from isd_pipeline.reports.results import CohortStatistics, RunResult
-    from isd_pipeline.text.documents import Documents
-    from isd_pipeline.text.vocabulary import Vocabulary
+from isd_pipeline.reports.data_card import card_markdown, data_card
+from isd_pipeline.reports.markdown import results_markdown
+from isd_pipeline.reports.page import page
+from isd_pipeline.reports.results import CohortStatistics, RunResult, SplitStatistics
+from isd_pipeline.text.documents import Documents
+from isd_pipeline.text.vocabulary import Vocabulary
 
 SHOWN_VERSIONS = ("isd-pipeline", "torch", "gensim", "scikit-learn", "numpy", "pandas")
 
@@ -37,9 +36,6 @@ def make_data_card(
     parameters: Mapping[str, Any],
 ) -> tuple[dict[str, Any], str]:
     """What the cohort's data are, as JSON and as Markdown; needs no run."""
-    from isd_pipeline.data.io.files import fingerprint_files
-    from isd_pipeline.reports.data_card import card_markdown, data_card
-
     cohort, cohorts = parameters["cohort"], parameters["cohorts"]
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
     card = data_card(
@@ -89,19 +85,30 @@ def make_report(
     data_card: Mapping[str, Any],
 ) -> tuple[str, str]:
     """The page as HTML and its tables as Markdown."""
-    from isd_pipeline.reports.markdown import results_markdown
-    from isd_pipeline.reports.page import page
-
     cohort = parameters["cohort"]
     settings = cohort_section(parameters["cohorts"], cohort, "report", ReportSettings)
     name = name_in_paper(parameters["cohorts"], cohort)
     notes, of_experiment = notes_of(parameters), contents(runs)
+    of_these_runs = {
+        experiment: known["intervals"]
+        for experiment, known in intervals.items()
+        if known["runs"] == of_experiment.get(experiment)
+    }
     results = [
-        _result(
-            run,
-            code_tables.get(run.key),
-            _of_these_runs(intervals.get(run.experiment, {}), of_experiment[run.experiment]),
-            notes.get(run.experiment, ""),
+        RunResult(
+            experiment=run.experiment,
+            seed=run.seed,
+            metrics=run.metrics["test"],
+            history=run.history,
+            strata=run.breakdowns,
+            per_code=code_tables.get(run.key),
+            calibration=run.calibration,
+            evidence=run.evidence,
+            intervals=of_these_runs.get(run.experiment, {}),
+            minutes=run.training.get("minutes"),
+            device=run.device.upper(),
+            kind=run.kind or NETWORK,
+            note=notes.get(run.experiment, ""),
         )
         for run in runs
     ]
@@ -128,11 +135,6 @@ def make_report(
     return html, results_markdown(results, **shared)
 
 
-def _of_these_runs(recorded: Mapping[str, Any], seeds: Mapping[str, str]) -> Mapping[str, Any]:
-    """The recorded intervals, none where they are of other runs."""
-    return recorded["intervals"] if recorded.get("runs") == seeds else {}
-
-
 def _refuse_half_evaluated(runs: list[Run], cohort: str) -> None:
     for run in runs:
         if not run.breakdowns or not run.calibration:
@@ -143,33 +145,9 @@ def _refuse_half_evaluated(runs: list[Run], cohort: str) -> None:
             )
 
 
-def _result(
-    run: Run, per_code: pd.DataFrame | None, intervals: Mapping[str, Any], note: str
-) -> RunResult:
-    from isd_pipeline.reports.results import RunResult
-
-    return RunResult(
-        experiment=run.experiment,
-        seed=run.seed,
-        metrics=run.metrics["test"],
-        history=run.history,
-        strata=run.breakdowns,
-        per_code=per_code,
-        calibration=run.calibration,
-        evidence=run.evidence,
-        intervals=intervals,
-        minutes=run.training.get("minutes"),
-        device=run.device.upper(),
-        kind=run.kind or NETWORK,
-        note=note,
-    )
-
-
 def _statistics(
     documents: Mapping[str, Documents], code_index: CodeIndex, parameters: Mapping[str, Any]
 ) -> CohortStatistics:
-    from isd_pipeline.reports.results import CohortStatistics, SplitStatistics
-
     row = merged_row(parameters, "isd").settings
     return CohortStatistics(
         splits={

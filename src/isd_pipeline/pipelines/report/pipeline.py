@@ -1,25 +1,16 @@
 """Stage `report`."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
 
-from isd_pipeline.pipelines.report.nodes import make_data_card, make_report
+from isd_pipeline.pipelines.by_name import node
+from isd_pipeline.pipelines.report import nodes
 
 
 def create_pipeline(**_: object) -> Pipeline:
     """The data of a cohort > its card; with its runs > its page."""
-    of_runs = ["runs", "code_tables", "intervals", "comparisons"]
-    of_cohort = ["documents", "code_index", "vocabulary", "parameters"]
     return Pipeline(
         [
-            Node(
-                make_data_card,
-                ["documents", "code_index", "vocabulary", "cohort_counts", "parameters"],
-                ["data_card", "data_card_page"],
-            ),
-            Node(
-                make_report,
-                [*of_runs, *of_cohort, "data_card"],
-                ["report_page", "report_tables"],
-            ),
+            node(nodes.make_data_card, ["data_card", "data_card_page"]),
+            node(nodes.make_report, ["report_page", "report_tables"]),
         ]
     )

@@ -1,5 +1,3 @@
 """Settings tried in a declared space; the best become an experiment."""
 
-from isd_pipeline.pipelines.search.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from isd_pipeline.pipelines.search.pipeline import create_pipeline as create_pipeline

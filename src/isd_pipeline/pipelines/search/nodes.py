@@ -1,7 +1,5 @@
 """Documents of train and dev, vectors, a declared space > trials, and the best row."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging
@@ -10,29 +8,25 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
+
+from isd_pipeline.catalog.run_context import RunContext
 from isd_pipeline.catalog.training_data import Lazy, training_data
 from isd_pipeline.config.experiments import read_plan
-from isd_pipeline.pipelines.search.bench import Bench
+from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.pipelines.search.rows import as_line
 from isd_pipeline.pipelines.search.space import SearchSettings, read_search, searched
-from isd_pipeline.pipelines.search.trials import best_of, go_on, read_tried, table, write_tried
+from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.splits import fingerprints
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from isd_pipeline.catalog.run_context import RunContext
-    from isd_pipeline.data.cohorts import CodeIndex
-    from isd_pipeline.text.documents import Documents
-    from isd_pipeline.text.vocabulary import Vocabulary
+from isd_pipeline.text.vocabulary import Vocabulary
 
 logger = logging.getLogger(__name__)
 
 
 def search_settings(
-    documents: Mapping[str, Documents],
+    development_documents: Mapping[str, Documents],
     code_index: CodeIndex,
     vocabulary: Vocabulary,
     word_vectors: Lazy,
@@ -43,23 +37,25 @@ def search_settings(
     parameters: Mapping[str, Any],
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Run the trials that are missing; give them all, and the best as an experiment's row."""
+    from isd_pipeline.pipelines.search import trials  # Optuna waits until it is asked
+
     settings, code = read_search(parameters), run_context.code.get("search", "")
     vectors = (word_vectors, code_word_vectors, code_vectors)
-    data = training_data(
-        *(documents, code_index, vocabulary, vectors, words_of_notes, parameters), base={}
-    )
-    marks = fingerprints(documents, code_index, vocabulary)
+    cohort = (development_documents, code_index, vocabulary)
+    data = training_data(*cohort, vectors, words_of_notes, parameters, base={})
+    marks = fingerprints(*cohort)
     record = record_path(settings, parameters, marks, code)
-    bench = Bench(data, parameters, settings.metric, record.stem)
-    keep = partial(write_tried, record)
-    tried = go_on(settings, parameters["seed"], read_tried(record), bench.try_out, keep)
-    best = best_of(tried)
+    bench = trials.Bench(data, parameters, settings.metric, record.stem)
+    keep = partial(trials.write_tried, record)
+    before = trials.read_tried(record)
+    tried = trials.go_on(settings, parameters["seed"], before, bench.try_out, keep)
+    best = trials.best_of(tried)
     found = searched(parameters, best.values)
     name = found["experiment"]
     counts = ", ".join(f"{n} {state}" for state, n in Counter(one.state for one in tried).items())
     logger.info("%s; best is trial %d", counts, best.number + 1)
     _tell_next(found)
-    return table(tried), {name: found["experiments"][name]}
+    return trials.table(tried), {name: found["experiments"][name]}
 
 
 def record_path(

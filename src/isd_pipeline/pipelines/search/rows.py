@@ -1,7 +1,5 @@
 """The best row, written where `kedro run` finds it and no comment of a person's can be lost."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from pathlib import Path

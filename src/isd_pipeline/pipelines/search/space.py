@@ -1,7 +1,5 @@
 """A declared space of settings, checked before anything is trained in it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,7 +44,7 @@ class Dimension:
         return self.choices or (self.low, self.high)
 
     @property
-    def distribution(self) -> BaseDistribution:
+    def distribution(self) -> "BaseDistribution":
         """As Optuna calls it."""
         from optuna import distributions
 

@@ -1,28 +1,34 @@
 """The trials of a search: Optuna suggests settings and cuts short what promises nothing.
 
+A trial is the training that `train` would make of the same row, watched by Optuna.
+
 Before every trial Optuna is told the finished ones anew, and its sampler is seeded with the
 search's seed and the trial's number. So what comes next is a function of settings, seed and
 finished trials, and a search that was killed goes on to the trials it would have made.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import optuna
+import pandas as pd
+from optuna import pruners, samplers
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from isd_pipeline.config.experiments import Plan, read_plan, shown_parameters
 from isd_pipeline.data.io.files import write_text
-
-if TYPE_CHECKING:
-    import optuna
-    import pandas as pd
-
-    from isd_pipeline.pipelines.search.space import SearchSettings
+from isd_pipeline.evaluation.dev_figures import dev_figures
+from isd_pipeline.pipelines.search.space import SearchSettings, searched
+from isd_pipeline.predictors import network
+from isd_pipeline.predictors.base import Options, TrainingData
+from isd_pipeline.predictors.progress import Stopwatch
+from isd_pipeline.tracking import tracker as tracking
 
 logger = logging.getLogger(__name__)
 Report = Callable[[int, float], None]  # takes an epoch, counted from 1, and the metric after it
@@ -65,24 +71,16 @@ def go_on(
 
 def suggest(settings: SearchSettings, seed: int, tried: Sequence[Tried]) -> optuna.Trial:
     """The next trial, its settings chosen."""
-    import optuna
-
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     distributions = {name: one.distribution for name, one in settings.space.items()}
-    study = optuna.create_study(
-        direction="maximize",
-        sampler=_sampler(settings, seed, len(tried)),
-        pruner=_pruner(settings),
-    )
-    for one in tried:
-        study.add_trial(_as_optuna(one, distributions))
+    sampler, pruner = _sampler(settings, seed, len(tried)), _pruner(settings)
+    study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
+    study.add_trials(_as_optuna(one, distributions) for one in tried)
     return study.ask(distributions)
 
 
 def run_trial(trial: optuna.Trial, train: Callable[[Report], float]) -> Tried:
     """Train once, telling Optuna of every epoch, and say what became of it."""
-    import optuna
-
     epochs: list[float] = []
 
     def report(epoch: int, value: float) -> None:
@@ -102,6 +100,51 @@ def run_trial(trial: optuna.Trial, train: Callable[[Report], float]) -> Tried:
     return Tried(number=trial.number, state=state, values=trial.params, epochs=epochs, score=score)
 
 
+@dataclass(frozen=True)
+class Bench:
+    """What all trials of a search have in common; `search` names it to MLflow."""
+
+    data: TrainingData
+    parameters: Mapping[str, Any]
+    metric: str
+    search: str
+
+    def try_out(self, trial: optuna.Trial) -> Tried:
+        """One trial, in an MLflow run of its own."""
+        these = searched(self.parameters, trial.params)
+        try:
+            plan = read_plan(these)
+        except ValueError as error:
+            logger.warning("trial %d: %s", trial.number + 1, error)
+            return Tried(number=trial.number, state="refused", values=trial.params)
+        tags = {"resume_key": f"{self.search}-{trial.number}"}
+        with tracking.part(self._run_key(trial), shown_parameters(these), tags):
+            tried = run_trial(trial, partial(self.train, plan))
+            tracking.tag({"state": tried.state})
+            if tried.score is not None:
+                tracking.log({"search/score": tried.score})
+        return tried
+
+    def train(self, plan: Plan, report: Report) -> float:
+        """Train, and give the metric at the epoch whose weights would be kept."""
+        seed, device, jobs = (self.parameters[name] for name in ("seed", "device", "jobs"))
+        options = Options(seed=seed, dev_figures=dev_figures, device=device, jobs=jobs)
+        prepared = network.prepare(plan.system, plan.sections, self.data, options)
+        watch = Stopwatch(plan.sections["training"].max_epochs, prepared.device, tracking.log_epoch)
+
+        def record(epoch: int, figures: Mapping[str, float]) -> None:
+            watch.record(epoch, figures)
+            report(epoch, figures[self.metric])
+
+        trained = network.optimise(prepared, plan.system, plan.sections, self.data, options, record)
+        return trained.history[trained.best.epoch - 1][self.metric]
+
+    def _run_key(self, trial: optuna.Trial) -> tracking.RunKey:
+        """A search is a family of runs beside its cohort's: trials compare with trials."""
+        family = f"{self.parameters['cohort']}: search of {self.parameters['experiment']}"
+        return tracking.RunKey(family, f"trial {trial.number + 1}", self.parameters["seed"])
+
+
 def best_of(tried: Sequence[Tried]) -> Tried:
     """The complete trial of the highest score, the first of equals."""
     complete = [(one.score, -one.number, one) for one in tried if one.score is not None]
@@ -112,8 +155,6 @@ def best_of(tried: Sequence[Tried]) -> Tried:
 
 def table(tried: Sequence[Tried]) -> pd.DataFrame:
     """One row per trial: trial (from 1), state, score, epochs, then the settings tried."""
-    import pandas as pd
-
     return pd.DataFrame(
         {
             "trial": one.number + 1,
@@ -149,18 +190,14 @@ def _outcome(one: Tried, metric: str) -> str:
     return f"{one.state} after {len(one.epochs)} epochs{score}"
 
 
-def _sampler(settings: SearchSettings, seed: int, number: int) -> optuna.samplers.BaseSampler:
-    from optuna import samplers
-
+def _sampler(settings: SearchSettings, seed: int, number: int) -> samplers.BaseSampler:
     if settings.sampler == "grid":  # trial n is point n of an order that the seed alone makes
         return samplers.GridSampler({n: one.choices for n, one in settings.space.items()}, seed)
     mixed = np.random.SeedSequence((seed, number)).generate_state(1)[0]
     return samplers.TPESampler(seed=int(mixed))
 
 
-def _pruner(settings: SearchSettings) -> optuna.pruners.BasePruner:
-    from optuna import pruners
-
+def _pruner(settings: SearchSettings) -> pruners.BasePruner:
     if settings.pruning is None:
         return pruners.NopPruner()
     return pruners.MedianPruner(
@@ -171,10 +208,8 @@ def _pruner(settings: SearchSettings) -> optuna.pruners.BasePruner:
 
 def _as_optuna(
     one: Tried, distributions: dict[str, optuna.distributions.BaseDistribution]
-) -> optuna.trial.FrozenTrial:
+) -> FrozenTrial:
     """Whatever did not come to its end counts as pruned: the sampler keeps away from there."""
-    from optuna.trial import TrialState, create_trial
-
     return create_trial(
         state=TrialState.PRUNED if one.score is None else TrialState.COMPLETE,
         value=one.score,

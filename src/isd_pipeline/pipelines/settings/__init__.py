@@ -1,5 +1,3 @@
 """The merged settings of every experiment on one cohort."""
 
-from isd_pipeline.pipelines.settings.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from isd_pipeline.pipelines.settings.pipeline import create_pipeline as create_pipeline

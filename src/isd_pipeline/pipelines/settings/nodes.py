@@ -1,7 +1,5 @@
 """Rows, profiles, cohorts > the merged settings of every experiment, a file each."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any

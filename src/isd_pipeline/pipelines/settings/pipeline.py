@@ -1,10 +1,11 @@
 """Stage `settings`."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
 
-from isd_pipeline.pipelines.settings.nodes import merge_settings
+from isd_pipeline.pipelines.by_name import node
+from isd_pipeline.pipelines.settings import nodes
 
 
 def create_pipeline(**_: object) -> Pipeline:
     """The experiments' rows, the cohort's profile > what each training is told."""
-    return Pipeline([Node(merge_settings, ["parameters"], "settings")])
+    return Pipeline([node(nodes.merge_settings, "settings")])

@@ -1,5 +1,3 @@
 """The numbers of one table of the paper."""
 
-from isd_pipeline.pipelines.table.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]
+from isd_pipeline.pipelines.table.pipeline import create_pipeline as create_pipeline

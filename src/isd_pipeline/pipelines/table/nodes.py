@@ -1,14 +1,10 @@
 """Runs of a cohort > the rows of a table: every test metric's mean and sd over the seeds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from isd_pipeline.catalog.results import Run
 from isd_pipeline.tracking.tables import TableRow, table_and_rows
-
-if TYPE_CHECKING:
-    from isd_pipeline.catalog.results import Run
 
 
 def make_table(runs: Sequence[Run], parameters: Mapping[str, Any]) -> dict[str, Any]:

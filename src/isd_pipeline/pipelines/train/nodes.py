@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
+from isd_pipeline.catalog.run_context import RunContext
 from isd_pipeline.catalog.training_data import Lazy, base_of, training_data
 from isd_pipeline.config.experiments import read_plan
 from isd_pipeline.config.reading import plain
 from isd_pipeline.config.rows import merged_row
+from isd_pipeline.data.cohorts import CodeIndex
+from isd_pipeline.evaluation.dev_figures import dev_figures
+from isd_pipeline.predictors.base import Options
 from isd_pipeline.predictors.registry import kind_of, predictor
+from isd_pipeline.text.documents import Documents
+from isd_pipeline.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from isd_pipeline.catalog.run_context import RunContext
-    from isd_pipeline.data.cohorts import CodeIndex
     from isd_pipeline.predictors.artifact import Artifact
-    from isd_pipeline.text.documents import Documents
-    from isd_pipeline.text.vocabulary import Vocabulary
 
 
 def train(
@@ -34,9 +36,7 @@ def train(
     parameters: Mapping[str, Any],
 ) -> tuple[Artifact, pd.DataFrame, dict[str, Any]]:
     """Fit the experiment's predictor, of whatever kind: what it is, its epochs, its figures."""
-    from isd_pipeline.evaluation.dev_figures import dev_figures
     from isd_pipeline.predictors.artifact import Artifact
-    from isd_pipeline.predictors.base import Options
 
     plan = read_plan(parameters)
     vectors = (word_vectors, code_word_vectors, code_vectors)
@@ -65,8 +65,6 @@ def train(
 
 def history_table(history: tuple[Mapping[str, float], ...]) -> pd.DataFrame:
     """One row per epoch: epoch, total, the loss terms, learning_rate, gradient_norm, dev_..."""
-    import pandas as pd
-
     table = pd.DataFrame(history).rename(columns={"loss": "total"})
     table.insert(0, "epoch", range(1, len(table) + 1))
     return table

@@ -1,0 +1,16 @@
+"""A node takes the data sets that the parameters of its function are named after."""
+
+from collections.abc import Callable
+from inspect import signature
+from typing import Any
+
+from kedro.pipeline import Node
+
+RUN_PARAMETERS = ("cohorts", "cohort")  # handed over by themselves, beside `parameters` as a whole
+
+
+def node(function: Callable[..., Any], outputs: str | list[str]) -> Node:
+    """The node of a function, its inputs said once: in the function's signature."""
+    names = signature(function).parameters
+    inputs = [f"params:{name}" if name in RUN_PARAMETERS else name for name in names]
+    return Node(function, inputs, outputs)
