@@ -54,7 +54,9 @@ def bundle(cohort: str, experiment: str, seed: int, to: Path | None, force: bool
 def code(
     bundle: Path, notes: Path, to: Path | None, force: bool, device: str, jobs: int, **asked: Any
 ) -> None:
-    """Code NOTES with a BUNDLE: a .csv or .jsonl (id, text), a .txt, or a folder of these.
+    """Code NOTES with a BUNDLE.
+
+    NOTES is a .csv or .jsonl (id, text), a .txt, or a folder of these.
 
     Exit status: 0 every note has codes; 1 some have a problem instead; 2 nothing was written.
     """

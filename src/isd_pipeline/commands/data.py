@@ -16,7 +16,10 @@ from isd_pipeline.messages import one_line
 @click.option("--format", "form", default="csv", help="csv, jsonl or parquet.")
 @one_line
 def init_data(folder: Path, form: str) -> None:
-    """Write an example of a custom data set into FOLDER: made-up notes and codes."""
+    """Write an example of a custom data set into FOLDER.
+
+    Its notes and codes are made up.
+    """
     from isd_pipeline.data.custom.example import write_example
 
     write_example(folder, form)
@@ -28,7 +31,7 @@ def init_data(folder: Path, form: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 @one_line
 def check(target: str, as_json: bool) -> None:
-    """List all that is wrong or unusual in the raw files of a cohort, or of a folder.
+    """List what is wrong or unusual in a cohort's raw files.
 
     TARGET is a cohort, or a folder of files. Exit code 0: fine; 1: warnings; 2: errors, which
     would stop the pipeline.

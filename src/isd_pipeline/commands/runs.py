@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.argument("cohort")
 @one_line
 def summary(cohort: str) -> None:
-    """Say where the report of COHORT lies and how to compare its runs."""
+    """Print the results of COHORT, and where its report lies."""
     results = Path("results", cohort, "results.md")
     page = Path("data/08_reporting", cohort, "report.html")
     if not results.exists():
@@ -45,7 +45,10 @@ def summary(cohort: str) -> None:
 @click.option("--browser/--no-browser", default=True, help="Open the page, or only print it.")
 @one_line
 def compare(cohort: str, table: str | None, browser: bool) -> None:
-    """Serve MLflow on this machine, opened on the runs of COHORT or of one TABLE of it."""
+    """Serve MLflow on this machine, opened on runs of COHORT.
+
+    These are all of its runs, or those of one TABLE.
+    """
     from isd_pipeline.tracking.compare_page import compare_link
     from isd_pipeline.tracking.tracker import Tracker
 

@@ -15,9 +15,9 @@ from isd_pipeline.messages import one_line
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 @one_line
 def show(cohort: str, experiment: str, as_json: bool) -> None:
-    """Print what EXPERIMENT is told on COHORT, and which file and key say so.
+    """Print the merged settings of EXPERIMENT on COHORT.
 
-    What is said nowhere has the default of the system's settings and is marked so.
+    Beside each stand the file and key that it came from, or `default`.
     """
     from isd_pipeline.config.shown import shown_settings
 

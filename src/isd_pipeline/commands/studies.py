@@ -14,9 +14,9 @@ from isd_pipeline.messages import one_line
 @click.argument("cohorts", nargs=-1)
 @one_line
 def study(cohorts: tuple[str, ...]) -> None:
-    """Write studies/COHORT/dvc.yaml, of these COHORTS or of every study there is.
+    """Write the DVC graphs studies/COHORT/dvc.yaml.
 
-    What a stage watches is computed: the code that makes its outputs, the settings of its row.
+    Without COHORTS, every graph that is there is written anew. What a stage watches is computed: the code that makes its outputs, the settings of its row.
     """
     from isd_pipeline.studies.graphs import write_demo, write_study
 
@@ -29,9 +29,9 @@ def study(cohorts: tuple[str, ...]) -> None:
 @click.command()
 @one_line
 def repair() -> None:
-    """Clear what a killed `dvc repro` left half written, so that the next one goes on.
+    """Clear what a killed `dvc repro` left half written.
 
-    `make` does this by itself. What another process is at work on is left alone.
+    Then the next one goes on. `make` does this by itself. What another process is at work on is left alone.
     """
     from isd_pipeline.studies.repair import mend
 
@@ -42,15 +42,18 @@ def repair() -> None:
 @click.command()
 @one_line
 def locks() -> None:
-    """Say where a lock file names code that its run did not record. Exit code 1 if one does.
+    """Find locks that name code that their runs did not record.
 
     Such a lock was committed anew (`dvc commit`) for an output that this code did not make.
+    Exit code 0: there is none; 1: there are, and each is named.
     """
     from isd_pipeline.studies.locks import untrue_stages
 
     lines = untrue_stages()
     for line in lines:
         click.echo(line, err=True)
+    if not lines:
+        click.echo("no lock names code that its run did not record")
     sys.exit(bool(lines))
 
 
@@ -61,9 +64,9 @@ def locks() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 @one_line
 def reproduce(cohort: str, experiment: str, seed: int, as_json: bool) -> None:
-    """Make a recorded run again with the code as it is, and say whether it is the same.
+    """Make a recorded run again, and say whether it is the same.
 
-    Nothing under data/ is touched. Exit code 0: the same to the bit, or within the seeds' spread;
+    It is made with the code as it is. Nothing under data/ is touched. Exit code 0: the same to the bit, or within the seeds' spread;
     1: different, or it could not be made.
     """
     from isd_pipeline.studies.reproduce import DIFFERENT, reproduce
