@@ -40,7 +40,6 @@ CONFIG = TrainingConfig(
     patience=3,
     batch_size=4,
     max_tokens=8,
-    cut="random",
     learning_rate=0.05,
     metric="score",
 )
@@ -81,7 +80,7 @@ def train_or_go_on(folder: Path, losses: Callable[..., dict[str, Tensor]] = obje
     sweep(folder)
     trained = train(
         model,
-        lambda epoch: training_batches(documents, 4, 8, seed=1, epoch=epoch, cut="random"),
+        lambda epoch: training_batches(documents, 4, 8, seed=1, epoch=epoch),
         losses,
         make_optimizer(model, CONFIG),
         CONFIG,

@@ -59,16 +59,14 @@ def read_note(
     `sentences`: the words at which they begin, for a system that reads them (`System.sentences`).
 
     Without shared representations (ISD's `per_label`, and every other model) each code is its own
-    winner, and `attention` as large as L x N: `code_attention` gives it of some codes. With
-    `pooling: logsumexp` the winner is the largest of several contributions; a second head
-    (`label_head`) has no winner and is not told of. A model without attention is refused by a
-    ValueError.
+    winner, and `attention` as large as L x N: `code_attention` gives it of some codes. A model
+    without attention is refused by a ValueError.
     """
     with at_rest(model):
         words, told = _on_device(model, tokens, sentences)
         output = model(words, words != 0, want_attention=True, **told)
         if shares_representations(model):
-            winners = winning_query(output.shared, model.code_vectors())[0]
+            winners = winning_query(output.shared, model.codes)[0]
         else:
             winners = torch.arange(output.logits.shape[1])
         if output.attention is None:

@@ -46,8 +46,6 @@ class Progress:
             self._training.max_tokens,
             seed=self._seed,
             epoch=epoch,
-            cut=self._training.cut,
-            max_codes=self._training.max_codes,
             sentences=self._sentences,
         )
         self._bar = tqdm(batches, desc=f"epoch {epoch}", unit="batch", leave=False, disable=None)

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from isd_pipeline.training.batches import CUTS, Batch
+from isd_pipeline.training.batches import Batch
 from isd_pipeline.training.transfer import HostCopy
 
 Objective = Callable[[nn.Module, Batch], dict[str, Tensor]]
@@ -45,14 +45,11 @@ class OwnRates(Protocol):
 class TrainingConfig:
     """How to train; the defaults are the paper's, or the authors' code's where it is silent.
 
-    `epsilon` is Adam's: the authors' code has 1e-6, which holds rare codes back for dozens of
-    epochs. `patience` counts epochs without a better `metric` on the development set, after
-    the warm-up. `cut` and `max_codes` are those of `batches.collate`, for training only. `bf16`
-    holds on a GPU; a CPU always computes in fp32.
+    `patience` counts epochs without a better `metric` on the development set, after the warm-up.
+    `bf16` holds on a GPU; a CPU always computes in fp32.
     """
 
     learning_rate: float | int = 3e-4
-    epsilon: float | int = 1e-8
     weight_decay: float | int = 0.0
     batch_size: int = 32
     max_epochs: int = 200
@@ -62,20 +59,16 @@ class TrainingConfig:
     patience: int = 10
     metric: str = "dev_f1_micro"
     max_tokens: int = 4000
-    cut: str = "head"
-    max_codes: int | None = None
     precision: str = "bf16"
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "batch_size", "max_epochs", "clip", "patience", "max_tokens"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)} must be above 0")
-        for name in ("epsilon", "weight_decay", "warm_up_epochs"):
+        for name in ("weight_decay", "warm_up_epochs"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name}={getattr(self, name)} must be 0 or more")
-        if self.max_codes is not None and self.max_codes <= 0:
-            raise ValueError(f"max_codes={self.max_codes} must be above 0, or null for all")
-        choices = {"schedule": ("linear", "constant"), "cut": CUTS, "precision": ("bf16", "fp32")}
+        choices = {"schedule": ("linear", "constant"), "precision": ("bf16", "fp32")}
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be one of {known}")
@@ -260,7 +253,6 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Opti
     return torch.optim.AdamW(
         [{"params": group, "rate_factor": factor} for factor, group in groups.items()],
         lr=config.learning_rate,
-        eps=config.epsilon,
         weight_decay=config.weight_decay,
         fused=True,
     )

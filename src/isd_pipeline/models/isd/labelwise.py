@@ -1,7 +1,6 @@
 """ISD without its shared representations: "w/o shared representation" of section 4.5.
 
-Axes: B notes, N tokens, E word width, L codes, K of them, C width of their initial vectors, D
-width.
+Axes: B notes, N tokens, L codes, K of them, D width.
 """
 
 from __future__ import annotations
@@ -71,15 +70,15 @@ class LabelwiseISD(TextAndCodes):
 
     def __init__(self, config: ISDConfig, *given: Any) -> None:
         super().__init__(config, *given)
-        self.each_label = LabelAttention(self.code_vectors().detach(), config)
+        self.each_label = LabelAttention(self.codes.detach(), config)
         self.n_queries = len(self.codes)
 
     def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> ISDOutput:
         """Score every code for every note; a note has at least one token."""
         hidden = self.read(tokens, is_token)
-        scores, weights = self.each_label(hidden, is_token, self.code_vectors(), want_attention)
+        scores, weights = self.each_label(hidden, is_token, self.codes, want_attention)
         logits = self.logit_scale * scores + self.label_bias
-        return ISDOutput(logits, (logits,), None, weights)
+        return ISDOutput(logits, None, weights)
 
     def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note."""
