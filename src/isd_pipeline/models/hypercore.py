@@ -123,7 +123,7 @@ class HyperCore(nn.Module):
         self.score = nn.Linear(config.filters, len(codes))
         self.windows = (config.kernel_size,)
 
-    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> LabelOutput:
+    def forward(self, tokens: Tokens, is_token: Mask) -> LabelOutput:
         """Score every code for every note; a note has at least one token."""
         hidden, keys = self._read(tokens, is_token)
         some_codes = partial(self._some_codes, hidden, keys, is_token)
@@ -134,7 +134,7 @@ class HyperCore(nn.Module):
             self.score.weight,
             self.score.bias,
         )
-        return LabelOutput(*by_labels(some_codes, *tables, want_attention=want_attention))
+        return LabelOutput(by_labels(some_codes, *tables))
 
     def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note."""
@@ -148,15 +148,14 @@ class HyperCore(nn.Module):
 
     def _some_codes(
         self, hidden: Tensor, keys: Tensor, is_token: Tensor, *of_codes: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Logits and attention of some of the codes."""
+    ) -> Tensor:
+        """Logits of some of the codes."""
         codes, hyperbolic, related, weight, bias = of_codes
-        attention = label_attention(codes, keys, is_token)
-        found = widened(attention @ hidden)  # c_l
+        found = widened(label_attention(codes, keys, is_token) @ hidden)  # c_l
         near = -poincare_distance(hyperbolic, self.to_ball(found))  # s_l
         related = related.expand(len(found), -1, -1)
         joined = self.join(torch.cat([found, related, near[..., None]], dim=-1)).tanh()
-        return widened((joined * weight).sum(dim=-1) + bias), attention
+        return widened((joined * weight).sum(dim=-1) + bias)
 
 
 def _hypercore(config: HyperCoreConfig, start: Initialisation) -> HyperCore:
