@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -176,17 +176,16 @@ def fit(system: str, settings: Mapping[str, Any], data: TrainingData, options: O
     prepared = prepare(system, settings, data, options)
     kept = {"system": system, **{name: asdict(section) for name, section in settings.items()}}
     marks = fingerprints(data.documents, data.codes, data.vocabulary) | prepared.fingerprints
-    identity: dict[str, Any] = {"settings": {**kept, "seed": options.seed}, "fingerprints": marks}
-    scratch = scratch_folder(identity, options.code)
+    scratch = scratch_folder([{**kept, "seed": options.seed}, marks], options.code)
     checkpoints.sweep(scratch)
-    resume = checkpoints.read_state(scratch, **identity)
+    resume = checkpoints.read_state(scratch)
     if resume is not None:
         logger.info("going on after epoch %d of an interrupted training", resume.epoch)
     watch = Stopwatch(settings["training"].max_epochs, prepared.device, options.on_epoch)
     trained = optimise(
         *(prepared, system, settings, data, options, watch.record),
         resume=resume,
-        save_state=lambda state: checkpoints.write_state(scratch, state, **identity),
+        save_state=lambda state: checkpoints.write_state(scratch, state),
     )
     figures = watch.figures(len(trained.history)) | {
         "best_epoch": trained.best.epoch,
@@ -204,7 +203,7 @@ def fit(system: str, settings: Mapping[str, Any], data: TrainingData, options: O
     )
 
 
-def scratch_folder(identity: Mapping[str, Any], code: str) -> Path:
+def scratch_folder(identity: Sequence[Mapping[str, Any]], code: str) -> Path:
     """Where an interrupted training waits: outside DVC's outputs, which it empties at a start.
 
     Only a training of the same settings, data and code finds it again.
