@@ -20,7 +20,6 @@ from torch import Tensor, nn
 
 from isd_pipeline.embeddings.graphs import LARGEST_NORM, poincare_distance
 from isd_pipeline.models.layers.axes import Codes, Mask, Tokens
-from isd_pipeline.models.layers.graph import Links
 from isd_pipeline.models.layers.label_attention import LabelOutput, by_labels, label_attention
 from isd_pipeline.models.layers.parts import MultiScaleConv, refuse_below, refuse_even, refuse_share
 from isd_pipeline.models.system import Initialisation, System, Trial
@@ -42,6 +41,39 @@ class HyperCoreConfig:
         refuse_below(self, filters=1, kernel_size=1, graph_width=1, graph_layers=1)
         refuse_even(self, "kernel_size")
         refuse_share(self, "dropout")
+
+
+class Links(nn.Module):
+    """A fixed sparse matrix that gives each node the weighted sum of others' vectors.
+
+    It is kept among the weights, by its rows, so that a checkpoint holds the graph it was
+    trained on.
+
+    Args:
+        matrix: [L, L].
+    """
+
+    starts: Tensor
+    columns: Tensor
+    shares: Tensor
+
+    def __init__(self, matrix: sparse.csr_matrix) -> None:
+        super().__init__()
+        self.register_buffer("starts", torch.from_numpy(matrix.indptr).int())
+        self.register_buffer("columns", torch.from_numpy(matrix.indices).int())
+        self.register_buffer("shares", torch.from_numpy(matrix.data).float())
+
+    def forward(self, nodes: Float[Tensor, "L D"]) -> Float[Tensor, "L D"]:
+        """The matrix times the nodes' vectors, in fp32 at least."""
+        with torch.autocast(nodes.device.type, enabled=False):
+            return F.embedding_bag(
+                self.columns,
+                widened(nodes),
+                self.starts,
+                mode="sum",
+                per_sample_weights=self.shares,
+                include_last_offset=True,
+            )
 
 
 class CoGraph(nn.Module):

@@ -26,6 +26,7 @@ Tokens = Iterable[Sequence[str]]
 NEVER_SEEN = -30.0
 """The score of a code without a training document: below every threshold and every seen code."""
 
+FITTING = {"max_iter": 1000, "random_state": 0}
 CODES_AT_ONCE = 32
 """Codes handed to a process together: enough to outweigh starting it, few enough to share out."""
 
@@ -36,20 +37,16 @@ class LinearConfig:
 
     `max_ngram` 2 takes single words and pairs of neighbours; an n-gram must stand in at least
     `min_df` training documents; `max_features` keeps only the most frequent ones, for a corpus
-    with too many. `cost` is C, the inverse of the penalty. `balanced` weighs each code's rarer
-    class up, so that both classes count alike.
+    with too many. `cost` is C, the inverse of the penalty.
     """
 
     cost: float | int = 1.0
     max_ngram: int = 2
     min_df: int = 2
     max_features: int | None = None
-    balanced: bool = False
-    max_iterations: int = 1000
-    seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("cost", "max_ngram", "min_df", "max_iterations"):
+        for name in ("cost", "max_ngram", "min_df"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name}={getattr(self, name)} must be above 0")
         if self.max_features is not None and self.max_features <= 0:
@@ -113,25 +110,13 @@ def _ngrams(config: LinearConfig) -> dict[str, Any]:
 def _logistic(config: LinearConfig) -> Any:
     from sklearn.linear_model import LogisticRegression
 
-    return LogisticRegression(
-        l1_ratio=1.0,
-        solver="liblinear",
-        C=config.cost,
-        class_weight="balanced" if config.balanced else None,
-        max_iter=config.max_iterations,
-        random_state=config.seed,
-    )
+    return LogisticRegression(l1_ratio=1.0, solver="liblinear", C=config.cost, **FITTING)
 
 
 def _svm(config: LinearConfig) -> Any:
     from sklearn.svm import LinearSVC
 
-    return LinearSVC(
-        C=config.cost,
-        class_weight="balanced" if config.balanced else None,
-        max_iter=config.max_iterations,
-        random_state=config.seed,
-    )
+    return LinearSVC(C=config.cost, **FITTING)
 
 
 class _Block(NamedTuple):
