@@ -11,7 +11,6 @@ from isd_pipeline.training.batches import (
     collate,
     epoch_batches,
     ordered_batches,
-    padding_share,
     training_batches,
 )
 
@@ -85,6 +84,12 @@ def test_batches_change_their_company_and_not_only_their_order():
         for e in (1, 2)
     )
     assert not first & second
+
+
+def padding_share(lengths: np.ndarray, batches: Sequence[np.ndarray]) -> float:
+    """How much of all batches together is padding, from 0 to 1."""
+    cells = sum(len(rows) * int(lengths[rows].max()) for rows in batches)
+    return 1 - sum(int(lengths[rows].sum()) for rows in batches) / cells
 
 
 def test_little_of_a_batch_is_padding():

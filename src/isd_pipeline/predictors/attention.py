@@ -137,19 +137,18 @@ def at_rest(model: nn.Module) -> Iterator[None]:
 def _on_device(
     model: nn.Module, tokens: Int[np.ndarray, " N"], sentences: Int[np.ndarray, " X"] | None
 ) -> tuple[Int[Tensor, "1 N"], dict[str, Tensor]]:
-    """The words of one note, where the model is, and what it is told of its sentences."""
-    words = torch.from_numpy(tokens.astype(np.int64))[None].to(next(model.parameters()).device)
-    return words, {} if sentences is None else {"begins": sentence_begins(words, sentences)}
+    """The words of one note, where the model is, and which of them it is told begin a sentence.
 
-
-def sentence_begins(
-    words: Int[Tensor, "1 N"], sentences: Int[np.ndarray, " X"]
-) -> Bool[Tensor, "1 N"]:
-    """Which words of one note begin a sentence; sentences behind the last word were not read."""
+    Sentences behind the last word were not read.
+    """
+    device = next(model.parameters()).device
+    words = torch.from_numpy(tokens.astype(np.int64))[None].to(device)
+    if sentences is None:
+        return words, {}
     begins = torch.zeros_like(words, dtype=torch.bool)
-    read = sentences[sentences < words.shape[1]].astype(np.int64)
-    begins[0, torch.from_numpy(read).to(words.device)] = True
-    return begins
+    read = sentences[sentences < len(tokens)].astype(np.int64)
+    begins[0, torch.from_numpy(read).to(device)] = True
+    return words, {"begins": begins}
 
 
 def winning_query(

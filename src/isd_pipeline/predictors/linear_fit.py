@@ -11,7 +11,7 @@ Documents are iterables of token lists; they are read once and may be generators
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -73,9 +73,11 @@ def logistic_regression(
     that name a code and drops the rest, which makes it strong where one word decides.
     """
     from sklearn.feature_extraction.text import CountVectorizer
+    from sklearn.linear_model import LogisticRegression
 
     vectorizer = CountVectorizer(binary=True, dtype=np.float64, **_ngrams(config))
-    blocks = _one_versus_rest(vectorizer, _logistic, train, gold, others, config, jobs, keep=True)
+    model = LogisticRegression(l1_ratio=1.0, solver="liblinear", C=config.cost, **FITTING)
+    blocks = _one_versus_rest(vectorizer, model, train, gold, others, jobs, keep=True)
     return FittedLinear(
         _scores(blocks, len(others)), _model(blocks, vectorizer.get_feature_names_out())
     )
@@ -90,9 +92,11 @@ def linear_svm(
 ) -> FittedLinear:
     """Linear support vector machine on TF-IDF n-grams: decision values [D, L] of `others`."""
     from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.svm import LinearSVC
 
     vectorizer = TfidfVectorizer(**_ngrams(config))
-    blocks = _one_versus_rest(vectorizer, _svm, train, gold, others, config, jobs, keep=False)
+    model = LinearSVC(C=config.cost, **FITTING)
+    blocks = _one_versus_rest(vectorizer, model, train, gold, others, jobs, keep=False)
     return FittedLinear(_scores(blocks, len(others)), None)
 
 
@@ -107,18 +111,6 @@ def _ngrams(config: LinearConfig) -> dict[str, Any]:
     }
 
 
-def _logistic(config: LinearConfig) -> Any:
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(l1_ratio=1.0, solver="liblinear", C=config.cost, **FITTING)
-
-
-def _svm(config: LinearConfig) -> Any:
-    from sklearn.svm import LinearSVC
-
-    return LinearSVC(C=config.cost, **FITTING)
-
-
 class _Block(NamedTuple):
     """Some codes' scores of each set of documents, and their weights if these are kept."""
 
@@ -129,11 +121,10 @@ class _Block(NamedTuple):
 
 def _one_versus_rest(
     vectorizer: Any,
-    classifier: Callable[[LinearConfig], Any],
+    model: Any,
     train: Tokens,
     gold: sparse.csr_matrix,
     others: Sequence[Tokens],
-    config: LinearConfig,
     jobs: int,
     *,
     keep: bool,
@@ -150,7 +141,7 @@ def _one_versus_rest(
         raise ValueError(f"{known.shape[0]} training documents, but codes for {gold.shape[0]}")
     unknown = [vectorizer.transform(_joined(documents)) for documents in others]
     by_code = sparse.csc_matrix(gold)
-    fit = delayed(partial(_fit_block, classifier, config, keep))
+    fit = delayed(partial(_fit_block, model, keep))
     blocks = [
         by_code[:, start : start + CODES_AT_ONCE]
         for start in range(0, by_code.shape[1], CODES_AT_ONCE)
@@ -180,8 +171,7 @@ def _joined(documents: Tokens) -> Iterator[str]:
 
 
 def _fit_block(
-    classifier: Callable[[LinearConfig], Any],
-    config: LinearConfig,
+    model: Any,
     keep: bool,
     known: sparse.csr_matrix,
     gold: sparse.csc_matrix,
@@ -191,7 +181,7 @@ def _fit_block(
     scores = [np.empty((x.shape[0], gold.shape[1]), dtype=np.float32) for x in unknown]
     weights, bias = [], np.empty(gold.shape[1])
     for code in range(gold.shape[1]):
-        fitted = _fitted(classifier(config), known, gold[:, [code]].toarray().ravel().astype(bool))
+        fitted = _fitted(model, known, gold[:, [code]].toarray().ravel().astype(bool))
         for x, out in zip(unknown, scores, strict=True):
             out[:, code] = fitted.decision_function(x)
         bias[code] = fitted.intercept_[0]

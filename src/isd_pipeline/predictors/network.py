@@ -238,40 +238,22 @@ class NetworkPredictor:
 
     def score(self, documents: Documents) -> np.ndarray:
         """Logits float32 [D, L], read in batches and in the training's precision."""
-        return predict(
-            self.network,
-            documents,
-            batch_size=2 * self.training["batch_size"],
-            max_tokens=self.training["max_tokens"],
-            device=self.device,
-            precision=self.training["precision"],
-            sentences=self.system.sentences,
-        )
+        return self._predict(documents, 2 * self.training["batch_size"], self.training["precision"])
 
     def read(self, note: TokenisedNote, evidence: bool) -> Prediction:
         """One note, in fp32."""
-        limit, told = self.training["max_tokens"], self.system.sentences
+        limit = self.training["max_tokens"]
         read = note.until(limit)
         reading = read_note(self.network, read.tokens) if evidence and self.shares else None
-        scores = (
-            predict(
-                *(self.network, read),
-                batch_size=1,
-                max_tokens=limit,
-                device=self.device,
-                sentences=told,
-            )[0]
-            if reading is None
-            else reading.scores
-        )
+        scores = self._predict(read, 1, "fp32")[0] if reading is None else reading.scores
+        if not (evidence and self.has_evidence):
+            return Prediction(scores)
         asked = {
             "max_tokens": limit,
             "note_starts": note.note_starts,
-            "sentences": read.sentences_of(0) if told else None,
+            "sentences": self._sentences(read),
             "reading": reading,
         }
-        if not (evidence and self.has_evidence):
-            return Prediction(scores)
         return Prediction(
             scores, lambda codes: code_evidence(self.network, note.tokens, codes, **asked)
         )
@@ -281,8 +263,21 @@ class NetworkPredictor:
         read = note.until(self.training["max_tokens"])
         if self.shares:
             return read_note(self.network, read.tokens)
-        sentences = read.sentences_of(0) if self.system.sentences else None
-        return read_codes(self.network, read.tokens, threshold, sentences)
+        return read_codes(self.network, read.tokens, threshold, self._sentences(read))
+
+    def _predict(self, documents: Documents, batch_size: int, precision: str) -> np.ndarray:
+        return predict(
+            self.network,
+            documents,
+            batch_size=batch_size,
+            max_tokens=self.training["max_tokens"],
+            device=self.device,
+            precision=precision,
+            sentences=self.system.sentences,
+        )
+
+    def _sentences(self, read: Documents) -> np.ndarray | None:
+        return read.sentences_of(0) if self.system.sentences else None
 
 
 def load(

@@ -50,24 +50,17 @@ class Batch:
         return replace(self, tokens=send(self.tokens, device), begins=begins)
 
 
+@dataclass(frozen=True, eq=False)
 class Batches:
     """The batches of a list of rows, made one at a time while one iterates, again and again.
 
     `sentences` is that of `collate`.
     """
 
-    def __init__(
-        self,
-        documents: Documents,
-        rows: Sequence[np.ndarray],
-        max_tokens: int,
-        *,
-        sentences: bool = False,
-    ) -> None:
-        self.documents = documents
-        self.rows = rows
-        self.max_tokens = max_tokens
-        self.sentences = sentences
+    documents: Documents
+    rows: Sequence[np.ndarray]
+    max_tokens: int
+    sentences: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -141,12 +134,6 @@ def read(model: nn.Module, batch: Batch) -> Any:
     if batch.begins is None:
         return model(batch.tokens, batch.is_token)
     return model(batch.tokens, batch.is_token, begins=batch.begins)
-
-
-def padding_share(lengths: np.ndarray, batches: Sequence[np.ndarray]) -> float:
-    """How much of all batches together is padding, from 0 to 1."""
-    cells = sum(len(rows) * int(lengths[rows].max()) for rows in batches)
-    return 1 - sum(int(lengths[rows].sum()) for rows in batches) / cells
 
 
 def _begins(documents: Documents, rows: np.ndarray, kept: np.ndarray) -> Bool[Tensor, "B N"]:

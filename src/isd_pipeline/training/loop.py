@@ -149,7 +149,9 @@ def train(
     if not optimizer.defaults.get("fused"):
         raise ValueError("optimizer: only one made with fused=True leaves out an unsound step")
     epoch, best, history = _start(model, optimizer, resume)
-    while epoch < config.max_epochs and _is_patient(epoch, best, config):
+    while epoch < config.max_epochs:
+        if epoch - max(best.epoch, config.warm_up_epochs) >= config.patience:
+            break
         epoch += 1
         torch.manual_seed(_mixed(seed, epoch))
         batches = batches_of(epoch)
@@ -157,12 +159,12 @@ def train(
         figures |= validate(model)
         score = _score(figures, config.metric, epoch)
         if score > best.score:
-            best = Best(score, epoch, _copied(model))
+            state = model.state_dict()
+            best = Best(score, epoch, {k: v.detach().clone().cpu() for k, v in state.items()})
         history = (*history, figures)
         record(epoch, figures)
         if save_state is not None:
-            state = State(epoch, model.state_dict(), optimizer.state_dict(), best, history)
-            save_state(state)
+            save_state(State(epoch, model.state_dict(), optimizer.state_dict(), best, history))
     return Trained(best, history)
 
 
@@ -185,7 +187,8 @@ def train_epoch(
     model.train()
     for number, batch in enumerate(batches, start=1):
         rate = learning_rate(config, epoch - 1 + (number - 1) / len(batches), 1 / len(batches))
-        _set_rate(optimizer, rate)
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group.get("rate_factor", 1.0)
         with _explained(batch, epoch, number):
             figures, is_unsound = train_step(model, batch, objective, optimizer, config, weights)
         _refuse_unsound(before)
@@ -283,10 +286,6 @@ def _start(
     return resume.epoch, resume.best, resume.history
 
 
-def _is_patient(epoch: int, best: Best, config: TrainingConfig) -> bool:
-    return epoch - max(best.epoch, config.warm_up_epochs) < config.patience
-
-
 def _mixed(seed: int, epoch: int) -> int:
     """One seed of two: neighbouring seeds and epochs share no draws."""
     return int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0])
@@ -298,15 +297,6 @@ def _score(figures: Figures, metric: str, epoch: int) -> float:
     if not math.isfinite(figures[metric]):
         raise ValueError(f"epoch {epoch}: {metric} is {figures[metric]}, so no epoch can be best")
     return figures[metric]
-
-
-def _copied(model: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone().cpu() for name, value in model.state_dict().items()}
-
-
-def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate * group.get("rate_factor", 1.0)
 
 
 def _rate_factors(model: nn.Module) -> dict[str, float]:

@@ -23,11 +23,10 @@ from isd_pipeline.training.kernels import best_match, read, widened
 class Representations(NamedTuple):
     """What ISD makes of a text, and of the completions set with it.
 
-    found: [B, Q, D] by the shared attention.  attention: [B, Q, N].  shared: [B, Q, D] behind the
-    decoder.  answers: of each completion the slot that it asks for, [B, D].
+    attention: [B, Q, N].  shared: [B, Q, D] behind the decoder.  answers: of each completion the
+    slot that it asks for, [B, D].
     """
 
-    found: Tensor
     attention: Tensor
     shared: Tensor
     answers: tuple[Tensor, ...]
@@ -117,7 +116,7 @@ class ISD(TextAndCodes):
         # `()` picks rows as a training with tasks does; `None` adds gradients in another order
         asked = None if completions is None else [None, *(one.asked for one in tasks)]
         shared, *answers = self.interact([found, *slots], masks, hidden, is_token, asked)
-        return Representations(found, attention, shared, tuple(one[:, 0] for one in answers))
+        return Representations(attention, shared, tuple(one[:, 0] for one in answers))
 
     def score(self, shared: Float[Tensor, "B Q D"]) -> Float[Tensor, "B L"]:
         """Score all codes by the shared representations."""
