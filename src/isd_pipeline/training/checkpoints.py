@@ -100,14 +100,15 @@ def write_state(folder: Path, state: State) -> None:
     To what training it belongs says the folder alone (`predictors/network.py: scratch_folder`).
     """
     folder = Path(folder)
-    optimizer, tensors = _parted(state.optimizer)
-    tensors |= {f"weights/{name}": value for name, value in state.weights.items()}
+    tensors = {f"weights/{name}": value for name, value in state.weights.items()}
     tensors |= {f"best/{name}": value for name, value in state.best.weights.items()}
+    for index, values in state.optimizer["state"].items():
+        tensors |= {f"optimizer/{index}/{name}": value for name, value in values.items()}
     record = {
         "epoch": state.epoch,
         "best": {"score": state.best.score, "epoch": state.best.epoch},
         "history": list(state.history),
-        "optimizer": optimizer,
+        "param_groups": state.optimizer["param_groups"],
     }
     _write(folder, f"epoch-{state.epoch:04d}", record, tensors)
     for old in _states(folder)[:-KEPT_STATES]:
@@ -122,10 +123,14 @@ def read_state(folder: Path) -> State | None:
         return None
     record, tensors = _read(states[-1])
     best = Best(record["best"]["score"], record["best"]["epoch"], _under("best/", tensors))
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, value in sorted(_under("optimizer/", tensors).items()):
+        index, name = key.split("/")
+        moments.setdefault(int(index), {})[name] = value
     return State(
         epoch=record["epoch"],
         weights=_under("weights/", tensors),
-        optimizer=_joined(record["optimizer"], tensors),
+        optimizer={"state": moments, "param_groups": record["param_groups"]},
         best=best,
         history=tuple(record["history"]),
     )
@@ -170,29 +175,6 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not tensors.exists():
         raise FileNotFoundError(f"{tensors}: the tensors of {path.name} are gone; {REMEDY}")
     return record, unpack(tensors, record["sha256"], REMEDY)
-
-
-def _parted(optimizer: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """An optimizer's state as JSON (settings, plain numbers) and tensors by name."""
-    plain: dict[str, dict[str, Any]] = {}
-    tensors = {}
-    for index, values in optimizer["state"].items():
-        plain[str(index)] = {}
-        for name, value in values.items():
-            if isinstance(value, Tensor):
-                tensors[f"optimizer/{index}/{name}"] = value
-            else:
-                plain[str(index)][name] = value
-    return {"state": plain, "param_groups": optimizer["param_groups"]}, tensors
-
-
-def _joined(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    """The opposite of `_parted`."""
-    state = {
-        int(index): {**values, **_under(f"optimizer/{index}/", tensors)}
-        for index, values in plain["state"].items()
-    }
-    return {"state": state, "param_groups": plain["param_groups"]}
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
