@@ -324,10 +324,8 @@ def test_a_search_leaves_its_trials_and_an_experiment_that_kedro_knows(project: 
     known = run(project, "kedro", "run", "--pipelines=report", "--params=experiment=isd_searched")
     row.unlink()
     assert known.returncode == 0, known.stderr
-    refused = run(
-        project, "kedro", "run", "--pipelines=search", "--params=experiment=official_model"
-    )
-    assert "parameters_search.yml: search has no 'official_model'" in refused.stderr
+    refused = run(project, "kedro", "run", "--pipelines=search", "--params=experiment=isd_lstm")
+    assert "parameters_search.yml: search has no 'isd_lstm'" in refused.stderr
 
 
 @pytest.mark.parametrize(

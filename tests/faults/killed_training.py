@@ -40,7 +40,6 @@ CONFIG = TrainingConfig(
     patience=3,
     batch_size=4,
     max_tokens=8,
-    cut="random",
     learning_rate=0.05,
     metric="score",
 )
@@ -81,7 +80,7 @@ def train_or_go_on(folder: Path, losses: Callable[..., dict[str, Tensor]] = obje
     sweep(folder)
     trained = train(
         model,
-        lambda epoch: training_batches(documents, 4, 8, seed=1, epoch=epoch, cut="random"),
+        lambda epoch: training_batches(documents, 4, 8, seed=1, epoch=epoch),
         losses,
         make_optimizer(model, CONFIG),
         CONFIG,
@@ -89,8 +88,8 @@ def train_or_go_on(folder: Path, losses: Callable[..., dict[str, Tensor]] = obje
         validate=lambda model: {"score": model.codes.weight.std().item()},
         record=lambda epoch, figures: None,
         seed=1,
-        resume=read_state(folder, **BELONGS),
-        save_state=lambda state: write_state(folder, state, **BELONGS),
+        resume=read_state(folder),
+        save_state=lambda state: write_state(folder, state),
     )
     (folder.parent / f"{folder.name}.history").write_text(
         json.dumps(trained.history, sort_keys=True)
@@ -101,7 +100,7 @@ def train_or_go_on(folder: Path, losses: Callable[..., dict[str, Tensor]] = obje
 def digest(folder: Path) -> str:
     """Of the last weights, the optimizer, the best weights and all figures."""
     whole = hashlib.sha256()
-    state = read_state(folder, **BELONGS)
+    state = read_state(folder)
     for tensors in (state.weights, *state.optimizer["state"].values(), read_model(folder).weights):
         for name in sorted(tensors):
             whole.update(tensors[name].numpy().tobytes())
@@ -164,7 +163,7 @@ def trial(folder: Path, run: Callable[[Path], None]) -> dict[str, object]:
     """One kill, a look at what is left, then a training to the end."""
     folder.mkdir()
     killed = not in_child(run, folder)
-    state = read_state(folder, **BELONGS)  # must not fail, whatever the moment
+    state = read_state(folder)  # must not fail, whatever the moment
     stale = len(list(folder.glob(".*")))
     ended = in_child(train_or_go_on, folder)
     return {

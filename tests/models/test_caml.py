@@ -34,11 +34,14 @@ def test_a_note_of_two_words_by_hand():
     model.attend.score.weight.data.fill_(3.0)
     model.attend.score.bias.data.fill_(-1.0)
     tokens = torch.tensor([[1, 2]])
-    output = model(tokens, tokens != 0, want_attention=True)
+    logits, attention = (
+        model(tokens, tokens != 0).logits,
+        model.attention_of(tokens, tokens != 0, torch.tensor([0])),
+    )
     states = torch.tensor([0.1, 0.5, 0.4]).tanh()
     weights = (2 * states).exp() / (2 * states).exp().sum()
-    close(output.logits, (3 * (weights * states).sum() - 1).view(1, 1))
-    close(output.attention, torch.stack([weights[0], weights[1] + weights[2]]).view(1, 1, 2))
+    close(logits, (3 * (weights * states).sum() - 1).view(1, 1))
+    close(attention, torch.stack([weights[0], weights[1] + weights[2]]).view(1, 2))
 
 
 def test_the_window_behind_the_note_counts_for_the_last_word():

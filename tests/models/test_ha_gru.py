@@ -82,7 +82,7 @@ def test_notes_of_different_sentences_do_not_touch_each_other():
 def test_attention_to_a_sentence_is_shared_out_among_its_words():
     model, tokens = ha_gru().double(), notes(6)
     begins = begin_at(tokens, 0, 3)
-    attention = model(tokens, tokens != 0, want_attention=True, begins=begins).attention[0]
+    attention = model.attention_of(tokens, tokens != 0, torch.arange(N_CODES), begins=begins)
     first, second = attention[:, :3], attention[:, 3:]
     shares = first / first.sum(dim=1, keepdim=True)
     close(shares, shares[:1].expand(N_CODES, -1))  # the words' attention is one for all codes

@@ -19,6 +19,7 @@ from isd_pipeline.predictors.artifact import (
 from isd_pipeline.predictors.base import Fitted, Options, TrainingData
 from isd_pipeline.predictors.ensemble import EnsembleConfig
 from isd_pipeline.predictors.linear_fit import LinearConfig
+from isd_pipeline.predictors.network import scratch_folder
 from isd_pipeline.predictors.registry import load
 from isd_pipeline.text.documents import Documents
 from tests.coding.tiny import CODES, bundle_of
@@ -179,3 +180,11 @@ def test_a_predictor_is_on_the_device_it_was_asked_for() -> None:
     assert found.network is not None
     assert {p.device for p in found.network.parameters()} == {torch.device("cpu")}
     assert not found.network.training
+
+
+def test_an_interrupted_training_is_found_by_the_same_settings_data_and_code_alone():
+    settings, marks = {"system": "isd", "seed": 1}, {"data": "a"}
+    found = scratch_folder([settings, marks], "c")
+    assert found == scratch_folder([dict(settings), dict(marks)], "c")
+    others = [([settings | {"seed": 2}, marks], "c"), ([settings, {"data": "b"}], "c")]
+    assert found not in [scratch_folder(*other) for other in [*others, ([settings, marks], "d")]]

@@ -72,7 +72,7 @@ def test_processes_share_a_matrix_of_megabytes(fit: Fit):
     train = [[f"w{n}" for n in generator.integers(0, 400, 900)] for _ in range(300)]
     gold = np.zeros((300, 40), dtype=bool)
     gold[:, [0, 39]] = generator.random((300, 2)) < 0.5
-    config = LinearConfig(max_iterations=2)
+    config = LinearConfig()
     (scores,) = fit(train, sparse.csr_matrix(gold), [train[:3]], config, jobs=2).scores
     assert scores.shape == (3, 40)
 

@@ -11,7 +11,6 @@ from isd_pipeline.training.batches import (
     collate,
     epoch_batches,
     ordered_batches,
-    padding_share,
     training_batches,
 )
 
@@ -42,31 +41,10 @@ def test_documents_without_a_code_still_have_a_column_of_gold():
     assert collate(THREE, np.array([1]), 4_000).gold.tolist() == [[-1]]
 
 
-def test_a_long_document_loses_its_tail_and_its_last_codes():
-    batch = collate(THREE, np.array([0]), 3, max_codes=2)
+def test_a_long_document_loses_its_tail_and_no_code():
+    batch = collate(THREE, np.array([0]), 3)
     assert batch.tokens.tolist() == [[1, 2, 3]]
-    assert batch.gold.tolist() == [[0, 2]]
-
-
-def test_a_random_cut_keeps_head_tail_or_all_but_one_span_in_their_shares():
-    long = documents_of([list(range(1, 9))], [[0]])
-    generator = np.random.default_rng(0)
-    seen: dict[tuple[int, ...], int] = {}
-    for _ in range(4_000):
-        batch = collate(long, np.array([0]), 3, cut="random", generator=generator)
-        kept = tuple(batch.tokens[0].tolist())
-        seen[kept] = seen.get(kept, 0) + 1
-    # the span begins at 0, 1, 2 or 3 with 1/16 each; at 0 it leaves the tail, at 3 the head
-    expected = {(1, 2, 3): 9 / 16, (6, 7, 8): 5 / 16, (1, 7, 8): 1 / 16, (1, 2, 8): 1 / 16}
-    assert seen.keys() == expected.keys()
-    assert all(abs(seen[kept] / 4_000 - share) < 0.03 for kept, share in expected.items())
-
-
-def test_a_random_cut_leaves_a_short_document_whole():
-    for seed in range(20):
-        generator = np.random.default_rng(seed)
-        batch = collate(THREE, np.array([0, 2]), 4, cut="random", generator=generator)
-        assert batch.tokens.tolist() == [[1, 2, 3, 4], [7, 0, 0, 0]]
+    assert batch.gold.tolist() == [[0, 2, 5]]
 
 
 def with_sentences(documents: Documents, *starts: list[int]) -> Documents:
@@ -82,34 +60,6 @@ def test_a_batch_says_where_sentences_begin_only_where_a_system_asks():
     assert collate(documents, np.array([1, 0]), 3).begins is None
     with pytest.raises(ValueError, match="do not say where sentences begin"):
         collate(THREE, np.array([0]), 3, sentences=True)
-
-
-def test_a_cut_moves_sentences_along_and_what_follows_a_gap_begins_one():
-    long = with_sentences(documents_of([list(range(1, 9)), [1]], [[0], [0]]), [0, 3, 6], [0])
-    generator, seen = np.random.default_rng(0), {}
-    for _ in range(300):
-        batch = collate(
-            long, np.array([0, 1]), 4, cut="random", sentences=True, generator=generator
-        )
-        assert batch.begins is not None
-        seen[tuple(batch.tokens[0].tolist())] = batch.begins[0].int().tolist()
-        assert batch.begins[1].tolist() == [True, False, False, False]
-    assert seen == {
-        (1, 2, 3, 4): [1, 0, 0, 1],
-        (5, 6, 7, 8): [1, 0, 1, 0],
-        (1, 6, 7, 8): [1, 1, 1, 0],
-        (1, 2, 7, 8): [1, 0, 1, 0],
-        (1, 2, 3, 8): [1, 0, 0, 1],
-    }
-
-
-def test_a_cut_of_a_document_that_is_short_enough_moves_nothing():
-    short = with_sentences(documents_of([[1, 2, 3, 4]], [[0]]), [0, 3])
-    for seed in range(20):
-        generator = np.random.default_rng(seed)
-        batch = collate(short, np.array([0]), 4, cut="random", sentences=True, generator=generator)
-        assert batch.begins is not None
-        assert batch.begins.tolist() == [[True, False, False, True]]
 
 
 def test_every_document_comes_once_an_epoch():
@@ -136,6 +86,12 @@ def test_batches_change_their_company_and_not_only_their_order():
     assert not first & second
 
 
+def padding_share(lengths: np.ndarray, batches: Sequence[np.ndarray]) -> float:
+    """How much of all batches together is padding, from 0 to 1."""
+    cells = sum(len(rows) * int(lengths[rows].max()) for rows in batches)
+    return 1 - sum(int(lengths[rows].sum()) for rows in batches) / cells
+
+
 def test_little_of_a_batch_is_padding():
     lengths = lengths_like_notes()
     bucketed = padding_share(lengths, epoch_batches(lengths, 32, seed=0, epoch=1))
@@ -155,21 +111,14 @@ def test_evaluation_reads_the_longest_documents_first():
     assert [rows.tolist() for rows in batches] == [[2, 0], [3, 1]]
 
 
-def test_an_epoch_can_be_read_again_with_the_same_cuts():
+def test_an_epoch_can_be_read_again():
     long = documents_of([list(range(1, 60 + i)) for i in range(20)], [[0]] * 20)
-    epoch = training_batches(long, 4, 10, seed=5, epoch=2, cut="random")
+    epoch = training_batches(long, 4, 10, seed=5, epoch=2)
     once, twice = ([batch.tokens.tolist() for batch in epoch] for _ in range(2))
     assert once == twice
     assert len(epoch) == len(once) == 5
-    other = training_batches(long, 4, 10, seed=5, epoch=3, cut="random")
-    assert once != [batch.tokens.tolist() for batch in other]
 
 
 def test_rows_say_where_the_documents_stand():
     batches = Batches(THREE, [np.array([2]), np.array([0, 1])], 4_000)
     assert [batch.rows.tolist() for batch in batches] == [[2], [0, 1]]
-
-
-def test_an_unknown_cut_is_refused():
-    with pytest.raises(ValueError, match="cut='tail' must be one of"):
-        collate(THREE, np.array([0]), 4, cut="tail")

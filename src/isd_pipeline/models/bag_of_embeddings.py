@@ -37,8 +37,8 @@ class BagOfEmbeddings(nn.Module):
         self.words = WordVectors(words, config.dropout)
         self.score = nn.Linear(words.shape[1], n_codes)
 
-    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> LabelOutput:
-        """Score every code for every note; there is no attention to give."""
+    def forward(self, tokens: Tokens, is_token: Mask) -> LabelOutput:
+        """Score every code for every note; a note has at least one token."""
         total = self.words(tokens, is_token).sum(dim=1)
         return LabelOutput(self.score(total / is_token.sum(dim=1, keepdim=True)))
 

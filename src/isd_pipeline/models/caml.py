@@ -50,13 +50,10 @@ class CAML(nn.Module):
         nn.init.xavier_uniform_(self.attend.queries)
         nn.init.xavier_uniform_(self.attend.score.weight)
 
-    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> LabelOutput:
+    def forward(self, tokens: Tokens, is_token: Mask) -> LabelOutput:
         """Score every code for every note; a note has at least one token."""
         states, is_state = self.encode(self.words(tokens, is_token), is_token)
-        logits, attention = self.attend(states, states, is_state, want_attention)
-        if attention is not None:
-            attention = on_words(attention, is_state, tokens.shape[1])
-        return LabelOutput(logits, attention)
+        return LabelOutput(self.attend(states, states, is_state))
 
     def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note."""
@@ -95,9 +92,9 @@ class DRCAML(nn.Module):
         self.describe = DescriptionNet(config, words)
         self.windows = self.caml.windows
 
-    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> LabelOutput:
+    def forward(self, tokens: Tokens, is_token: Mask) -> LabelOutput:
         """Score as CAML does."""
-        output: LabelOutput = self.caml(tokens, is_token, want_attention)
+        output: LabelOutput = self.caml(tokens, is_token)
         return output
 
     def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:

@@ -46,8 +46,8 @@ class CNN(nn.Module):
         self.score = nn.Linear(config.width, n_codes)
         nn.init.xavier_uniform_(self.score.weight)
 
-    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> LabelOutput:
-        """Score every code for every note; there is no attention to give."""
+    def forward(self, tokens: Tokens, is_token: Mask) -> LabelOutput:
+        """Score every code for every note; a note has at least one token."""
         states, is_state = self.encode(self.words(tokens, is_token), is_token)
         return LabelOutput(self.score(greatest(states, is_state)))
 
@@ -89,8 +89,8 @@ class BiGRU(nn.Module):
         self.encode = Recurrent(nn.GRU, words.shape[1], width, config.both_ways)
         self.score = nn.Linear(config.width, n_codes)
 
-    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> LabelOutput:
-        """Score every code for every note; there is no attention to give."""
+    def forward(self, tokens: Tokens, is_token: Mask) -> LabelOutput:
+        """Score every code for every note; a note has at least one token."""
         _, last = self.encode(self.words(tokens, is_token), is_token)
         return LabelOutput(self.score(last))
 

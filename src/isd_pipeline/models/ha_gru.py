@@ -105,21 +105,14 @@ class HAGRU(nn.Module):
         nn.init.xavier_uniform_(self.codes)
 
     def forward(
-        self,
-        tokens: Tokens,
-        is_token: Mask,
-        want_attention: bool = False,
-        begins: Bool[Tensor, "B N"] | None = None,
+        self, tokens: Tokens, is_token: Mask, begins: Bool[Tensor, "B N"] | None = None
     ) -> LabelOutput:
         """Score every code for every note; a note has at least one token.
 
         `begins` says at which tokens sentences begin.
         """
-        read = self._read(tokens, is_token, begins)
-        some_codes = partial(self._some_codes, read)
-        tables = self.codes, self.score.weight, self.score.bias
-        logits, attention = by_labels(some_codes, *tables, want_attention=want_attention)
-        return LabelOutput(logits, None if attention is None else read.on_words(attention))
+        some_codes = partial(self._some_codes, self._read(tokens, is_token, begins))
+        return LabelOutput(by_labels(some_codes, self.codes, self.score.weight, self.score.bias))
 
     def attention_of(
         self,
@@ -148,13 +141,11 @@ class HAGRU(nn.Module):
         share[is_token] = shares[row, column]
         return Sentences(states, self.to_key(states).tanh(), is_sentence, number, share)
 
-    def _some_codes(
-        self, read: Sentences, codes: Tensor, weight: Tensor, bias: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Logits of some of the codes, and their attention to sentences."""
+    def _some_codes(self, read: Sentences, codes: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Logits of some of the codes."""
         attention = label_attention(codes, read.keys, read.is_sentence)
         found = self.dropout(attention @ read.states)
-        return widened((found * weight).sum(dim=-1) + bias), attention
+        return widened((found * weight).sum(dim=-1) + bias)
 
 
 def cut_sentences(

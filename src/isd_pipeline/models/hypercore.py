@@ -20,7 +20,6 @@ from torch import Tensor, nn
 
 from isd_pipeline.embeddings.graphs import LARGEST_NORM, poincare_distance
 from isd_pipeline.models.layers.axes import Codes, Mask, Tokens
-from isd_pipeline.models.layers.graph import Links
 from isd_pipeline.models.layers.label_attention import LabelOutput, by_labels, label_attention
 from isd_pipeline.models.layers.parts import MultiScaleConv, refuse_below, refuse_even, refuse_share
 from isd_pipeline.models.system import Initialisation, System, Trial
@@ -42,6 +41,39 @@ class HyperCoreConfig:
         refuse_below(self, filters=1, kernel_size=1, graph_width=1, graph_layers=1)
         refuse_even(self, "kernel_size")
         refuse_share(self, "dropout")
+
+
+class Links(nn.Module):
+    """A fixed sparse matrix that gives each node the weighted sum of others' vectors.
+
+    It is kept among the weights, by its rows, so that a checkpoint holds the graph it was
+    trained on.
+
+    Args:
+        matrix: [L, L].
+    """
+
+    starts: Tensor
+    columns: Tensor
+    shares: Tensor
+
+    def __init__(self, matrix: sparse.csr_matrix) -> None:
+        super().__init__()
+        self.register_buffer("starts", torch.from_numpy(matrix.indptr).int())
+        self.register_buffer("columns", torch.from_numpy(matrix.indices).int())
+        self.register_buffer("shares", torch.from_numpy(matrix.data).float())
+
+    def forward(self, nodes: Float[Tensor, "L D"]) -> Float[Tensor, "L D"]:
+        """The matrix times the nodes' vectors, in fp32 at least."""
+        with torch.autocast(nodes.device.type, enabled=False):
+            return F.embedding_bag(
+                self.columns,
+                widened(nodes),
+                self.starts,
+                mode="sum",
+                per_sample_weights=self.shares,
+                include_last_offset=True,
+            )
 
 
 class CoGraph(nn.Module):
@@ -123,7 +155,7 @@ class HyperCore(nn.Module):
         self.score = nn.Linear(config.filters, len(codes))
         self.windows = (config.kernel_size,)
 
-    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> LabelOutput:
+    def forward(self, tokens: Tokens, is_token: Mask) -> LabelOutput:
         """Score every code for every note; a note has at least one token."""
         hidden, keys = self._read(tokens, is_token)
         some_codes = partial(self._some_codes, hidden, keys, is_token)
@@ -134,7 +166,7 @@ class HyperCore(nn.Module):
             self.score.weight,
             self.score.bias,
         )
-        return LabelOutput(*by_labels(some_codes, *tables, want_attention=want_attention))
+        return LabelOutput(by_labels(some_codes, *tables))
 
     def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note."""
@@ -148,15 +180,14 @@ class HyperCore(nn.Module):
 
     def _some_codes(
         self, hidden: Tensor, keys: Tensor, is_token: Tensor, *of_codes: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Logits and attention of some of the codes."""
+    ) -> Tensor:
+        """Logits of some of the codes."""
         codes, hyperbolic, related, weight, bias = of_codes
-        attention = label_attention(codes, keys, is_token)
-        found = widened(attention @ hidden)  # c_l
+        found = widened(label_attention(codes, keys, is_token) @ hidden)  # c_l
         near = -poincare_distance(hyperbolic, self.to_ball(found))  # s_l
         related = related.expand(len(found), -1, -1)
         joined = self.join(torch.cat([found, related, near[..., None]], dim=-1)).tanh()
-        return widened((joined * weight).sum(dim=-1) + bias), attention
+        return widened((joined * weight).sum(dim=-1) + bias)
 
 
 def _hypercore(config: HyperCoreConfig, start: Initialisation) -> HyperCore:

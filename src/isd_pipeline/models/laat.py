@@ -60,10 +60,9 @@ class JointLAATConfig(LAATConfig):
 
 
 class JointOutput(NamedTuple):
-    """logits: [B, L].  attention: [B, L, N] of the codes, if asked for.  categories: [B, P]."""
+    """logits: [B, L].  categories: [B, P]."""
 
     logits: Tensor
-    attention: Tensor | None
     categories: Tensor
 
 
@@ -77,10 +76,9 @@ class LAAT(nn.Module):
         self.read = Reader(config, words)
         self.codes = Level(config, n_codes)
 
-    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> LabelOutput:
+    def forward(self, tokens: Tokens, is_token: Mask) -> LabelOutput:
         """Score every code for every note; a note has at least one token."""
-        hidden = self.read(tokens, is_token)
-        return LabelOutput(*self.codes(hidden, is_token, want_attention))
+        return LabelOutput(self.codes(self.read(tokens, is_token), is_token))
 
     def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note."""
@@ -112,15 +110,13 @@ class JointLAAT(LAAT):
         self.of_projection = nn.Linear(config.projection, n_codes, bias=False)  # w_l beyond v_l
         nn.init.normal_(self.of_projection.weight, std=START)
 
-    def forward(  # type: ignore[override]  # the categories come beside
-        self, tokens: Tokens, is_token: Mask, want_attention: bool = False
-    ) -> JointOutput:
+    def forward(self, tokens: Tokens, is_token: Mask) -> JointOutput:  # type: ignore[override]
         """Score every category and every code for every note; a note has at least one token."""
         hidden = self.read(tokens, is_token)
-        categories, _ = self.categories(hidden, is_token)
+        categories = self.categories(hidden, is_token)
         told = self.project(categories.sigmoid()).sigmoid()
-        scores, attention = self.codes(hidden, is_token, want_attention)
-        return JointOutput(scores + self.of_projection(told), attention, categories)
+        scores = self.codes(hidden, is_token)
+        return JointOutput(scores + self.of_projection(told), categories)
 
 
 class Reader(nn.Module):
@@ -148,21 +144,13 @@ class Level(nn.Module):
         for weight in (self.transform.weight, self.attend.queries, self.attend.score.weight):
             nn.init.normal_(weight, std=START)
 
-    def forward(
-        self,
-        hidden: Float[Tensor, "B N D"],
-        is_token: Mask,
-        want_attention: bool = False,
-    ) -> tuple[Tensor, Tensor | None]:
-        """Give the logits, [B, L], and the attention, [B, L, N], if it is wanted."""
-        logits, attention = self.attend(self._keys(hidden), hidden, is_token, want_attention)
-        return logits, attention
+    def forward(self, hidden: Float[Tensor, "B N D"], is_token: Mask) -> Float[Tensor, "B L"]:
+        """Score every label."""
+        logits: Tensor = self.attend(self._keys(hidden), hidden, is_token)
+        return logits
 
     def attention_of(
-        self,
-        labels: Codes,
-        hidden: Float[Tensor, "1 N D"],
-        is_token: Mask,
+        self, labels: Codes, hidden: Float[Tensor, "1 N D"], is_token: Mask
     ) -> Float[Tensor, "K N"]:
         """The attention of some labels alone, of one note."""
         attention: Tensor = self.attend.attention_of(labels, self._keys(hidden), is_token)

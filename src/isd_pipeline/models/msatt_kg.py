@@ -151,12 +151,12 @@ class MSATTKG(nn.Module):
         scales = range(1, config.scales + 1)
         self.windows = tuple(scale * (config.kernel_size - 1) + 1 for scale in scales)
 
-    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> LabelOutput:
+    def forward(self, tokens: Tokens, is_token: Mask) -> LabelOutput:
         """Score every code for every note; a note has at least one token."""
         hidden, related = self._read(tokens, is_token), self.related_codes()
         tables = self.to_query(related), torch.cat([self.codes, related], dim=1), self.bias
         some_codes = partial(self._some_codes, hidden, is_token)
-        return LabelOutput(*by_labels(some_codes, *tables, want_attention=want_attention))
+        return LabelOutput(by_labels(some_codes, *tables))
 
     def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note."""
@@ -177,11 +177,10 @@ class MSATTKG(nn.Module):
 
     def _some_codes(
         self, hidden: Tensor, is_token: Tensor, queries: Tensor, codes: Tensor, bias: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Logits and attention of some of the codes."""
-        attention = label_attention(queries, hidden, is_token)
-        found = attention @ hidden  # m_l
-        return widened((self.to_score(found).relu() * codes).sum(dim=-1) + bias), attention
+    ) -> Tensor:
+        """Logits of some of the codes."""
+        found = label_attention(queries, hidden, is_token) @ hidden  # m_l
+        return widened((self.to_score(found).relu() * codes).sum(dim=-1) + bias)
 
 
 def _msatt_kg(config: MSATTKGConfig, start: Initialisation) -> MSATTKG:

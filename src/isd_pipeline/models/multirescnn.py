@@ -54,10 +54,10 @@ class MultiResCNN(nn.Module):
         nn.init.xavier_uniform_(self.attend.queries)
         nn.init.xavier_uniform_(self.attend.score.weight)
 
-    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> LabelOutput:
+    def forward(self, tokens: Tokens, is_token: Mask) -> LabelOutput:
         """Score every code for every note; a note has at least one token."""
         states = self._read(tokens, is_token)
-        return LabelOutput(*self.attend(states, states, is_token, want_attention))
+        return LabelOutput(self.attend(states, states, is_token))
 
     def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note."""

@@ -87,11 +87,11 @@ class PLMICD(nn.Module):
             nn.init.normal_(weight, std=START)
         nn.init.zeros_(self.attend.score.bias)
 
-    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> LabelOutput:
+    def forward(self, tokens: Tokens, is_token: Mask) -> LabelOutput:
         """Score every code for every note; a note has at least one token."""
         hidden = self.read(tokens, is_token)
         keys = self.transform(hidden).tanh()
-        return LabelOutput(*self.attend(keys, hidden, is_token, want_attention))
+        return LabelOutput(self.attend(keys, hidden, is_token))
 
     def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note."""
@@ -137,11 +137,11 @@ class PLMCA(nn.Module):
         for linear in (self.to_value, self.score):
             nn.init.zeros_(linear.bias)
 
-    def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> LabelOutput:
+    def forward(self, tokens: Tokens, is_token: Mask) -> LabelOutput:
         """Score every code for every note; a note has at least one token."""
         hidden = self.read(tokens, is_token)
         queries, some_codes = self._asked(self.queries), partial(self._some_codes, hidden, is_token)
-        return LabelOutput(*by_labels(some_codes, queries, want_attention=want_attention))
+        return LabelOutput(by_labels(some_codes, queries))
 
     def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note."""
@@ -151,12 +151,10 @@ class PLMCA(nn.Module):
     def _asked(self, queries: Tensor) -> Tensor:
         return queries @ self.to_key.weight
 
-    def _some_codes(
-        self, hidden: Tensor, is_token: Tensor, queries: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _some_codes(self, hidden: Tensor, is_token: Tensor, queries: Tensor) -> Tensor:
         asked = queries.to(hidden.dtype).expand(len(hidden), -1, -1)
-        found, weights, _ = read(asked, hidden, is_token)
-        return widened(self.score(self.norm(self.to_value(found)))[..., 0]), weights
+        found = read(asked, hidden, is_token)[0]
+        return widened(self.score(self.norm(self.to_value(found)))[..., 0])
 
 
 def _plm_icd(config: PLMICDConfig, start: Initialisation) -> PLMICD:

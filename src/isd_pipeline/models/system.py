@@ -1,12 +1,13 @@
 """What a system is: a network, what it is trained for, and what others have to know of both.
 
 A module of `models/` that holds systems offers them as `SYSTEMS`, by name; `registry.py` finds it.
-A network is called as `model(tokens, is_token, want_attention)` and gives `logits`, [B, L]; where
-it reads sentences, also with `begins`. Beside that it may have
+A network is called as `model(tokens, is_token)` and gives `logits`, [B, L]; where it reads
+sentences, also with `begins`. Beside that it may have
 
 - `attention_of`: its codes read the note for themselves, see `ReadsByCode`;
 - `shares_representations = True`: its codes are won by representations that they share (ISD);
 - `n_queries`: how many queries read a note, of the systems whose sharpness is measured (ISD's);
+  such a one is also called with `want_attention` and then gives the `attention` of all queries;
 - `residual`: the weight of a word itself beside its window in a state, 0 where there is none.
 """
 

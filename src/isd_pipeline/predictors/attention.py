@@ -49,30 +49,19 @@ def shares_representations(model: nn.Module) -> bool:
     return getattr(model, "shares_representations", False)
 
 
-def read_note(
-    model: Any,
-    tokens: Int[np.ndarray, " N"],
-    sentences: Int[np.ndarray, " X"] | None = None,
-) -> Reading:
-    """Read one note, given as token ids; the model is left in the mode it was in.
+def read_note(model: Any, tokens: Int[np.ndarray, " N"]) -> Reading:
+    """Read one note, given as token ids, by an ISD; the model is left in the mode it was in.
 
-    `sentences`: the words at which they begin, for a system that reads them (`System.sentences`).
-
-    Without shared representations (ISD's `per_label`, and every other model) each code is its own
-    winner, and `attention` as large as L x N: `code_attention` gives it of some codes. With
-    `pooling: logsumexp` the winner is the largest of several contributions; a second head
-    (`label_head`) has no winner and is not told of. A model without attention is refused by a
-    ValueError.
+    Without shared representations (`per_label`) each code is its own winner, and `attention` as
+    large as L x N: `code_attention` gives it of some codes, and of any other model.
     """
     with at_rest(model):
-        words, told = _on_device(model, tokens, sentences)
-        output = model(words, words != 0, want_attention=True, **told)
+        words, _ = _on_device(model, tokens, None)
+        output = model(words, words != 0, want_attention=True)
         if shares_representations(model):
-            winners = winning_query(output.shared, model.code_vectors())[0]
+            winners = winning_query(output.shared, model.codes)[0]
         else:
             winners = torch.arange(output.logits.shape[1])
-        if output.attention is None:
-            raise ValueError(f"{type(model).__name__} has no attention to show")
         logits, attention = output.logits[0].float(), output.attention[0].float()
     return Reading(logits.cpu().numpy(), winners.cpu().numpy(), attention.cpu().numpy())
 
@@ -85,7 +74,7 @@ def code_attention(
 ) -> Float[np.ndarray, "K N"]:
     """What some codes attend to in a note that is read alone; every row sums to 1.
 
-    It is the attention that the forward pass gives, of these codes, without the [L, N] of all. A
+    It is the attention that the forward pass has, of these codes, without the [L, N] of all. A
     CNN has none: in its stead stands what each word's window adds to the code's score, where that
     is more than nothing; a row of a code for which no window is evidence is 0.
 
@@ -148,19 +137,18 @@ def at_rest(model: nn.Module) -> Iterator[None]:
 def _on_device(
     model: nn.Module, tokens: Int[np.ndarray, " N"], sentences: Int[np.ndarray, " X"] | None
 ) -> tuple[Int[Tensor, "1 N"], dict[str, Tensor]]:
-    """The words of one note, where the model is, and what it is told of its sentences."""
-    words = torch.from_numpy(tokens.astype(np.int64))[None].to(next(model.parameters()).device)
-    return words, {} if sentences is None else {"begins": sentence_begins(words, sentences)}
+    """The words of one note, where the model is, and which of them it is told begin a sentence.
 
-
-def sentence_begins(
-    words: Int[Tensor, "1 N"], sentences: Int[np.ndarray, " X"]
-) -> Bool[Tensor, "1 N"]:
-    """Which words of one note begin a sentence; sentences behind the last word were not read."""
+    Sentences behind the last word were not read.
+    """
+    device = next(model.parameters()).device
+    words = torch.from_numpy(tokens.astype(np.int64))[None].to(device)
+    if sentences is None:
+        return words, {}
     begins = torch.zeros_like(words, dtype=torch.bool)
-    read = sentences[sentences < words.shape[1]].astype(np.int64)
-    begins[0, torch.from_numpy(read).to(words.device)] = True
-    return begins
+    read = sentences[sentences < len(tokens)].astype(np.int64)
+    begins[0, torch.from_numpy(read).to(device)] = True
+    return words, {"begins": begins}
 
 
 def winning_query(

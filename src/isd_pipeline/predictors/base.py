@@ -109,6 +109,32 @@ class Predictor(Protocol):
         ...
 
 
+class ReadsWords:
+    """What predictors that read the words themselves have in common: a row of evidence a code."""
+
+    has_evidence = True
+    network = None
+    shares = False
+    width = 1
+
+    def score(self, documents: Documents) -> np.ndarray:
+        """Its scores come from the fit: token ids do not tell words that the vocabulary lacks."""
+        raise ValueError(f"{type(self).__name__} reads words, not token ids; fit it again")
+
+    def read(self, note: TokenisedNote, evidence: bool) -> Prediction:
+        """One note, every word of it."""
+        raise NotImplementedError
+
+    def reading(self, note: TokenisedNote, threshold: float) -> Reading:
+        """Of each predicted code its evidence."""
+        from isd_pipeline.predictors.attention import reading_of_predicted
+
+        found = self.read(note, True)
+        if found.evidence is None:
+            raise ValueError("nothing here has evidence to show")
+        return reading_of_predicted(found.scores, threshold, found.evidence)
+
+
 class Vectors(NamedTuple):
     """What `embed` made: of words, of words in the width of the codes, of codes."""
 

@@ -138,16 +138,11 @@ class DescriptionMatch:
             of_code = shares[:, self.first[code] : last[code]].toarray()
             window, name = np.unravel_index(of_code.argmax(), of_code.shape)
             inside = (_windows(places) == window).any(axis=1)
-            row[places[inside]] = self._shared_out(int(self.first[code] + name), numbers[inside])
+            of_name = self.shares[:, [self.first[code] + name]].toarray().ravel()
+            times = np.bincount(numbers[inside], minlength=len(of_name))
+            row[places[inside]] = of_name[numbers[inside]] / times[numbers[inside]]
         sums = found.sum(axis=1, keepdims=True)
         return np.divide(found, sums, out=found, where=sums > 0)
-
-    def _shared_out(self, name: int, numbers: np.ndarray) -> np.ndarray:
-        """The share that each word of a window has of a name, of a stem that comes twice half."""
-        shares = self.shares[:, [name]].toarray().ravel()
-        times = np.bincount(numbers, minlength=len(shares))
-        found: np.ndarray = shares[numbers] / times[numbers]
-        return found
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All but the stems and how they are made, to be kept."""

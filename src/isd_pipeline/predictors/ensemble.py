@@ -24,13 +24,13 @@ from torch import Tensor
 
 from isd_pipeline.models.layers.parts import refuse_below
 from isd_pipeline.predictors import registry
-from isd_pipeline.predictors.attention import Reading, reading_of_predicted
 from isd_pipeline.predictors.base import (
     Evidence,
     Fitted,
     Options,
     Prediction,
     Predictor,
+    ReadsWords,
     Scores,
     Sources,
     TokenisedNote,
@@ -40,7 +40,6 @@ from isd_pipeline.predictors.description_match import DescriptionMatch, Match
 from isd_pipeline.predictors.linear_fit import NEVER_SEEN
 from isd_pipeline.predictors.sparse_arrays import to_numpy, to_tensors
 from isd_pipeline.shapes import Float, Int
-from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.stems import stemmer
 
 LEAST = -12.0  # a score below says no more than this one
@@ -209,19 +208,11 @@ class Ensemble:
 
 
 @dataclass(frozen=True)
-class EnsemblePredictor:
+class EnsemblePredictor(ReadsWords):
     """A fitted ensemble and its base models, ready to read."""
 
     ensemble: Ensemble
     base: Mapping[str, Predictor]
-    has_evidence = True
-    network = None
-    shares = False
-    width = 1
-
-    def score(self, documents: Documents) -> np.ndarray:
-        """Its scores come from the fit, and of dev are of fits that have not seen the document."""
-        raise ValueError("an ensemble reads words, not token ids; fit it again for its scores")
 
     def read(self, note: TokenisedNote, evidence: bool) -> Prediction:
         """One note, by every base model; evidence of each source that adds to a code's score."""
@@ -235,12 +226,6 @@ class EnsemblePredictor:
             parts[DESCRIPTIONS] = partial(self.ensemble.match.evidence, note.words)
         together = partial(_together, parts, sources, len(note.words)) if evidence else None
         return Prediction(self.ensemble.weights.score(x)[0], together, sources)
-
-    def reading(self, note: TokenisedNote, threshold: float) -> Reading:
-        """Of each predicted code its evidence."""
-        found = self.read(note, True)
-        assert found.evidence is not None  # it was asked for
-        return reading_of_predicted(found.scores, threshold, found.evidence)
 
 
 def load(

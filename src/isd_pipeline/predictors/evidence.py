@@ -7,8 +7,8 @@ Axes: K codes asked for, L all codes, Q shared representations, N words of a doc
 alpha_q is what representation q attends to. w_iq is how much the score of code i changes with its
 match <shared_q, e_i>: under the maximum of Eq. 11 that is 1 for the winner and 0 for all others,
 so that the sum is the winner's attention. (A softmax over the matches in its stead found the words
-that CodiEsp's experts marked no better.) With `pooling: logsumexp` the winner stands for all.
-Where every code reads the note for itself, alpha_i is its own attention and nothing is shared.
+that CodiEsp's experts marked no better.) Where every code reads the note for itself, alpha_i is
+its own attention and nothing is shared.
 Attention is not the whole reason for a score: decoder layers read the note once more.
 """
 

@@ -8,15 +8,19 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
-from isd_pipeline.predictors.attention import Reading, reading_of_predicted
-from isd_pipeline.predictors.base import Fitted, Options, Prediction, TokenisedNote, TrainingData
+from isd_pipeline.predictors.base import (
+    Fitted,
+    Options,
+    Prediction,
+    ReadsWords,
+    TokenisedNote,
+    TrainingData,
+)
 from isd_pipeline.predictors.linear_fit import LinearConfig, linear_svm, logistic_regression
 from isd_pipeline.predictors.linear_model import LinearModel
 from isd_pipeline.predictors.sparse_arrays import to_numpy, to_tensors
-from isd_pipeline.text.documents import Documents
 
 FITS = {"logistic_regression": logistic_regression, "linear_svm": linear_svm}
 
@@ -44,31 +48,15 @@ def fit(system: str, settings: Mapping[str, Any], data: TrainingData, options: O
 
 
 @dataclass(frozen=True)
-class LinearPredictor:
+class LinearPredictor(ReadsWords):
     """A fitted linear baseline, ready to read."""
 
     model: LinearModel
-    has_evidence = True
-    network = None
-    shares = False
-    width = 1
-
-    def score(self, documents: Documents) -> np.ndarray:
-        """Its scores come from the fit: token ids do not tell words that the vocabulary lacks."""
-        raise ValueError(
-            "a linear baseline reads words, not token ids; fit it again for its scores"
-        )
 
     def read(self, note: TokenisedNote, evidence: bool) -> Prediction:
         """One note, every word of it."""
         (scores,) = self.model([note.words])
         return Prediction(scores, partial(self.model.evidence, note.words) if evidence else None)
-
-    def reading(self, note: TokenisedNote, threshold: float) -> Reading:
-        """Of each predicted code the words of its n-grams."""
-        found = self.read(note, True)
-        assert found.evidence is not None  # it was asked for
-        return reading_of_predicted(found.scores, threshold, found.evidence)
 
 
 def load(

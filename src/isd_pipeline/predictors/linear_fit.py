@@ -11,7 +11,7 @@ Documents are iterables of token lists; they are read once and may be generators
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ Tokens = Iterable[Sequence[str]]
 NEVER_SEEN = -30.0
 """The score of a code without a training document: below every threshold and every seen code."""
 
+FITTING = {"max_iter": 1000, "random_state": 0}
 CODES_AT_ONCE = 32
 """Codes handed to a process together: enough to outweigh starting it, few enough to share out."""
 
@@ -36,20 +37,16 @@ class LinearConfig:
 
     `max_ngram` 2 takes single words and pairs of neighbours; an n-gram must stand in at least
     `min_df` training documents; `max_features` keeps only the most frequent ones, for a corpus
-    with too many. `cost` is C, the inverse of the penalty. `balanced` weighs each code's rarer
-    class up, so that both classes count alike.
+    with too many. `cost` is C, the inverse of the penalty.
     """
 
     cost: float | int = 1.0
     max_ngram: int = 2
     min_df: int = 2
     max_features: int | None = None
-    balanced: bool = False
-    max_iterations: int = 1000
-    seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("cost", "max_ngram", "min_df", "max_iterations"):
+        for name in ("cost", "max_ngram", "min_df"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name}={getattr(self, name)} must be above 0")
         if self.max_features is not None and self.max_features <= 0:
@@ -76,9 +73,11 @@ def logistic_regression(
     that name a code and drops the rest, which makes it strong where one word decides.
     """
     from sklearn.feature_extraction.text import CountVectorizer
+    from sklearn.linear_model import LogisticRegression
 
     vectorizer = CountVectorizer(binary=True, dtype=np.float64, **_ngrams(config))
-    blocks = _one_versus_rest(vectorizer, _logistic, train, gold, others, config, jobs, keep=True)
+    model = LogisticRegression(l1_ratio=1.0, solver="liblinear", C=config.cost, **FITTING)
+    blocks = _one_versus_rest(vectorizer, model, train, gold, others, jobs, keep=True)
     return FittedLinear(
         _scores(blocks, len(others)), _model(blocks, vectorizer.get_feature_names_out())
     )
@@ -93,9 +92,11 @@ def linear_svm(
 ) -> FittedLinear:
     """Linear support vector machine on TF-IDF n-grams: decision values [D, L] of `others`."""
     from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.svm import LinearSVC
 
     vectorizer = TfidfVectorizer(**_ngrams(config))
-    blocks = _one_versus_rest(vectorizer, _svm, train, gold, others, config, jobs, keep=False)
+    model = LinearSVC(C=config.cost, **FITTING)
+    blocks = _one_versus_rest(vectorizer, model, train, gold, others, jobs, keep=False)
     return FittedLinear(_scores(blocks, len(others)), None)
 
 
@@ -110,30 +111,6 @@ def _ngrams(config: LinearConfig) -> dict[str, Any]:
     }
 
 
-def _logistic(config: LinearConfig) -> Any:
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(
-        l1_ratio=1.0,
-        solver="liblinear",
-        C=config.cost,
-        class_weight="balanced" if config.balanced else None,
-        max_iter=config.max_iterations,
-        random_state=config.seed,
-    )
-
-
-def _svm(config: LinearConfig) -> Any:
-    from sklearn.svm import LinearSVC
-
-    return LinearSVC(
-        C=config.cost,
-        class_weight="balanced" if config.balanced else None,
-        max_iter=config.max_iterations,
-        random_state=config.seed,
-    )
-
-
 class _Block(NamedTuple):
     """Some codes' scores of each set of documents, and their weights if these are kept."""
 
@@ -144,11 +121,10 @@ class _Block(NamedTuple):
 
 def _one_versus_rest(
     vectorizer: Any,
-    classifier: Callable[[LinearConfig], Any],
+    model: Any,
     train: Tokens,
     gold: sparse.csr_matrix,
     others: Sequence[Tokens],
-    config: LinearConfig,
     jobs: int,
     *,
     keep: bool,
@@ -165,7 +141,7 @@ def _one_versus_rest(
         raise ValueError(f"{known.shape[0]} training documents, but codes for {gold.shape[0]}")
     unknown = [vectorizer.transform(_joined(documents)) for documents in others]
     by_code = sparse.csc_matrix(gold)
-    fit = delayed(partial(_fit_block, classifier, config, keep))
+    fit = delayed(partial(_fit_block, model, keep))
     blocks = [
         by_code[:, start : start + CODES_AT_ONCE]
         for start in range(0, by_code.shape[1], CODES_AT_ONCE)
@@ -195,8 +171,7 @@ def _joined(documents: Tokens) -> Iterator[str]:
 
 
 def _fit_block(
-    classifier: Callable[[LinearConfig], Any],
-    config: LinearConfig,
+    model: Any,
     keep: bool,
     known: sparse.csr_matrix,
     gold: sparse.csc_matrix,
@@ -206,7 +181,7 @@ def _fit_block(
     scores = [np.empty((x.shape[0], gold.shape[1]), dtype=np.float32) for x in unknown]
     weights, bias = [], np.empty(gold.shape[1])
     for code in range(gold.shape[1]):
-        fitted = _fitted(classifier(config), known, gold[:, [code]].toarray().ravel().astype(bool))
+        fitted = _fitted(model, known, gold[:, [code]].toarray().ravel().astype(bool))
         for x, out in zip(unknown, scores, strict=True):
             out[:, code] = fitted.decision_function(x)
         bias[code] = fitted.intercept_[0]

@@ -11,24 +11,20 @@ import numpy as np
 from torch import Tensor
 
 from isd_pipeline.predictors import registry
-from isd_pipeline.predictors.attention import Reading, reading_of_predicted
-from isd_pipeline.predictors.base import Evidence, Prediction, Predictor, TokenisedNote
+from isd_pipeline.predictors.base import Evidence, Prediction, Predictor, ReadsWords, TokenisedNote
 from isd_pipeline.predictors.ensemble import under
 from isd_pipeline.shapes import Float, Int
 from isd_pipeline.text.documents import Documents
 
 
 @dataclass(frozen=True)
-class MeanPredictor:
+class MeanPredictor(ReadsWords):
     """Trainings that differ in their seed."""
 
     of_seeds: Sequence[Predictor]
-    network = None
-    shares = False
-    width = 1
 
     @property
-    def has_evidence(self) -> bool:
+    def has_evidence(self) -> bool:  # type: ignore[override]
         """Whether any of them has."""
         return any(one.has_evidence for one in self.of_seeds)
 
@@ -42,13 +38,6 @@ class MeanPredictor:
         shown = [one.evidence for one in found if one.evidence is not None]
         scores = np.mean([one.scores for one in found], axis=0)
         return Prediction(scores, partial(_mean_evidence, shown) if shown else None)
-
-    def reading(self, note: TokenisedNote, threshold: float) -> Reading:
-        """Of each predicted code its evidence."""
-        found = self.read(note, True)
-        if found.evidence is None:
-            raise ValueError("none of these trainings has evidence to show")
-        return reading_of_predicted(found.scores, threshold, found.evidence)
 
 
 def load(

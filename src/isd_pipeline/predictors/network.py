@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -176,17 +176,16 @@ def fit(system: str, settings: Mapping[str, Any], data: TrainingData, options: O
     prepared = prepare(system, settings, data, options)
     kept = {"system": system, **{name: asdict(section) for name, section in settings.items()}}
     marks = fingerprints(data.documents, data.codes, data.vocabulary) | prepared.fingerprints
-    identity: dict[str, Any] = {"settings": {**kept, "seed": options.seed}, "fingerprints": marks}
-    scratch = scratch_folder(identity, options.code)
+    scratch = scratch_folder([{**kept, "seed": options.seed}, marks], options.code)
     checkpoints.sweep(scratch)
-    resume = checkpoints.read_state(scratch, **identity)
+    resume = checkpoints.read_state(scratch)
     if resume is not None:
         logger.info("going on after epoch %d of an interrupted training", resume.epoch)
     watch = Stopwatch(settings["training"].max_epochs, prepared.device, options.on_epoch)
     trained = optimise(
         *(prepared, system, settings, data, options, watch.record),
         resume=resume,
-        save_state=lambda state: checkpoints.write_state(scratch, state, **identity),
+        save_state=lambda state: checkpoints.write_state(scratch, state),
     )
     figures = watch.figures(len(trained.history)) | {
         "best_epoch": trained.best.epoch,
@@ -204,7 +203,7 @@ def fit(system: str, settings: Mapping[str, Any], data: TrainingData, options: O
     )
 
 
-def scratch_folder(identity: Mapping[str, Any], code: str) -> Path:
+def scratch_folder(identity: Sequence[Mapping[str, Any]], code: str) -> Path:
     """Where an interrupted training waits: outside DVC's outputs, which it empties at a start.
 
     Only a training of the same settings, data and code finds it again.
@@ -239,40 +238,22 @@ class NetworkPredictor:
 
     def score(self, documents: Documents) -> np.ndarray:
         """Logits float32 [D, L], read in batches and in the training's precision."""
-        return predict(
-            self.network,
-            documents,
-            batch_size=2 * self.training["batch_size"],
-            max_tokens=self.training["max_tokens"],
-            device=self.device,
-            precision=self.training["precision"],
-            sentences=self.system.sentences,
-        )
+        return self._predict(documents, 2 * self.training["batch_size"], self.training["precision"])
 
     def read(self, note: TokenisedNote, evidence: bool) -> Prediction:
         """One note, in fp32."""
-        limit, told = self.training["max_tokens"], self.system.sentences
+        limit = self.training["max_tokens"]
         read = note.until(limit)
         reading = read_note(self.network, read.tokens) if evidence and self.shares else None
-        scores = (
-            predict(
-                *(self.network, read),
-                batch_size=1,
-                max_tokens=limit,
-                device=self.device,
-                sentences=told,
-            )[0]
-            if reading is None
-            else reading.scores
-        )
+        scores = self._predict(read, 1, "fp32")[0] if reading is None else reading.scores
+        if not (evidence and self.has_evidence):
+            return Prediction(scores)
         asked = {
             "max_tokens": limit,
             "note_starts": note.note_starts,
-            "sentences": read.sentences_of(0) if told else None,
+            "sentences": self._sentences(read),
             "reading": reading,
         }
-        if not (evidence and self.has_evidence):
-            return Prediction(scores)
         return Prediction(
             scores, lambda codes: code_evidence(self.network, note.tokens, codes, **asked)
         )
@@ -282,8 +263,21 @@ class NetworkPredictor:
         read = note.until(self.training["max_tokens"])
         if self.shares:
             return read_note(self.network, read.tokens)
-        sentences = read.sentences_of(0) if self.system.sentences else None
-        return read_codes(self.network, read.tokens, threshold, sentences)
+        return read_codes(self.network, read.tokens, threshold, self._sentences(read))
+
+    def _predict(self, documents: Documents, batch_size: int, precision: str) -> np.ndarray:
+        return predict(
+            self.network,
+            documents,
+            batch_size=batch_size,
+            max_tokens=self.training["max_tokens"],
+            device=self.device,
+            precision=precision,
+            sentences=self.system.sentences,
+        )
+
+    def _sentences(self, read: Documents) -> np.ndarray | None:
+        return read.sentences_of(0) if self.system.sentences else None
 
 
 def load(

@@ -6,6 +6,7 @@ import logging
 import resource
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,22 +18,18 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+@dataclass
 class Progress:
     """An epoch's batches behind a bar with loss and time left; it shows only on a terminal."""
 
-    def __init__(
-        self,
-        documents: Documents,
-        training: Any,
-        objective: Any,
-        weights: Mapping[str, float],
-        seed: int,
-        sentences: bool,
-    ) -> None:
-        self._documents, self._training, self._seed = documents, training, seed
-        self._sentences, self._objective, self._weights = sentences, objective, weights
-        self._bar: Any = None
-        self._shown = 0.0
+    documents: Documents
+    training: Any
+    losses: Any
+    weights: Mapping[str, float]
+    seed: int
+    sentences: bool
+    _bar: Any = None
+    _shown: float = 0.0
 
     def batches_of(self, epoch: int) -> Any:
         """The batches of an epoch, which the bar counts while they are taken."""
@@ -41,14 +38,12 @@ class Progress:
         from isd_pipeline.training.batches import training_batches
 
         batches = training_batches(
-            self._documents,
-            self._training.batch_size,
-            self._training.max_tokens,
-            seed=self._seed,
+            self.documents,
+            self.training.batch_size,
+            self.training.max_tokens,
+            seed=self.seed,
             epoch=epoch,
-            cut=self._training.cut,
-            max_codes=self._training.max_codes,
-            sentences=self._sentences,
+            sentences=self.sentences,
         )
         self._bar = tqdm(batches, desc=f"epoch {epoch}", unit="batch", leave=False, disable=None)
         return self._bar
@@ -57,10 +52,10 @@ class Progress:
         """The losses; once a second the bar is told, since a GPU has to be waited for."""
         from isd_pipeline.training.loop import weighted
 
-        losses: dict[str, Tensor] = self._objective(model, batch)
+        losses: dict[str, Tensor] = self.losses(model, batch)
         if not self._bar.disable and time.monotonic() > self._shown + 1:
             self._shown = time.monotonic()
-            self._bar.set_postfix(loss=f"{weighted(losses, self._weights).item():.4f}")
+            self._bar.set_postfix(loss=f"{weighted(losses, self.weights).item():.4f}")
         return losses
 
 

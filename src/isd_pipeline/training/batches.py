@@ -20,7 +20,6 @@ from isd_pipeline.training.transfer import send
 if TYPE_CHECKING:
     from isd_pipeline.text.documents import Documents
 
-CUTS = ("head", "random")
 BATCHES_IN_A_POOL = 50
 LENGTH_NOISE = 0.05  # lengths count as up to 5 % more or less: neighbours change every epoch
 
@@ -51,47 +50,24 @@ class Batch:
         return replace(self, tokens=send(self.tokens, device), begins=begins)
 
 
+@dataclass(frozen=True, eq=False)
 class Batches:
     """The batches of a list of rows, made one at a time while one iterates, again and again.
 
-    `cut`, `max_codes` and `sentences` are those of `collate`; a random cut draws from (seed,
-    epoch).
+    `sentences` is that of `collate`.
     """
 
-    def __init__(
-        self,
-        documents: Documents,
-        rows: Sequence[np.ndarray],
-        max_tokens: int,
-        *,
-        cut: str = "head",
-        max_codes: int | None = None,
-        sentences: bool = False,
-        draw: tuple[int, int] = (0, 0),
-    ) -> None:
-        self.documents = documents
-        self.rows = rows
-        self.max_tokens = max_tokens
-        self.cut = cut
-        self.max_codes = max_codes
-        self.sentences = sentences
-        self.draw = draw
+    documents: Documents
+    rows: Sequence[np.ndarray]
+    max_tokens: int
+    sentences: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __iter__(self) -> Iterator[Batch]:
-        generator = np.random.default_rng(self.draw)
         for rows in self.rows:
-            yield collate(
-                self.documents,
-                rows,
-                self.max_tokens,
-                cut=self.cut,
-                max_codes=self.max_codes,
-                sentences=self.sentences,
-                generator=generator,
-            )
+            yield collate(self.documents, rows, self.max_tokens, sentences=self.sentences)
 
 
 def training_batches(
@@ -101,22 +77,12 @@ def training_batches(
     *,
     seed: int,
     epoch: int,
-    cut: str = "head",
-    max_codes: int | None = None,
     sentences: bool = False,
 ) -> Batches:
     """One epoch: every document once, in an order that (seed, epoch) gives."""
     lengths = np.minimum(documents.lengths, max_tokens)
     rows = epoch_batches(lengths, batch_size, seed=seed, epoch=epoch)
-    return Batches(
-        documents,
-        rows,
-        max_tokens,
-        cut=cut,
-        max_codes=max_codes,
-        sentences=sentences,
-        draw=(seed, epoch),
-    )
+    return Batches(documents, rows, max_tokens, sentences=sentences)
 
 
 def epoch_batches(
@@ -143,14 +109,7 @@ def ordered_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
 
 
 def collate(
-    documents: Documents,
-    rows: np.ndarray,
-    max_tokens: int,
-    *,
-    cut: str = "head",
-    max_codes: int | None = None,
-    sentences: bool = False,
-    generator: np.random.Generator | None = None,
+    documents: Documents, rows: np.ndarray, max_tokens: int, *, sentences: bool = False
 ) -> Batch:
     """Pad some documents to the longest of them.
 
@@ -158,24 +117,16 @@ def collate(
         documents: where the rows stand.
         rows: which documents, [B].
         max_tokens: a longer document loses what is beyond.
-        cut: "head" keeps the first `max_tokens`; "random", for training, keeps them half of the
-            time, the last ones a quarter of the time, and else removes one contiguous span.
-        max_codes: keep only so many gold codes, the first in the order of the codes.
-        sentences: say where sentences begin; what follows a removed span begins one.
-        generator: draws the random cut.
+        sentences: say where sentences begin.
     """
     starts = documents.token_starts[rows]
-    lengths = documents.token_starts[rows + 1] - starts
-    kept = np.minimum(lengths, max_tokens)
-    breaks = _breaks(kept, cut, generator)
+    kept = np.minimum(documents.token_starts[rows + 1] - starts, max_tokens)
     tokens = np.zeros((len(rows), max(kept, default=0)), dtype=np.int64)
-    ends = starts + lengths
-    for i, (start, end, keep, head) in enumerate(zip(starts, ends, kept, breaks, strict=True)):
-        tokens[i, :head] = documents.tokens[start : start + head]
-        tokens[i, head:keep] = documents.tokens[end - (keep - head) : end]
-    gold = _gold(documents, rows, max_codes)
-    begins = _begins(documents, rows, kept, breaks, lengths - kept) if sentences else None
-    return Batch(torch.from_numpy(tokens), torch.from_numpy(gold), rows, begins)
+    for padded, start, keep in zip(tokens, starts, kept, strict=True):
+        padded[:keep] = documents.tokens[start : start + keep]
+    gold = torch.from_numpy(_gold(documents, rows))
+    begins = _begins(documents, rows, kept) if sentences else None
+    return Batch(torch.from_numpy(tokens), gold, rows, begins)
 
 
 def read(model: nn.Module, batch: Batch) -> Any:
@@ -185,39 +136,17 @@ def read(model: nn.Module, batch: Batch) -> Any:
     return model(batch.tokens, batch.is_token, begins=batch.begins)
 
 
-def padding_share(lengths: np.ndarray, batches: Sequence[np.ndarray]) -> float:
-    """How much of all batches together is padding, from 0 to 1."""
-    cells = sum(len(rows) * int(lengths[rows].max()) for rows in batches)
-    return 1 - sum(int(lengths[rows].sum()) for rows in batches) / cells
-
-
-def _breaks(kept: np.ndarray, cut: str, generator: np.random.Generator | None) -> np.ndarray:
-    """How many of the kept tokens come from the front; the others are the document's last."""
-    if cut == "head":
-        return kept
-    if cut != "random" or generator is None:
-        raise ValueError(f"cut={cut!r} must be one of {CUTS}, 'random' with a generator")
-    kind = generator.random(len(kept))  # drawn for every document: its length moves no other's
-    inside = np.floor(generator.random(len(kept)) * (kept + 1)).astype(np.int64)
-    return np.where(kind < 0.5, kept, np.where(kind < 0.75, 0, inside))
-
-
-def _begins(
-    documents: Documents, rows: np.ndarray, kept: np.ndarray, breaks: np.ndarray, lost: np.ndarray
-) -> Bool[Tensor, "B N"]:
-    """At which of the kept tokens sentences begin; the first one behind a gap always does."""
+def _begins(documents: Documents, rows: np.ndarray, kept: np.ndarray) -> Bool[Tensor, "B N"]:
+    """At which of the kept tokens sentences begin."""
     begins = np.zeros((len(rows), max(kept, default=0)), dtype=bool)
-    for begin, row, keep, head, gap in zip(begins, rows, kept, breaks, lost, strict=True):
+    for begin, row, keep in zip(begins, rows, kept, strict=True):
         starts = documents.sentences_of(row)
-        begin[starts[starts < head]] = True
-        begin[starts[starts >= head + gap] - gap] = True
-        if gap and head < keep:
-            begin[head] = True
+        begin[starts[starts < keep]] = True
     return torch.from_numpy(begins)
 
 
-def _gold(documents: Documents, rows: np.ndarray, max_codes: int | None) -> np.ndarray:
-    labels = [documents.labels_of(int(row))[:max_codes] for row in rows]
+def _gold(documents: Documents, rows: np.ndarray) -> np.ndarray:
+    labels = [documents.labels_of(int(row)) for row in rows]
     gold = np.full((len(rows), max([1, *map(len, labels)])), -1, dtype=np.int64)
     for i, codes in enumerate(labels):
         gold[i, : len(codes)] = codes

@@ -60,18 +60,17 @@ def write_model(
     _drop_unnamed(Path(folder))
 
 
-def read_model(folder: Path, fingerprints: Mapping[str, str] | None = None) -> Checkpoint:
-    """Read weights, refusing damaged ones and, if they are given, those of other fingerprints.
+def read_model(folder: Path) -> Checkpoint:
+    """Read weights.
 
     Raises:
         FileNotFoundError: there is no checkpoint.
-        ValueError: it is damaged, or made with another vocabulary, other codes or other data.
+        ValueError: it is damaged.
     """
     path = Path(folder) / f"{MODEL}.json"
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such checkpoint; train the model first")
     record, weights = _read(path)
-    _refuse_fingerprints(path, record["fingerprints"], fingerprints or {})
     return Checkpoint(weights, record["settings"], record["fingerprints"])
 
 
@@ -95,25 +94,21 @@ def fill(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     model.load_state_dict(dict(weights))
 
 
-def write_state(
-    folder: Path,
-    state: State,
-    *,
-    settings: Mapping[str, Any],
-    fingerprints: Mapping[str, str],
-) -> None:
-    """Write all that training goes on from; the two latest are kept."""
+def write_state(folder: Path, state: State) -> None:
+    """Write all that training goes on from; the two latest are kept.
+
+    To what training it belongs says the folder alone (`predictors/network.py: scratch_folder`).
+    """
     folder = Path(folder)
-    optimizer, tensors = _parted(state.optimizer)
-    tensors |= {f"weights/{name}": value for name, value in state.weights.items()}
+    tensors = {f"weights/{name}": value for name, value in state.weights.items()}
     tensors |= {f"best/{name}": value for name, value in state.best.weights.items()}
+    for index, values in state.optimizer["state"].items():
+        tensors |= {f"optimizer/{index}/{name}": value for name, value in values.items()}
     record = {
-        "settings": dict(settings),
-        "fingerprints": dict(fingerprints),
         "epoch": state.epoch,
         "best": {"score": state.best.score, "epoch": state.best.epoch},
         "history": list(state.history),
-        "optimizer": optimizer,
+        "param_groups": state.optimizer["param_groups"],
     }
     _write(folder, f"epoch-{state.epoch:04d}", record, tensors)
     for old in _states(folder)[:-KEPT_STATES]:
@@ -121,30 +116,21 @@ def write_state(
     _drop_unnamed(folder)
 
 
-def read_state(
-    folder: Path,
-    *,
-    settings: Mapping[str, Any],
-    fingerprints: Mapping[str, str],
-    previous: bool = False,
-) -> State | None:
-    """Read the latest state, or the one before it; None where there is none.
-
-    Raises:
-        ValueError: it is damaged, or belongs to other settings, another vocabulary or other data.
-    """
+def read_state(folder: Path) -> State | None:
+    """Read the latest state, None where there is none; raises a ValueError where it is damaged."""
     states = _states(Path(folder))
-    if len(states) < 1 + previous:
+    if not states:
         return None
-    path = states[-1 - previous]
-    record, tensors = _read(path)
-    _refuse_fingerprints(path, record["fingerprints"], fingerprints)
-    _refuse_settings(path, record["settings"], settings)
+    record, tensors = _read(states[-1])
     best = Best(record["best"]["score"], record["best"]["epoch"], _under("best/", tensors))
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, value in sorted(_under("optimizer/", tensors).items()):
+        index, name = key.split("/")
+        moments.setdefault(int(index), {})[name] = value
     return State(
         epoch=record["epoch"],
         weights=_under("weights/", tensors),
-        optimizer=_joined(record["optimizer"], tensors),
+        optimizer={"state": moments, "param_groups": record["param_groups"]},
         best=best,
         history=tuple(record["history"]),
     )
@@ -189,48 +175,6 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not tensors.exists():
         raise FileNotFoundError(f"{tensors}: the tensors of {path.name} are gone; {REMEDY}")
     return record, unpack(tensors, record["sha256"], REMEDY)
-
-
-def _refuse_fingerprints(path: Path, found: Mapping[str, str], expected: Mapping[str, str]) -> None:
-    for name, fingerprint in expected.items():
-        if found.get(name) != fingerprint:
-            raise ValueError(
-                f"{path}: made with other {name} (fingerprint {found.get(name)}, here "
-                f"{fingerprint}); train again or use the {name} it was made with"
-            )
-
-
-def _refuse_settings(path: Path, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
-    expected = json.loads(json.dumps(dict(expected)))  # tuples become lists, as in the file
-    for name in sorted(found.keys() | expected.keys()):
-        if found.get(name) != expected.get(name):
-            raise ValueError(
-                f"{path}: made with {name}={found.get(name)}, here {expected.get(name)}; remove "
-                f"{path.parent} to train from the beginning"
-            )
-
-
-def _parted(optimizer: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """An optimizer's state as JSON (settings, plain numbers) and tensors by name."""
-    plain: dict[str, dict[str, Any]] = {}
-    tensors = {}
-    for index, values in optimizer["state"].items():
-        plain[str(index)] = {}
-        for name, value in values.items():
-            if isinstance(value, Tensor):
-                tensors[f"optimizer/{index}/{name}"] = value
-            else:
-                plain[str(index)][name] = value
-    return {"state": plain, "param_groups": optimizer["param_groups"]}, tensors
-
-
-def _joined(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    """The opposite of `_parted`."""
-    state = {
-        int(index): {**values, **_under(f"optimizer/{index}/", tensors)}
-        for index, values in plain["state"].items()
-    }
-    return {"state": state, "param_groups": plain["param_groups"]}
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

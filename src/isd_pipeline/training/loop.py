@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from isd_pipeline.training.batches import CUTS, Batch
+from isd_pipeline.training.batches import Batch
 from isd_pipeline.training.transfer import HostCopy
 
 Objective = Callable[[nn.Module, Batch], dict[str, Tensor]]
@@ -45,14 +45,11 @@ class OwnRates(Protocol):
 class TrainingConfig:
     """How to train; the defaults are the paper's, or the authors' code's where it is silent.
 
-    `epsilon` is Adam's: the authors' code has 1e-6, which holds rare codes back for dozens of
-    epochs. `patience` counts epochs without a better `metric` on the development set, after
-    the warm-up. `cut` and `max_codes` are those of `batches.collate`, for training only. `bf16`
-    holds on a GPU; a CPU always computes in fp32.
+    `patience` counts epochs without a better `metric` on the development set, after the warm-up.
+    `bf16` holds on a GPU; a CPU always computes in fp32.
     """
 
     learning_rate: float | int = 3e-4
-    epsilon: float | int = 1e-8
     weight_decay: float | int = 0.0
     batch_size: int = 32
     max_epochs: int = 200
@@ -62,20 +59,16 @@ class TrainingConfig:
     patience: int = 10
     metric: str = "dev_f1_micro"
     max_tokens: int = 4000
-    cut: str = "head"
-    max_codes: int | None = None
     precision: str = "bf16"
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "batch_size", "max_epochs", "clip", "patience", "max_tokens"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)} must be above 0")
-        for name in ("epsilon", "weight_decay", "warm_up_epochs"):
+        for name in ("weight_decay", "warm_up_epochs"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name}={getattr(self, name)} must be 0 or more")
-        if self.max_codes is not None and self.max_codes <= 0:
-            raise ValueError(f"max_codes={self.max_codes} must be above 0, or null for all")
-        choices = {"schedule": ("linear", "constant"), "cut": CUTS, "precision": ("bf16", "fp32")}
+        choices = {"schedule": ("linear", "constant"), "precision": ("bf16", "fp32")}
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be one of {known}")
@@ -156,7 +149,9 @@ def train(
     if not optimizer.defaults.get("fused"):
         raise ValueError("optimizer: only one made with fused=True leaves out an unsound step")
     epoch, best, history = _start(model, optimizer, resume)
-    while epoch < config.max_epochs and _is_patient(epoch, best, config):
+    while epoch < config.max_epochs:
+        if epoch - max(best.epoch, config.warm_up_epochs) >= config.patience:
+            break
         epoch += 1
         torch.manual_seed(_mixed(seed, epoch))
         batches = batches_of(epoch)
@@ -164,12 +159,12 @@ def train(
         figures |= validate(model)
         score = _score(figures, config.metric, epoch)
         if score > best.score:
-            best = Best(score, epoch, _copied(model))
+            state = model.state_dict()
+            best = Best(score, epoch, {k: v.detach().clone().cpu() for k, v in state.items()})
         history = (*history, figures)
         record(epoch, figures)
         if save_state is not None:
-            state = State(epoch, model.state_dict(), optimizer.state_dict(), best, history)
-            save_state(state)
+            save_state(State(epoch, model.state_dict(), optimizer.state_dict(), best, history))
     return Trained(best, history)
 
 
@@ -192,7 +187,8 @@ def train_epoch(
     model.train()
     for number, batch in enumerate(batches, start=1):
         rate = learning_rate(config, epoch - 1 + (number - 1) / len(batches), 1 / len(batches))
-        _set_rate(optimizer, rate)
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group.get("rate_factor", 1.0)
         with _explained(batch, epoch, number):
             figures, is_unsound = train_step(model, batch, objective, optimizer, config, weights)
         _refuse_unsound(before)
@@ -260,7 +256,6 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Opti
     return torch.optim.AdamW(
         [{"params": group, "rate_factor": factor} for factor, group in groups.items()],
         lr=config.learning_rate,
-        eps=config.epsilon,
         weight_decay=config.weight_decay,
         fused=True,
     )
@@ -291,10 +286,6 @@ def _start(
     return resume.epoch, resume.best, resume.history
 
 
-def _is_patient(epoch: int, best: Best, config: TrainingConfig) -> bool:
-    return epoch - max(best.epoch, config.warm_up_epochs) < config.patience
-
-
 def _mixed(seed: int, epoch: int) -> int:
     """One seed of two: neighbouring seeds and epochs share no draws."""
     return int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0])
@@ -306,15 +297,6 @@ def _score(figures: Figures, metric: str, epoch: int) -> float:
     if not math.isfinite(figures[metric]):
         raise ValueError(f"epoch {epoch}: {metric} is {figures[metric]}, so no epoch can be best")
     return figures[metric]
-
-
-def _copied(model: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone().cpu() for name, value in model.state_dict().items()}
-
-
-def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate * group.get("rate_factor", 1.0)
 
 
 def _rate_factors(model: nn.Module) -> dict[str, float]:

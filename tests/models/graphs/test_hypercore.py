@@ -9,8 +9,7 @@ import torch
 from scipy import sparse
 
 from isd_pipeline.embeddings.graphs import LARGEST_NORM
-from isd_pipeline.models.hypercore import CoGraph, ToBall
-from isd_pipeline.models.layers.graph import Links
+from isd_pipeline.models.hypercore import CoGraph, Links, ToBall
 from tests.models.graphs.graph_models import N_CODES, hypercore, links, logits, notes
 
 close = torch.testing.assert_close

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 
-from isd_pipeline.models.isd.completion import (
-    OFFICIAL_SLOTS,
-    missing_code,
-    official_missing_code,
-    official_wrong_code,
-    outside,
-    wrong_code,
-)
+from isd_pipeline.models.isd.completion import missing_code, outside, wrong_code
 
 N_CODES = 20
 GOLD = [[0, 3, 7, 19], [5], [3, 4], [1, 2, 3, 5, 8, 13]]
@@ -64,31 +56,3 @@ def test_where_every_code_is_gold_none_is_wrong():
     task = wrong_code(padded([list(range(6)), [2]]), 6)
     assert task.counts.tolist() == [False, True]
     assert int(task.codes.max()) < 6
-
-
-def test_the_authors_missing_code_leaves_or_corrupts_the_leading_slots():
-    torch.manual_seed(0)
-    gold = [1, 2, 3, 4, 5, 6, 7, 8]
-    task = official_missing_code(padded([gold] * 8000), 1000)
-    asked = task.codes[:, 0]
-    assert not task.asked.any()
-    same = (asked == task.answer).double().mean().item()
-    of_gold = torch.isin(asked, torch.tensor(gold)).double().mean().item()
-    assert same == pytest.approx(1 / 4 + 1 / 4 / 8, abs=0.03)  # left, or drawn again
-    assert of_gold == pytest.approx(1 / 2 + 8 / 2000, abs=0.03)
-    foreign = ~torch.isin(task.codes, torch.tensor(gold))
-    shares = foreign.double().mean(0)
-    assert shares[1].item() == pytest.approx(0.37 / 2, abs=0.03)  # k > 1 with chance 1/e
-    assert not foreign[:, 4:].any()  # k is at most n // 2
-    assert task.is_slot.all()
-
-
-def test_the_authors_wrong_codes_fill_all_slots():
-    long = list(range(60))
-    task = official_wrong_code(padded([[1, 2, 3], long]), 1000)
-    assert task.codes.shape == (2, OFFICIAL_SLOTS)
-    assert task.is_slot.all()
-    assert set(task.codes[0, :3].tolist()) == {1, 2, 3}
-    assert set(task.codes[1, :39].tolist()) < set(long)
-    assert task.asked.tolist() == [39, 39]
-    assert task.answer.tolist() == [1000, 1000]

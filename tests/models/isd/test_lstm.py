@@ -27,8 +27,8 @@ def model_of(**settings: Any) -> Any:
 
 
 def test_without_the_words_own_path_a_note_is_read_as_laat_reads_it():
-    encoder = LSTMEncoder(LSTMISDConfig(width=8, residual_words=0.0, word_scale=3.0), WORDS)
-    laat = Reader(LAATConfig(width=4, word_scale=3.0), WORDS)
+    encoder = LSTMEncoder(LSTMISDConfig(width=8, residual_words=0.0), WORDS)
+    laat = Reader(LAATConfig(width=4), WORDS)
     laat.encode.load_state_dict(encoder.encode.state_dict())
     close(encoder.eval()(TOKENS, IS_TOKEN), laat.eval()(TOKENS, IS_TOKEN))
 
@@ -66,7 +66,6 @@ def test_before_training_a_code_finds_its_titles_word_in_the_note():
         ({"width": 7, "kernel_sizes": (1,)}, "width=7"),
         ({"kernel_sizes": (3,)}, "kernel_sizes"),
         ({"shared_space": False}, "shared_space"),
-        ({"word_scale": 0}, "word_scale=0"),
     ],
 )
 def test_settings_that_mean_nothing_to_an_lstm_are_refused(settings: dict, message: str):

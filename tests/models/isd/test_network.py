@@ -11,7 +11,7 @@ from torch import nn
 
 from isd_pipeline.models.isd.base import ISDConfig
 from isd_pipeline.models.isd.labelwise import LabelwiseISD
-from isd_pipeline.models.isd.network import ISD, group_means, mean_logits
+from isd_pipeline.models.isd.network import ISD, group_means
 from isd_pipeline.models.isd.system import isd_of
 from isd_pipeline.models.layers import label_attention
 
@@ -51,10 +51,8 @@ OPTIONS: list[dict[str, Any]] = [
     {"n_heads": 2},
     {"n_queries": 1},
     {"n_queries": 0, "query_init": "hierarchy"},
-    {"query_init": "codes"},
-    {"shared_projection": True, "label_head": True, "label_bias": "normal"},
     {"representation": "per_label"},
-    {"pooling": "logsumexp", "label_bias": "none", "code_norm": "unit"},
+    {"code_norm": "unit"},
     {
         "words": WIDTH,
         "shared_space": True,
@@ -65,7 +63,6 @@ OPTIONS: list[dict[str, Any]] = [
         "learned_temperature": True,
         "label_bias": "log_odds",
     },
-    {"codes": 5, "project_codes": True, "train_codes": False},
 ]
 
 
@@ -90,8 +87,7 @@ def test_padding_neighbours_and_order_never_change_a_notes_logits(options: dict[
 def test_every_option_trains_all_that_it_says_is_trained(options: dict[str, Any]):
     model = small_isd(**options).train()
     tokens = notes(9, 3)
-    output = model(tokens, tokens != 0)
-    sum(F.softplus(head).mean() for head in output.heads).backward()
+    F.softplus(model(tokens, tokens != 0).logits).mean().backward()
     without = {name for name, p in model.named_parameters() if p.requires_grad and p.grad is None}
     assert without <= {"mask_code", "mask_bias"}  # these serve code completion alone
 
@@ -127,35 +123,6 @@ def test_without_a_decoder_a_note_is_scored_by_what_the_attention_found():
     close(logits(model, tokens)[0], want.detach(), atol=1e-6, rtol=1e-5)
 
 
-def test_shared_projection_is_torchs_one_head_attention():
-    model, tokens = small_isd(shared_projection=True), notes(6, 2)
-    theirs = nn.MultiheadAttention(WIDTH, 1, batch_first=True)
-    theirs.load_state_dict(model.attend.project.state_dict())
-    hidden = model.read(tokens, tokens != 0)
-    queries = model.attend.queries.expand(2, -1, -1)
-    want, _ = theirs(queries, hidden, hidden, key_padding_mask=tokens == 0)
-    close(model.attend(hidden, tokens != 0)[0], want, atol=1e-6, rtol=1e-5)
-
-
-def test_the_label_head_folded_equals_the_explicit_attention():
-    model = small_isd(label_head=True)
-    head = model.label_head
-    nn.init.normal_(head.attention.in_proj_bias)
-    nn.init.normal_(head.attention.out_proj.bias)
-    theirs = nn.MultiheadAttention(WIDTH, 1, batch_first=True)
-    theirs.load_state_dict(head.attention.state_dict())
-    shared = torch.randn(3, 4, WIDTH)
-    explicit, _ = theirs(model.codes.expand(3, -1, -1), shared, shared)
-    close(head(shared, model.codes), (explicit * model.codes).sum(-1), atol=1e-5, rtol=1e-5)
-
-
-def test_two_heads_give_the_mean_of_their_probabilities():
-    first, second = torch.tensor([[-3.0, 0.0, 20.0]]), torch.tensor([[1.0, 0.0, 15.0]])
-    mean = (first.double().sigmoid() + second.double().sigmoid()) / 2
-    close(mean_logits((first, second)).double(), mean.logit(), atol=1e-5, rtol=1e-5)
-    assert mean_logits((first,)) is first
-
-
 def test_per_label_reads_the_note_once_for_every_code(monkeypatch: pytest.MonkeyPatch):
     model, tokens = small_isd(representation="per_label"), notes(7, 3)
     assert isinstance(model, LabelwiseISD)
@@ -181,16 +148,9 @@ def test_log_odds_as_label_bias_start_at_the_prevalence():
     close(logits(model, notes(5)).sigmoid()[0], prevalence)
 
 
-def test_label_bias_starts_as_told():
-    assert not small_isd(label_bias="zeros").label_bias.any()
-    assert small_isd(label_bias="zeros").label_bias.requires_grad
-    assert not small_isd(label_bias="none").label_bias.requires_grad
-    assert small_isd(label_bias="normal").label_bias.std() > 0.3
-
-
 def test_hierarchy_queries_start_at_the_mean_of_each_groups_codes():
-    model = small_isd(n_queries=0, query_init="hierarchy", query_scale=2.0)
-    want = model.codes.unflatten(0, (3, 4)).mean(1) * 2
+    model = small_isd(n_queries=0, query_init="hierarchy")
+    want = model.codes.unflatten(0, (3, 4)).mean(1)
     close(model.attend.queries.detach(), want.detach())
     codes = torch.tensor([[1.0, 0.0], [3.0, 0.0], [0.0, 5.0]])
     close(group_means(codes, torch.tensor([1, 1, 0])), torch.tensor([[0.0, 5.0], [2.0, 0.0]]))
@@ -211,10 +171,6 @@ def test_the_logit_scale_multiplies_the_match_alone():
     close(scaled - bias, 3 * (plain - bias), atol=1e-5, rtol=1e-5)
 
 
-def test_frozen_codes_stay():
-    assert not small_isd(train_codes=False).codes.requires_grad
-
-
 def test_the_papers_size_on_mimic_iii():
     """10,372,753 less the authors' two attentions (263,168 each), plus l_mask and 3 scalars."""
     model = ISD(ISDConfig(), torch.zeros(52254, 100), torch.zeros(8921, 256))
@@ -227,12 +183,11 @@ def test_the_papers_size_on_mimic_iii():
     [
         ({"width": 10, "kernel_sizes": (3, 5, 7)}, "width=10 is not a multiple"),
         ({"kernel_sizes": (4,)}, "odd"),
-        ({"pooling": "mean"}, "pooling='mean' is none of"),
+        ({"label_bias": "ones"}, "label_bias='ones' is none of"),
         ({"query_init": "hierarchy"}, "n_queries: 0"),
         ({"n_queries": 0}, "n_queries: 0"),
         ({"dropout": 1.0}, "dropout"),
         ({"n_layers": -1}, "n_layers=-1"),
-        ({"representation": "per_label", "label_head": True}, "label_head"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], complaint: str):
@@ -259,14 +214,12 @@ def test_what_a_setting_needs_must_be_given():
         ISD(ISDConfig(width=8, label_bias="log_odds"), words, codes)
     with pytest.raises(ValueError, match="code_groups"):
         ISD(ISDConfig(width=8, n_queries=0, query_init="hierarchy"), words, codes)
-    with pytest.raises(ValueError, match="8 queries for 3 codes"):
-        ISD(ISDConfig(width=8, n_queries=8, query_init="codes"), words, codes)
     with pytest.raises(ValueError, match="group 1"):
         group_means(torch.zeros(2, 3), torch.tensor([0, 2]))
 
 
 def test_bf16_autocast_gives_fp32_logits_near_those_of_fp32():
-    model, tokens = small_isd(label_head=True), notes(9, 4)
+    model, tokens = small_isd(), notes(9, 4)
     with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
         output = model(tokens, tokens != 0)
     assert output.logits.dtype == torch.float32

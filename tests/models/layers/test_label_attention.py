@@ -47,7 +47,7 @@ def test_tiles_give_the_logits_and_gradients_of_the_plain_formula(
     attend, (keys, values, is_key) = attention_of(), note()
     weights_of_logits = torch.randn(2, N_CODES, dtype=torch.double)
     parts = [*attend.parameters(), keys, values]
-    found, _ = attend(keys, values, is_key)
+    found = attend(keys, values, is_key)
     wanted, _ = plain(attend, keys, values, is_key)
     close(found, wanted, **EXACT)
     got = torch.autograd.grad((found * weights_of_logits).sum(), parts)
@@ -58,7 +58,7 @@ def test_tiles_give_the_logits_and_gradients_of_the_plain_formula(
 
 def test_one_tensor_may_be_keys_and_values():
     attend, (keys, _, is_key) = attention_of(key_width=WIDTH), note(key_width=WIDTH)
-    (got,) = torch.autograd.grad(attend(keys, keys, is_key)[0].square().sum(), keys)
+    (got,) = torch.autograd.grad(attend(keys, keys, is_key).square().sum(), keys)
     (want,) = torch.autograd.grad(plain(attend, keys, keys, is_key)[0].square().sum(), keys)
     close(got, want, **EXACT)
 
@@ -70,18 +70,16 @@ def test_a_code_reads_the_word_it_asks_for_by_hand():
     attend.score.bias.data.fill_(0.5)
     keys = torch.tensor([[[0.0], [3.0]]]).log1p()  # exp of the scores: 1 and 4
     values = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])
-    logits, attention = attend(keys, values, torch.ones(1, 2, dtype=torch.bool), True)
-    close(attention, torch.tensor([[[0.2, 0.8]]]))
+    is_key = torch.ones(1, 2, dtype=torch.bool)
+    logits = attend(keys, values, is_key)
+    close(attend.attention_of(torch.tensor([0]), keys, is_key), torch.tensor([[[0.2, 0.8]]]))
     close(logits, torch.tensor([[0.2 * 1 + 0.8 * 10 + 0.5]]))
 
 
-def test_attention_is_given_when_asked_and_ends_at_the_note():
+def test_attention_of_some_codes_is_the_formulas_and_ends_at_the_note():
     attend, (keys, values, is_key) = attention_of(), note()
-    assert attend(keys, values, is_key)[1] is None
-    logits, attention = attend(keys, values, is_key, want_attention=True)
-    want, weights = plain(attend, keys, values, is_key)
-    close(logits, want, **EXACT)
-    close(attention, weights.detach(), **EXACT)
+    attention = attend.attention_of(torch.tensor([4, 1]), keys, is_key)
+    close(attention, plain(attend, keys, values, is_key)[1][:, [4, 1]], **EXACT)
     assert not attention[1, :, 3:].any()
 
 
@@ -92,7 +90,7 @@ def test_scores_beyond_fp16_do_no_harm_under_autocast(dtype: torch.dtype):
     keys, values, is_key = (x.float() if x.is_floating_point() else x for x in note())
     keys = torch.full_like(keys, 100.0)  # scores of 160,000
     with torch.autocast("cpu", dtype):
-        logits, _ = attend(keys.to(dtype), values.to(dtype), is_key)
+        logits = attend(keys.to(dtype), values.to(dtype), is_key)
     logits.sum().backward()
     assert logits.dtype == torch.float32
     assert logits.isfinite().all()

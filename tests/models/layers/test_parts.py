@@ -11,7 +11,6 @@ from isd_pipeline.models.layers.parts import (
     DecoderLayer,
     InteractiveDecoder,
     MultiScaleConv,
-    soft_match,
 )
 from isd_pipeline.training.kernels import best_match
 
@@ -130,4 +129,3 @@ def test_a_code_takes_its_best_match_among_the_shared_representations():
     shared = torch.tensor([[[1.0, 0.0], [0.0, 2.0]]])  # two representations of one note
     codes = torch.tensor([[3.0, 1.0], [0.0, -1.0]])  # 250.00, 401.9
     assert best_match(shared, codes).tolist() == [[3.0, 0.0]]  # max(3, 2), max(0, -2)
-    close(soft_match(shared, codes), torch.tensor([[3.0, 2.0], [0.0, -2.0]]).logsumexp(1)[None])

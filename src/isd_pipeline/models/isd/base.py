@@ -1,9 +1,8 @@
 """What both kinds of ISD begin with: their settings, states of a text, vectors of the codes.
 
 Axes: B notes, N tokens (the paper's N_x), E word width (d_e), Q shared queries (N_q), L codes
-(N_l), C width of their initial vectors, D width (d_l). Where the paper is unclear,
-`docs/readings.md` says how we read it and which field of `ISDConfig` holds the choice; the
-defaults are the paper's.
+(N_l), D width (d_l). Where the paper is unclear,
+`docs/readings.md` says how we read it; the defaults of `ISDConfig` are the paper's.
 """
 
 from __future__ import annotations
@@ -37,38 +36,30 @@ class ISDConfig:
     shared_space: bool = False  # word and code vectors start with norm 1 and have one width
 
     n_queries: int = 64  # N_q, the rows of Table 4; 0: as many as there are code groups
-    query_init: str = "normal"  # normal, codes (means of equal shares of the list), hierarchy
-    query_scale: float = 1.0  # multiplies the initial queries
+    query_init: str = "normal"  # hierarchy: the means of the groups of codes
     attention_temperature: float = 1.0  # multiplies the 1 / sqrt(D) of the shared attention
     learned_temperature: bool = False
-    shared_projection: bool = False  # a whole one-head attention, as in the authors' code
     representation: str = "shared"  # per_label: "w/o shared representation", one query a code
 
     n_layers: int = 2  # 0: without the co-occurrence decoder, Table 3
     n_heads: int = 1  # not in the paper
-    feedforward_factor: int = 4  # not in the paper
     decoder_start: float = 1.0  # multiplies what decoder layers add at first; 0: nothing
     dropout: float = 0.1  # not in the paper
 
-    train_codes: bool = True
     code_norm: str = "none"  # unit: code vectors start with norm 1
-    project_codes: bool = False  # code vectors of another width are brought to D by a matrix
-    pooling: str = "max"  # Eqs. 6 and 11; logsumexp is ours
     logit_scale: float = 1.0  # multiplies <shared, code>
     learned_logit_scale: bool = False
-    label_bias: str = "zeros"  # none, zeros, normal, log_odds (of the training frequencies)
-    label_head: bool = False  # the authors' second head; the probability is the mean of both
+    label_bias: str = "zeros"  # log_odds: of the training frequencies
 
     def __post_init__(self) -> None:
         refuse_unlisted(
             self,
-            query_init=("normal", "codes", "hierarchy"),
+            query_init=("normal", "hierarchy"),
             representation=("shared", "per_label"),
             code_norm=("none", "unit"),
-            pooling=("max", "logsumexp"),
-            label_bias=("none", "zeros", "normal", "log_odds"),
+            label_bias=("zeros", "log_odds"),
         )
-        refuse_below(self, width=1, n_queries=0, n_layers=0, n_heads=1, feedforward_factor=1)
+        refuse_below(self, width=1, n_queries=0, n_layers=0, n_heads=1)
         refuse_even(self, "kernel_sizes")
         if self.width % len(self.kernel_sizes) or self.width % self.n_heads:
             raise ValueError(
@@ -80,21 +71,17 @@ class ISDConfig:
                 f"n_queries={self.n_queries} with query_init={self.query_init!r}: hierarchy has "
                 "as many queries as there are code groups, so write n_queries: 0 with it alone"
             )
-        if self.label_head and self.representation == "per_label":
-            raise ValueError("label_head reads shared representations; per_label has none")
         refuse_share(self, "dropout")
 
 
 class ISDOutput(NamedTuple):
     """What the model says of B notes.
 
-    logits: [B, L], probability 0.5 is 0.  heads: the logits of each head, whose losses are
-    averaged (one, but for `label_head`).  shared: [B, Q, D] after the decoder, None when each
-    code has its own representation.  attention: [B, Q, N] (or [B, L, N]) if it was asked for.
+    logits: [B, L], probability 0.5 is 0.  shared: [B, Q, D] after the decoder, None when each code
+    has its own representation.  attention: [B, Q, N] (or [B, L, N]) if it was asked for.
     """
 
     logits: Tensor
-    heads: tuple[Tensor, ...]
     shared: Tensor | None
     attention: Tensor | None
 
@@ -109,7 +96,7 @@ class TextAndCodes(nn.Module):
         config: sizes and choices.
         words: initial word vectors, [V + 2, E]; row 0 is padding. Or an encoder, which makes the
             states, [B, N, D], of token ids and their mask.
-        codes: initial code vectors E^l, [L, C], made from the codes' descriptions.
+        codes: initial code vectors E^l, [L, D], made from the codes' descriptions.
         label_log_odds: of each code in the training notes, [L]; for `label_bias: log_odds`.
     """
 
@@ -117,7 +104,7 @@ class TextAndCodes(nn.Module):
         self,
         config: ISDConfig,
         words: Float[Tensor, "V E"] | nn.Module,
-        codes: Float[Tensor, "L C"],
+        codes: Float[Tensor, "L D"],
         label_log_odds: Float[Tensor, " L"] | None,
     ) -> None:
         super().__init__()
@@ -137,11 +124,8 @@ class TextAndCodes(nn.Module):
                 words.shape[1], config.width, config.kernel_sizes, config.residual_words
             )
         self.dropout = Dropout(config.dropout)
-        self.codes = nn.Parameter(codes.clone(), requires_grad=config.train_codes)  # E^l
-        self.project_codes = (
-            nn.Linear(codes.shape[1], config.width, bias=False) if config.project_codes else None
-        )
-        self.label_bias = _label_bias(config.label_bias, len(codes), label_log_odds)
+        self.codes = nn.Parameter(codes.clone())  # E^l
+        self.label_bias = nn.Parameter(_label_bias(config, len(codes), label_log_odds))
         self.logit_scale = scale(config.logit_scale, config.learned_logit_scale)
 
     def read(self, tokens: Tokens, is_token: Mask) -> Float[Tensor, "B N D"]:
@@ -151,21 +135,14 @@ class TextAndCodes(nn.Module):
         states: Tensor = self.encode(tokens, is_token)
         return states
 
-    def code_vectors(self) -> Float[Tensor, "L D"]:
-        """E^l, in the width of the model."""
-        return self.codes if self.project_codes is None else self.project_codes(self.codes)
 
-
-def _label_bias(kind: str, n_codes: int, log_odds: Tensor | None) -> nn.Parameter:
-    """Start the bias of each code; `none` is a bias that stays 0."""
-    if kind == "log_odds":
-        if log_odds is None:
-            raise ValueError("label_bias: log_odds needs label_log_odds, one number a code")
-        if log_odds.shape != (n_codes,) or not log_odds.isfinite().all():
-            raise ValueError(f"label_log_odds: {n_codes} finite numbers wanted, one a code")
-        return nn.Parameter(log_odds.float().clone())
-    start = torch.randn(n_codes) if kind == "normal" else torch.zeros(n_codes)
-    return nn.Parameter(start, requires_grad=kind != "none")
+def _label_bias(config: ISDConfig, n_codes: int, log_odds: Tensor | None) -> Tensor:
+    """Where the bias of each code starts."""
+    if config.label_bias == "zeros":
+        return torch.zeros(n_codes)
+    if log_odds is None or log_odds.shape != (n_codes,) or not log_odds.isfinite().all():
+        raise ValueError(f"label_bias: log_odds needs label_log_odds, {n_codes} finite numbers")
+    return log_odds.float().clone()
 
 
 def scale(start: float, learned: bool) -> nn.Parameter:
@@ -180,8 +157,8 @@ def _refuse_widths(config: ISDConfig, words: Tensor | nn.Module, codes: Tensor) 
             f"shared_space: word vectors have width {words.shape[1]}, code vectors "
             f"{codes.shape[1]}; make the code vectors from these same word vectors"
         )
-    if not config.project_codes and codes.shape[1] != config.width:
+    if codes.shape[1] != config.width:
         raise ValueError(
             f"code vectors have width {codes.shape[1]}, the model {config.width}: embed the "
-            "codes in the model's width or set project_codes"
+            "codes in the model's width"
         )

@@ -1,7 +1,6 @@
 """ISD without its shared representations: "w/o shared representation" of section 4.5.
 
-Axes: B notes, N tokens, E word width, L codes, K of them, C width of their initial vectors, D
-width.
+Axes: B notes, N tokens, L codes, K of them, D width.
 """
 
 from __future__ import annotations
@@ -9,11 +8,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from isd_pipeline.models.isd.base import ISDConfig, ISDOutput, TextAndCodes, scale
 from isd_pipeline.models.layers.axes import Codes, Mask, Tokens
-from isd_pipeline.models.layers.label_attention import by_labels, label_attention
+from isd_pipeline.models.layers.label_attention import LABELS_AT_ONCE, by_labels, label_attention
 from isd_pipeline.shapes import Float
 from isd_pipeline.training.kernels import read, widened
 
@@ -31,35 +31,32 @@ class LabelAttention(nn.Module):
         self.dropout = config.dropout
 
     def forward(
-        self,
-        hidden: Float[Tensor, "B N D"],
-        is_token: Mask,
-        codes: Float[Tensor, "L D"],
-        want_attention: bool = False,
-    ) -> tuple[Tensor, Tensor | None]:
-        """Give a score a code, [B, L], and the attention, [B, L, N], if it is wanted."""
-        some_codes = partial(self._some_codes, hidden, is_token)
-        scaled = self._scaled(self.queries)
-        return by_labels(some_codes, scaled, codes, want_attention=want_attention)
+        self, hidden: Float[Tensor, "B N D"], is_token: Mask, codes: Float[Tensor, "L D"]
+    ) -> Float[Tensor, "B L"]:
+        """Give a score a code."""
+        return by_labels(partial(self._some_codes, hidden, is_token), self._scaled(), codes)
+
+    def attention(self, hidden: Float[Tensor, "B N D"], is_token: Mask) -> Float[Tensor, "B L N"]:
+        """What all codes attend to."""
+        shares = self._scaled().split(LABELS_AT_ONCE)
+        asked = (share.expand(len(hidden), -1, -1) for share in shares)
+        return torch.cat([read(queries, hidden, is_token)[1] for queries in asked], dim=1)
 
     def attention_of(
-        self,
-        codes: Codes,
-        hidden: Float[Tensor, "B N D"],
-        is_token: Mask,
+        self, codes: Codes, hidden: Float[Tensor, "B N D"], is_token: Mask
     ) -> Float[Tensor, "B K N"]:
         """The attention of some codes alone."""
-        return label_attention(self._scaled(self.queries[codes]), hidden, is_token)
+        return label_attention(self._scaled()[codes], hidden, is_token)
 
-    def _scaled(self, queries: Tensor) -> Tensor:
-        return queries * (self.temperature / queries.shape[-1] ** 0.5)
+    def _scaled(self) -> Tensor:
+        return self.queries * (self.temperature / self.queries.shape[-1] ** 0.5)
 
     def _some_codes(
         self, hidden: Tensor, is_token: Tensor, queries: Tensor, codes: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Tensor:
         dropout = self.dropout if self.training else 0.0
-        found, weights, _ = read(queries.expand(len(hidden), -1, -1), hidden, is_token, dropout)
-        return widened((found * codes).sum(dim=-1)), weights
+        found = read(queries.expand(len(hidden), -1, -1), hidden, is_token, dropout)[0]
+        return widened((found * codes).sum(dim=-1))
 
 
 class LabelwiseISD(TextAndCodes):
@@ -71,15 +68,15 @@ class LabelwiseISD(TextAndCodes):
 
     def __init__(self, config: ISDConfig, *given: Any) -> None:
         super().__init__(config, *given)
-        self.each_label = LabelAttention(self.code_vectors().detach(), config)
+        self.each_label = LabelAttention(self.codes.detach(), config)
         self.n_queries = len(self.codes)
 
     def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> ISDOutput:
         """Score every code for every note; a note has at least one token."""
         hidden = self.read(tokens, is_token)
-        scores, weights = self.each_label(hidden, is_token, self.code_vectors(), want_attention)
-        logits = self.logit_scale * scores + self.label_bias
-        return ISDOutput(logits, (logits,), None, weights)
+        scores = self.each_label(hidden, is_token, self.codes)
+        weights = self.each_label.attention(hidden, is_token) if want_attention else None
+        return ISDOutput(self.logit_scale * scores + self.label_bias, None, weights)
 
     def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note."""

@@ -20,6 +20,8 @@ from isd_pipeline.models.layers.parts import refuse_unlisted
 from isd_pipeline.models.system import Initialisation, System, Trial
 from isd_pipeline.shapes import Float
 
+WORD_SCALE = 10.0  # times vectors of norm 1, as LAAT's
+
 
 @dataclass(frozen=True, kw_only=True)
 class LSTMISDConfig(ISDConfig):
@@ -28,22 +30,19 @@ class LSTMISDConfig(ISDConfig):
     kernel_sizes: tuple[int, ...] = (1,)  # a state's attention is its word's own
     shared_space: bool = True
     residual_words: float = 1.0
-    word_scale: float | int = 10.0  # times vectors of norm 1, as LAAT's
 
     def __post_init__(self) -> None:
         super().__post_init__()
         refuse_unlisted(self, kernel_sizes=((1,),), shared_space=(True,))
         if self.width % 2:
             raise ValueError(f"width={self.width} is odd: half of it is each direction's")
-        if not self.word_scale > 0:
-            raise ValueError(f"word_scale={self.word_scale} must be above 0")
 
 
 class LSTMEncoder(nn.Module):
-    """H = BiLSTM(s x) + r x: what stands around a word, and the word itself.
+    """H = BiLSTM(10 x) + r x: what stands around a word, and the word itself.
 
     Args:
-        config: width, dropout of the word vectors, s and r.
+        config: width, dropout of the word vectors, and r.
         words: initial word vectors, [V + 2, E], of norm 1; row 0 is padding.
     """
 
@@ -56,12 +55,12 @@ class LSTMEncoder(nn.Module):
             )
         self.words = WordVectors(words, config.dropout)
         self.encode = Recurrent(nn.LSTM, config.width, config.width // 2)
-        self.scale, self.residual = config.word_scale, config.residual_words
+        self.residual = config.residual_words
 
     def forward(self, tokens: Tokens, is_token: Mask) -> Float[Tensor, "B N D"]:
         """Read each note both ways; padding is 0."""
         words = self.words(tokens, is_token)
-        states: Tensor = self.encode(self.scale * words, is_token)[0]
+        states: Tensor = self.encode(WORD_SCALE * words, is_token)[0]
         return states + self.residual * words
 
 

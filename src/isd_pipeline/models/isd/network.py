@@ -1,7 +1,7 @@
 """ISD: interactive shared representations (Zhou et al., ACL 2021), the model of its Figure 2.
 
-Axes: B notes, N tokens (the paper's N_x), E word width, Q shared queries (N_q), L codes (N_l), C
-width of their initial vectors, R = L + 1 rows (the codes and l_mask), T slots, D width (d_l).
+Axes: B notes, N tokens (the paper's N_x), E word width, Q shared queries (N_q), L codes (N_l), R
+= L + 1 rows (the codes and l_mask), T slots, D width (d_l).
 """
 
 from __future__ import annotations
@@ -10,27 +10,23 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from isd_pipeline.models.isd.base import ISDConfig, ISDOutput, TextAndCodes, scale
 from isd_pipeline.models.isd.completion import Completion
 from isd_pipeline.models.layers.axes import Mask, Tokens
-from isd_pipeline.models.layers.parts import Attention, InteractiveDecoder, all_slots, soft_match
+from isd_pipeline.models.layers.parts import InteractiveDecoder, all_slots
 from isd_pipeline.shapes import Float, Int
 from isd_pipeline.training.kernels import best_match, read, widened
-
-POOLING = {"max": best_match, "logsumexp": soft_match}
 
 
 class Representations(NamedTuple):
     """What ISD makes of a text, and of the completions set with it.
 
-    found: [B, Q, D] by the shared attention.  attention: [B, Q, N].  shared: [B, Q, D] behind the
-    decoder.  answers: of each completion the slot that it asks for, [B, D].
+    attention: [B, Q, N].  shared: [B, Q, D] behind the decoder.  answers: of each completion the
+    slot that it asks for, [B, D].
     """
 
-    found: Tensor
     attention: Tensor
     shared: Tensor
     answers: tuple[Tensor, ...]
@@ -51,47 +47,13 @@ class SharedAttention(nn.Module):
         self.queries = nn.Parameter(queries.clone())
         self.temperature = scale(config.attention_temperature, config.learned_temperature)
         self.dropout = config.dropout
-        self.project = (
-            Attention(config.width, 1, config.dropout) if config.shared_projection else None
-        )
 
     def forward(self, hidden: Float[Tensor, "B N D"], is_token: Mask) -> tuple[Tensor, Tensor]:
         """Give the shared representations, [B, Q, D], and their attention, [B, Q, N]."""
         queries = self.queries.expand(len(hidden), -1, -1)
-        if self.project is not None:
-            found, attention = self.project(queries, hidden, is_token, self.temperature)
-            return found, attention
         scaled = queries * (self.temperature / queries.shape[-1] ** 0.5)
         found, attention, _ = read(scaled, hidden, is_token, self.dropout if self.training else 0.0)
         return found, attention
-
-
-class LabelHead(nn.Module):
-    """The second head of the authors' code: each code reads the shared representations.
-
-        z_i = <e_i, MHA(e_i, shared, shared)>    one head, with W_q, W_k, W_v, W_o
-
-    W_o is folded into e_i, so that nothing of size B L D is ever made.
-    """
-
-    def __init__(self, config: ISDConfig) -> None:
-        super().__init__()
-        self.attention = Attention(config.width, 1, config.dropout)
-
-    def forward(
-        self, shared: Float[Tensor, "B Q D"], codes: Float[Tensor, "L D"]
-    ) -> Float[Tensor, "B L"]:
-        """Score every code, without its bias."""
-        attention = self.attention
-        to_query, to_key, to_value = attention.in_proj_weight.chunk(3)
-        query_bias, key_bias, value_bias = attention.in_proj_bias.chunk(3)
-        queries = F.linear(codes, to_query, query_bias) / codes.shape[-1] ** 0.5
-        keys, values = F.linear(shared, to_key, key_bias), F.linear(shared, to_value, value_bias)
-        weights = widened(keys @ queries.mT).softmax(dim=1)  # B Q L
-        weights = F.dropout(weights, attention.dropout, self.training)
-        folded = codes @ attention.out_proj.weight  # W_o^T e_i
-        scores = (weights * (values @ folded.mT)).sum(dim=1)
-        return widened(scores) + widened(codes @ attention.out_proj.bias)
 
 
 class ISD(TextAndCodes):
@@ -109,24 +71,22 @@ class ISD(TextAndCodes):
         self,
         config: ISDConfig,
         words: Float[Tensor, "V E"] | nn.Module,
-        codes: Float[Tensor, "L C"],
+        codes: Float[Tensor, "L D"],
         label_log_odds: Float[Tensor, " L"] | None = None,
         code_groups: Int[Tensor, " L"] | None = None,
     ) -> None:
         super().__init__(config, words, codes, label_log_odds)
-        vectors = self.code_vectors().detach()
-        self.attend = SharedAttention(  # Eqs. 3-5
-            _initial_queries(config, vectors, code_groups), config
-        )
+        vectors = self.codes.detach()
+        queries = _initial_queries(config, vectors, code_groups)
+        self.attend = SharedAttention(queries, config)  # Eqs. 3-5
         self.interact = InteractiveDecoder(  # section 3.3
             config.n_layers,
             config.width,
             config.n_heads,
-            config.feedforward_factor * config.width,
+            4 * config.width,
             config.dropout,
             config.decoder_start,
         )
-        self.label_head = LabelHead(config) if config.label_head else None
         deviation = vectors.std(correction=0).item()
         self.mask_code = nn.Parameter(torch.randn(config.width) * deviation)  # l_mask
         self.mask_bias = nn.Parameter(torch.zeros(1))
@@ -135,9 +95,8 @@ class ISD(TextAndCodes):
     def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> ISDOutput:
         """Score every code for every note; a note has at least one token."""
         found = self.represent(self.read(tokens, is_token), is_token)
-        heads = self.score(found.shared)
         attention = found.attention if want_attention else None
-        return ISDOutput(mean_logits(heads), heads, found.shared, attention)
+        return ISDOutput(self.score(found.shared), found.shared, attention)
 
     def represent(
         self,
@@ -157,20 +116,15 @@ class ISD(TextAndCodes):
         # `()` picks rows as a training with tasks does; `None` adds gradients in another order
         asked = None if completions is None else [None, *(one.asked for one in tasks)]
         shared, *answers = self.interact([found, *slots], masks, hidden, is_token, asked)
-        return Representations(found, attention, shared, tuple(one[:, 0] for one in answers))
+        return Representations(attention, shared, tuple(one[:, 0] for one in answers))
 
-    def score(self, shared: Float[Tensor, "B Q D"]) -> tuple[Tensor, ...]:
-        """Score all codes by the shared representations: logits [B, L] of each head."""
-        codes = self.code_vectors()
-        matched = POOLING[self.config.pooling](shared, codes)
-        first = self.logit_scale * matched + self.label_bias
-        if self.label_head is None:
-            return (first,)
-        return first, self.label_head(shared, codes) + self.label_bias
+    def score(self, shared: Float[Tensor, "B Q D"]) -> Float[Tensor, "B L"]:
+        """Score all codes by the shared representations."""
+        return self.logit_scale * best_match(shared, self.codes) + self.label_bias
 
     def codes_and_mask(self) -> Float[Tensor, "R D"]:
         """E^l with l_mask as its row L: what the slots of code completion hold."""
-        return torch.cat([self.code_vectors(), self.mask_code[None]])
+        return torch.cat([self.codes, self.mask_code[None]])
 
     def complete(
         self, slots: Float[Tensor, "B D"], table: Float[Tensor, "R D"]
@@ -178,14 +132,6 @@ class ISD(TextAndCodes):
         """Score every code and l_mask for one decoded slot a note; no sigmoid, no maximum."""
         bias = torch.cat([self.label_bias, self.mask_bias])
         return self.logit_scale * widened(slots @ table.mT) + bias
-
-
-def mean_logits(heads: tuple[Tensor, ...]) -> Tensor:
-    """Bring several heads to one: the logit of the mean of their probabilities."""
-    if len(heads) == 1:
-        return heads[0]
-    both = torch.stack(heads)
-    return F.logsigmoid(both).logsumexp(dim=0) - F.logsigmoid(-both).logsumexp(dim=0)
 
 
 def group_means(vectors: Float[Tensor, "L D"], groups: Int[Tensor, " L"]) -> Float[Tensor, "G D"]:
@@ -201,14 +147,7 @@ def group_means(vectors: Float[Tensor, "L D"], groups: Int[Tensor, " L"]) -> Flo
 def _initial_queries(config: ISDConfig, codes: Tensor, code_groups: Tensor | None) -> Tensor:
     """Start E^q: at random, or at the means of groups of codes (Table 4, 1159 queries)."""
     if config.query_init == "normal":
-        return torch.randn(config.n_queries, config.width) * config.query_scale
-    if config.query_init == "codes":
-        if len(codes) < config.n_queries:
-            raise ValueError(
-                f"query_init: codes has {config.n_queries} queries for {len(codes)} codes; "
-                "lower n_queries or let them start at random"
-            )
-        code_groups = torch.arange(len(codes)) * config.n_queries // len(codes)
+        return torch.randn(config.n_queries, config.width)
     if code_groups is None:
         raise ValueError("query_init: hierarchy needs code_groups, the category of each code")
-    return group_means(codes, code_groups) * config.query_scale
+    return group_means(codes, code_groups)

@@ -22,11 +22,10 @@ import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from isd_pipeline.models.isd.completion import SAMPLERS, Completion
+from isd_pipeline.models.isd.completion import Completion, missing_code, wrong_code
 from isd_pipeline.models.isd.labelwise import LabelwiseISD
-from isd_pipeline.models.isd.network import ISD, Representations
-from isd_pipeline.models.layers.parts import refuse_unlisted
-from isd_pipeline.shapes import Float, Int
+from isd_pipeline.models.isd.network import ISD
+from isd_pipeline.shapes import Bool, Float, Int
 from isd_pipeline.training.batches import Batch
 from isd_pipeline.training.losses import (
     binary_cross_entropy,
@@ -47,34 +46,12 @@ LOSSES = {  # the lambdas of Eq. 15; what has weight 0 is not computed at all
 
 @dataclass(frozen=True, kw_only=True)
 class ISDObjectiveConfig:
-    """The losses' weights and readings; the defaults are the paper's.
-
-    Of `weights` those are given that differ from `LOSSES`.
-    """
+    """The losses' weights: of them those are given that differ from `LOSSES`, the paper's."""
 
     weights: Mapping[str, float | int] = field(default_factory=dict)
-    reduction: str = "mean"  # of both binary cross entropies; sum: over codes (Eq. 8 as printed)
-    teacher_input: str = "apart"  # joined: one text a note, so convolutions cross the borders
-    teacher_detach: bool = False  # True: distillation moves the student alone
-    distil_on: str = "post"  # the decoder; pre: what the shared attention found
-    match: str = "hungarian"  # identity: query by query
-    match_notes: str = "all"  # first: only the first note of the batch, as in the authors' code
-    quantised: bool = False  # match on whole hundredths of the cosine, as there
-    distillation_reduction: str = "mean"  # of matched cosines; sum is Eq. 13 as printed
-    completion: str = "paper"  # official: the authors' draws
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", _weights(self.weights))
-        refuse_unlisted(
-            self,
-            reduction=("mean", "sum"),
-            teacher_input=("apart", "joined"),
-            distil_on=("post", "pre"),
-            match=("hungarian", "identity"),
-            match_notes=("all", "first"),
-            distillation_reduction=("mean", "sum"),
-            completion=("paper", "official"),
-        )
 
 
 def _weights(differences: Mapping[str, float | int]) -> dict[str, float]:
@@ -114,23 +91,15 @@ def teacher_text(gold: Int[Tensor, "B G"], descriptions: Int[Tensor, "L M"]) -> 
     return TeacherText(tokens, place, torch.arange(place.shape[1]) < totals[:, None])
 
 
-class Taught(NamedTuple):
-    """What the teacher made of a batch's descriptions, and which notes have one: bool [B]."""
-
-    read: Representations
-    counts: Tensor
-
-
 class ISDObjective:
     """Losses of a batch, called as `objective(model, batch)`.
 
     Args:
-        config: weights and readings.
+        config: the weights.
         descriptions: token ids of each code's description, [L, M], 0-padded at the end.
     """
 
     def __init__(self, config: ISDObjectiveConfig, descriptions: Int[Tensor, "L M"]) -> None:
-        self.config = config
         self.weights: Mapping[str, float] = config.weights
         self.descriptions = descriptions.cpu()
         self._wanted = {name for name in config.weights if config.weights[name] > 0}
@@ -145,9 +114,9 @@ class ISDObjective:
         tokens, gold = send(batch.tokens, device), send(host_gold, device)
         is_token = tokens != 0
         if not isinstance(model, ISD) or self._wanted <= {"prediction"}:
-            return {"prediction": self._predicted(model(tokens, is_token).heads, gold)}
+            return {"prediction": binary_cross_entropy(model(tokens, is_token).logits, gold)}
 
-        tasks = self._tasks(host_gold, len(self.descriptions), device)
+        tasks = self._tasks(host_gold, device)
         table = model.codes_and_mask()
         hidden = model.read(tokens, is_token)
         slots = [F.embedding(task.codes, table) for task in tasks.values()]
@@ -155,14 +124,13 @@ class ISDObjective:
 
         losses, distillation = {}, None
         if self._wanted & {"teacher", "distillation"}:
-            teacher = self._teacher(model, host_gold, device)
+            taught, counts = self._teacher(model, host_gold, device)
             if "distillation" in self._wanted:
-                distillation = Distillation(self.config, student, teacher)
+                distillation = Distillation(student.shared, taught, counts)
             if "teacher" in self._wanted:
-                heads = model.score(teacher.read.shared)
-                losses["teacher"] = self._predicted(heads, gold, teacher.counts)
+                losses["teacher"] = binary_cross_entropy(model.score(taught), gold, counts=counts)
         if "prediction" in self._wanted:
-            losses["prediction"] = self._predicted(model.score(student.shared), gold)
+            losses["prediction"] = binary_cross_entropy(model.score(student.shared), gold)
         for (name, task), answer in zip(tasks.items(), student.answers, strict=True):
             logits = model.complete(answer, table)
             losses[name] = cross_entropy(logits, task.answer, task.counts)
@@ -170,36 +138,27 @@ class ISDObjective:
             losses["distillation"] = distillation.loss()
         return {name: losses[name] for name in self.weights if name in losses}
 
-    def _predicted(
-        self, heads: tuple[Tensor, ...], gold: Tensor, counts: Tensor | None = None
-    ) -> Tensor:
-        """Binary cross entropy, Eqs. 8 and 12, averaged over the heads."""
-        losses = [binary_cross_entropy(head, gold, self.config.reduction, counts) for head in heads]
-        return torch.stack(losses).mean()
-
-    def _tasks(self, gold: Tensor, n_codes: int, device: torch.device) -> dict[str, Completion]:
+    def _tasks(self, gold: Tensor, device: torch.device) -> dict[str, Completion]:
         """Draw the completion tasks that are wanted."""
-        samplers = SAMPLERS[self.config.completion]
+        samplers = {"missing": missing_code, "removal": wrong_code}
         return {
-            name: sample(gold, n_codes).to(device)
+            name: sample(gold, len(self.descriptions)).to(device)
             for name, sample in samplers.items()
             if name in self._wanted
         }
 
-    def _teacher(self, model: ISD, gold: Tensor, device: torch.device) -> Taught:
+    def _teacher(self, model: ISD, gold: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
         """Read the gold codes' descriptions instead of the note: section 3.5.
+
+        Gives what the teacher made of them, [B, Q, D], and which notes have one, [B].
 
         Each description is encoded alone, each distinct one once; a note's codes come in any
         order, for nothing behind the encoder has a notion of place.
         """
         text = TeacherText(*(send(p, device) for p in teacher_text(gold, self.descriptions)))
-        if self.config.teacher_input == "joined":
-            joined = text.tokens.flatten()[text.place].masked_fill(~text.is_token, 0)
-            hidden = model.read(joined, text.is_token)
-        else:
-            states = model.read(text.tokens, text.tokens != 0)
-            hidden = F.embedding(text.place, states.flatten(0, 1))
-        return Taught(model.represent(hidden, text.is_token), text.is_token.any(dim=1))
+        states = model.read(text.tokens, text.tokens != 0)
+        hidden = F.embedding(text.place, states.flatten(0, 1))
+        return model.represent(hidden, text.is_token).shared, text.is_token.any(dim=1)
 
     def _refuse(self, model: ISD | LabelwiseISD) -> None:
         """Some losses need parts that a model may lack."""
@@ -224,37 +183,27 @@ class Distillation:
     """
 
     def __init__(
-        self, config: ISDObjectiveConfig, student: Representations, taught: Taught
+        self,
+        student: Float[Tensor, "B Q D"],
+        teacher: Float[Tensor, "B Q D"],
+        counts: Bool[Tensor, " B"],
     ) -> None:
-        mine, teacher = (
-            one.found if config.distil_on == "pre" else one.shared for one in (student, taught.read)
-        )
-        teacher = teacher.detach() if config.teacher_detach else teacher
-        first = 1 if config.match_notes == "first" else None
-        self.config = config
-        self.counts = taught.counts[:first]
-        self.cosines = cosine(mine[:first], teacher[:first])
-        self.copied = HostCopy(self.cosines) if config.match == "hungarian" else None
+        self.counts = counts
+        # `[:]` sums the gradients of a row and its norm; without it they are added in another order
+        self.cosines = cosine(student[:], teacher[:])
+        self.copied = HostCopy(self.cosines)
 
     def loss(self) -> Float[Tensor, ""]:
         """Mean over the notes that count."""
-        if self.copied is None:
-            matched = self.cosines.diagonal(dim1=1, dim2=2)
-        else:
-            partner = torch.from_numpy(assign(self.copied.wait(), self.config.quantised))
-            partner = send(partner, self.cosines.device)
-            matched = self.cosines.gather(2, partner[..., None])[..., 0]
-        summed = self.config.distillation_reduction == "sum"
-        agreement = matched.sum(dim=1) if summed else matched.mean(dim=1)
-        return mean_where(1 - agreement, self.counts)
+        partner = send(torch.from_numpy(assign(self.copied.wait())), self.cosines.device)
+        matched = self.cosines.gather(2, partner[..., None])[..., 0]
+        return mean_where(1 - matched.mean(dim=1), self.counts)
 
 
-def assign(cosines: np.ndarray, quantised: bool = False) -> np.ndarray:
+def assign(cosines: np.ndarray) -> np.ndarray:
     """For each note, the partner of every row so that the total cosine is greatest: int [B, Q].
 
     A value that is not finite counts as 0 here; it stays in the loss, where the loop stops.
     """
     cosines = np.nan_to_num(cosines, nan=0.0, posinf=0.0, neginf=0.0)
-    if quantised:
-        cosines = np.trunc(100 * cosines)
     return np.stack([linear_sum_assignment(note, maximize=True)[1] for note in cosines])

@@ -26,14 +26,9 @@ SCORES_AT_ONCE = {"cpu": 1 << 20, "cuda": 1 << 23}  # enough codes that matrix p
 
 
 class LabelOutput(NamedTuple):
-    """What a model says of B notes.
-
-    logits: [B, L], probability 0.5 is 0.  attention: [B, L, N] over the words, if it was asked
-    for and the model has one.
-    """
+    """What a model says of B notes: logits [B, L], probability 0.5 is 0."""
 
     logits: Tensor
-    attention: Tensor | None = None
 
 
 def label_attention(
@@ -51,26 +46,16 @@ def shares_of_positive(parts: Float[Tensor, "K N"]) -> Float[Tensor, "K N"]:
 
 
 def by_labels(
-    some_codes: Callable[..., tuple[Tensor, Tensor]],
-    *tables: Float[Tensor, "L ..."],
-    want_attention: bool = False,
-) -> tuple[Tensor, Tensor | None]:
-    """Call `some_codes` with some rows of the tables at a time: logits and attention of these.
+    some_codes: Callable[..., Tensor], *tables: Float[Tensor, "L ..."]
+) -> Float[Tensor, "B L"]:
+    """Call `some_codes` with some rows of the tables at a time: their logits, put together.
 
-    Put together they are [B, L] and, if it is wanted, [B, L, N]. Otherwise what is made on the
-    way, such as attention, is made again for the gradient: the memory needed does not grow with
-    B L N.
+    What is made on the way, such as attention, is made again for the gradient: the memory needed
+    does not grow with B L N.
     """
     shares = zip(*(table.split(LABELS_AT_ONCE) for table in tables), strict=True)
-    if want_attention:
-        logits, attention = zip(*(some_codes(*rows) for rows in shares), strict=True)
-        return torch.cat(logits, dim=1), torch.cat(attention, dim=1)
-
-    def scores(*rows: Tensor) -> Tensor:
-        return some_codes(*rows)[0]
-
-    each = [checkpoint(scores, *rows, use_reentrant=False) for rows in shares]
-    return torch.cat(each, dim=1), None
+    each = [checkpoint(some_codes, *rows, use_reentrant=False) for rows in shares]
+    return torch.cat(each, dim=1)
 
 
 class LabelwiseAttention(nn.Module):
@@ -92,19 +77,14 @@ class LabelwiseAttention(nn.Module):
         keys: Float[Tensor, "B N A"],
         values: Float[Tensor, "B N D"],
         is_key: Mask,
-        want_attention: bool = False,
-    ) -> tuple[Tensor, Tensor | None]:
-        """Give the logits, [B, L], and the attention, [B, L, N], if it is wanted.
-
-        A key that is none gets weight exactly 0; a note has at least one.
-        """
+    ) -> Float[Tensor, "B L"]:
+        """Give the logits. A key that is none gets weight exactly 0; a note has at least one."""
         dtype = _attention_dtype(keys)
         operands = [x.to(dtype) for x in (self.queries, self.score.weight, keys, values)]
         bias = torch.zeros_like(is_key, dtype=dtype).masked_fill_(~is_key, NEVER)
         with torch.autocast(keys.device.type, enabled=False):
             scores: Tensor = _LabelScores.apply(*operands, bias)
-            attention = _attention(operands[0], operands[2], bias) if want_attention else None
-        return scores + self.score.bias, attention
+        return scores + self.score.bias
 
     def attention_of(
         self, codes: Codes, keys: Float[Tensor, "B N A"], is_key: Mask
@@ -123,11 +103,6 @@ def _attention_dtype(keys: Tensor) -> torch.dtype:
 def _weights(queries: Tensor, keys: Tensor, bias: Tensor) -> Tensor:
     """Attention of some codes over one note: softmax(queries keys^T + bias)."""
     return widened(torch.addmm(bias, queries, keys.T)).softmax(dim=-1)
-
-
-@torch.no_grad()
-def _attention(queries: Tensor, keys: Tensor, bias: Tensor) -> Tensor:
-    return torch.stack([_weights(queries, *note) for note in zip(keys, bias, strict=True)])
 
 
 def _tiles(queries: Tensor, keys: Tensor) -> Iterator[tuple[int, slice]]:

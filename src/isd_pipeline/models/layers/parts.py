@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from isd_pipeline.models.layers.axes import Mask
 from isd_pipeline.shapes import Bool, Float, Int
-from isd_pipeline.training.kernels import Dropout, read, widened
+from isd_pipeline.training.kernels import Dropout, read
 
 
 def refuse_unlisted(config: object, **allowed: Sequence[Any]) -> None:
@@ -121,17 +121,15 @@ class Attention(nn.Module):
         queries: Float[Tensor, "B T D"],
         memory: Float[Tensor, "B N D"],
         is_key: Tensor,
-        scale: float | Tensor = 1.0,
     ) -> tuple[Tensor, Tensor]:
         """Give what the queries read, [B, T, D], and the weights, [B, heads * T, N].
 
-        `is_key` is that of `read`, [B, N] or [B, T, N]; `scale` multiplies the usual
-        1 / sqrt(D / heads) of the scores.
+        `is_key` is that of `read`, [B, N] or [B, T, N].
         """
         heads = (self.n_heads, queries.shape[-1] // self.n_heads)
         to_query, to_key, to_value = self.in_proj_weight.unflatten(0, (3, *heads))  # [heads, C, D]
         query_bias, _, value_bias = self.in_proj_bias.unflatten(0, (3, heads[0], 1, heads[1]))
-        scaled_key = to_key * (scale / heads[1] ** 0.5)
+        scaled_key = to_key * (1 / heads[1] ** 0.5)
         asked = torch.einsum("btd,hde->bhte", queries, to_query.mT @ scaled_key)
         asked = (asked + query_bias @ scaled_key).flatten(1, 2)
         is_key = is_key.repeat(1, self.n_heads, 1) if is_key.dim() == 3 else is_key
@@ -262,8 +260,3 @@ def _pick(values: Tensor, rows: Tensor | None) -> Tensor:
     if rows is None:
         return values
     return values.gather(1, rows[..., None].expand(-1, -1, values.shape[2]))
-
-
-def soft_match(shared: Float[Tensor, "B Q D"], codes: Float[Tensor, "L D"]) -> Float[Tensor, "B L"]:
-    """log sum_q exp <shared_q, code_i>: the smooth form of `best_match`."""
-    return widened(codes @ shared.mT).logsumexp(dim=-1)
