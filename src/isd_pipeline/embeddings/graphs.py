@@ -4,8 +4,6 @@ Axes: D documents, L codes, M nodes of the tree, E width of words and titles, P 
 hyperbolic vectors. The hyperbolic space is the Poincaré ball: vectors of norm below 1.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 import torch.nn.functional as F

@@ -5,8 +5,6 @@ transformers writes: config.json, model.safetensors and the tokenizer's files. N
 downloaded, and nothing unpickled. transformers is an optional extra, imported when it is needed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

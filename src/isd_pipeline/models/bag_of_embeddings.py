@@ -3,8 +3,6 @@
 Axes: B notes, N tokens, E word width, L codes, K of them.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from torch import Tensor, nn

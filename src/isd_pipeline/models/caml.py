@@ -5,8 +5,6 @@ the note that has most (shorter rows end in -1), C codes whose descriptions are 
 the longest of these. `docs/readings.md` says where this differs from the authors' code.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ sentences of all notes, T words of the longest of them, S sentences of a note, E
 units of both directions of a GRU, A attention width, L codes, K values laid in R rows of C columns.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple

@@ -5,8 +5,6 @@ lists what the description leaves open. Axes: B notes, N tokens, E word width, L
 their width, C filters, G width of the co-graph, P width of the Poincaré ball.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial

@@ -5,8 +5,6 @@ L codes, K of them, P categories (codes' first three characters), S width of wha
 says, G gold codes of the note that has most (shorter rows end in -1).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple

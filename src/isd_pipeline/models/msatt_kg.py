@@ -6,8 +6,6 @@ channels of a scale, L codes, M nodes of the codes' tree, of which the first L a
 the others, D width of the nodes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial

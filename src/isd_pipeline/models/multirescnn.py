@@ -4,8 +4,6 @@ Axes: B notes, N tokens, E word width, L codes, K of them, D channels. `docs/rea
 where this differs from the authors' code: their padding takes part in every convolution and norm.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -5,8 +5,6 @@ K of them, M words of the longest description, D width of the states. Where the 
 `docs/readings.md` says how we read them.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 

@@ -1,7 +1,5 @@
 """What most systems are trained for: binary cross entropy over codes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -11,8 +11,6 @@ sentences, also with `begins`. Beside that it may have
 - `residual`: the weight of a word itself beside its window in a state, 0 where there is none.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable

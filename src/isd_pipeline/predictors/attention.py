@@ -7,8 +7,6 @@ the winner attends to is not the whole reason for a score: decoder layers mix th
 with each other and read the note once more.
 """
 
-from __future__ import annotations
-
 import html
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

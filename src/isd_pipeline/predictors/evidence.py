@@ -12,8 +12,6 @@ its own attention and nothing is shared.
 Attention is not the whole reason for a score: decoder layers read the note once more.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Linear baselines as predictors: fitted on the words themselves, the whole note read."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

@@ -8,8 +8,6 @@ weights; those of the support vector machine, a number for each n-gram and code,
 Documents are iterables of token lists; they are read once and may be generators.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

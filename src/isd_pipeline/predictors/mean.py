@@ -1,7 +1,5 @@
 """Several trainings of one system read as one: the mean of what they say, and of their evidence."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial

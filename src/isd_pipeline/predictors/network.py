@@ -1,7 +1,5 @@
 """Networks as predictors: fitted epoch by epoch, read by token ids up to a limit."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

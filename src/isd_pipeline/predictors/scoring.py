@@ -3,8 +3,6 @@
 Axes: D documents, L codes.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import nn

@@ -1,7 +1,5 @@
 """Sparse matrices and arrays under names, for files that hold nothing but tensors."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -9,8 +9,6 @@ Our words have lost punctuation and line breaks; their offsets lead back to it. 
 A single line break ends nothing: the lines of hospital notes are broken at a fixed width.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Words without their endings, so that a title's "fractures" finds the note's "fracture"."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 from typing import Literal

@@ -14,8 +14,6 @@ From here to the encoded documents words are numbers into a list of the distinct
 each batch of documents: what has to be done with a word is done once for each, not each time.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence

@@ -8,8 +8,6 @@ at any moment leaves the earlier checkpoint whole.
     epoch-0012.json  epoch-0012-8c01….safetensors       all that training goes on from
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

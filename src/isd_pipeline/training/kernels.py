@@ -5,8 +5,6 @@ products may run in bf16 under autocast; every softmax and every sum over codes 
 in fp64 where that comes in.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

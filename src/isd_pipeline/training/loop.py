@@ -5,8 +5,6 @@ scores the model on the development set, `record` takes an epoch's figures, `sav
 all that is needed to go on after a kill.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager

@@ -4,8 +4,6 @@ All of them take logits of any precision and count in fp32. Axes: B notes, L cod
 of the note that has most (shorter rows end in -1), Q representations.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor

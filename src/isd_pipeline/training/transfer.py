@@ -3,8 +3,6 @@
 On a CPU host and device are one and everything is there at once.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

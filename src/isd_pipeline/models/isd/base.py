@@ -5,8 +5,6 @@ Axes: B notes, N tokens (the paper's N_x), E word width (d_e), Q shared queries 
 `docs/readings.md` says how we read it; the defaults of `ISDConfig` are the paper's.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

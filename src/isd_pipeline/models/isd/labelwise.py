@@ -3,8 +3,6 @@
 Axes: B notes, N tokens, L codes, K of them, D width.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

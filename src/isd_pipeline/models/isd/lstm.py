@@ -3,8 +3,6 @@
 Axes: B notes, N tokens, V words, E word width, L codes, D width of the states and of the model.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch.nn.functional as F

@@ -4,8 +4,6 @@ Axes: B notes, N tokens (the paper's N_x), E word width, Q shared queries (N_q),
 = L + 1 rows (the codes and l_mask), T slots, D width (d_l).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

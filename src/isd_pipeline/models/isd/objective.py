@@ -9,8 +9,6 @@ the host's random numbers, so a step draws the same on any device and a GPU wait
 the assignment.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches

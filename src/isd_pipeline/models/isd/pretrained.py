@@ -3,8 +3,6 @@
 Axes: L codes, M words of the longest description, D width of the encoder's states and of the model.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from isd_pipeline.models.isd.base import ISDConfig

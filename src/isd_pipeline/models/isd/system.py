@@ -1,7 +1,5 @@
 """ISD as a system: of which of its two kinds a model is, and what it begins with."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from torch import Tensor, nn

@@ -3,8 +3,6 @@
 Axes: B notes, N tokens, K codes asked for.
 """
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from isd_pipeline.shapes import Bool, Int

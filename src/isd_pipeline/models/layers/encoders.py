@@ -4,8 +4,6 @@ Axes: B notes, N tokens, V words, E word width, P windows, D width of the states
 padding is 0 before it is read, so that a note's states do not depend on its batch.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

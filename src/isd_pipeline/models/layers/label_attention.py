@@ -8,8 +8,6 @@ width of queries and keys, D width of values. Every softmax runs in fp32, or in 
 comes in.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 

@@ -14,8 +14,6 @@ so that a long memory H is never projected, whatever the number of readers, and 
 instead of four times (with one head, as ISD has).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any

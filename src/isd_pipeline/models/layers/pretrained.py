@@ -8,8 +8,6 @@ Axes: B notes, N words, V words known, P pieces of a word, K chunks of all notes
 longest chunk, S = 3 pieces at its borders, D width of the model's states.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
