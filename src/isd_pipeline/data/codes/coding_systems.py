@@ -113,7 +113,7 @@ def fault_of(code: str, system: str) -> str:
     name = NAMES.get(system, system)
     if other:
         return f"no {name} code but perhaps an {NAMES[other[0]]}; say its system"
-    return f"no {name} code; are there several in one cell (own.code_separator)?"
+    return f"no {name} code; are there several in one cell (custom.code_separator)?"
 
 
 def lost_zeros(codes: Iterable[str], filled: int, system: str) -> bool:
