@@ -1,7 +1,5 @@
 """Which documents train, tune and test: by a published list or file, or drawn by patient."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from bisect import bisect_right

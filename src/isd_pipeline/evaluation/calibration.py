@@ -7,8 +7,6 @@ Of 3,372 x 8,921 cells 99.8 % are false, and any model gives nearly all of them 
 also given over the cells with a probability of at least 0.01, those that a coder could be shown.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 

@@ -3,8 +3,6 @@
 Its F1 is then that of a degenerate answer, and says nothing of what the model has learnt.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 TOO_FEW, TOO_MANY = 0.05, 10.0

@@ -5,10 +5,9 @@ every metric where the bootstrap's is too ready (`significance`). The areas unde
 not compared: at MIMIC-III's size their test would take hours.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -34,7 +33,7 @@ class ComparedRun:
     @classmethod
     def of(
         cls, gold: Gold, scores: Float[np.ndarray, "D L"], tuned: float, resampled: Bootstrap
-    ) -> ComparedRun:
+    ) -> Self:
         """`tuned` is the run's own threshold, `resampled` what `bootstrap_run` gave for it."""
         return cls(
             Predictions.of(gold, scores), Predictions.of(gold, scores, threshold=tuned), resampled

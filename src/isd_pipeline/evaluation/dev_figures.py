@@ -1,7 +1,5 @@
 """What is measured of the development set after every epoch, and chosen by."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from isd_pipeline.evaluation.cells import Gold

@@ -7,11 +7,9 @@ independent of each other, and draws D of them with replacement, again and again
 a trained model stay as they are: what another training would give is the seeds' affair.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from scipy.special import stdtrit
@@ -166,7 +164,7 @@ class Measured:
     interval: tuple[float, float] | None = None
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Measured:
+    def of(cls, values: Sequence[float]) -> Self:
         """Of at least one value."""
         mean, n = float(np.mean(values)), len(values)
         if n == 1:

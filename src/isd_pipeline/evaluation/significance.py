@@ -7,8 +7,6 @@ whether another training would do as well: give them several seeds, and the metr
 the seeds. Of several comparisons in a table, report the p values of `holm`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 

@@ -7,8 +7,6 @@ Every table is a list of dicts, one a group. Where nothing could have been predi
 the group has no true code, a metric is None and not 0.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -3,8 +3,6 @@
 Strata are counted at the dev-tuned threshold, and their captions say so.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 

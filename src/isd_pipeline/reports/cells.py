@@ -4,8 +4,6 @@ A cell is `mean ± sd` over seeds, or the value alone where there is one seed; w
 an interval or the paper's number, is on lines of its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

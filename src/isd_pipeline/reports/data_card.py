@@ -4,8 +4,6 @@ Made of what preprocessing left: the documents a model reads, the codes in their
 that was counted on the way. No text is on it, no title and no path.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """The tables of a report in GitHub's Markdown, for docs/results.md and for `git diff`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

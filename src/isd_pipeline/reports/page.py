@@ -1,7 +1,5 @@
 """One cohort's results as one HTML file, which needs nothing else and holds no note's text."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -3,8 +3,6 @@
 Everything is at 0.5, as in the paper, but for the columns of a comparison that say tuned.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

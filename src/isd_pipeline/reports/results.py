@@ -1,10 +1,8 @@
 """What a report is made of: the runs of one cohort, and the statistics of its documents."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -161,7 +159,7 @@ class SplitStatistics:
     documents_per_code: np.ndarray
 
     @classmethod
-    def of(cls, lengths: np.ndarray, gold: sparse.csr_matrix | sparse.csr_array) -> SplitStatistics:
+    def of(cls, lengths: np.ndarray, gold: sparse.csr_matrix | sparse.csr_array) -> Self:
         """From the documents' lengths [D] and their codes, a boolean matrix [D, L]."""
         return cls(
             lengths=np.asarray(lengths),

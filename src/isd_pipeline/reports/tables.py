@@ -4,8 +4,6 @@ What was measured at the dev-tuned threshold says so in its column; what else ne
 is at probability 0.5.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ The population is a function of nothing but the size of its pool: two hospitals 
 seeds draw different patients out of the same country.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence

@@ -5,8 +5,6 @@ codes, the second writes the notes and the lists of the splits (the lists of the
 codes need the counts). A walk keeps nothing of a patient it has passed.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack

@@ -4,8 +4,6 @@ Names, columns and quotation are the originals'. The quirks that a reader must s
 at fixed intervals, so that any hospital of 200 admissions has each of them.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

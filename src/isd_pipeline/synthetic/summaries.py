@@ -4,8 +4,6 @@ A summary is as long as its codes ask for: a tenth of its words bear on codes, a
 up the rest. Where each mention stands is kept while the text grows.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

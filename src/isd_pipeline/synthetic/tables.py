@@ -1,7 +1,5 @@
 """The hospital's files, each whole or absent and a function of its rows, byte by byte."""
 
-from __future__ import annotations
-
 import gzip
 import io
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ None of it says anything about the codes of an admission; medicines come as they
 is made up. Names and dates are the bracketed placeholders of de-identified notes.
 """
 
-from __future__ import annotations
-
 _DRUGS = """
 Lisinopril Metoprolol Atenolol Amlodipine Furosemide Simvastatin Atorvastatin Aspirin Clopidogrel
 Warfarin Omeprazole Pantoprazole Famotidine Docusate Senna Bisacodyl Acetaminophen Oxycodone

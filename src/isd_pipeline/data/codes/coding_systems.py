@@ -6,8 +6,6 @@ nearest ancestor; a PCS code of fewer than seven characters has the words that a
 begin with it: `0DQB` is "Repair Ileum".
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_left
 from collections import Counter

@@ -15,8 +15,6 @@ A code that the tables lack hangs from its nearest beginning that they have, or 
 block or chapter. A block of one category, or a chapter of one block, is one node with it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise

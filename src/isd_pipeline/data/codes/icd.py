@@ -4,8 +4,6 @@ A code is a string from the file to the report. A number would lose the zeros th
 038.9 (septicemia) from 389 (hearing loss). `system` is "diagnosis" or "procedure".
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_right
 from collections.abc import Container, Iterable, Sequence

@@ -10,8 +10,6 @@
 - `dotted`: the code as its table writes it, for corpora whose codes have their dots.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """What a code is called: its title, and what the tabular list files under it."""
 
-from __future__ import annotations
-
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.codes.hierarchy import Revision
 from isd_pipeline.data.cohorts import CodeIndex

@@ -1,7 +1,5 @@
 """A user's codes, rows of a file or lists beside the notes, to `codes` as they are written here."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re

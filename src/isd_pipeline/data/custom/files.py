@@ -5,8 +5,6 @@ is wrong with a row goes to `Findings`; what is wrong with a file raises at once
 a cell.
 """
 
-from __future__ import annotations
-
 import gzip
 import json
 import re

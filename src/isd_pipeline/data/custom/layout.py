@@ -1,7 +1,5 @@
 """How a user's files are laid out: which file is which, and which of its columns is what."""
 
-from __future__ import annotations
-
 import codecs
 import re
 from collections.abc import Iterable, Mapping, Sequence

@@ -7,8 +7,6 @@ date, undated ones last, then by note id where there is such a column, then as i
 run on from one to the next as over a blank line, and offsets count within each note.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass

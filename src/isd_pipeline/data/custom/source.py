@@ -1,7 +1,5 @@
 """A user's own notes and codes, as docs/custom_data.md has them, to the tables of every source."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,10 +1,9 @@
 """Columns that every hospital's tables have: ids, and codes; what is read, and what is refused."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Collection
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -109,7 +108,7 @@ class Seen:
         """Some more rows: int64 columns of documents, patients, notes and rows of the file."""
         self._parts.append(np.stack([column.to_numpy(zero_copy_only=False) for column in columns]))
 
-    def join(self, other: Seen) -> None:
+    def join(self, other: Self) -> None:
         """The rows of another file too."""
         self._parts += other._parts
 

@@ -5,8 +5,6 @@ match without case; `.csv` and `.csv.gz` are read alike, with LF or CRLF ends. A
 file, row (the header is row 1; a row may span many lines) and column, never what a cell holds.
 """
 
-from __future__ import annotations
-
 import codecs
 import csv
 import io
@@ -123,7 +121,9 @@ def _match_columns(path: Path, header: list[str], wanted: Sequence[str]) -> dict
     return {name: spelled[name.lower()] for name in wanted}
 
 
-def _batches(path: Path, rows: _File, names: list[str], separator: str) -> Iterator[pa.RecordBatch]:
+def _batches(
+    path: Path, rows: io.RawIOBase, names: list[str], separator: str
+) -> Iterator[pa.RecordBatch]:
     """What pyarrow reads, its errors made one line without a word of the row."""
 
     def refuse(row: pa.csv.InvalidRow) -> str:

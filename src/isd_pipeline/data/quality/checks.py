@@ -4,8 +4,6 @@ The readers refuse what cannot be read; here is what they let pass. Memory holds
 document its split and a signature of 64 of them, of each code row its name.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping

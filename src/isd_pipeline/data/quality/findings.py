@@ -1,7 +1,5 @@
 """What is wrong or unusual in a user's files: where, what, what to do; never what a cell holds."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace

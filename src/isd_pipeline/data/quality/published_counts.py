@@ -6,8 +6,6 @@ R recalled from papers. A difference in N, S or E stops, since another data set 
 or R it warns.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass

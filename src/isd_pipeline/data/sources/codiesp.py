@@ -5,8 +5,6 @@ English of the corpus's own machine translation; diagnoses are ICD-10-CM, proced
 An article is its own patient.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 import zipfile

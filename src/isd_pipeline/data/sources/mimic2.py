@@ -5,8 +5,6 @@ index files number the lines that say something, so the order of the lines is pa
 There is no dev set: LAAT makes one of the last training lines, CAML chose its best epoch on test.
 """
 
-from __future__ import annotations
-
 import csv
 import gzip
 import logging

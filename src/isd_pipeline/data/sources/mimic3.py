@@ -5,8 +5,6 @@ row of the two code tables is kept, the empty ones too. Nothing is cleaned here:
 spaces of `cohorts` start from what the files hold.
 """
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
 

@@ -6,8 +6,6 @@ takes the rows of one of them. Codes are text without the blanks that early rele
 with.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from collections import Counter
