@@ -52,7 +52,7 @@ HEADINGS = {
     "precision_at_5": "precision, 5 words",
     "recall_at_5": "recall, 5 words",
     "iou_at_5": "IoU, 5 words",
-    "first": "first word marked",
+    "first": "first word annotated",
 }
 DIGITS = {"minutes": 1, "epochs": 0, "seeds": 0, "peak_memory_gb": 2, "attention_words": 0}
 DEVICES = ("cpu", "gpu")

@@ -104,7 +104,8 @@ def test_intervals_lie_around_the_value_also_where_every_draw_lacks_rare_codes()
 def test_intervals_hold_the_mean_of_other_documents_about_as_often_as_they_say():
     names = ("f1_micro", "p_at_5", "f1_macro_caml")
     samples = [
-        bootstrap(Predictions.of(*cohort(100, 60, seed)), draws=80, seed=seed) for seed in range(80)
+        bootstrap(Predictions.of(*cohort(100, 60, seed)), replicates=80, seed=seed)
+        for seed in range(80)
     ]
     for name in names:
         truth = np.mean([sample.observed[name] for sample in samples])
@@ -121,23 +122,23 @@ def test_a_draw_without_the_metric_is_passed_over():
 def test_a_metric_that_the_documents_do_not_have_is_left_out():
     everyone = sparse.csr_matrix(np.ones((3, 2), dtype=bool))
     assert not bootstrap(
-        ScoredDocuments.of(everyone, np.zeros((3, 2), dtype=np.float32)), draws=5
+        ScoredDocuments.of(everyone, np.zeros((3, 2), dtype=np.float32)), replicates=5
     ).observed
 
 
 def test_the_mean_over_seeds_is_taken_draw_by_draw():
-    runs = [bootstrap(Predictions.of(*cohort(20, 10, seed)), draws=6) for seed in (1, 2, 3)]
+    runs = [bootstrap(Predictions.of(*cohort(20, 10, seed)), replicates=6) for seed in (1, 2, 3)]
     both = over_seeds(runs)
     micro = [run.replicates["f1_micro"] for run in runs]
     assert both.replicates["f1_micro"][4] == pytest.approx((micro[0] + micro[1] + micro[2])[4] / 3)
     assert both.observed["map"] == pytest.approx(np.mean([run.observed["map"] for run in runs]))
 
 
-@pytest.mark.parametrize(("documents", "draws", "seed"), [(21, 6, 0), (20, 7, 0), (20, 6, 1)])
-def test_draws_of_other_documents_are_not_averaged(documents, draws, seed):
-    one = bootstrap(Predictions.of(*cohort(20, 10, 1)), draws=6)
-    other = bootstrap(Predictions.of(*cohort(documents, 10, 1)), draws=draws, seed=seed)
-    with pytest.raises(ValueError, match="bootstraps of different draws"):
+@pytest.mark.parametrize(("documents", "replicates", "seed"), [(21, 6, 0), (20, 7, 0), (20, 6, 1)])
+def test_draws_of_other_documents_are_not_averaged(documents, replicates, seed):
+    one = bootstrap(Predictions.of(*cohort(20, 10, 1)), replicates=6)
+    other = bootstrap(Predictions.of(*cohort(documents, 10, 1)), replicates=replicates, seed=seed)
+    with pytest.raises(ValueError, match="bootstraps of different replicates"):
         over_seeds([one, other])
 
 

@@ -129,14 +129,14 @@ def test_rare_codes_do_not_make_equal_systems_differ_when_documents_are_swapped(
 
 
 def test_seeds_are_averaged_before_the_difference_is_taken():
-    runs = [bootstrap(Predictions.of(GOLD, system(2, seed)), draws=30) for seed in range(4)]
+    runs = [bootstrap(Predictions.of(GOLD, system(2, seed)), replicates=30) for seed in range(4)]
     found = paired_bootstrap(over_seeds(runs[:2]), over_seeds(runs[2:]))["f1_micro"]
     micro = [run.observed["f1_micro"] for run in runs]
     assert found.difference == pytest.approx((micro[0] + micro[1] - micro[2] - micro[3]) / 2)
 
 
 def test_a_metric_of_only_one_system_is_not_compared():
-    sampling = Sampling(documents=10, draws=3, seed=0)
+    sampling = Sampling(documents=10, replicates=3, seed=0)
     draws = {"map": np.zeros(3), "p_at_5": np.zeros(3)}
     both = Bootstrap(sampling, {"map": 0.0, "p_at_5": 0.0}, draws)
     one = Bootstrap(sampling, {"map": 0.0}, {"map": np.zeros(3)})
@@ -152,7 +152,7 @@ def test_runs_that_cannot_be_paired_are_refused():
     for other in (fewer, moved):
         with pytest.raises(ValueError, match="runs of other documents"):
             approximate_randomisation([run], [other])
-    with pytest.raises(ValueError, match="bootstraps of different draws"):
+    with pytest.raises(ValueError, match="bootstraps of different replicates"):
         paired_bootstrap(bootstrap(run, replicates=5), bootstrap(run, replicates=5, seed=1))
 
 

@@ -37,7 +37,7 @@ def runs(gold) -> list[RunResult]:
 
 
 def run(
-    gold: sparse.csr_matrix, name: str, *, seed: int, skill: float, baseline: bool = False
+    gold: sparse.csr_matrix, name: str, *, seed: int, skill: float, kind: str = "network"
 ) -> RunResult:
     random = np.random.default_rng(seed)
     scores = (random.normal(size=gold.shape) + skill * gold.toarray() - 2).astype(np.float32)
@@ -53,8 +53,12 @@ def run(
     return RunResult(
         experiment=name,
         seed=seed,
-        metrics={**metrics, **collapse_metrics(metrics), **({} if baseline else sharpness)},
-        history=None if baseline else history,
+        metrics={
+            **metrics,
+            **collapse_metrics(metrics),
+            **({} if kind == "baseline" else sharpness),
+        },
+        history=None if kind == "baseline" else history,
         strata=all_strata(
             gold,
             scores,
@@ -69,7 +73,7 @@ def run(
         intervals=bootstrap_run(gold, scores, tuned=threshold, replicates=40).intervals(),
         minutes=1.25 * seed,
         device="cpu",
-        baseline=baseline,
+        kind=kind,
     )
 
 

@@ -52,7 +52,7 @@ def test_calibration_and_sharpness_are_those_of_the_runs(runs):
     assert where.calibration_table(bare) is where.sharpness_table(bare) is None
 
 
-def test_a_figure_shows_floors_what_is_named_and_the_best_and_no_more():
+def test_a_figure_shows_baselines_what_is_named_and_the_best_and_no_more():
     names = [*(f"e{n}" for n in range(9)), "named"]
     runs = [
         RunResult(experiment=name, seed=1, metrics={"f1_micro": n / 10})
@@ -63,7 +63,7 @@ def test_a_figure_shows_floors_what_is_named_and_the_best_and_no_more():
         for n in range(3)
     ]
     shown = where.legible(experiments([*runs, *baselines]), "f1_micro", {"named"})
-    assert [one.name for one in shown] == ["floor1", "floor2", "named", "e2", "e1", "e0"]
+    assert [one.name for one in shown] == ["baseline1", "baseline2", "named", "e2", "e1", "e0"]
 
 
 def test_agreement_of_evidence_is_by_source_and_then_by_experiment():

@@ -20,13 +20,13 @@ def layout_of(runs, **more) -> Layout:
 
 
 def every_figure(runs, statistics) -> dict[str, str | None]:
-    neural = next(one for one in experiments(runs) if not one.baseline)
+    network = next(one for one in experiments(runs) if not one.baseline)
     return {
         "long tail": figures.long_tail(statistics.documents_per_code, statistics.top_tenth_share),
         "lengths": figures.note_lengths(statistics.lengths, statistics.max_tokens),
         "codes": figures.codes_per_note(statistics.codes_per_document),
-        "losses": figures.training_losses(neural),
-        "scores": figures.training_scores(neural),
+        "losses": figures.training_losses(network),
+        "scores": figures.training_scores(network),
         "seeds": seed_figures.by_seed(layout_of(runs), runs),
         **every_figure_of_where(runs),
     }

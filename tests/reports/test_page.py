@@ -110,20 +110,20 @@ def test_a_real_cohort_is_not_stamped_and_stands_beside_the_paper(runs, statisti
     assert "paper 0.559" in text
 
 
-def test_what_is_below_the_best_floor_stands_in_the_summary(runs, whole):
+def test_what_is_below_the_best_baseline_stands_in_the_summary(runs, whole):
     assert "Below the best baseline: isd." in summary(runs)
     assert "Best network by micro-F1, tuned: isd_aligned" in summary(runs)[0]
     assert "Below the best baseline: isd." in whole
 
 
-def test_a_stack_is_neither_a_floor_nor_a_network(runs):
+def test_an_ensemble_is_neither_a_baseline_nor_a_network(runs):
     best = RunResult(experiment="all", seed=1, metrics=dict(runs[0].metrics), kind="ensemble")
     best.metrics["f1_micro_tuned"] = 0.99
     told = summary([*runs, best])
     assert "Best network by micro-F1, tuned: isd_aligned" in told[0]
-    assert told[1].startswith("Best stack by micro-F1, tuned: all, 0.990")
+    assert told[1].startswith("Best ensemble by micro-F1, tuned: all, 0.990")
     (row,) = [r for r in experiments_table([*runs, best]).rows if r[0] == "all"]
-    assert row[1] == "stack"
+    assert row[1] == "ensemble"
 
 
 def test_the_same_runs_give_the_same_page(runs, statistics):

@@ -25,7 +25,7 @@ def test_mean_and_standard_deviation_over_seeds_by_hand():
     assert Measured.of([0.5]) == Measured(0.5, None, 1)
 
 
-def test_floors_come_first_and_the_rest_in_the_order_given(runs):
+def test_baselines_come_first_and_the_rest_in_the_order_given(runs):
     names = [one.name for one in experiments(runs)]
     assert names == ["logistic_regression", "linear_svm", "isd", "isd_aligned"]
     assert best_baseline(experiments(runs), "f1_micro").name == "logistic_regression"

@@ -17,9 +17,9 @@ def column(table: Table, name: str) -> list[str]:
     return [row[table.columns.index(name)] for row in table.rows]
 
 
-def scored(name: str, value: float, *, baseline: bool = False, seed: int = 1) -> RunResult:
+def scored(name: str, value: float, *, kind: str = "network", seed: int = 1) -> RunResult:
     metrics = {"f1_micro": value, "f1_micro_tuned": value, "f1_macro_caml": value}
-    return RunResult(experiment=name, seed=seed, metrics=metrics, baseline=baseline)
+    return RunResult(experiment=name, seed=seed, metrics=metrics, kind=kind)
 
 
 def test_cells():
@@ -31,7 +31,7 @@ def test_cells():
     assert signed(0.0215) == "+0.021"
 
 
-def test_a_neural_row_below_the_best_floor_is_said_to_be_so():
+def test_a_network_below_the_best_baseline_is_said_to_be_so():
     runs = [scored("isd", 0.4), scored("good", 0.9), scored("lr", 0.8, kind="baseline")]
     found = tables.results_table([*runs, scored("svm", 0.3, kind="baseline")], tuned=True)
     assert column(found, tables.AGAINST) == [
@@ -44,7 +44,7 @@ def test_a_neural_row_below_the_best_floor_is_said_to_be_so():
     assert found.notes[0] == "Below the best baseline, lr (micro-F1, tuned 0.800): isd by 0.400."
 
 
-def test_many_rows_below_the_best_floor_are_counted_not_listed():
+def test_many_rows_below_the_best_baseline_are_counted_not_listed():
     runs = [scored(f"isd_{n}", 0.1 * n) for n in range(7)]
     (note, *_) = tables.results_table(
         [*runs, scored("lr", 0.55, kind="baseline")], tuned=True
@@ -52,7 +52,7 @@ def test_many_rows_below_the_best_floor_are_counted_not_listed():
     assert note == "Below the best baseline, lr (micro-F1, tuned 0.550): 6 of 7, marked below."
 
 
-def test_without_a_floor_the_table_says_that_none_was_run():
+def test_without_a_baseline_the_table_says_that_none_was_run():
     found = tables.results_table([scored("isd", 0.4)], tuned=False)
     assert found.notes[0] == (
         "No linear baseline was run, so these numbers stand beside nothing simple."
@@ -128,9 +128,9 @@ def test_codes_gained_and_lost_are_no_more_than_asked_and_never_overlap(runs):
     assert "Nothing code by code" not in results_markdown(runs, cohort="c")
 
 
-def test_it_is_the_best_neural_experiment_that_is_compared_code_by_code(runs):
-    neural = [run for run in runs if not run.baseline]
-    names = {run.experiment for run in neural}
+def test_it_is_the_best_network_that_is_compared_code_by_code(runs):
+    networks = [run for run in runs if run.kind != "baseline"]
+    names = {run.experiment for run in networks}
     assert len(names) > 1
     for best in sorted(names):
         lifted = [

@@ -224,10 +224,9 @@ def comparison_table(
         notes=(
             "The experiment less the reference, over the seeds both have (a baseline, which no "
             "seed moves, stands for each). In brackets, the 95 % paired-bootstrap interval over "
-            "test documents. "
-            f"p: approximate randomisation, {comparisons['draws']:,} draws, adjusted by Holm "
-            f"over the {len(rows)} tests of this table; * below {SIGNIFICANT:.0%}. Where "
-            "interval and p disagree, go by p.",
+            f"test documents. p: approximate randomisation, {comparisons['draws']:,} draws, "
+            f"adjusted by Holm over the {len(rows)} tests of this table; * below {SIGNIFICANT:.0%}. "
+            "Where interval and p disagree, go by p.",
         ),
     )
 

@@ -138,8 +138,8 @@ def _refuse_half_evaluated(runs: list[Run], cohort: str) -> None:
         if not run.breakdowns or not run.calibration:
             raise ValueError(
                 f"results/{cohort}: {run.experiment}, seed {run.seed}, has no breakdowns or no "
-                "calibration; evaluate it again: `kedro run --pipelines=evaluate,record` (a linear "
-                "baseline: `baseline,record`) with its --params"
+                "calibration; evaluate it again: `kedro run --pipelines=evaluate,record` with its "
+                "--params"
             )
 
 
