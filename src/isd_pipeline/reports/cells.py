@@ -10,7 +10,6 @@ from typing import Any
 
 from isd_pipeline.reports.results import Experiment, Measured
 
-SYNTHETIC = "synthetic: not comparable with the paper"
 NONE = "–"
 
 LABELS = {

@@ -91,6 +91,7 @@ def make_report(
     """The page as HTML and its tables as Markdown."""
     from isd_pipeline.reports.markdown import results_markdown
     from isd_pipeline.reports.page import page
+    from isd_pipeline.reports.results import Report
 
     cohort = parameters["cohort"]
     settings = cohort_section(parameters["cohorts"], cohort, "report", ReportSettings)
@@ -108,24 +109,21 @@ def make_report(
     if not results:
         raise ValueError(f"results/{cohort}: no run yet; train, evaluate and record one first")
     _refuse_half_evaluated(runs, cohort)
-    shared: dict[str, Any] = {
-        "cohort": cohort,
-        "layouts": table_layouts(parameters),
-        "comparisons": comparisons,
-        "paper": parameters["paper"].get(name),
-        "k": settings.k,
-        "synthetic": is_generated(parameters["cohorts"], cohort),
-        "stamp": stamp_of(parameters["cohorts"], cohort, data_card["counts"]),
-    }
-    html = page(
-        results,
-        **shared,
+    report = Report(
+        runs=results,
+        cohort=cohort,
         statistics=_statistics(documents, code_index, parameters),
         facts=_facts(code_index, vocabulary),
-        paper_cohort=parameters["paper_cohorts"].get(name),
+        layouts=table_layouts(parameters),
+        comparisons=comparisons,
+        paper=parameters["paper"].get(name, {}),
+        paper_cohort=parameters["paper_cohorts"].get(name, {}),
+        k=settings.k,
+        synthetic=is_generated(parameters["cohorts"], cohort),
+        stamp=stamp_of(parameters["cohorts"], cohort, data_card["counts"]),
         card=data_card,
     )
-    return html, results_markdown(results, **shared)
+    return page(report), results_markdown(report)
 
 
 def _of_these_runs(recorded: Mapping[str, Any], seeds: Mapping[str, str]) -> Mapping[str, Any]:
