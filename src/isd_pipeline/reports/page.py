@@ -8,7 +8,7 @@ from typing import Any
 
 from isd_pipeline.reports import breakdown_figures as where_figures
 from isd_pipeline.reports import breakdowns as where
-from isd_pipeline.reports import figures, seed_figures, tables
+from isd_pipeline.reports import figures, tables
 from isd_pipeline.reports.cells import Table, cell, label, seeds, stamped, template
 from isd_pipeline.reports.data_card import card_tables
 from isd_pipeline.reports.paper import tables_of_paper
@@ -71,9 +71,7 @@ def page(report: Report) -> str:
         codes=stamp(tables.codes_tables(runs, report.against)),
         no_codes=tables.no_codes(report.against),
         figures=_figures(shown),
-        by_seed=[
-            (layout, seed_figures.by_seed(layout, runs)) for layout in report.layouts.values()
-        ],
+        by_seed=[(layout, figures.by_seed(layout, runs)) for layout in report.layouts.values()],
         several=any(len(one.runs) > 1 for one in shown),
         fewer=len(shown) < len(found),
         fewest_cells=where_figures.FEWEST_CELLS,

@@ -218,10 +218,10 @@ def comparison_table(
         {"experiment"},
         notes=(
             "The experiment less the reference, over the seeds both have (a baseline, which no "
-            "seed moves, stands for each). In brackets, the 95 % paired-bootstrap interval over test "
-            f"documents. p: approximate randomisation, {comparisons['draws']:,} draws, adjusted "
-            f"by Holm over the {len(rows)} tests of this table; * below {SIGNIFICANT:.0%}. Where "
-            "interval and p disagree, go by p.",
+            "seed moves, stands for each). In brackets, the 95 % paired-bootstrap interval over "
+            f"test documents. p: approximate randomisation, {comparisons['draws']:,} draws, "
+            f"adjusted by Holm over the {len(rows)} tests of this table; * below "
+            f"{SIGNIFICANT:.0%}. Where interval and p disagree, go by p.",
         ),
     )
 

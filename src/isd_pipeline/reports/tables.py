@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from isd_pipeline.evaluation.collapse import TOO_FEW, TOO_MANY
 from isd_pipeline.evaluation.strata import compare_codes
+from isd_pipeline.evaluation.thresholds import TOO_FEW, TOO_MANY
 from isd_pipeline.reports.cells import (
     NONE,
     Table,

@@ -180,16 +180,9 @@ def _sources(
     revision: icd.Revision,
 ) -> Sources:
     """For each label its most frequent code, the first met where two are as frequent."""
-    encoded = pa.array(labels, pa.string()).dictionary_encode()
-    distinct = [*encoded.dictionary.to_pylist(), None]
-    where = encoded.indices.fill_null(len(distinct) - 1).to_numpy().astype(np.int64)
-    pairs, first, count = np.unique(
-        where * max(len(names), 1) + number, return_index=True, return_counts=True
-    )
     best: Sources = {}
-    for n in np.lexsort((first, -count)):
-        label = distinct[pairs[n] // len(names)]
-        system, code = names[pairs[n] % len(names)]
+    for (label, n), _ in Counter(zip(labels, number.tolist(), strict=True)).most_common():
+        system, code = names[n]
         if label and code is not None:
             clean = code if space == "dotted" else icd.dot(code, system, revision)
             best.setdefault(label, (system, clean))

@@ -59,9 +59,8 @@ def measure(
     run_context: RunContext,
 ) -> dict[str, dict[str, Any]]:
     """Metrics of dev and test at 0.5 and at the threshold tuned on dev; test's has `sharpness`."""
-    from isd_pipeline.evaluation.collapse import collapse_metrics
     from isd_pipeline.evaluation.metrics import all_metrics
-    from isd_pipeline.evaluation.thresholds import tune_threshold, tuned_metrics
+    from isd_pipeline.evaluation.thresholds import collapse_metrics, tune_threshold, tuned_metrics
 
     gold = {split: documents[split].label_matrix(len(code_index)) for split in ("dev", "test")}
     threshold = tune_threshold(gold["dev"], scores["dev"])
