@@ -40,11 +40,7 @@ class Reliability(NamedTuple):
 
 
 def reliability(
-    gold: Gold,
-    scores: Float[np.ndarray, "D L"],
-    *,
-    temperature: float = 1.0,
-    at_least: float = 0.0,
+    gold: Gold, scores: Float[np.ndarray, "D L"], *, temperature: float = 1.0, at_least: float = 0.0
 ) -> Reliability:
     """Of the cells whose probability at this temperature is `at_least` so much."""
     cells, true = np.zeros(BINS, dtype=np.int64), np.zeros(BINS, dtype=np.int64)

@@ -61,10 +61,7 @@ def all_metrics(
 
 
 def threshold_metrics(
-    gold: Gold,
-    scores: Float[np.ndarray, "D L"],
-    *,
-    threshold: float = 0.0,
+    gold: Gold, scores: Float[np.ndarray, "D L"], *, threshold: float = 0.0
 ) -> dict[str, float]:
     """The metrics of sets of codes: all that changes with the threshold.
 
@@ -95,20 +92,13 @@ def document_metrics(
     return {**_sets(*_count(gold, scores, threshold)[0]), **_rankings(gold, scores, ks)}
 
 
-def per_code(
-    gold: Gold,
-    scores: Float[np.ndarray, "D L"],
-    threshold: float = 0.0,
-) -> CodeCounts:
+def per_code(gold: Gold, scores: Float[np.ndarray, "D L"], threshold: float = 0.0) -> CodeCounts:
     """Documents per code: rightly predicted, predicted, true; each int64 [L]."""
     return _count(checked(gold, scores), scores, threshold)[1]
 
 
 def ranking_metrics(
-    gold: Gold,
-    scores: Float[np.ndarray, "D L"],
-    *,
-    ks: Sequence[int] = (5, 8, 15),
+    gold: Gold, scores: Float[np.ndarray, "D L"], *, ks: Sequence[int] = (5, 8, 15)
 ) -> dict[str, float]:
     """The metrics of each document's ranked list of codes, best first, ties by the lower index.
 
@@ -135,11 +125,7 @@ def _rankings(gold: Gold, scores: np.ndarray, ks: Sequence[int]) -> dict[str, np
     nth_true = np.arange(len(found)) - gold.indptr[document] + 1
     precisions = np.bincount(document, weights=nth_true / found, minlength=n_documents)
     at_true = np.bincount(document[found <= true[document]], minlength=n_documents)
-    return {
-        **metrics,
-        "map": precisions / at_least_one,
-        "r_precision": at_true / at_least_one,
-    }
+    return {**metrics, "map": precisions / at_least_one, "r_precision": at_true / at_least_one}
 
 
 def gold_ranks(gold: Gold, scores: Float[np.ndarray, "D L"]) -> Int[np.ndarray, " G"]:

@@ -39,9 +39,7 @@ def tune_threshold(gold: Gold, scores: Float[np.ndarray, "D L"]) -> float:
 
 
 def tuned_metrics(
-    gold: Gold,
-    scores: Float[np.ndarray, "D L"],
-    threshold: float,
+    gold: Gold, scores: Float[np.ndarray, "D L"], threshold: float
 ) -> dict[str, float]:
     """`threshold_metrics` at a threshold tuned elsewhere; every name ends in `_tuned`.
 

@@ -12,14 +12,7 @@ import numpy as np
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.codes.coding_systems import OFFICIAL
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.evaluation.strata import (
-    CODES_OF_DOCUMENT,
-    FREQUENCIES,
-    LENGTHS,
-    Bounds,
-    bounded,
-    chapters_of,
-)
+from isd_pipeline.evaluation import strata
 from isd_pipeline.reports.cells import NONE, Table, number
 from isd_pipeline.reports.markdown import markdown
 from isd_pipeline.reports.results import CohortStatistics, SplitStatistics
@@ -28,14 +21,14 @@ MOST_FREQUENT = 20
 # In the order that they are shown in: the card comes back from JSON with its keys sorted.
 SPLIT_NAMES = ("train", "dev", "test")
 QUANTILES = ("mean", "median", "p95", "min", "max")
-BANDS: Mapping[str, tuple[Bounds, str, str]] = {  # bounds, caption, columns
+BANDS: Mapping[str, tuple[strata.Bounds, str, str]] = {  # bounds, caption, columns
     "documents_per_code": (
-        FREQUENCIES, "How often codes occur, all splits", "documents of it, codes"
+        strata.FREQUENCIES, "How often codes occur, all splits", "documents of it, codes"
     ),
     "codes_per_document": (
-        CODES_OF_DOCUMENT, "How many codes documents have", "codes of it, documents"
+        strata.CODES_OF_DOCUMENT, "How many codes documents have", "codes of it, documents"
     ),
-    "words_per_document": (LENGTHS, "How long documents are", "words of it, documents"),
+    "words_per_document": (strata.LENGTHS, "How long documents are", "words of it, documents"),
 }  # fmt: skip
 OF_CODES = (
     "distinct",
@@ -185,7 +178,7 @@ def _chapters(statistics: CohortStatistics, codes: CodeIndex) -> list[dict[str, 
     per_code = _per_code(statistics)
     return [
         {"chapter": chapter, "codes": len(members), "occurrences": int(per_code[members].sum())}
-        for chapter, members in chapters_of(codes.codes, codes.systems, codes.custom).items()
+        for chapter, members in strata.chapters_of(codes.codes, codes.systems, codes.custom).items()
     ]
 
 
@@ -195,7 +188,9 @@ def _is_icd(source: Mapping[str, Any]) -> bool:
 
 
 def _banded(values: np.ndarray, of: str) -> dict[str, int]:
-    return {name: int(within.sum()) for name, within in bounded(values, BANDS[of][0]).items()}
+    return {
+        name: int(within.sum()) for name, within in strata.bounded(values, BANDS[of][0]).items()
+    }
 
 
 def _table(

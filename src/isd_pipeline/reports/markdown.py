@@ -2,14 +2,7 @@
 
 from collections.abc import Sequence
 
-from isd_pipeline.reports.breakdowns import (
-    SMALL,
-    calibration_table,
-    chapter_table,
-    plausibility_table,
-    sharpness_table,
-    strata_table,
-)
+from isd_pipeline.reports import breakdowns as where
 from isd_pipeline.reports.cells import Table, stamped
 from isd_pipeline.reports.paper import tables_of_paper
 from isd_pipeline.reports.results import Report, experiments
@@ -31,12 +24,12 @@ def results_markdown(report: Report) -> str:
     tables = [
         *result_tables(runs),
         *tables_of_paper(report),
-        strata_table(runs, "frequency", "f1_macro_per_code_present"),
-        *(strata_table(runs, kind, "f1_micro") for kind in SMALL),
-        chapter_table(experiments(runs), "f1_micro"),
-        calibration_table(runs),
-        sharpness_table(runs),
-        plausibility_table(runs),
+        where.strata_table(runs, "frequency", "f1_macro_per_code_present"),
+        *(where.strata_table(runs, kind, "f1_micro") for kind in where.SMALL),
+        where.chapter_table(experiments(runs), "f1_micro"),
+        where.calibration_table(runs),
+        where.sharpness_table(runs),
+        where.plausibility_table(runs),
         *codes,
     ]
     parts = [markdown(stamped(table, stamp)) for table in tables if table]

@@ -13,16 +13,7 @@ from itertools import accumulate
 from random import Random
 
 from isd_pipeline.data.codes import icd
-from isd_pipeline.synthetic.clinic import (
-    CHAINS,
-    CHRONIC,
-    COMMON,
-    DIAGNOSIS_CHAPTERS,
-    PROCEDURE_CHAPTERS,
-    SERVICES,
-    UNCOMMON,
-    WITHDRAWN,
-)
+from isd_pipeline.synthetic import clinic
 
 MOST_CODES_OF_AN_ADMISSION = 60
 NEWBORN_ONLY = re.compile(r"V3\d|V290|V053|p9955|p9983|p640$")
@@ -56,7 +47,7 @@ class Code:
             return "external" if self.code[0] == "E" else "factors"
         of_disease = self.system == "diagnosis"
         number = int(self.code[: 3 if of_disease else 2])
-        bounds = DIAGNOSIS_CHAPTERS if of_disease else PROCEDURE_CHAPTERS
+        bounds = clinic.DIAGNOSIS_CHAPTERS if of_disease else clinic.PROCEDURE_CHAPTERS
         return next(name for bound, name in bounds if number < bound)
 
     @cached_property
@@ -70,7 +61,7 @@ class Code:
         return self.category in _CHRONIC
 
 
-_CHRONIC = frozenset(CHRONIC.split())
+_CHRONIC = frozenset(clinic.CHRONIC.split())
 
 
 def catalogue() -> tuple[Code, ...]:
@@ -95,7 +86,7 @@ def _ascii(title: str) -> str:
 
 
 def _withdrawn() -> Iterator[Code]:
-    for line in WITHDRAWN.strip().splitlines():
+    for line in clinic.WITHDRAWN.strip().splitlines():
         key, title = line.split(" | ")
         system = "procedure" if key[0] == "p" else "diagnosis"
         yield Code(system, key.removeprefix("p"), title[:24], title, is_listed=False)
@@ -146,7 +137,7 @@ def population(pool: int) -> Population:
     pairs = list(zip(weights, codes, strict=True))
     cumulative = {
         service: list(accumulate(weight * _liking(service, code) for weight, code in pairs))
-        for service in SERVICES
+        for service in clinic.SERVICES
     }
     return Population(codes, _followers(codes), cumulative)
 
@@ -154,12 +145,12 @@ def population(pool: int) -> Population:
 def _by_frequency(codes: Sequence[Code]) -> tuple[Code, ...]:
     """The common codes as ranked by hand, then the others in a fixed random order."""
     known = {code.key: code for code in codes}
-    common = [*dict.fromkeys(key for key in COMMON.split() if key in known)]
+    common = [*dict.fromkeys(key for key in clinic.COMMON.split() if key in known)]
     named = [key for anchor, pairs in chains().items() for key in (anchor, *pairs) if key in known]
     first = dict.fromkeys([*common, *named])
     dice = Random("the rare codes")
     # An exponential clock for each code: the smaller the chapter's weight, the later it rings.
-    rings = {code.key: dice.expovariate(UNCOMMON.get(code.chapter, 1.0)) for code in codes}
+    rings = {code.key: dice.expovariate(clinic.UNCOMMON.get(code.chapter, 1.0)) for code in codes}
     others = sorted((key for key in known if key not in first), key=rings.__getitem__)
     return tuple(known[key] for key in (*first, *others))
 
@@ -168,7 +159,7 @@ def _by_frequency(codes: Sequence[Code]) -> tuple[Code, ...]:
 def chains() -> dict[str, dict[str, float]]:
     """The chains written by hand: of each code, its followers and their chances."""
     found = {}
-    for line in CHAINS.strip().splitlines():
+    for line in clinic.CHAINS.strip().splitlines():
         anchor, followers = line.split(": ")
         pairs = (pair.split() for pair in followers.split(", "))
         found[anchor] = {key: float(chance) for key, chance in pairs}
@@ -196,7 +187,7 @@ class _Nearby:
     def __init__(self, codes: Sequence[Code]) -> None:
         self.next_in_chapter: dict[int, int] = {}
         self.procedures: dict[str, list[int]] = {}
-        self.first_by_hand = len(dict.fromkeys(COMMON.split()))
+        self.first_by_hand = len(dict.fromkeys(clinic.COMMON.split()))
         last: dict[str, int] = {}
         for n in reversed(range(len(codes))):
             if codes[n].chapter in last:
@@ -232,5 +223,5 @@ def _liking(service: str, code: Code) -> float:
 
 _LIKINGS = {
     service: {pair.rsplit(" ", 1)[0]: float(pair.rsplit(" ", 1)[1]) for pair in likes.split(", ")}
-    for service, (_, likes) in SERVICES.items()
+    for service, (_, likes) in clinic.SERVICES.items()
 }

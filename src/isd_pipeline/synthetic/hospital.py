@@ -129,10 +129,7 @@ def _admission_row(patient: Patient, admission: Admission, codes: list[tuple[int
 def _write_notes(folder: Path, registry: Registry) -> None:
     dice = Random(f"{registry.settings.seed}/order of the notes")
     ending = "csv.gz" if registry.settings.compressed else "csv"
-    with (
-        _table(folder, "NOTEEVENTS", ending) as notes,
-        _table(folder, "EVIDENCE") as evidence,
-    ):
+    with _table(folder, "NOTEEVENTS", ending) as notes, _table(folder, "EVIDENCE") as evidence:
         waiting: list[str] = []
         for row, found in enumerate(_note_rows(registry), start=1):
             patient, admission, note = found

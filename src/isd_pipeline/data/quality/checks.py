@@ -33,11 +33,7 @@ OF_A_NOTE = tuple(  # what a text may have in it, how to find it, remedy
             "\ufffd",
             "export it again in UTF-8",
         ),
-        (
-            "UTF-8 that was read as Latin-1",
-            "[ÃÂ][\u0080-\u00bf]|â\u0080",
-            "name the true encoding",
-        ),
+        ("UTF-8 that was read as Latin-1", "[ÃÂ][\u0080-\u00bf]|â\u0080", "name the true encoding"),
         (
             f"more than {MONSTROUS:,} characters",
             rf"(?s)\A.{{{MONSTROUS + 1}}}",

@@ -107,9 +107,7 @@ LOOK_AT = {
 
 
 def check_counts(
-    counts: Mapping[str, float],
-    expected: Mapping[str, Expected],
-    look_at: str = LOOK_AT["mimic3"],
+    counts: Mapping[str, float], expected: Mapping[str, Expected], look_at: str = LOOK_AT["mimic3"]
 ) -> list[str]:
     """Compare what was counted with what is known; names that only one of them has are passed over.
 

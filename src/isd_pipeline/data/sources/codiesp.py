@@ -16,16 +16,7 @@ from typing import Literal
 import pyarrow as pa
 
 from isd_pipeline.data.codes import coding_systems, icd
-from isd_pipeline.data.io.tables import (
-    CODES,
-    EVIDENCE,
-    NOTES,
-    SPLITS,
-    TITLES,
-    Extraction,
-    stream_table,
-    table_of,
-)
+from isd_pipeline.data.io import tables
 
 LOG = logging.getLogger(__name__)
 
@@ -53,7 +44,7 @@ def extract(
     systems: Iterable[icd.System] = (icd.DIAGNOSIS,),
     unlabelled: bool = True,
     near: float = 0.6,
-) -> Extraction:
+) -> tables.Extraction:
     """Read the corpus with its official splits; background reports are the split "unlabelled".
 
     A background report that shares `near` of its five-word runs with a report of dev or test is
@@ -74,12 +65,12 @@ def extract(
     splits = sorted([*labelled.items(), *((article, "unlabelled") for article in kept)])
     everything = {**texts["train"], **texts["dev"], **texts["test"], **kept}
     notes = [(article, article, article, everything[article]) for article, _ in splits]
-    return Extraction(
-        notes=stream_table(table_of(notes, NOTES), rows=1_024),
-        codes=stream_table(table_of(rows, CODES)),
-        titles=stream_table(table_of(titles, TITLES)),
+    return tables.Extraction(
+        notes=tables.stream_table(tables.table_of(notes, tables.NOTES), rows=1_024),
+        codes=tables.stream_table(tables.table_of(rows, tables.CODES)),
+        titles=tables.stream_table(tables.table_of(titles, tables.TITLES)),
         counts=counts | counted | titled | {"code_rows": len(rows)},
-        splits=table_of(splits, SPLITS),
+        splits=tables.table_of(splits, tables.SPLITS),
     )
 
 
@@ -97,7 +88,7 @@ def read_evidence(
     files = _read_files(Path(path), _TEXTS[language])
     wanted = set(systems)
     found = (row for split in SPLIT_NAMES for row in _spans(files, path, split))
-    return table_of(dict.fromkeys(row for row in found if row[2] in wanted), EVIDENCE)
+    return tables.table_of(dict.fromkeys(row for row in found if row[2] in wanted), tables.EVIDENCE)
 
 
 def near_duplicates(
