@@ -8,19 +8,10 @@ from typing import Any
 
 from isd_pipeline.reports import breakdown_figures as where_figures
 from isd_pipeline.reports import breakdowns as where
-from isd_pipeline.reports import figures, tables
+from isd_pipeline.reports import figures, results, tables
 from isd_pipeline.reports.cells import Table, cell, label, seeds, stamped, template
 from isd_pipeline.reports.data_card import card_tables
 from isd_pipeline.reports.paper import tables_of_paper
-from isd_pipeline.reports.results import (
-    CohortStatistics,
-    Experiment,
-    Report,
-    RunResult,
-    best,
-    best_baseline,
-    experiments,
-)
 
 OF_FREQUENCY = ("f1_macro_per_code_present", "f1_macro_caml_present", "f1_micro")
 SECTIONS = {  # by anchor, in the order of the page
@@ -38,9 +29,9 @@ SECTIONS = {  # by anchor, in the order of the page
 ALWAYS = ("run", "results", "codes")
 
 
-def page(report: Report) -> str:
+def page(report: results.Report) -> str:
     """The page of one cohort, in whole."""
-    runs, found = report.runs, experiments(report.runs)
+    runs, found = report.runs, results.experiments(report.runs)
     references = {layout.reference for layout in report.layouts.values()}
     shown = where.legible(found, "f1_micro_tuned", references)
 
@@ -78,9 +69,9 @@ def page(report: Report) -> str:
     )
 
 
-def summary(runs: Sequence[RunResult]) -> list[str]:
+def summary(runs: Sequence[results.RunResult]) -> list[str]:
     """The result in two or three sentences, the unwelcome ones too."""
-    found = experiments(runs)
+    found = results.experiments(runs)
     if not found:
         return ["Nothing was run yet."]
     metric = (
@@ -89,9 +80,9 @@ def summary(runs: Sequence[RunResult]) -> list[str]:
     sentences = [
         f"Best {said} by {label(metric)}: {_scored(one, metric)}."
         for kind, said in (("network", "network"), ("ensemble", "ensemble"))
-        if (one := best([one for one in found if one.kind == kind], metric))
+        if (one := results.best([one for one in found if one.kind == kind], metric))
     ]
-    baseline = best_baseline(found, metric)
+    baseline = results.best_baseline(found, metric)
     if baseline is None:
         return [*sentences, tables.NO_BASELINE]
     sentences.append(f"Best linear baseline: {_scored(baseline, metric)}.")
@@ -101,11 +92,13 @@ def summary(runs: Sequence[RunResult]) -> list[str]:
     return sentences
 
 
-def _scored(one: Experiment, metric: str) -> str:
+def _scored(one: results.Experiment, metric: str) -> str:
     return f"{one.shown}, {cell(one.measured(metric))} ({seeds(len(one.runs))})"
 
 
-def _data(statistics: CohortStatistics, paper_cohort: Mapping[str, float]) -> dict[str, Any]:
+def _data(
+    statistics: results.CohortStatistics, paper_cohort: Mapping[str, float]
+) -> dict[str, Any]:
     return {
         "splits": tables.splits_table(statistics, paper_cohort),
         "long_tail": figures.long_tail(statistics.documents_per_code, statistics.top_tenth_share),
@@ -114,7 +107,7 @@ def _data(statistics: CohortStatistics, paper_cohort: Mapping[str, float]) -> di
     }
 
 
-def _figures(shown: Sequence[Experiment]) -> Mapping[str, str | None]:
+def _figures(shown: Sequence[results.Experiment]) -> Mapping[str, str | None]:
     return {
         "frequency": where_figures.by_frequency(shown, OF_FREQUENCY[0], "macro-F1 (per code)"),
         "chapter": where_figures.by_chapter(shown, "f1_micro"),
@@ -123,7 +116,7 @@ def _figures(shown: Sequence[Experiment]) -> Mapping[str, str | None]:
     }
 
 
-def _curves(found: Sequence[Experiment]) -> list[tuple[str, str | None, str | None]]:
+def _curves(found: Sequence[results.Experiment]) -> list[tuple[str, str | None, str | None]]:
     curves = [
         (one.shown, figures.training_losses(one), figures.training_scores(one)) for one in found
     ]
