@@ -84,19 +84,12 @@ def calibrate(
     `Reliability` as lists.
     """
     temperature = fit_temperature(*dev)
-    return {
-        "temperature": temperature,
-        "before": _at_temperature(*test, 1.0),
-        "after": _at_temperature(*test, temperature),
-    }
-
-
-def _at_temperature(gold: Gold, scores: np.ndarray, temperature: float) -> dict[str, Any]:
-    bins = reliability(gold, scores, temperature=temperature)
-    return {
-        **calibration_metrics(gold, scores, temperature=temperature),
-        "bins": {name: values.tolist() for name, values in bins._asdict().items()},
-    }
+    found: dict[str, Any] = {"temperature": temperature}
+    for when, at in (("before", 1.0), ("after", temperature)):
+        bins = reliability(*test, temperature=at)._asdict().items()
+        listed = {name: values.tolist() for name, values in bins}
+        found[when] = {**calibration_metrics(*test, temperature=at), "bins": listed}
+    return found
 
 
 def fit_temperature(gold: Gold, scores: Float[np.ndarray, "D L"]) -> float:

@@ -19,13 +19,10 @@ from isd_pipeline.evaluation.weighted import Predictions, ScoredDocuments
 from isd_pipeline.shapes import Float, Int
 
 LEVEL = 0.95
-OF_SETS = (
-    "f1_micro",
-    "f1_micro_present",
-    "f1_macro_caml",
-    "f1_macro_caml_present",
-    "f1_macro_per_code",
-    "f1_macro_per_code_present",
+OF_SETS = tuple(
+    f"{name}{ending}"
+    for name in ("f1_micro", "f1_macro_caml", "f1_macro_per_code")
+    for ending in ("", "_present")
 )
 
 

@@ -24,14 +24,8 @@ from isd_pipeline.data.io.tables import NOTES, SPLITS, RecordStream, SortedSpill
 from isd_pipeline.data.quality.findings import Findings, FindingsOfFile
 
 NOTE_COLUMNS = {  # ours, and whether the file must have it
-    "id": True,
-    "text": True,
-    "note": False,
-    "patient": False,
-    "date": False,
-    "type": False,
-    "split": False,
-    "codes": False,
+    **{"id": True, "text": True},
+    **dict.fromkeys(("note", "patient", "date", "type", "split", "codes"), False),
 }
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
     from isd_pipeline.catalog.results import Key, Run
     from isd_pipeline.data.cohorts import CodeIndex
-    from isd_pipeline.evaluation.comparisons import ComparedRun
     from isd_pipeline.evaluation.resampling import Bootstrap
-    from isd_pipeline.evaluation.significance import Difference
+    from isd_pipeline.evaluation.significance import ComparedRun, Difference
     from isd_pipeline.reports.layout import Layout
     from isd_pipeline.text.documents import Documents
 
@@ -84,7 +83,7 @@ def compare_experiments(
     parameters: Mapping[str, Any],
 ) -> dict[str, Any]:
     """By table: the reference and, for each other experiment and metric, how far it is from it."""
-    from isd_pipeline.evaluation.comparisons import ComparedRun, compare
+    from isd_pipeline.evaluation.significance import ComparedRun, compare
 
     gold = documents["test"].label_matrix(len(code_index))
     tuned = {run.key: run.metrics["test"]["threshold_tuned"] for run in runs}
