@@ -168,44 +168,36 @@ def chains() -> dict[str, dict[str, float]]:
 
 def _followers(codes: Sequence[Code]) -> tuple[tuple[tuple[int, float], ...], ...]:
     position = {code.key: n for n, code in enumerate(codes)}
-    near = _Nearby(codes)
+    nearby = _nearby(codes)
     found = []
     for n, code in enumerate(codes):
         pairs = chains().get(code.key)
         known = tuple((position[k], p) for k, p in (pairs or {}).items() if k in position)
-        found.append(near.followers(n, code) if pairs is None else known)
+        found.append(nearby.get(n, ()) if pairs is None else known)
     return tuple(found)
 
 
-class _Nearby:
+def _nearby(codes: Sequence[Code]) -> dict[int, tuple[tuple[int, float], ...]]:
     """Chains of the codes nobody wrote any for: a companion of the chapter, and a procedure.
 
     The companion is the next one in frequency, so that a chain of rare codes is made of rare
-    codes and the long tail stays long. The procedure shares the rarest word with the title.
+    codes and the long tail stays long. The procedure shares the rarest word with the title. A
+    common code, whose company is known, has none.
     """
-
-    def __init__(self, codes: Sequence[Code]) -> None:
-        self.next_in_chapter: dict[int, int] = {}
-        self.procedures: dict[str, list[int]] = {}
-        self.first_by_hand = len(dict.fromkeys(clinic.COMMON.split()))
-        last: dict[str, int] = {}
-        for n in reversed(range(len(codes))):
-            if codes[n].chapter in last:
-                self.next_in_chapter[n] = last[codes[n].chapter]
-            last[codes[n].chapter] = n
-        for n, code in enumerate(codes):
-            if code.system == "procedure":
-                for word in _words(code):
-                    self.procedures.setdefault(word, []).append(n)
-
-    def followers(self, n: int, code: Code) -> tuple[tuple[int, float], ...]:
-        """At most two; none of a common code, whose company is known."""
-        if n < self.first_by_hand or code.system == "procedure":
-            return ()
-        found = [(self.next_in_chapter[n], 0.25)] if n in self.next_in_chapter else []
-        shared = [self.procedures[w] for w in sorted(_words(code)) if w in self.procedures]
-        rarer = [m for m in min(shared, key=len, default=[]) if m > n]
-        return tuple(found + [(m, 0.25) for m in rarer[:1]])
+    procedures: dict[str, list[int]] = {}
+    for n, code in enumerate(codes):
+        for word in _words(code) if code.system == "procedure" else ():
+            procedures.setdefault(word, []).append(n)
+    found, last = dict[int, tuple[tuple[int, float], ...]](), dict[str, int]()
+    for n in range(len(codes) - 1, len(set(clinic.COMMON.split())) - 1, -1):
+        code = codes[n]
+        if code.system == "diagnosis":
+            shared = [procedures[w] for w in sorted(_words(code)) if w in procedures]
+            rarer = [m for m in min(shared, key=len, default=[]) if m > n][:1]
+            companion = [last[code.chapter]] if code.chapter in last else []
+            found[n] = tuple((m, 0.25) for m in (*companion, *rarer))
+        last[code.chapter] = n
+    return found
 
 
 def _words(code: Code) -> set[str]:

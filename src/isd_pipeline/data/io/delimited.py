@@ -150,25 +150,23 @@ def _batches(
 
 def _refusal(path: Path, error: Exception) -> Exception:
     """What pyarrow found, told again: its own message quotes the row."""
-    message = str(error)
-    place = re.search(r"Row #(\d+)", message)
-    at = f", row {place[1]}" if place else ""
-    counts = re.search(r"Expected (\d+) columns, got (\d+)", message)
     if isinstance(error, FileNotFoundError):
         return FileNotFoundError(f"{path}: no such file")
-    if counts:
-        what = f"{counts[2]} cells where the header has {counts[1]}; copy the file again"
-    elif "UTF8" in message:
-        what = "bytes that are not UTF-8; convert the file first, e.g. `iconv -f latin1 -t utf8`"
-    elif "straddl" in message:
-        what = f"a row longer than {BLOCK >> 20} MiB: a quotation mark is missing"
-    elif "Truncated" in message:
-        what = "the compressed file is cut off; download it again"
-    elif "inflate" in message or "CRC" in message:
-        what = "the compressed data are damaged; download the file again"
-    else:
-        return type(error)(f"{path}{at}: cannot be read as CSV ({type(error).__name__})")
-    return ValueError(f"{path}{at}: {what}")
+    place = re.search(r"Row #(\d+)", str(error))
+    at = f", row {place[1]}" if place else ""
+    for pattern, what in _FAULTS.items():
+        if found := re.search(pattern, str(error)):
+            return ValueError(f"{path}{at}: {found.expand(what)}")
+    return type(error)(f"{path}{at}: cannot be read as CSV ({type(error).__name__})")
+
+
+_FAULTS = {  # of pyarrow's messages
+    r"Expected (\d+) columns, got (\d+)": r"\2 cells where the header has \1; copy the file again",
+    "UTF8": "bytes that are not UTF-8; convert the file first, e.g. `iconv -f latin1 -t utf8`",
+    "straddl": f"a row longer than {BLOCK >> 20} MiB: a quotation mark is missing",
+    "Truncated": "the compressed file is cut off; download it again",
+    "inflate|CRC": "the compressed data are damaged; download the file again",
+}
 
 
 def _with_end_row(path: Path, width: int, separator: str, encoding: str | None) -> Iterator[bytes]:
