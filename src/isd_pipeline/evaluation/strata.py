@@ -23,32 +23,21 @@ Bounds = tuple[tuple[str, int, float], ...]  # name, fewest, most
 
 # Documents of the training split that have the code.
 FREQUENCIES: Bounds = (
-    (">500", 501, np.inf),
-    ("101-500", 101, 500),
-    ("51-100", 51, 100),
-    ("11-50", 11, 50),
-    ("1-10", 1, 10),
-    ("unseen", 0, 0),
-)
+    (">500", 501, np.inf), ("101-500", 101, 500), ("51-100", 51, 100), ("11-50", 11, 50),
+    ("1-10", 1, 10), ("unseen", 0, 0),
+)  # fmt: skip
 
 # Words of the document, before truncation.
 LENGTHS: Bounds = (
-    ("<500", 0, 499),
-    ("500-999", 500, 999),
-    ("1,000-1,999", 1000, 1999),
-    ("2,000-3,999", 2000, 3999),
-    ("4,000+", 4000, np.inf),
-)
+    ("<500", 0, 499), ("500-999", 500, 999), ("1,000-1,999", 1000, 1999),
+    ("2,000-3,999", 2000, 3999), ("4,000+", 4000, np.inf),
+)  # fmt: skip
 
 # Codes that the document truly has.
 CODES_OF_DOCUMENT: Bounds = (
-    ("none", 0, 0),
-    ("1-4", 1, 4),
-    ("5-9", 5, 9),
-    ("10-14", 10, 14),
-    ("15-19", 15, 19),
+    ("none", 0, 0), ("1-4", 1, 4), ("5-9", 5, 9), ("10-14", 10, 14), ("15-19", 15, 19),
     ("20+", 20, np.inf),
-)
+)  # fmt: skip
 
 OF_NO_CHAPTER = "below nothing"  # codes of a user's own system without parent or child
 

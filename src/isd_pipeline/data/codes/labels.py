@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isd_pipeline.data.codes import icd
+from isd_pipeline.data.io.columns import distinct_codes
 from isd_pipeline.data.io.tables import LABELS
 
 LOG = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def label_documents(
     place = pc.index_in(codes["document_id"], value_set=documents)
     rows = codes.filter(pc.is_valid(place))
     document = place.drop_null().to_numpy().astype(np.int64)
-    names, number = _distinct_codes(rows)
+    names, number = distinct_codes(rows)
     by_name = [_label(system, code, space, revision) for system, code in names]
     labels = np.array(by_name, dtype=object)[number].tolist()
     if space == "caml":
@@ -69,7 +70,7 @@ def label_documents(
         "empty_or_repeated_code_rows": int(len(labels) - kept.sum()),
     }
     if space == "caml":
-        every = {_label(*name, space, revision) for name in _distinct_codes(codes)[0]}
+        every = {_label(*name, space, revision) for name in distinct_codes(codes)[0]}
         counts["caml_labels_before_filtering"] = len(every)
     return Labels(table, _sources(names, number, labels, space, revision), counts)
 
@@ -128,15 +129,6 @@ def _kind(block: list[str | None]) -> str:
         return "text"
     whole = all(label.isdigit() for label in filled) and None not in distinct
     return "whole" if whole else "decimal"
-
-
-def _distinct_codes(rows: pa.Table) -> tuple[list[tuple[icd.System, str | None]], np.ndarray]:
-    """The distinct (system, code), and for each row which of them it holds."""
-    codes = pc.fill_null(rows["code"], "")
-    keys = pc.binary_join_element_wise(rows["system"], codes, " ").combine_chunks()
-    encoded = keys.dictionary_encode()
-    names = [tuple(key.split(" ", 1)) for key in encoded.dictionary.to_pylist()]
-    return [(s, code or None) for s, code in names], encoded.indices.to_numpy().astype(np.int64)
 
 
 def _label(

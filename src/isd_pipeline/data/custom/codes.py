@@ -18,7 +18,7 @@ from isd_pipeline.data.codes.coding_systems import OwnTable
 from isd_pipeline.data.custom.files import AS_TEXT, NUMBERS, column_names, read_rows
 from isd_pipeline.data.custom.layout import CustomLayout, match_columns
 from isd_pipeline.data.custom.notes import NoteIndex
-from isd_pipeline.data.io.columns import stripped
+from isd_pipeline.data.io.columns import distinct_codes, stripped
 from isd_pipeline.data.io.tables import CODES
 from isd_pipeline.data.quality.findings import Findings, FindingsOfFile
 
@@ -78,7 +78,8 @@ def place_codes(
 ) -> CodeRows:
     """Each code as it is written here, with its document and patient; the others are told of."""
     rows, found = raw.rows, raw.found
-    names, number, first, size = _distinct(rows)
+    names, number = distinct_codes(rows)
+    _, first, size = np.unique(number, return_index=True, return_counts=True)
     kinds, written, used = list[icd.System](), list[str | None](), Counter[tuple[str, str]]()
     dropped = 0
     for (word, code), at, count in zip(names, first, size, strict=True):
@@ -187,19 +188,6 @@ def _system(word: str | None, layout: CustomLayout, table: OwnTable | None) -> s
     name = layout.systems.get(word, word)
     plain = re.sub(r"[^a-z0-9]", "", name.lower())
     return next((known for known in _known(table) if known in (name, plain)), None)
-
-
-def _distinct(
-    rows: pa.Table,
-) -> tuple[list[tuple[str | None, str | None]], np.ndarray, np.ndarray, np.ndarray]:
-    """The distinct (system, code); which of them each row is, where each is first, how often."""
-    parts = [pc.fill_null(rows[name].combine_chunks(), "") for name in ("system", "code")]
-    encoded = pc.binary_join_element_wise(*parts, "\x1f").dictionary_encode()
-    number = encoded.indices.to_numpy().astype(np.int64)
-    pairs = (key.partition("\x1f") for key in encoded.dictionary.to_pylist())
-    names = [(system or None, code or None) for system, _, code in pairs]
-    _, first, size = np.unique(number, return_index=True, return_counts=True)
-    return names, number, first, size
 
 
 def _tell_of_systems(

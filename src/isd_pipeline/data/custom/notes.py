@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from isd_pipeline.data.custom.files import read_rows
 from isd_pipeline.data.custom.layout import CustomLayout
-from isd_pipeline.data.io.columns import stripped
+from isd_pipeline.data.io.columns import changes, stripped
 from isd_pipeline.data.io.tables import NOTES, SPLITS, RecordStream, SortedSpill, table_of
 from isd_pipeline.data.quality.findings import Findings, FindingsOfFile
 
@@ -85,10 +85,10 @@ def index_notes(rows: pa.Table, layout: CustomLayout, found: FindingsOfFile) -> 
     names, document = _ranked(rows["id"])
     patients, patient = _ranked(rows["patient"])
     for name, value in (("patient", patient), ("split", split)):
-        other, what = _changes(document, value, value, row), f"an id has two {name}s"
+        other, what = changes(document, value, value, row), f"an id has two {name}s"
         found.tell_rows(row[other], "error", name, what, "correct the rows of this id")
     patient_of, split_of, begin = (_least(document, of) for of in (patient, split, row))
-    other, what = _changes(patient_of, split_of, begin), "a patient is in two splits"
+    other, what = changes(patient_of, split_of, begin), "a patient is in two splits"
     remedy = "a model is tested on patients it knows; split by patient, or leave split out"
     found.tell_rows(begin[other], "error", "split", what, remedy)
     order = np.lexsort((np.arange(len(row)), _ranked(rows["note"])[1], dates, document))
@@ -144,14 +144,6 @@ def _wanted(rows: pa.Table, layout: CustomLayout, found: FindingsOfFile) -> np.n
     for name in sorted(set(layout.types) - set(rows["type"].unique().to_pylist())):
         found.tell("error", "type", f"no note has the type {name}", "correct custom.types")
     return pc.is_in(rows["type"], pa.array(layout.types)).to_numpy()
-
-
-def _changes(group: np.ndarray, value: np.ndarray, *order: np.ndarray) -> np.ndarray:
-    """Where, in this order, one of a group follows one with another value; -1 is none."""
-    has = np.flatnonzero((group >= 0) & (value >= 0))
-    rows = has[np.lexsort((*(key[has] for key in reversed(order)), group[has]))]
-    same = group[rows][1:] == group[rows][:-1]
-    return rows[1:][same & (value[rows][1:] != value[rows][:-1])]
 
 
 def _least(group: np.ndarray, value: np.ndarray) -> np.ndarray:
