@@ -42,13 +42,8 @@ CODES_OF_DOCUMENT: Bounds = (
 OF_NO_CHAPTER = "below nothing"  # codes of a user's own system without parent or child
 
 OF_DOCUMENTS = (
-    "codes_present",
-    "gold_per_document",
-    "predicted_per_document",
-    "precision_micro",
-    "recall_micro",
-    "f1_micro",
-    "f1_macro_per_code_present",
+    *("codes_present", "gold_per_document", "predicted_per_document"),
+    *("precision_micro", "recall_micro", "f1_micro", "f1_macro_per_code_present"),
 )
 
 

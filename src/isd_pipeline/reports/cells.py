@@ -34,8 +34,6 @@ LABELS = {
     "predicted_per_document": "codes predicted a document",
     "threshold": "threshold (score)",
 }
-
-
 _DIGITS = {"attention_sd": 6, "attention_entropy": 2, "attention_words": 1}
 
 

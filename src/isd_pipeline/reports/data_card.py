@@ -31,12 +31,8 @@ BANDS: Mapping[str, tuple[strata.Bounds, str, str]] = {  # bounds, caption, colu
     "words_per_document": (strata.LENGTHS, "How long documents are", "words of it, documents"),
 }  # fmt: skip
 OF_CODES = (
-    "distinct",
-    "diagnoses",
-    "procedures",
-    "never_in_train",
-    "share_of_the_most_frequent_tenth",
-    "share_with_fewer_than_two_documents",
+    *("distinct", "diagnoses", "procedures", "never_in_train"),
+    *("share_of_the_most_frequent_tenth", "share_with_fewer_than_two_documents"),
 )
 LEFT_OUT = {  # what was counted: what it is, and why it is not there
     "notes_of_other_types": ("notes of other types", "the section asks for some types only"),

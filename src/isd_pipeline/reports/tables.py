@@ -26,22 +26,16 @@ from isd_pipeline.reports.cells import (
 )
 
 OF_THRESHOLD = (
-    "f1_micro",
-    "f1_macro_caml",
-    "f1_macro_per_code",
-    "f1_macro_caml_present",
-    "f1_macro_per_code_present",
+    *("f1_micro", "f1_macro_caml", "f1_macro_per_code"),
+    *("f1_macro_caml_present", "f1_macro_per_code_present"),
 )
 AGAINST = "micro-F1 against the best baseline"
 NO_BASELINE = "No linear baseline was run, so these numbers stand beside nothing simple."
 LISTED = 5  # names of experiments in one sentence
 OF_RANKING = ("auc_macro", "auc_micro", "p_at_5", "p_at_8", "map")
 FURTHER = (
-    "precision_micro",
-    "recall_micro",
-    "jaccard_example",
-    "exact_match",
-    "predicted_per_document",
+    *("precision_micro", "recall_micro"),
+    *("jaccard_example", "exact_match", "predicted_per_document"),
 )
 
 
@@ -134,14 +128,10 @@ def _of_split(split: results.SplitStatistics) -> tuple[str, ...]:
     if not len(split.lengths):
         return ("0", "0", NONE, NONE, "0", NONE)
     lengths = pd.Series(split.lengths)
-    return (
-        number(len(lengths), 0),
-        number(float(lengths.sum()), 0),
-        number(float(lengths.median()), 0),
-        number(float(lengths.quantile(0.95)), 0),
-        number(int((split.documents_per_code > 0).sum()), 0),
-        number(float(split.codes_per_document.mean()), 1),
-    )
+    words = (len(lengths), lengths.sum(), lengths.median(), lengths.quantile(0.95))
+    counts = (*words, (split.documents_per_code > 0).sum())
+    mean = number(float(split.codes_per_document.mean()), 1)
+    return (*(number(float(count), 0) for count in counts), mean)
 
 
 def results_table(runs: Sequence[results.RunResult], *, tuned: bool) -> Table | None:
@@ -340,12 +330,9 @@ def _codes_table(caption: str, rows: pd.DataFrame, first: str, against: str) -> 
         (*columns, "difference"),
         tuple(
             (
-                str(row["code"]),
-                str(row["title"]),
-                number(row["train"], 0),
-                number(row["gold"], 0),
-                number(row["f1_a"]),
-                number(row["f1_b"]),
+                *(str(row[name]) for name in ("code", "title")),
+                *(number(row[name], 0) for name in ("train", "gold")),
+                *(number(row[name]) for name in ("f1_a", "f1_b")),
                 signed(row["difference"]),
             )
             for row in rows.to_dict("records")

@@ -23,28 +23,25 @@ from isd_pipeline.data.quality.published_counts import Expected
 MONSTROUS, UNBROKEN = 1_000_000, 10_000  # characters
 SAME = 0.8  # share of five-word runs
 _WORD = re.compile(r"[^\W\d_]")
-OF_A_NOTE = tuple(  # what a text may have in it, how to find it, remedy
-    (what, re.compile(pattern), remedy)
-    for what, pattern, remedy in (
-        ("NUL characters", "\0", "remove them in the export"),
-        ("control characters", "[\x01-\x08\x0e-\x1f\x7f]", "remove them in the export"),
-        (
-            "characters that were lost when the text was decoded (U+FFFD)",
-            "\ufffd",
-            "export it again in UTF-8",
-        ),
-        ("UTF-8 that was read as Latin-1", "[ÃÂ][\u0080-\u00bf]|â\u0080", "name the true encoding"),
-        (
-            f"more than {MONSTROUS:,} characters",
-            rf"(?s)\A.{{{MONSTROUS + 1}}}",
-            "is it one note? only its beginning is read",
-        ),
-        (
-            f"{UNBROKEN:,} characters without a blank",
-            rf"\S{{{UNBROKEN}}}",
-            "is something else than text in it?",
-        ),
-    )
+OF_A_NOTE = (  # what a text may have in it, how to find it, remedy
+    ("NUL characters", "\0", "remove them in the export"),
+    ("control characters", "[\x01-\x08\x0e-\x1f\x7f]", "remove them in the export"),
+    (
+        "characters that were lost when the text was decoded (U+FFFD)",
+        "\ufffd",
+        "export it again in UTF-8",
+    ),
+    ("UTF-8 that was read as Latin-1", "[ÃÂ][\u0080-\u00bf]|â\u0080", "name the true encoding"),
+    (
+        f"more than {MONSTROUS:,} characters",
+        rf"(?s)\A.{{{MONSTROUS + 1}}}",
+        "is it one note? only its beginning is read",
+    ),
+    (
+        f"{UNBROKEN:,} characters without a blank",
+        rf"\S{{{UNBROKEN}}}",
+        "is something else than text in it?",
+    ),
 )
 
 
@@ -67,7 +64,7 @@ def check_notes(notes: RecordStream, file: str, findings: Findings) -> Seen:
         seen.characters += len(text)
         for note, one in rows:
             for what, pattern, remedy in OF_A_NOTE:
-                if pattern.search(one):
+                if re.search(pattern, one):
                     findings.tell("warning", file, what, remedy, column="text", note=note)
         if not _WORD.search(text):
             what = "documents without a word: left out"
