@@ -73,7 +73,8 @@ def _bars(
 
     A line an experiment, from left to right; or `across`, a mark a row.
     """
-    for place, (one, offset) in enumerate(zip(found, _beside(found), strict=True)):
+    offsets = np.linspace(-0.12, 0.12, len(found)) if len(found) > 1 else np.zeros(1)
+    for place, (one, offset) in enumerate(zip(found, offsets, strict=True)):
         values = [one.in_stratum(kind, name, metric) for name in names]
         means = [np.nan if value is None else value.mean for value in values]
         spread = [(value.sd or 0.0) if value else 0.0 for value in values]
@@ -88,10 +89,6 @@ def _bars(
     if not across:
         axes.set_xticks(range(len(names)), list(names))
         axes.set_xlim(-0.4, len(names) - 0.6)
-
-
-def _beside(found: Sequence[Experiment]) -> np.ndarray:
-    return np.linspace(-0.12, 0.12, len(found)) if len(found) > 1 else np.zeros(1)
 
 
 def _look(one: Experiment, place: int) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def data_card(
         "codes": _codes(statistics, codes),
         "chapters": _chapters(statistics, codes) if codes.custom or _is_icd(source) else [],
         "distributions": {
-            "documents_per_code": _banded(_per_code(statistics), "documents_per_code"),
+            "documents_per_code": _banded(statistics.per_code, "documents_per_code"),
             "codes_per_document": _banded(statistics.codes_per_document, "codes_per_document"),
             "words_per_document": _banded(statistics.lengths, "words_per_document"),
         },
@@ -147,13 +147,8 @@ def _quantiles(values: np.ndarray) -> dict[str, float]:
     }
 
 
-def _per_code(statistics: CohortStatistics) -> np.ndarray:
-    """Documents of all splits that have each code, in the order of the codes."""
-    return np.sum([split.documents_per_code for split in statistics.splits.values()], axis=0)
-
-
 def _codes(statistics: CohortStatistics, codes: CodeIndex) -> dict[str, Any]:
-    per_code = _per_code(statistics)
+    per_code = statistics.per_code
     first = np.argsort(-per_code, kind="stable")[:MOST_FREQUENT]
     train = (
         statistics.splits["train"].documents_per_code if "train" in statistics.splits else per_code
@@ -171,7 +166,7 @@ def _codes(statistics: CohortStatistics, codes: CodeIndex) -> dict[str, Any]:
 
 def _chapters(statistics: CohortStatistics, codes: CodeIndex) -> list[dict[str, Any]]:
     """Codes and their occurrences by chapter: of diagnoses, then of procedures."""
-    per_code = _per_code(statistics)
+    per_code = statistics.per_code
     return [
         {"chapter": chapter, "codes": len(members), "occurrences": int(per_code[members].sum())}
         for chapter, members in strata.chapters_of(codes.codes, codes.systems, codes.custom).items()

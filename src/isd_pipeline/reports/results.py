@@ -195,10 +195,14 @@ class CohortStatistics:
         return np.concatenate([split.codes_per_document for split in self.splits.values()])
 
     @property
+    def per_code(self) -> np.ndarray:
+        """Documents of all splits that have each code, in the order of the codes."""
+        return np.sum([split.documents_per_code for split in self.splits.values()], axis=0)
+
+    @property
     def documents_per_code(self) -> np.ndarray:
-        """Documents of all splits that have each code, most frequent first."""
-        total = np.sum([split.documents_per_code for split in self.splits.values()], axis=0)
-        return np.sort(total)[::-1]
+        """The same, most frequent first."""
+        return np.sort(self.per_code)[::-1]
 
     @property
     def top_tenth_share(self) -> float:
