@@ -234,7 +234,7 @@ def of_counts(counts: CodeCounts) -> dict[str, float]:
         "f1_macro_caml": macro_f1,
         "f1_macro_caml_present": macro_caml(present)[2],
         "f1_macro_per_code": float(f1_per_code(counts).mean()),
-        "f1_macro_per_code_present": _mean(f1_per_code(present)),
+        "f1_macro_per_code_present": float(f1_per_code(present).mean()) if len(present.tp) else 0.0,
         "jaccard_macro": float((counts.tp / np.maximum(union, 1)).mean()),
         "codes_present": float(len(present.tp)),
         "f1_macro_caml_ceiling": len(present.tp) / len(counts.tp),
@@ -270,7 +270,3 @@ def _count(
     per_row = np.bincount(rows_of(gold)[hit], minlength=n_documents), in_row, np.diff(gold.indptr)
     right = np.bincount(gold.indices[hit], minlength=n_codes)
     return per_row, CodeCounts(right, in_column, np.bincount(gold.indices, minlength=n_codes))
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if len(values) else 0.0

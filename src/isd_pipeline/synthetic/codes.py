@@ -78,11 +78,8 @@ def _read_titles(system: icd.System) -> Iterator[Code]:
     for (code, short), (_, long) in zip(
         icd.icd9_table(system, "SHORT"), icd.icd9_table(system), strict=True
     ):
-        yield Code(system, code, short.strip(), _ascii(long.strip()))
-
-
-def _ascii(title: str) -> str:
-    return title.replace("é", "e").replace("è", "e").encode("ascii", "ignore").decode()
+        plain = long.strip().replace("é", "e").replace("è", "e").encode("ascii", "ignore").decode()
+        yield Code(system, code, short.strip(), plain)
 
 
 def _withdrawn() -> Iterator[Code]:

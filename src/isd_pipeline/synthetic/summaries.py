@@ -129,7 +129,8 @@ class Summarist:
         draft.block("Pertinent Results:\n", mixed("labs", "results"), "\n")
         draft.block("Brief Hospital Course:\n", mixed("course"), " ")
         draft.block("Medications on Admission:\n", fill["before"], "\n", "None")
-        draft.block("Discharge Medications:\n", _numbered(fill["after"]), "\n", "None")
+        after = [f"{n}. {item}" for n, item in enumerate(fill["after"], start=1)]
+        draft.block("Discharge Medications:\n", after, "\n", "None")
         draft.block("Discharge Disposition:\n", [_one(vocabulary.DISPOSITIONS, random)], "\n")
         draft.block("Discharge Diagnosis:\n", placed["final"], "\n", "See hospital course")
         draft.block("Discharge Condition:\n", [_one(vocabulary.CONDITIONS, random)], "\n")
@@ -172,10 +173,6 @@ def _mixed(
     for mention in mentions:
         found.insert(1 + int(random() * len(found)), mention)
     return found
-
-
-def _numbered(items: list[str]) -> list[str]:
-    return [f"{n}. {item}" for n, item in enumerate(items, start=1)]
 
 
 def _head(patient: Patient, admission: Admission, random: Callable[[], float]) -> str:

@@ -49,7 +49,8 @@ def dot(code: str, system: System, revision: Revision = "icd9") -> str:
     """
     if revision == "icd10" and system == PROCEDURE:
         return code
-    head = 3 if revision == "icd10" else _digits_before_dot(code, system)
+    of_diagnosis = 4 if revision == "icd9" and code.startswith("E") else 3
+    head = 2 if system == PROCEDURE else of_diagnosis
     return f"{code[:head]}.{code[head:]}" if len(code) > head else code
 
 
@@ -155,12 +156,6 @@ def icd10_section(code: str) -> str:
     if not _CUT_PCS.fullmatch(code):
         return "unknown"
     return next((name for name in _ICD10_PCS if name[0] == code[0]), "unknown")
-
-
-def _digits_before_dot(code: str, system: System) -> int:
-    if system == PROCEDURE:
-        return 2
-    return 4 if code.startswith("E") else 3
 
 
 def _chapter(key: str, chapters: Sequence[str]) -> str:
