@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from isd_pipeline.evaluation.collapse import collapse_metrics
+from isd_pipeline.evaluation.thresholds import collapse_metrics
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from isd_pipeline.evaluation.comparisons import ComparedRun, compare
 from isd_pipeline.evaluation.metrics import all_metrics
 from isd_pipeline.evaluation.resampling import bootstrap_run, over_seeds
-from isd_pipeline.evaluation.significance import approximate_randomisation, paired_bootstrap
+from isd_pipeline.evaluation.significance import (
+    ComparedRun,
+    approximate_randomisation,
+    compare,
+    paired_bootstrap,
+)
 from isd_pipeline.evaluation.thresholds import tuned_metrics
 
 GOLD = sparse.csr_matrix(np.random.default_rng(0).random((60, 12)) < 0.2)

@@ -8,11 +8,10 @@ import pytest
 from scipy import sparse
 
 from isd_pipeline.evaluation.calibration import calibrate
-from isd_pipeline.evaluation.collapse import collapse_metrics
 from isd_pipeline.evaluation.metrics import all_metrics, per_code
 from isd_pipeline.evaluation.resampling import bootstrap_run
 from isd_pipeline.evaluation.strata import all_strata, code_table
-from isd_pipeline.evaluation.thresholds import tune_threshold, tuned_metrics
+from isd_pipeline.evaluation.thresholds import collapse_metrics, tune_threshold, tuned_metrics
 from isd_pipeline.reports.results import CohortStatistics, RunResult, SplitStatistics
 
 CODES, DOCUMENTS = 60, 80

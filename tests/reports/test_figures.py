@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from isd_pipeline.reports import breakdown_figures as where_figures
-from isd_pipeline.reports import figures, seed_figures
+from isd_pipeline.reports import figures
 from isd_pipeline.reports.layout import Layout
 from isd_pipeline.reports.results import RunResult, experiments
 
@@ -27,7 +27,7 @@ def every_figure(runs, statistics) -> dict[str, str | None]:
         "codes": figures.codes_per_note(statistics.codes_per_document),
         "losses": figures.training_losses(network),
         "scores": figures.training_scores(network),
-        "seeds": seed_figures.by_seed(layout_of(runs), runs),
+        "seeds": figures.by_seed(layout_of(runs), runs),
         **every_figure_of_where(runs),
     }
 
@@ -57,19 +57,19 @@ def test_every_figure_is_whole_has_no_remote_part_and_is_the_same_again(runs, st
 
 def test_a_tables_figure_has_a_dot_for_every_seed_in_the_tables_order(runs):
     layout = layout_of(runs)
-    svg = seed_figures.by_seed(layout, runs)
+    svg = figures.by_seed(layout, runs)
     names = [one.shown for one in experiments(runs)]
     assert [svg.index(f">{name}<") for name in names] == sorted(
         svg.index(f">{name}<") for name in names
     )
-    fewer = seed_figures.by_seed(layout, [run for run in runs if run.seed == 1])
+    fewer = figures.by_seed(layout, [run for run in runs if run.seed == 1])
     marks = [len(ET.fromstring(drawn).findall(".//use")) for drawn in (svg, fewer)]
     assert marks[0] - marks[1] == sum(run.seed != 1 for run in runs)
 
 
 def test_a_table_of_one_row_or_of_other_numbers_has_no_figure(runs):
-    assert seed_figures.by_seed(layout_of(runs, metrics=("attention_sd",)), runs) is None
-    assert seed_figures.by_seed(layout_of(runs), runs[:1]) is None
+    assert figures.by_seed(layout_of(runs, metrics=("attention_sd",)), runs) is None
+    assert figures.by_seed(layout_of(runs), runs[:1]) is None
 
 
 def test_the_share_of_the_top_tenth_is_written_in_the_figure():

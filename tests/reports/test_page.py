@@ -8,15 +8,18 @@ from html.parser import HTMLParser
 import pytest
 
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.reports.cells import SYNTHETIC
 from isd_pipeline.reports.data_card import data_card
 from isd_pipeline.reports.layout import Layout
 from isd_pipeline.reports.page import page, summary
-from isd_pipeline.reports.results import RunResult
+from isd_pipeline.reports.results import SYNTHETIC, Report, RunResult
 from isd_pipeline.reports.tables import experiments_table
 
 OURS = Layout(title="Ours", experiments=("isd", "isd_aligned", "linear_svm"), reference="isd")
 VOID = {"meta", "br", "wbr", "link", "img", "input", "hr"}
+
+
+def page_of(runs, **given) -> str:
+    return page(Report(runs=runs, **given))
 
 
 class Outline(HTMLParser):
@@ -53,7 +56,7 @@ class Outline(HTMLParser):
 
 @pytest.fixture(scope="module")
 def whole(runs, statistics) -> str:
-    return page(
+    return page_of(
         runs,
         cohort="synthetic & <b>",
         statistics=statistics,
@@ -99,7 +102,7 @@ def test_a_synthetic_page_is_stamped_above_and_in_every_table_of_results(whole):
 
 
 def test_a_real_cohort_is_not_stamped_and_stands_beside_the_paper(runs, statistics):
-    text = page(
+    text = page_of(
         runs,
         cohort="mimic3_full",
         statistics=statistics,
@@ -127,13 +130,13 @@ def test_an_ensemble_is_neither_a_baseline_nor_a_network(runs):
 
 
 def test_the_same_runs_give_the_same_page(runs, statistics):
-    pages = {page(runs, cohort="c", statistics=statistics) for _ in range(2)}
+    pages = {page_of(runs, cohort="c", statistics=statistics) for _ in range(2)}
     assert len(pages) == 1
 
 
 def test_a_page_of_nothing_yet_and_of_one_bare_run_is_whole():
-    Outline(page([], cohort="c"))
-    text = page([RunResult(experiment="isd", seed=1, metrics={"f1_micro": 0.0})], cohort="c")
+    Outline(page_of([], cohort="c"))
+    text = page_of([RunResult(experiment="isd", seed=1, metrics={"f1_micro": 0.0})], cohort="c")
     Outline(text)
     assert "No linear baseline was run" in text
     assert "nan" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
@@ -150,9 +153,9 @@ def test_the_data_card_is_a_section_of_the_page_and_stamped(runs, statistics):
         fingerprints={},
         raw={"<b>.csv": {"bytes": 1, "sha256": ""}},
     )
-    text = page(runs, cohort="c", card=card, synthetic=True)
+    text = page_of(runs, cohort="c", card=card, synthetic=True)
     outline = Outline(text)
     assert "#card" in outline.values("href")
     assert f"What was left out, and why ({SYNTHETIC})" in outline.captions
     assert "<b>.csv" not in text
-    assert "#card" not in Outline(page(runs, cohort="c")).values("href")
+    assert "#card" not in Outline(page_of(runs, cohort="c")).values("href")

@@ -11,7 +11,7 @@ from isd_pipeline.reports.cells import Table
 from isd_pipeline.reports.layout import Layout
 from isd_pipeline.reports.page import summary
 from isd_pipeline.reports.paper import comparison_table, paper_table, tables_of_paper
-from isd_pipeline.reports.results import RunResult
+from isd_pipeline.reports.results import Report, RunResult
 from isd_pipeline.reports.tables import experiments_table, ranking_table, results_table
 
 PAPER = Path(__file__).parents[2] / "conf" / "base" / "parameters_paper.yml"
@@ -54,6 +54,12 @@ def test_within_is_two_of_the_papers_standard_deviations(ours, difference):
     found = beside(runs, {"isd": {"f1_micro": 0.559, "sd": {"f1_micro": 0.002}}})
     _, _, theirs, said = cell_of(found, "isd", "micro-F1")
     assert (theirs, said) == ("paper 0.559 ± 0.002", difference)
+
+
+def paper_tables(runs, layouts, comparisons) -> list[Table]:
+    return tables_of_paper(
+        Report(runs=runs, cohort="c", layouts=layouts, comparisons=comparisons, k=5)
+    )
 
 
 def test_where_the_paper_has_no_spread_there_is_no_verdict():
@@ -106,14 +112,14 @@ def test_what_differs_is_marked_and_what_does_not_is_not():
 def test_each_table_is_followed_by_its_comparison():
     runs = [scored("isd", 0.5), scored("other", 0.46)]
     both = {"two": TWO, "none": Layout(title="None", experiments=("a", "b"), reference="a")}
-    found = tables_of_paper(runs, both, paper={}, comparisons={"two": COMPARED}, k=5)
+    found = paper_tables(runs, both, {"two": COMPARED})
     assert [table.caption for table in found] == ["Two (at 0.5)", "Two, difference from isd"]
 
 
 def test_a_table_that_was_left_out_of_the_tests_says_so_and_has_no_comparison():
     runs = [scored("isd", 0.5), scored("other", 0.46)]
     left_out = {**COMPARED, "rows": [], "left_out": "Not tested; `dvc repro …:two` makes it"}
-    [found] = tables_of_paper(runs, {"two": TWO}, paper={}, comparisons={"two": left_out}, k=5)
+    [found] = paper_tables(runs, {"two": TWO}, {"two": left_out})
     assert "Not tested; `dvc repro …:two` makes it." in found.notes
 
 
@@ -167,7 +173,7 @@ def test_a_re_implementation_is_called_one_in_every_row():
     layout = Layout(title="T", experiments=("isd", "msatt_kg"), reference="isd")
     row = COMPARED["rows"][0] | {"experiment": "msatt_kg"}
     compared = {**COMPARED, "rows": [row]}
-    for table in tables_of_paper(runs, {"t": layout}, paper={}, comparisons={"t": compared}, k=5):
+    for table in paper_tables(runs, {"t": layout}, {"t": compared}):
         assert table.rows[-1][0].split("\n")[0] == said
     for table in (experiments_table(runs), results_table(runs, tuned=False), ranking_table(runs)):
         assert table.rows[-1][0].split("\n")[0] == said

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from isd_pipeline.reports import tables
-from isd_pipeline.reports.cells import SYNTHETIC, Table, cell, signed
+from isd_pipeline.reports.cells import Table, cell, signed
 from isd_pipeline.reports.markdown import markdown, results_markdown
-from isd_pipeline.reports.results import Measured, RunResult
+from isd_pipeline.reports.results import SYNTHETIC, Measured, Report, RunResult
 
 
 def column(table: Table, name: str) -> list[str]:
@@ -124,8 +124,10 @@ def test_codes_gained_and_lost_are_no_more_than_asked_and_never_overlap(runs):
     assert all(value.startswith("−") for value in column(losses, "difference"))
     assert not set(column(gains, "code")) & set(column(losses, "code"))
     assert tables.codes_tables(runs, "absent") == []
-    assert tables.no_codes("absent") in results_markdown(runs, cohort="c", against="absent")
-    assert "Nothing code by code" not in results_markdown(runs, cohort="c")
+    assert tables.no_codes("absent") in results_markdown(
+        Report(runs=runs, cohort="c", against="absent")
+    )
+    assert "Nothing code by code" not in results_markdown(Report(runs=runs, cohort="c"))
 
 
 def test_it_is_the_best_network_that_is_compared_code_by_code(runs):
@@ -148,7 +150,7 @@ def test_facts_within_facts_open_up():
 
 @pytest.mark.parametrize("synthetic", [True, False])
 def test_markdown_tables_are_whole_and_stamped(runs, synthetic):
-    text = results_markdown(runs, cohort="a_cohort", synthetic=synthetic)
+    text = results_markdown(Report(runs=runs, cohort="a_cohort", synthetic=synthetic))
     assert text.startswith("## a_cohort\n")
     captions = [line for line in text.splitlines() if line.startswith("**")]
     assert len(captions) >= 5

@@ -1,7 +1,5 @@
 """Which documents train, tune and test: by a published list or file, or drawn by patient."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from bisect import bisect_right
@@ -23,6 +21,7 @@ PUBLISHED = {  # how the SHA-256 of caml-mimic's lists begins
     "full": {"train": "abc4601d", "dev": "5bc77377", "test": "2861293b"},
     "50": {"train": "aee261aa", "dev": "bcd69c3b", "test": "cc3d3c22"},
 }
+SPLIT_NAMES = ("train", "dev", "test")
 DEV_AND_TEST = "dev_and_test"  # MIMIC-II as CAML had it: one set to choose on and to test on
 _EDIN_NAMES = {"train": "train", "val": "dev", "test": "test"}
 
@@ -44,27 +43,12 @@ def splits_from_lists(
     patients = _patients(documents)
     if published is not None:
         _check_published(lists, published)
-    split_of: dict[str, str] = {}
-    place_of: dict[str, str] = {}
-    patient_in: dict[str, tuple[str, str]] = {}
-    for split, path in lists.items():
-        for line, document in _read_list(Path(path)):
-            place = f"{path}, line {line}"
-            if document in place_of:
-                raise ValueError(f"{place}: the id stands in {place_of[document]} already")
-            if document not in patients:
-                raise ValueError(
-                    f"{place}: unknown id: no note has it; are lists and notes of one source?"
-                )
-            other, where = patient_in.setdefault(patients[document], (split, place))
-            if other != split:
-                raise ValueError(f"{place}: a patient of {split} is in {other} too ({where})")
-            split_of[document], place_of[document] = split, place
-    left = len(patients) - len(split_of)
-    if left:
-        LOG.warning("%d of %d documents are in no list and are left out", left, len(patients))
-    table = _table(documents, split_of)
-    return table, {**_sizes(table, lists), "documents_in_no_list": left}
+    rows = [
+        (f"{path}, line {line}", document, split)
+        for split, path in lists.items()
+        for line, document in _read_list(Path(path))
+    ]
+    return _placed(documents, _checked(rows, patients), lists)
 
 
 def splits_by_patient(
@@ -93,23 +77,15 @@ def splits_from_feather(documents: pa.Table, path: Path) -> tuple[pa.Table, dict
     The documents of an admission, `123` and `123-2`, go with it; `val` is dev. An unknown id, an
     id or a patient in two splits is refused; documents in no row are left out and counted.
     """
-    path = Path(path)
-    patients = _patients(documents)
-    split_of: dict[str, str] = {}
-    for row, (admission, split) in enumerate(_read_feather(path), start=1):
+    owner = {admission_of(d): patient for d, patient in _patients(documents).items()}
+    rows = []
+    for row, (admission, split) in enumerate(_read_feather(Path(path)), start=1):
         if split not in _EDIN_NAMES:
             raise ValueError(f"{path}, row {row}, column split: none of {', '.join(_EDIN_NAMES)}")
-        if admission in split_of:
-            raise ValueError(f"{path}, row {row}, column _id: the id stands in an earlier row too")
-        split_of[admission] = _EDIN_NAMES[split]
-    _refuse_unknown(list(split_of), {admission_of(document) for document in patients}, path)
-    placed = {d: split_of[admission_of(d)] for d in patients if admission_of(d) in split_of}
-    _refuse_patient_in_two(split_of, patients, path)
-    left = len(patients) - len(placed)
-    if left:
-        LOG.warning("%d of %d documents are not in %s: left out", left, len(patients), path.name)
-    table = _table(documents, placed)
-    return table, {**_sizes(table), "documents_in_no_list": left}
+        rows.append((f"{path}, row {row}", admission, _EDIN_NAMES[split]))
+    split_of = _checked(rows, owner)
+    ids = ((d, admission_of(d)) for d in documents["document_id"].to_pylist())
+    return _placed(documents, {d: split_of[of] for d, of in ids if of in split_of})
 
 
 def splits_stratified(
@@ -167,27 +143,35 @@ def _read_feather(path: Path) -> list[tuple[str, str]]:
     return list(zip(ids, table["split"].to_pylist(), strict=True))
 
 
-def _refuse_unknown(rows: list[str], known: set[str], path: Path) -> None:
-    unknown = [row for row, admission in enumerate(rows, start=1) if admission not in known]
-    if unknown:
-        raise ValueError(
-            f"{path}, row {unknown[0]}, column _id: no note has this id (as {len(unknown)} of "
-            f"{len(rows)}); are the file and the notes of one data set and one release?"
-        )
-
-
-def _refuse_patient_in_two(
-    split_of: Mapping[str, str], patients: Mapping[str, str], path: Path
-) -> None:
-    owner = {admission_of(document): patient for document, patient in patients.items()}
-    first: dict[str, tuple[int, str]] = {}
-    for row, (admission, split) in enumerate(split_of.items(), start=1):
-        above, other = first.setdefault(owner[admission], (row, split))
-        if other != split:
+def _checked(rows: Iterable[tuple[str, str, str]], owner: Mapping[str, str]) -> dict[str, str]:
+    """The split of each id of rows (place, id, split); `owner` is the patient of known ids."""
+    place_of: dict[str, str] = {}
+    split_of: dict[str, str] = {}
+    patient_in: dict[str, tuple[str, str]] = {}
+    for place, name, split in rows:
+        if name in place_of:
+            raise ValueError(f"{place}: the id stands in {place_of[name]} already")
+        if name not in owner:
             raise ValueError(
-                f"{path}, row {row}: a patient of {split} is in {other} too (row {above}); take "
-                "the file as published"
+                f"{place}: unknown id: no note has it; are splits and notes of one source and "
+                "release?"
             )
+        other, where = patient_in.setdefault(owner[name], (split, place))
+        if other != split:
+            raise ValueError(f"{place}: a patient of {split} is in {other} too ({where})")
+        place_of[name], split_of[name] = place, split
+    return split_of
+
+
+def _placed(
+    documents: pa.Table, split_of: Mapping[str, str], names: Iterable[str] = SPLIT_NAMES
+) -> tuple[pa.Table, dict[str, int]]:
+    """The splits as a table; documents in none are left out and counted."""
+    table = _table(documents, split_of)
+    left = documents.num_rows - table.num_rows
+    if left:
+        LOG.warning("%d of %d documents are in no list: left out", left, documents.num_rows)
+    return table, {**_sizes(table, names), "documents_in_no_list": left}
 
 
 def _label_matrix(rows: list[set[str]]) -> np.ndarray:
@@ -262,7 +246,7 @@ def _table(documents: pa.Table, split_of: Mapping[str, str]) -> pa.Table:
     return pa.table([pa.array(ids, pa.string()), [split_of[i] for i in ids]], schema=SPLITS)
 
 
-def _sizes(table: pa.Table, names: Iterable[str] = ("train", "dev", "test")) -> dict[str, int]:
+def _sizes(table: pa.Table, names: Iterable[str] = SPLIT_NAMES) -> dict[str, int]:
     found = Counter(table["split"].to_pylist())
     for name in names:
         if not found[name]:

@@ -7,8 +7,6 @@ Of 3,372 x 8,921 cells 99.8 % are false, and any model gives nearly all of them 
 also given over the cells with a probability of at least 0.01, those that a coder could be shown.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -42,11 +40,7 @@ class Reliability(NamedTuple):
 
 
 def reliability(
-    gold: Gold,
-    scores: Float[np.ndarray, "D L"],
-    *,
-    temperature: float = 1.0,
-    at_least: float = 0.0,
+    gold: Gold, scores: Float[np.ndarray, "D L"], *, temperature: float = 1.0, at_least: float = 0.0
 ) -> Reliability:
     """Of the cells whose probability at this temperature is `at_least` so much."""
     cells, true = np.zeros(BINS, dtype=np.int64), np.zeros(BINS, dtype=np.int64)
@@ -90,19 +84,12 @@ def calibrate(
     `Reliability` as lists.
     """
     temperature = fit_temperature(*dev)
-    return {
-        "temperature": temperature,
-        "before": _at_temperature(*test, 1.0),
-        "after": _at_temperature(*test, temperature),
-    }
-
-
-def _at_temperature(gold: Gold, scores: np.ndarray, temperature: float) -> dict[str, Any]:
-    bins = reliability(gold, scores, temperature=temperature)
-    return {
-        **calibration_metrics(gold, scores, temperature=temperature),
-        "bins": {name: values.tolist() for name, values in bins._asdict().items()},
-    }
+    found: dict[str, Any] = {"temperature": temperature}
+    for when, at in (("before", 1.0), ("after", temperature)):
+        bins = reliability(*test, temperature=at)._asdict().items()
+        listed = {name: values.tolist() for name, values in bins}
+        found[when] = {**calibration_metrics(*test, temperature=at), "bins": listed}
+    return found
 
 
 def fit_temperature(gold: Gold, scores: Float[np.ndarray, "D L"]) -> float:

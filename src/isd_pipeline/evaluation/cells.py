@@ -3,8 +3,6 @@
 Axes: D documents, L codes, V values.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

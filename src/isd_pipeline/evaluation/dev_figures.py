@@ -1,7 +1,5 @@
 """What is measured of the development set after every epoch, and chosen by."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from isd_pipeline.evaluation.cells import Gold
@@ -9,13 +7,8 @@ from isd_pipeline.evaluation.metrics import ranking_metrics, threshold_metrics
 from isd_pipeline.evaluation.thresholds import tune_threshold
 
 WATCHED = (
-    "f1_micro",
-    "f1_macro_caml",
-    "f1_micro_tuned",
-    "f1_macro_caml_tuned",
-    "p_at_5",
-    "p_at_8",
-    "map",
+    *("f1_micro", "f1_macro_caml", "f1_micro_tuned", "f1_macro_caml_tuned"),
+    *("p_at_5", "p_at_8", "map"),
 )
 
 

@@ -61,10 +61,7 @@ def all_metrics(
 
 
 def threshold_metrics(
-    gold: Gold,
-    scores: Float[np.ndarray, "D L"],
-    *,
-    threshold: float = 0.0,
+    gold: Gold, scores: Float[np.ndarray, "D L"], *, threshold: float = 0.0
 ) -> dict[str, float]:
     """The metrics of sets of codes: all that changes with the threshold.
 
@@ -95,20 +92,13 @@ def document_metrics(
     return {**_sets(*_count(gold, scores, threshold)[0]), **_rankings(gold, scores, ks)}
 
 
-def per_code(
-    gold: Gold,
-    scores: Float[np.ndarray, "D L"],
-    threshold: float = 0.0,
-) -> CodeCounts:
+def per_code(gold: Gold, scores: Float[np.ndarray, "D L"], threshold: float = 0.0) -> CodeCounts:
     """Documents per code: rightly predicted, predicted, true; each int64 [L]."""
     return _count(checked(gold, scores), scores, threshold)[1]
 
 
 def ranking_metrics(
-    gold: Gold,
-    scores: Float[np.ndarray, "D L"],
-    *,
-    ks: Sequence[int] = (5, 8, 15),
+    gold: Gold, scores: Float[np.ndarray, "D L"], *, ks: Sequence[int] = (5, 8, 15)
 ) -> dict[str, float]:
     """The metrics of each document's ranked list of codes, best first, ties by the lower index.
 
@@ -135,11 +125,7 @@ def _rankings(gold: Gold, scores: np.ndarray, ks: Sequence[int]) -> dict[str, np
     nth_true = np.arange(len(found)) - gold.indptr[document] + 1
     precisions = np.bincount(document, weights=nth_true / found, minlength=n_documents)
     at_true = np.bincount(document[found <= true[document]], minlength=n_documents)
-    return {
-        **metrics,
-        "map": precisions / at_least_one,
-        "r_precision": at_true / at_least_one,
-    }
+    return {**metrics, "map": precisions / at_least_one, "r_precision": at_true / at_least_one}
 
 
 def gold_ranks(gold: Gold, scores: Float[np.ndarray, "D L"]) -> Int[np.ndarray, " G"]:
@@ -248,7 +234,7 @@ def of_counts(counts: CodeCounts) -> dict[str, float]:
         "f1_macro_caml": macro_f1,
         "f1_macro_caml_present": macro_caml(present)[2],
         "f1_macro_per_code": float(f1_per_code(counts).mean()),
-        "f1_macro_per_code_present": _mean(f1_per_code(present)),
+        "f1_macro_per_code_present": float(f1_per_code(present).mean()) if len(present.tp) else 0.0,
         "jaccard_macro": float((counts.tp / np.maximum(union, 1)).mean()),
         "codes_present": float(len(present.tp)),
         "f1_macro_caml_ceiling": len(present.tp) / len(counts.tp),
@@ -284,7 +270,3 @@ def _count(
     per_row = np.bincount(rows_of(gold)[hit], minlength=n_documents), in_row, np.diff(gold.indptr)
     right = np.bincount(gold.indices[hit], minlength=n_codes)
     return per_row, CodeCounts(right, in_column, np.bincount(gold.indices, minlength=n_codes))
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if len(values) else 0.0

@@ -7,8 +7,6 @@ shares a character with a marked span of the code. A note that says the same aga
 counts against every source alike.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -7,11 +7,9 @@ independent of each other, and draws D of them with replacement, again and again
 a trained model stay as they are: what another training would give is the seeds' affair.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from scipy.special import stdtrit
@@ -21,13 +19,10 @@ from isd_pipeline.evaluation.weighted import Predictions, ScoredDocuments
 from isd_pipeline.shapes import Float, Int
 
 LEVEL = 0.95
-OF_SETS = (
-    "f1_micro",
-    "f1_micro_present",
-    "f1_macro_caml",
-    "f1_macro_caml_present",
-    "f1_macro_per_code",
-    "f1_macro_per_code_present",
+OF_SETS = tuple(
+    f"{name}{ending}"
+    for name in ("f1_micro", "f1_macro_caml", "f1_macro_per_code")
+    for ending in ("", "_present")
 )
 
 
@@ -166,7 +161,7 @@ class Measured:
     interval: tuple[float, float] | None = None
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Measured:
+    def of(cls, values: Sequence[float]) -> Self:
         """Of at least one value."""
         mean, n = float(np.mean(values)), len(values)
         if n == 1:

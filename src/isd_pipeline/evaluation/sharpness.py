@@ -4,8 +4,6 @@ Axes: B notes of a batch, Q shared representations (or, where each code reads fo
 N words.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -7,8 +7,6 @@ Every table is a list of dicts, one a group. Where nothing could have been predi
 the group has no true code, a metric is None and not 0.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,59 +15,35 @@ import pandas as pd
 
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.custom.tree import CustomTree
+from isd_pipeline.evaluation import metrics
 from isd_pipeline.evaluation.cells import Gold, checked
-from isd_pipeline.evaluation.metrics import (
-    CodeCounts,
-    f1_per_code,
-    macro_caml,
-    micro,
-    per_code,
-    ranking_metrics,
-    threshold_metrics,
-)
 from isd_pipeline.shapes import Bool, Float, Int
 
 Bounds = tuple[tuple[str, int, float], ...]  # name, fewest, most
 
 # Documents of the training split that have the code.
 FREQUENCIES: Bounds = (
-    (">500", 501, np.inf),
-    ("101-500", 101, 500),
-    ("51-100", 51, 100),
-    ("11-50", 11, 50),
-    ("1-10", 1, 10),
-    ("unseen", 0, 0),
-)
+    (">500", 501, np.inf), ("101-500", 101, 500), ("51-100", 51, 100), ("11-50", 11, 50),
+    ("1-10", 1, 10), ("unseen", 0, 0),
+)  # fmt: skip
 
 # Words of the document, before truncation.
 LENGTHS: Bounds = (
-    ("<500", 0, 499),
-    ("500-999", 500, 999),
-    ("1,000-1,999", 1000, 1999),
-    ("2,000-3,999", 2000, 3999),
-    ("4,000+", 4000, np.inf),
-)
+    ("<500", 0, 499), ("500-999", 500, 999), ("1,000-1,999", 1000, 1999),
+    ("2,000-3,999", 2000, 3999), ("4,000+", 4000, np.inf),
+)  # fmt: skip
 
 # Codes that the document truly has.
 CODES_OF_DOCUMENT: Bounds = (
-    ("none", 0, 0),
-    ("1-4", 1, 4),
-    ("5-9", 5, 9),
-    ("10-14", 10, 14),
-    ("15-19", 15, 19),
+    ("none", 0, 0), ("1-4", 1, 4), ("5-9", 5, 9), ("10-14", 10, 14), ("15-19", 15, 19),
     ("20+", 20, np.inf),
-)
+)  # fmt: skip
 
 OF_NO_CHAPTER = "below nothing"  # codes of a user's own system without parent or child
 
 OF_DOCUMENTS = (
-    "codes_present",
-    "gold_per_document",
-    "predicted_per_document",
-    "precision_micro",
-    "recall_micro",
-    "f1_micro",
-    "f1_macro_per_code_present",
+    *("codes_present", "gold_per_document", "predicted_per_document"),
+    *("precision_micro", "recall_micro", "f1_micro", "f1_macro_per_code_present"),
 )
 
 
@@ -89,7 +63,7 @@ def all_strata(
     Codes, systems and `own` are a `CodeIndex`'s.
     """
     gold = checked(gold, scores)
-    counts = per_code(gold, scores, threshold)
+    counts = metrics.per_code(gold, scores, threshold)
     of_codes = groups_of_codes(train_frequency, codes, systems, own)
     of_documents = groups_of_documents(gold, lengths)
     return {
@@ -173,7 +147,7 @@ def _chapter(code: str, system: icd.System, revision: icd.Revision) -> str:
 
 
 def within_codes(
-    counts: CodeCounts, groups: Mapping[str, Bool[np.ndarray, " L"]]
+    counts: metrics.CodeCounts, groups: Mapping[str, Bool[np.ndarray, " L"]]
 ) -> list[dict[str, Any]]:
     """The metrics within groups of codes, from the counts of `metrics.per_code`.
 
@@ -186,7 +160,7 @@ def within_codes(
     return [{"stratum": name, **_within(counts.only(codes))} for name, codes in groups.items()]
 
 
-def _within(counts: CodeCounts) -> dict[str, Any]:
+def _within(counts: metrics.CodeCounts) -> dict[str, Any]:
     present = counts.present
     some = len(present.tp) > 0
     return {
@@ -194,9 +168,9 @@ def _within(counts: CodeCounts) -> dict[str, Any]:
         "codes_present": len(present.tp),
         "gold": int(counts.true.sum()),
         "predicted": int(counts.predicted.sum()),
-        "f1_micro": micro(counts)[2] if some else None,
-        "f1_macro_caml_present": macro_caml(present)[2] if some else None,
-        "f1_macro_per_code_present": float(f1_per_code(present).mean()) if some else None,
+        "f1_micro": metrics.micro(counts)[2] if some else None,
+        "f1_macro_caml_present": metrics.macro_caml(present)[2] if some else None,
+        "f1_macro_per_code_present": float(metrics.f1_per_code(present).mean()) if some else None,
     }
 
 
@@ -226,8 +200,8 @@ def _of_documents(gold: Gold, scores: np.ndarray, threshold: float, k: int) -> d
     names = (*OF_DOCUMENTS, f"p_at_{k}")
     if not gold.nnz:
         return dict.fromkeys(names)
-    found = threshold_metrics(gold, scores, threshold=threshold)
-    found |= ranking_metrics(gold, scores, ks=(k,))
+    found = metrics.threshold_metrics(gold, scores, threshold=threshold)
+    found |= metrics.ranking_metrics(gold, scores, ks=(k,))
     return {name: found[name] for name in names}
 
 
@@ -239,7 +213,7 @@ def bounded(values: np.ndarray, bounds: Bounds) -> dict[str, np.ndarray]:
 def code_table(
     codes: Sequence[str],
     titles: Sequence[str],
-    counts: CodeCounts,
+    counts: metrics.CodeCounts,
     train_frequency: Int[np.ndarray, " L"],
 ) -> pd.DataFrame:
     """One row per code, in the order of the codes.
@@ -257,7 +231,7 @@ def code_table(
             "tp": counts.tp,
             "precision": counts.tp / np.maximum(counts.predicted, 1),
             "recall": counts.tp / np.maximum(counts.true, 1),
-            "f1": f1_per_code(counts),
+            "f1": metrics.f1_per_code(counts),
         }
     )
 
@@ -289,7 +263,9 @@ def _mean_f1(tables: Sequence[pd.DataFrame], like: pd.DataFrame) -> np.ndarray:
     return np.mean([table["f1"].to_numpy() for table in tables], axis=0)
 
 
-def _check_same_length(counts: CodeCounts, values: Sequence[Any] | np.ndarray, what: str) -> None:
+def _check_same_length(
+    counts: metrics.CodeCounts, values: Sequence[Any] | np.ndarray, what: str
+) -> None:
     if len(counts.true) != len(values):
         raise ValueError(
             f"counts of {len(counts.true)} codes, but {what} of {len(values)}: "

@@ -5,13 +5,15 @@ threshold on the dev split's micro F1, over 100 points; here the search is exact
 raises F1 by several points, so its numbers never stand beside the others without the word.
 """
 
-from __future__ import annotations
+from collections.abc import Mapping
 
 import numpy as np
 
 from isd_pipeline.evaluation.cells import Gold, cells_up_to
 from isd_pipeline.evaluation.metrics import threshold_metrics
 from isd_pipeline.shapes import Float
+
+TOO_FEW, TOO_MANY = 0.05, 10.0
 
 
 def tune_threshold(gold: Gold, scores: Float[np.ndarray, "D L"]) -> float:
@@ -37,9 +39,7 @@ def tune_threshold(gold: Gold, scores: Float[np.ndarray, "D L"]) -> float:
 
 
 def tuned_metrics(
-    gold: Gold,
-    scores: Float[np.ndarray, "D L"],
-    threshold: float,
+    gold: Gold, scores: Float[np.ndarray, "D L"], threshold: float
 ) -> dict[str, float]:
     """`threshold_metrics` at a threshold tuned elsewhere; every name ends in `_tuned`.
 
@@ -49,6 +49,23 @@ def tuned_metrics(
     fixed = {"codes_present", "f1_macro_caml_ceiling", "gold_per_document"}
     tuned = {f"{name}_tuned": value for name, value in metrics.items() if name not in fixed}
     return {**tuned, "threshold_tuned": float(threshold)}
+
+
+def collapse_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The alarm of a run that predicts next to nothing, or next to everything.
+
+    Its F1 is then that of a degenerate answer, and says nothing of what the model has learnt.
+    `collapsed` at 0.5 and `collapsed_tuned` at the tuned threshold: 1.0 or 0.0. Collapsed is a run
+    that predicts a document fewer than `TOO_FEW` times the codes it truly has, or more than
+    `TOO_MANY` times, on average. `metrics` are those of `thresholds` and `metrics`.
+    """
+    gold = metrics["gold_per_document"]
+    return {
+        f"collapsed{ending}": float(
+            not TOO_FEW * gold <= metrics[f"predicted_per_document{ending}"] <= TOO_MANY * gold
+        )
+        for ending in ("", "_tuned")
+    }
 
 
 def _scores_of_true_cells(gold: Gold, scores: np.ndarray) -> np.ndarray:

@@ -4,8 +4,6 @@ Axes: D training documents, V words of the vocabulary (matrices have V + 2 colum
 words, the unknown word), L codes, M words of a title, K codes asked for, N words of a document.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import sparse
 

@@ -117,7 +117,7 @@ def kept_settings(config: EnsembleConfig, fitted: Ensemble, language: str) -> di
 
 def description_match(train: Sequence[Sequence[str]], data: TrainingData) -> DescriptionMatch:
     """What finds the codes' descriptions and synonyms, tokenised as the notes are."""
-    from isd_pipeline.data.codes.synonyms import names_of
+    from isd_pipeline.data.codes.hierarchy import names_of
     from isd_pipeline.text.tokens import tokenize
 
     names = [

@@ -10,18 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isd_pipeline.reports import drawing
 from isd_pipeline.reports.breakdowns import KINDS, SMALL, scored_strata
 from isd_pipeline.reports.cells import label, number
-from isd_pipeline.reports.drawing import (
-    FAINT,
-    INK,
-    MARKERS,
-    SERIES,
-    legend_above,
-    legend_outside,
-    on_axes,
-    on_figure,
-)
 from isd_pipeline.reports.results import Experiment
 
 if TYPE_CHECKING:
@@ -41,9 +32,9 @@ def by_frequency(found: Sequence[Experiment], metric: str, ylabel: str) -> str |
         _bars(axes, found, "frequency", names, metric)
         axes.set(xlabel=KINDS["frequency"][0], ylabel=ylabel)
         axes.set_ylim(bottom=0)
-        legend_above(axes, columns=3)
+        drawing.legend_above(axes, columns=3)
 
-    return on_axes("by-frequency", draw, size=(11.4, 4.4))
+    return drawing.on_axes("by-frequency", draw, size=(11.4, 4.4))
 
 
 def by_small_strata(found: Sequence[Experiment], metric: str) -> str | None:
@@ -60,9 +51,9 @@ def by_small_strata(found: Sequence[Experiment], metric: str) -> str | None:
             axes.set_xlabel(KINDS[kind][0])
         panels[0].set_ylabel(label(metric))
         panels[0].set_ylim(bottom=0)
-        legend_outside(figure, panels[0])
+        drawing.legend_outside(figure, panels[0])
 
-    return on_figure("small-strata", draw, size=(11.4, 4.2))
+    return drawing.on_figure("small-strata", draw, size=(11.4, 4.2))
 
 
 def _names(found: Sequence[Experiment], kind: str) -> list[str]:
@@ -82,7 +73,8 @@ def _bars(
 
     A line an experiment, from left to right; or `across`, a mark a row.
     """
-    for place, (one, offset) in enumerate(zip(found, _beside(found), strict=True)):
+    offsets = np.linspace(-0.12, 0.12, len(found)) if len(found) > 1 else np.zeros(1)
+    for place, (one, offset) in enumerate(zip(found, offsets, strict=True)):
         values = [one.in_stratum(kind, name, metric) for name in names]
         means = [np.nan if value is None else value.mean for value in values]
         spread = [(value.sd or 0.0) if value else 0.0 for value in values]
@@ -99,14 +91,10 @@ def _bars(
         axes.set_xlim(-0.4, len(names) - 0.6)
 
 
-def _beside(found: Sequence[Experiment]) -> np.ndarray:
-    return np.linspace(-0.12, 0.12, len(found)) if len(found) > 1 else np.zeros(1)
-
-
 def _look(one: Experiment, place: int) -> dict[str, Any]:
     return {
-        "color": SERIES[place % len(SERIES)],
-        "marker": MARKERS[place % len(MARKERS)],
+        "color": drawing.SERIES[place % len(drawing.SERIES)],
+        "marker": drawing.MARKERS[place % len(drawing.MARKERS)],
         "ms": 6,
         "mfc": "none" if one.baseline else None,
         "label": one.shown,
@@ -128,9 +116,9 @@ def by_chapter(found: Sequence[Experiment], metric: str) -> str | None:
         axes.set_xlim(left=0)
         axes.set_xlabel(label(metric))
         axes.grid(axis="x")
-        legend_above(axes, columns=3)
+        drawing.legend_above(axes, columns=3)
 
-    return on_axes("by-chapter", draw, size=(11.4, 1.4 + 0.34 * len(rows)))
+    return drawing.on_axes("by-chapter", draw, size=(11.4, 1.4 + 0.34 * len(rows)))
 
 
 def reliability(found: Sequence[Experiment]) -> str | None:
@@ -152,29 +140,29 @@ def reliability(found: Sequence[Experiment]) -> str | None:
             axes.tick_params(labelbottom=True)
         for axes in panels[::columns]:
             axes.set_ylabel("share of cells true")
-        legend_outside(figure, panels[0])
+        drawing.legend_outside(figure, panels[0])
 
-    return on_figure("reliability", draw, size=(3.8 * columns, 0.5 + 3.1 * rows))
+    return drawing.on_figure("reliability", draw, size=(3.8 * columns, 0.5 + 3.1 * rows))
 
 
 def _reliability(axes: Axes, one: Experiment) -> None:
-    axes.plot([0, 1], [0, 1], color=FAINT, lw=0.8, label="as often as said")
+    axes.plot([0, 1], [0, 1], color=drawing.FAINT, lw=0.8, label="as often as said")
     for place, (when, style) in enumerate((("before", "--"), ("after", "-"))):
         cells, probability, true = pooled_bins(one, when)
         enough = cells >= FEWEST_CELLS
         axes.plot(
             probability[enough] / cells[enough],
             true[enough] / cells[enough],
-            color=SERIES[place],
-            marker=MARKERS[place],
+            color=drawing.SERIES[place],
+            marker=drawing.MARKERS[place],
             ms=4,
             lw=1.4,
             ls=style,
             clip_on=False,
             label="as it is" if when == "before" else "at the temperature fitted on dev",
         )
-    axes.set_title(one.shown, fontsize=9, color=INK)
-    axes.text(0.97, 0.03, _in_words(one), ha="right", va="bottom", fontsize=9, color=INK)
+    axes.set_title(one.shown, fontsize=9, color=drawing.INK)
+    axes.text(0.97, 0.03, _in_words(one), ha="right", va="bottom", fontsize=9, color=drawing.INK)
     axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
 
 

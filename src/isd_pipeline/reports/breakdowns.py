@@ -3,8 +3,6 @@
 Strata are counted at the dev-tuned threshold, and their captions say so.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -47,7 +45,10 @@ def strata_table(runs: Sequence[RunResult], kind: str, metric: str) -> Table | N
     if len(strata) < 2:
         return None
     names = [row["stratum"] for row in strata]
-    size_rows = [(words, *(_size(row[key]) for row in strata)) for words, key in sizes]
+    size_rows = [
+        (words, *(number(row[key], 1 if key == "gold_per_document" else 0) for row in strata))
+        for words, key in sizes
+    ]
     scores = [
         (one.shown, *(cell(one.in_stratum(kind, name, metric)) for name in names)) for one in found
     ]
@@ -76,10 +77,6 @@ def chapter_table(shown: Sequence[Experiment], metric: str) -> Table | None:
     sizes = ("codes", "codes in test", "occurrences in test")
     columns = ("chapter", *sizes, *(one.shown for one in shown))
     return Table(f"{label(metric)} by chapter, tuned", columns, rows, {"chapter"})
-
-
-def _size(value: float) -> str:
-    return number(value, 1 if isinstance(value, float) else 0)
 
 
 def legible(

@@ -4,15 +4,12 @@ A cell is `mean ± sd` over seeds, or the value alone where there is one seed; w
 an interval or the paper's number, is on lines of its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from isd_pipeline.reports.results import Experiment, Measured
 
-SYNTHETIC = "synthetic: not comparable with the paper"
 NONE = "–"
 
 LABELS = {
@@ -37,8 +34,6 @@ LABELS = {
     "predicted_per_document": "codes predicted a document",
     "threshold": "threshold (score)",
 }
-
-
 _DIGITS = {"attention_sd": 6, "attention_entropy": 2, "attention_words": 1}
 
 

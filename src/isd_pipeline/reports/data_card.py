@@ -4,10 +4,7 @@ Made of what preprocessing left: the documents a model reads, the codes in their
 that was counted on the way. No text is on it, no title and no path.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,14 +12,7 @@ import numpy as np
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.codes.coding_systems import OFFICIAL
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.evaluation.strata import (
-    CODES_OF_DOCUMENT,
-    FREQUENCIES,
-    LENGTHS,
-    Bounds,
-    bounded,
-    chapters_of,
-)
+from isd_pipeline.evaluation import strata
 from isd_pipeline.reports.cells import NONE, Table, number
 from isd_pipeline.reports.markdown import markdown
 from isd_pipeline.reports.results import CohortStatistics, SplitStatistics
@@ -31,18 +21,18 @@ MOST_FREQUENT = 20
 # In the order that they are shown in: the card comes back from JSON with its keys sorted.
 SPLIT_NAMES = ("train", "dev", "test")
 QUANTILES = ("mean", "median", "p95", "min", "max")
-BANDS: Mapping[str, Bounds] = {
-    "documents_per_code": FREQUENCIES,
-    "codes_per_document": CODES_OF_DOCUMENT,
-    "words_per_document": LENGTHS,
-}
+BANDS: Mapping[str, tuple[strata.Bounds, str, str]] = {  # bounds, caption, columns
+    "documents_per_code": (
+        strata.FREQUENCIES, "How often codes occur, all splits", "documents of it, codes"
+    ),
+    "codes_per_document": (
+        strata.CODES_OF_DOCUMENT, "How many codes documents have", "codes of it, documents"
+    ),
+    "words_per_document": (strata.LENGTHS, "How long documents are", "words of it, documents"),
+}  # fmt: skip
 OF_CODES = (
-    "distinct",
-    "diagnoses",
-    "procedures",
-    "never_in_train",
-    "share_of_the_most_frequent_tenth",
-    "share_with_fewer_than_two_documents",
+    *("distinct", "diagnoses", "procedures", "never_in_train"),
+    *("share_of_the_most_frequent_tenth", "share_with_fewer_than_two_documents"),
 )
 LEFT_OUT = {  # what was counted: what it is, and why it is not there
     "notes_of_other_types": ("notes of other types", "the section asks for some types only"),
@@ -92,7 +82,7 @@ def data_card(
         "codes": _codes(statistics, codes),
         "chapters": _chapters(statistics, codes) if codes.custom or _is_icd(source) else [],
         "distributions": {
-            "documents_per_code": _banded(_per_code(statistics), "documents_per_code"),
+            "documents_per_code": _banded(statistics.per_code, "documents_per_code"),
             "codes_per_document": _banded(statistics.codes_per_document, "codes_per_document"),
             "words_per_document": _banded(statistics.lengths, "words_per_document"),
         },
@@ -105,15 +95,30 @@ def data_card(
 
 def card_tables(card: Mapping[str, Any]) -> list[Table]:
     """The tables of a card that the page does not have already."""
-    found = [_lengths_table(card), _codes_table(card), *_distribution_tables(card)]
-    found += [_chapters_table(card)] if card["chapters"] else []
-    return [*found, _left_out_table(card), *_fingerprint_tables(card)]
+    codes, made = card["codes"], card["fingerprints"].items()
+    lengths = "split, mean, median, 95th percentile, least, most"
+    told = ", ".join(f"{name.replace('_', ' ')}: {_shown(codes[name])}" for name in OF_CODES)
+    frequent = "The most frequent codes, documents of all splits"
+    chapters = [[row[of] for of in ("chapter", "codes", "occurrences")] for row in card["chapters"]]
+    raw = [(name, file["bytes"], file["sha256"]) for name, file in card["raw_files"].items()]
+    found = [
+        _table("Lengths and codes of the documents", lengths, _lengths(card)),
+        _table(frequent, "code, documents", codes["most_frequent"], notes=(f"{told}.",)),
+        *_distributions(card["distributions"]),
+        _table("Codes by chapter", "chapter, codes, occurrences", chapters) if chapters else None,
+        _table(
+            "What was left out, and why", "what, how many, why", _left_out(card), {"what", "why"}
+        ),
+        _table("Fingerprints of what was made", "of, fingerprint", made, {"of", "fingerprint"}),
+        _table("Raw files", "file, bytes, SHA-256", raw, {"file", "SHA-256"}) if raw else None,
+    ]
+    return [table for table in found if table]
 
 
 def card_markdown(card: Mapping[str, Any], stamp: str = "") -> str:
     """The card as a page of Markdown, counts at its end."""
     source = ", ".join(f"{name}: {value}" for name, value in card["source"].items())
-    counts = _table("All that was counted", ("count", "value"), sorted(card["counts"].items()))
+    counts = _table("All that was counted", "count, value", sorted(card["counts"].items()))
     parts = [f"# Data card: {card['cohort']}\n", f"{source}.\n"]
     parts += [f"**{stamp}**\n"] if stamp else []
     return "\n".join([*parts, *(markdown(table) for table in (*card_tables(card), counts))])
@@ -142,13 +147,8 @@ def _quantiles(values: np.ndarray) -> dict[str, float]:
     }
 
 
-def _per_code(statistics: CohortStatistics) -> np.ndarray:
-    """Documents of all splits that have each code, in the order of the codes."""
-    return np.sum([split.documents_per_code for split in statistics.splits.values()], axis=0)
-
-
 def _codes(statistics: CohortStatistics, codes: CodeIndex) -> dict[str, Any]:
-    per_code = _per_code(statistics)
+    per_code = statistics.per_code
     first = np.argsort(-per_code, kind="stable")[:MOST_FREQUENT]
     train = (
         statistics.splits["train"].documents_per_code if "train" in statistics.splits else per_code
@@ -166,10 +166,10 @@ def _codes(statistics: CohortStatistics, codes: CodeIndex) -> dict[str, Any]:
 
 def _chapters(statistics: CohortStatistics, codes: CodeIndex) -> list[dict[str, Any]]:
     """Codes and their occurrences by chapter: of diagnoses, then of procedures."""
-    per_code = _per_code(statistics)
+    per_code = statistics.per_code
     return [
         {"chapter": chapter, "codes": len(members), "occurrences": int(per_code[members].sum())}
-        for chapter, members in chapters_of(codes.codes, codes.systems, codes.custom).items()
+        for chapter, members in strata.chapters_of(codes.codes, codes.systems, codes.custom).items()
     ]
 
 
@@ -179,70 +179,44 @@ def _is_icd(source: Mapping[str, Any]) -> bool:
 
 
 def _banded(values: np.ndarray, of: str) -> dict[str, int]:
-    return {name: int(within.sum()) for name, within in bounded(values, BANDS[of]).items()}
+    return {
+        name: int(within.sum()) for name, within in strata.bounded(values, BANDS[of][0]).items()
+    }
 
 
-def _table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
-    """Cells as they are shown, the first column read and not compared."""
+def _table(
+    caption: str,
+    columns: str,
+    rows: Iterable[Sequence[Any]],
+    words: Collection[str] = (),
+    notes: tuple[str, ...] = (),
+) -> Table:
+    """Cells as they are shown; the first column is read, not compared, or those of `words`."""
+    names = tuple(columns.split(", "))
     shown = tuple(
         tuple(cell if isinstance(cell, str) else _shown(cell) for cell in row) for row in rows
     )
-    return Table(caption, tuple(columns), shown, {columns[0]})
+    return Table(caption, names, shown, words or {names[0]}, notes=notes)
 
 
-def _lengths_table(card: Mapping[str, Any]) -> Table:
-    rows = [
+def _lengths(card: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    return [
         (f"{name}, {what.replace('_', ' ')}", *((found[what] or {}).get(q) for q in QUANTILES))
         for name in SPLIT_NAMES
         if (found := card["splits"].get(name))
         for what in ("words_per_document", "codes_per_document")
     ]
-    columns = ("split", "mean", "median", "95th percentile", "least", "most")
-    return _table("Lengths and codes of the documents", columns, rows)
 
 
-def _codes_table(card: Mapping[str, Any]) -> Table:
-    told = ", ".join(
-        f"{name.replace('_', ' ')}: {_shown(card['codes'][name])}" for name in OF_CODES
-    )
-    caption = "The most frequent codes, documents of all splits"
-    found = _table(caption, ("code", "documents"), card["codes"]["most_frequent"])
-    return replace(found, notes=(f"{told}.",))
+def _distributions(counted: Mapping[str, Mapping[str, int]]) -> Iterator[Table]:
+    for name, (bands, caption, columns) in BANDS.items():
+        yield _table(caption, columns, ((band, counted[name][band]) for band, _, _ in bands))
 
 
-def _distribution_tables(card: Mapping[str, Any]) -> list[Table]:
-    captions = {
-        "documents_per_code": ("How often codes occur, all splits", "documents of it", "codes"),
-        "codes_per_document": ("How many codes documents have", "codes of it", "documents"),
-        "words_per_document": ("How long documents are", "words of it", "documents"),
-    }
-    found = card["distributions"]
-    return [
-        _table(caption, columns, ((band, found[name][band]) for band, _, _ in BANDS[name]))
-        for name, (caption, *columns) in captions.items()
-    ]
-
-
-def _chapters_table(card: Mapping[str, Any]) -> Table:
-    columns = ("chapter", "codes", "occurrences")
-    rows = ([row[name] for name in columns] for row in card["chapters"])
-    return _table("Codes by chapter", columns, rows)
-
-
-def _left_out_table(card: Mapping[str, Any]) -> Table:
-    found, columns = card["left_out"], ("what", "how many", "why")
-    rows = [(what, found[name], why) for name, (what, why) in LEFT_OUT.items() if name in found]
-    rows = rows or [(NONE, 0, "nothing was left out")]
-    return replace(_table("What was left out, and why", columns, rows), words={"what", "why"})
-
-
-def _fingerprint_tables(card: Mapping[str, Any]) -> list[Table]:
-    columns = ("of", "fingerprint")
-    made = _table("Fingerprints of what was made", columns, card["fingerprints"].items())
-    rows = [(name, file["bytes"], file["sha256"]) for name, file in card["raw_files"].items()]
-    raw = _table("Raw files", ("file", "bytes", "SHA-256"), rows)
-    found = [made, raw] if rows else [made]
-    return [replace(table, words={*table.columns} - {"bytes"}) for table in found]
+def _left_out(card: Mapping[str, Any]) -> list[tuple[str, int, str]]:
+    left, why = card["left_out"], LEFT_OUT.items()
+    found = [(what, left[name], reason) for name, (what, reason) in why if name in left]
+    return found or [(NONE, 0, "nothing was left out")]
 
 
 def _shown(value: float | None) -> str:

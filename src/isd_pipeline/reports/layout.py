@@ -1,7 +1,5 @@
 """What the rows and columns of a table of experiments are."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,22 +1,11 @@
 """The tables of a report in GitHub's Markdown, for docs/results.md and for `git diff`."""
 
-from __future__ import annotations
+from collections.abc import Sequence
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from isd_pipeline.reports.breakdowns import (
-    SMALL,
-    calibration_table,
-    chapter_table,
-    plausibility_table,
-    sharpness_table,
-    strata_table,
-)
-from isd_pipeline.reports.cells import SYNTHETIC, Table, stamped
-from isd_pipeline.reports.layout import Layout
+from isd_pipeline.reports import breakdowns as where
+from isd_pipeline.reports.cells import Table, stamped
 from isd_pipeline.reports.paper import tables_of_paper
-from isd_pipeline.reports.results import RunResult, experiments
+from isd_pipeline.reports.results import Report, experiments
 from isd_pipeline.reports.tables import codes_tables, no_codes, result_tables
 
 
@@ -28,40 +17,25 @@ def markdown(table: Table) -> str:
     return "\n\n".join([f"**{_escaped(table.caption)}**", "\n".join(lines), *notes]) + "\n"
 
 
-def results_markdown(
-    runs: Sequence[RunResult],
-    *,
-    cohort: str,
-    layouts: Mapping[str, Layout] | None = None,
-    comparisons: Mapping[str, Any] | None = None,
-    paper: Mapping[str, Mapping[str, Any]] | None = None,
-    k: int = 8,
-    synthetic: bool = False,
-    stamp: str = "",
-    against: str = "logistic_regression",
-) -> str:
-    """The tables of one cohort for docs/results.md, under a heading of the second level.
-
-    The arguments are those of `page.page`.
-    """
-    paper = {} if synthetic else paper or {}
-    stamp = stamp or (SYNTHETIC if synthetic else "")
-    codes = codes_tables(runs, against)
+def results_markdown(report: Report) -> str:
+    """The tables of one cohort for docs/results.md, under a heading of the second level."""
+    runs, stamp = report.runs, report.warning
+    codes = codes_tables(runs, report.against)
     tables = [
         *result_tables(runs),
-        *tables_of_paper(runs, layouts or {}, paper=paper, comparisons=comparisons or {}, k=k),
-        strata_table(runs, "frequency", "f1_macro_per_code_present"),
-        *(strata_table(runs, kind, "f1_micro") for kind in SMALL),
-        chapter_table(experiments(runs), "f1_micro"),
-        calibration_table(runs),
-        sharpness_table(runs),
-        plausibility_table(runs),
+        *tables_of_paper(report),
+        where.strata_table(runs, "frequency", "f1_macro_per_code_present"),
+        *(where.strata_table(runs, kind, "f1_micro") for kind in where.SMALL),
+        where.chapter_table(experiments(runs), "f1_micro"),
+        where.calibration_table(runs),
+        where.sharpness_table(runs),
+        where.plausibility_table(runs),
         *codes,
     ]
     parts = [markdown(stamped(table, stamp)) for table in tables if table]
     warning = [f"**{_escaped(stamp)}**\n"] if stamp else []
-    lacking = [] if codes else [f"{no_codes(against)}\n"]
-    return "\n".join([f"## {_escaped(cohort)}\n", *warning, *parts, *lacking])
+    lacking = [] if codes else [f"{no_codes(report.against)}\n"]
+    return "\n".join([f"## {_escaped(report.cohort)}\n", *warning, *parts, *lacking])
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -3,8 +3,6 @@
 Everything is at 0.5, as in the paper, but for the columns of a comparison that say tuned.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,7 +19,7 @@ from isd_pipeline.reports.cells import (
     signed,
 )
 from isd_pipeline.reports.layout import Layout
-from isd_pipeline.reports.results import Experiment, RunResult, experiments
+from isd_pipeline.reports.results import Experiment, Report, RunResult, experiments
 from isd_pipeline.reports.tables import ceiling_note, collapse, collapse_note
 
 SIGNIFICANT = 0.05
@@ -32,20 +30,15 @@ Paper = Mapping[str, Mapping[str, Any]]
 Rows = Sequence[Mapping[str, Any]]
 
 
-def tables_of_paper(
-    runs: Sequence[RunResult],
-    layouts: Mapping[str, Layout],
-    *,
-    paper: Paper,
-    comparisons: Mapping[str, Any],
-    k: int,
-) -> list[Table]:
+def tables_of_paper(report: Report) -> list[Table]:
     """Every table of which enough was run, each followed by its comparison."""
-    found = []
-    for name, layout in layouts.items():
-        compared = comparisons.get(name)
-        beside = paper_table(layout, runs, paper=paper, comparisons=compared, k=k)
-        shown = {one.name: one.shown for one in experiments(runs)}
+    found: list[Table | None] = []
+    shown = {one.name: one.shown for one in experiments(report.runs)}
+    for name, layout in report.layouts.items():
+        compared = report.comparisons.get(name)
+        beside = paper_table(
+            layout, report.runs, paper=report.paper, comparisons=compared, k=report.k
+        )
         found += [beside, comparison_table(layout, compared, shown) if beside else None]
     return [table for table in found if table]
 

@@ -102,18 +102,10 @@ def _as_read(note: ReadNote) -> list[str]:
     if len(chosen):
         weights[: chosen.shape[1]] = chosen.max(axis=0)
     bounds = [*note.note_starts, len(note.begins)]
-    return [
-        note_as_html(
-            text,
-            note.begins[first:last],
-            note.ends[first:last],
-            weights[first:last],
-            _spans(note, first, last),
-        )
-        for text, first, last in zip(note.texts, bounds[:-1], bounds[1:], strict=True)
-    ]
-
-
-def _spans(note: ReadNote, first: int, last: int) -> list[tuple[int, int]]:
-    marked = np.flatnonzero(note.marked[first:last]) + first
-    return [(int(note.begins[word]), int(note.ends[word])) for word in marked]
+    found = []
+    for text, first, last in zip(note.texts, bounds[:-1], bounds[1:], strict=True):
+        begins, ends = note.begins[first:last], note.ends[first:last]
+        marked = np.flatnonzero(note.marked[first:last])
+        spans = [(int(begins[word]), int(ends[word])) for word in marked]
+        found.append(note_as_html(text, begins, ends, weights[first:last], spans))
+    return found

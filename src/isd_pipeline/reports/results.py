@@ -1,17 +1,17 @@
 """What a report is made of: the runs of one cohort, and the statistics of its documents."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from isd_pipeline.evaluation.resampling import Measured
+from isd_pipeline.reports.layout import Layout
 
+SYNTHETIC = "synthetic: not comparable with the paper"
 # Columns of a history that are neither a loss nor, beginning with `dev_`, a dev metric.
 BESIDE_LOSSES = ("epoch", "learning_rate", "gradient_norm", "seconds")
 
@@ -161,7 +161,7 @@ class SplitStatistics:
     documents_per_code: np.ndarray
 
     @classmethod
-    def of(cls, lengths: np.ndarray, gold: sparse.csr_matrix | sparse.csr_array) -> SplitStatistics:
+    def of(cls, lengths: np.ndarray, gold: sparse.csr_matrix | sparse.csr_array) -> Self:
         """From the documents' lengths [D] and their codes, a boolean matrix [D, L]."""
         return cls(
             lengths=np.asarray(lengths),
@@ -195,10 +195,14 @@ class CohortStatistics:
         return np.concatenate([split.codes_per_document for split in self.splits.values()])
 
     @property
+    def per_code(self) -> np.ndarray:
+        """Documents of all splits that have each code, in the order of the codes."""
+        return np.sum([split.documents_per_code for split in self.splits.values()], axis=0)
+
+    @property
     def documents_per_code(self) -> np.ndarray:
-        """Documents of all splits that have each code, most frequent first."""
-        total = np.sum([split.documents_per_code for split in self.splits.values()], axis=0)
-        return np.sort(total)[::-1]
+        """The same, most frequent first."""
+        return np.sort(self.per_code)[::-1]
 
     @property
     def top_tenth_share(self) -> float:
@@ -210,3 +214,40 @@ class CohortStatistics:
     def under_two_share(self) -> float:
         """The share of codes that fewer than two documents have."""
         return float((self.documents_per_code < 2).mean())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What the page of a cohort, and its tables in Markdown, are made of.
+
+    `facts` is what was run (commit, fingerprints, versions), a dict, dicts within allowed.
+    `layouts` are the tables of parameters_tables.yml, `comparisons` what the stage `compare` wrote
+    of them. `paper` and `paper_cohort` are the cohort's rows of parameters_paper.yml, unused where
+    `synthetic`. `k`: the P@k of the cohort's tables. `stamp`: what is said over every table.
+    `against`: with which experiment the best network one is compared code by code. `card` is that
+    of `data_card.data_card`.
+    """
+
+    runs: Sequence[RunResult]
+    cohort: str
+    statistics: CohortStatistics | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    layouts: Mapping[str, Layout] = field(default_factory=dict)
+    comparisons: Mapping[str, Any] = field(default_factory=dict)
+    paper: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    paper_cohort: Mapping[str, float] = field(default_factory=dict)
+    k: int = 8
+    synthetic: bool = False
+    stamp: str = ""
+    against: str = "logistic_regression"
+    card: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.synthetic:
+            for name in ("paper", "paper_cohort"):
+                object.__setattr__(self, name, {})
+
+    @property
+    def warning(self) -> str:
+        """What must be said of the numbers, "" where there is nothing."""
+        return self.stamp or (SYNTHETIC if self.synthetic else "")

@@ -4,15 +4,14 @@ What was measured at the dev-tuned threshold says so in its column; what else ne
 is at probability 0.5.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from isd_pipeline.evaluation.collapse import TOO_FEW, TOO_MANY
 from isd_pipeline.evaluation.strata import compare_codes
+from isd_pipeline.evaluation.thresholds import TOO_FEW, TOO_MANY
+from isd_pipeline.reports import results
 from isd_pipeline.reports.cells import (
     NONE,
     Table,
@@ -25,44 +24,25 @@ from isd_pipeline.reports.cells import (
     seeds,
     signed,
 )
-from isd_pipeline.reports.results import (
-    CohortStatistics,
-    Experiment,
-    Measured,
-    RunResult,
-    SplitStatistics,
-    best,
-    best_baseline,
-    experiments,
-)
 
 OF_THRESHOLD = (
-    "f1_micro",
-    "f1_macro_caml",
-    "f1_macro_per_code",
-    "f1_macro_caml_present",
-    "f1_macro_per_code_present",
+    *("f1_micro", "f1_macro_caml", "f1_macro_per_code"),
+    *("f1_macro_caml_present", "f1_macro_per_code_present"),
 )
 AGAINST = "micro-F1 against the best baseline"
 NO_BASELINE = "No linear baseline was run, so these numbers stand beside nothing simple."
 LISTED = 5  # names of experiments in one sentence
 OF_RANKING = ("auc_macro", "auc_micro", "p_at_5", "p_at_8", "map")
 FURTHER = (
-    "precision_micro",
-    "recall_micro",
-    "jaccard_example",
-    "exact_match",
-    "predicted_per_document",
+    *("precision_micro", "recall_micro"),
+    *("jaccard_example", "exact_match", "predicted_per_document"),
 )
 
 
 def facts_table(facts: Mapping[str, Any]) -> Table:
     """What was run: commit, versions, fingerprints, whatever the facts are. Dicts open up."""
     return Table(
-        "Commit, versions, fingerprints",
-        ("what", "value"),
-        tuple(_flat(facts)),
-        {"what", "value"},
+        "Commit, versions, fingerprints", ("what", "value"), tuple(_flat(facts)), {"what", "value"}
     )
 
 
@@ -78,7 +58,7 @@ def _flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     return rows
 
 
-def experiments_table(runs: Sequence[RunResult]) -> Table:
+def experiments_table(runs: Sequence[results.RunResult]) -> Table:
     """The experiments, their seeds, epochs, minutes and device."""
     return Table(
         "Experiments",
@@ -92,31 +72,35 @@ def experiments_table(runs: Sequence[RunResult]) -> Table:
                 _minutes(one),
                 _devices(one),
             )
-            for one in experiments(runs)
+            for one in results.experiments(runs)
         ),
         {"experiment", "kind", "seeds", "device"},
-        tuple(one.mark for one in experiments(runs)),
+        tuple(one.mark for one in results.experiments(runs)),
     )
 
 
-def _epochs(one: Experiment) -> str:
+def _epochs(one: results.Experiment) -> str:
     trained = sorted({len(run.history) for run in one.runs if run.history is not None})
     return "–".join(str(epochs) for epochs in {trained[0]: 0, trained[-1]: 0}) if trained else NONE
 
 
-def _minutes(one: Experiment) -> str:
+def _minutes(one: results.Experiment) -> str:
     """Minutes a seed; those of several devices, which do not mix, on a line each."""
     taken = {
         device: [run.minutes for run in runs if run.minutes is not None]
         for device, runs in one.on.items()
     }
-    cells = {device: cell(Measured.of(minutes), 1) for device, minutes in taken.items() if minutes}
+    cells = {
+        device: cell(results.Measured.of(minutes), 1)
+        for device, minutes in taken.items()
+        if minutes
+    }
     if len(cells) < 2:
         return next(iter(cells.values()), NONE)
     return lines(*(f"{minutes} {device}" for device, minutes in cells.items()))
 
 
-def _devices(one: Experiment) -> str:
+def _devices(one: results.Experiment) -> str:
     """The device; of several, which seeds were trained on which."""
     if len(one.on) < 2:
         return next(iter(one.on)) or NONE
@@ -124,7 +108,9 @@ def _devices(one: Experiment) -> str:
     return lines(*(f"{device}: {those}" for device, those in seeds.items()))
 
 
-def splits_table(statistics: CohortStatistics, paper: Mapping[str, float] | None = None) -> Table:
+def splits_table(
+    statistics: results.CohortStatistics, paper: Mapping[str, float] | None = None
+) -> Table:
     """Documents, tokens and codes of each split; `paper` gives the paper's documents per split."""
     paper = paper or {}
     rows = [
@@ -138,31 +124,27 @@ def splits_table(statistics: CohortStatistics, paper: Mapping[str, float] | None
     return Table("The data, by split", columns, tuple(rows), {"split"})
 
 
-def _of_split(split: SplitStatistics) -> tuple[str, ...]:
+def _of_split(split: results.SplitStatistics) -> tuple[str, ...]:
     if not len(split.lengths):
         return ("0", "0", NONE, NONE, "0", NONE)
     lengths = pd.Series(split.lengths)
-    return (
-        number(len(lengths), 0),
-        number(float(lengths.sum()), 0),
-        number(float(lengths.median()), 0),
-        number(float(lengths.quantile(0.95)), 0),
-        number(int((split.documents_per_code > 0).sum()), 0),
-        number(float(split.codes_per_document.mean()), 1),
-    )
+    words = (len(lengths), lengths.sum(), lengths.median(), lengths.quantile(0.95))
+    counts = (*words, (split.documents_per_code > 0).sum())
+    mean = number(float(split.codes_per_document.mean()), 1)
+    return (*(number(float(count), 0) for count in counts), mean)
 
 
-def results_table(runs: Sequence[RunResult], *, tuned: bool) -> Table | None:
+def results_table(runs: Sequence[results.RunResult], *, tuned: bool) -> Table | None:
     """What depends on the threshold, at 0.5 or tuned on dev; None where nothing was tuned.
 
     Each experiment stands against the best baseline at the same kind of threshold.
     """
     ending = "_tuned" if tuned else ""
-    found, measure = experiments(runs), f"f1_micro{ending}"
+    found, measure = results.experiments(runs), f"f1_micro{ending}"
     if tuned and not any(one.measured(measure) for one in found):
         return None
     metrics = [f"{metric}{ending}" for metric in OF_THRESHOLD]
-    baseline = best_baseline(found, measure)
+    baseline = results.best_baseline(found, measure)
     below = below_baseline(found, baseline, measure)
     return Table(
         f"Test split, {'at the threshold tuned on the dev split' if tuned else 'at 0.5'}",
@@ -188,7 +170,7 @@ def results_table(runs: Sequence[RunResult], *, tuned: bool) -> Table | None:
     )
 
 
-def _without_intervals(found: Sequence[Experiment]) -> list[str]:
+def _without_intervals(found: Sequence[results.Experiment]) -> list[str]:
     """Of which experiments the interval over documents is not known here, and what gives it."""
     bare = [one.name for one in found if not one.over_documents]
     said = (
@@ -199,18 +181,18 @@ def _without_intervals(found: Sequence[Experiment]) -> list[str]:
     return [said] if bare else []
 
 
-def result_tables(runs: Sequence[RunResult]) -> list[Table]:
+def result_tables(runs: Sequence[results.RunResult]) -> list[Table]:
     """All that was measured on the test split."""
     of_sets = (results_table(runs, tuned=tuned) for tuned in (False, True))
     return [*(table for table in of_sets if table), ranking_table(runs), further_table(runs)]
 
 
-def ranking_table(runs: Sequence[RunResult]) -> Table:
+def ranking_table(runs: Sequence[results.RunResult]) -> Table:
     """What needs no threshold: AUCs, precision at k, mean average precision."""
     return _plain_table("Test split, rankings (no threshold)", runs, OF_RANKING)
 
 
-def further_table(runs: Sequence[RunResult]) -> Table:
+def further_table(runs: Sequence[results.RunResult]) -> Table:
     """The rest, tuned where that was measured."""
     tuned = any(f"{metric}_tuned" in run.metrics for run in runs for metric in FURTHER)
     metrics = [f"{metric}_tuned" if tuned else metric for metric in FURTHER]
@@ -219,21 +201,21 @@ def further_table(runs: Sequence[RunResult]) -> Table:
     )
 
 
-def _plain_table(caption: str, runs: Sequence[RunResult], metrics: Sequence[str]) -> Table:
+def _plain_table(caption: str, runs: Sequence[results.RunResult], metrics: Sequence[str]) -> Table:
     return by_experiment(
         caption,
-        experiments(runs),
+        results.experiments(runs),
         map(label, metrics),
         lambda one: (measured_cell(one, metric) for metric in metrics),
     )
 
 
-def measured_cell(one: Experiment, metric: str) -> str:
+def measured_cell(one: results.Experiment, metric: str) -> str:
     """`mean ± sd` over seeds; below it the bootstrap interval over documents."""
     return lines(cell(one.measured(metric)), interval(one.over_documents.get(metric)))
 
 
-def collapse(one: Experiment, *, tuned: bool) -> str:
+def collapse(one: results.Experiment, *, tuned: bool) -> str:
     """The word "collapsed", of several seeds with how many of them; "" where none is."""
     seeds_of_it, all_seeds = one.collapsed(tuned=tuned), len(one.runs)
     if not seeds_of_it:
@@ -241,7 +223,7 @@ def collapse(one: Experiment, *, tuned: bool) -> str:
     return "collapsed" + (f" ({seeds_of_it} of {all_seeds} seeds)" if all_seeds > 1 else "")
 
 
-def collapse_note(found: Sequence[Experiment], *, tuned: bool) -> list[str]:
+def collapse_note(found: Sequence[results.Experiment], *, tuned: bool) -> list[str]:
     """What collapsed means, where a row says so."""
     if not any(one.collapsed(tuned=tuned) for one in found):
         return []
@@ -251,12 +233,14 @@ def collapse_note(found: Sequence[Experiment], *, tuned: bool) -> list[str]:
     ]
 
 
-def _distance(one: Experiment, baseline: Experiment | None, measure: str) -> float | None:
+def _distance(
+    one: results.Experiment, baseline: results.Experiment | None, measure: str
+) -> float | None:
     mine, theirs = one.measured(measure), baseline.measured(measure) if baseline else None
     return mine.mean - theirs.mean if mine and theirs and not one.baseline else None
 
 
-def _against(one: Experiment, baseline: Experiment | None, measure: str) -> str:
+def _against(one: results.Experiment, baseline: results.Experiment | None, measure: str) -> str:
     if one.baseline:
         return "the best baseline" if one is baseline else "baseline"
     distance = _distance(one, baseline, measure)
@@ -266,14 +250,14 @@ def _against(one: Experiment, baseline: Experiment | None, measure: str) -> str:
 
 
 def below_baseline(
-    found: Sequence[Experiment], baseline: Experiment | None, measure: str
+    found: Sequence[results.Experiment], baseline: results.Experiment | None, measure: str
 ) -> dict[str, float]:
     """How far below the best baseline those are that are, by how they are shown."""
     distances = ((one.shown, _distance(one, baseline, measure)) for one in found)
     return {shown: -distance for shown, distance in distances if distance and distance < 0}
 
 
-def ceiling_note(found: Sequence[Experiment]) -> list[str]:
+def ceiling_note(found: Sequence[results.Experiment]) -> list[str]:
     """What a perfect prediction would get in CAML's macro F1; the same for every experiment."""
     for one in found:
         present, ceiling = one.measured("codes_present"), one.measured("f1_macro_caml_ceiling")
@@ -286,8 +270,8 @@ def ceiling_note(found: Sequence[Experiment]) -> list[str]:
 
 
 def _below_in_words(
-    found: Sequence[Experiment],
-    baseline: Experiment | None,
+    found: Sequence[results.Experiment],
+    baseline: results.Experiment | None,
     measure: str,
     below: Mapping[str, float],
 ) -> list[str]:
@@ -304,14 +288,14 @@ def few_or_how_many(names: Sequence[str], of: int) -> str:
     return ", ".join(names) if len(names) <= LISTED else f"{len(names)} of {of}, marked below"
 
 
-def codes_tables(runs: Sequence[RunResult], against: str, *, n: int = 10) -> list[Table]:
+def codes_tables(runs: Sequence[results.RunResult], against: str, *, n: int = 10) -> list[Table]:
     """Where the best network experiment gains and loses most against the experiment `against`.
 
     The best by tuned micro-F1. By code and title; never a word of a note. None where either has no
     table per code.
     """
-    found = experiments(runs)
-    first = best([one for one in found if not one.baseline], "f1_micro_tuned")
+    found = results.experiments(runs)
+    first = results.best([one for one in found if not one.baseline], "f1_micro_tuned")
     second = next((one for one in found if one.name == against), None)
     a, b = _per_code(first), _per_code(second)
     if first is None or not a or not b:
@@ -335,7 +319,7 @@ def no_codes(against: str) -> str:
     )
 
 
-def _per_code(one: Experiment | None) -> list[pd.DataFrame]:
+def _per_code(one: results.Experiment | None) -> list[pd.DataFrame]:
     return [run.per_code for run in one.runs if run.per_code is not None] if one else []
 
 
@@ -346,12 +330,9 @@ def _codes_table(caption: str, rows: pd.DataFrame, first: str, against: str) -> 
         (*columns, "difference"),
         tuple(
             (
-                str(row["code"]),
-                str(row["title"]),
-                number(row["train"], 0),
-                number(row["gold"], 0),
-                number(row["f1_a"]),
-                number(row["f1_b"]),
+                *(str(row[name]) for name in ("code", "title")),
+                *(number(row[name], 0) for name in ("train", "gold")),
+                *(number(row[name]) for name in ("f1_a", "f1_b")),
                 signed(row["difference"]),
             )
             for row in rows.to_dict("records")

@@ -4,8 +4,6 @@ The population is a function of nothing but the size of its pool: two hospitals 
 seeds draw different patients out of the same country.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -15,16 +13,7 @@ from itertools import accumulate
 from random import Random
 
 from isd_pipeline.data.codes import icd
-from isd_pipeline.synthetic.clinic import (
-    CHAINS,
-    CHRONIC,
-    COMMON,
-    DIAGNOSIS_CHAPTERS,
-    PROCEDURE_CHAPTERS,
-    SERVICES,
-    UNCOMMON,
-    WITHDRAWN,
-)
+from isd_pipeline.synthetic import clinic
 
 MOST_CODES_OF_AN_ADMISSION = 60
 NEWBORN_ONLY = re.compile(r"V3\d|V290|V053|p9955|p9983|p640$")
@@ -58,7 +47,7 @@ class Code:
             return "external" if self.code[0] == "E" else "factors"
         of_disease = self.system == "diagnosis"
         number = int(self.code[: 3 if of_disease else 2])
-        bounds = DIAGNOSIS_CHAPTERS if of_disease else PROCEDURE_CHAPTERS
+        bounds = clinic.DIAGNOSIS_CHAPTERS if of_disease else clinic.PROCEDURE_CHAPTERS
         return next(name for bound, name in bounds if number < bound)
 
     @cached_property
@@ -72,7 +61,7 @@ class Code:
         return self.category in _CHRONIC
 
 
-_CHRONIC = frozenset(CHRONIC.split())
+_CHRONIC = frozenset(clinic.CHRONIC.split())
 
 
 def catalogue() -> tuple[Code, ...]:
@@ -89,15 +78,12 @@ def _read_titles(system: icd.System) -> Iterator[Code]:
     for (code, short), (_, long) in zip(
         icd.icd9_table(system, "SHORT"), icd.icd9_table(system), strict=True
     ):
-        yield Code(system, code, short.strip(), _ascii(long.strip()))
-
-
-def _ascii(title: str) -> str:
-    return title.replace("é", "e").replace("è", "e").encode("ascii", "ignore").decode()
+        plain = long.strip().replace("é", "e").replace("è", "e").encode("ascii", "ignore").decode()
+        yield Code(system, code, short.strip(), plain)
 
 
 def _withdrawn() -> Iterator[Code]:
-    for line in WITHDRAWN.strip().splitlines():
+    for line in clinic.WITHDRAWN.strip().splitlines():
         key, title = line.split(" | ")
         system = "procedure" if key[0] == "p" else "diagnosis"
         yield Code(system, key.removeprefix("p"), title[:24], title, is_listed=False)
@@ -148,7 +134,7 @@ def population(pool: int) -> Population:
     pairs = list(zip(weights, codes, strict=True))
     cumulative = {
         service: list(accumulate(weight * _liking(service, code) for weight, code in pairs))
-        for service in SERVICES
+        for service in clinic.SERVICES
     }
     return Population(codes, _followers(codes), cumulative)
 
@@ -156,12 +142,12 @@ def population(pool: int) -> Population:
 def _by_frequency(codes: Sequence[Code]) -> tuple[Code, ...]:
     """The common codes as ranked by hand, then the others in a fixed random order."""
     known = {code.key: code for code in codes}
-    common = [*dict.fromkeys(key for key in COMMON.split() if key in known)]
+    common = [*dict.fromkeys(key for key in clinic.COMMON.split() if key in known)]
     named = [key for anchor, pairs in chains().items() for key in (anchor, *pairs) if key in known]
     first = dict.fromkeys([*common, *named])
     dice = Random("the rare codes")
     # An exponential clock for each code: the smaller the chapter's weight, the later it rings.
-    rings = {code.key: dice.expovariate(UNCOMMON.get(code.chapter, 1.0)) for code in codes}
+    rings = {code.key: dice.expovariate(clinic.UNCOMMON.get(code.chapter, 1.0)) for code in codes}
     others = sorted((key for key in known if key not in first), key=rings.__getitem__)
     return tuple(known[key] for key in (*first, *others))
 
@@ -170,7 +156,7 @@ def _by_frequency(codes: Sequence[Code]) -> tuple[Code, ...]:
 def chains() -> dict[str, dict[str, float]]:
     """The chains written by hand: of each code, its followers and their chances."""
     found = {}
-    for line in CHAINS.strip().splitlines():
+    for line in clinic.CHAINS.strip().splitlines():
         anchor, followers = line.split(": ")
         pairs = (pair.split() for pair in followers.split(", "))
         found[anchor] = {key: float(chance) for key, chance in pairs}
@@ -179,44 +165,36 @@ def chains() -> dict[str, dict[str, float]]:
 
 def _followers(codes: Sequence[Code]) -> tuple[tuple[tuple[int, float], ...], ...]:
     position = {code.key: n for n, code in enumerate(codes)}
-    near = _Nearby(codes)
+    nearby = _nearby(codes)
     found = []
     for n, code in enumerate(codes):
         pairs = chains().get(code.key)
         known = tuple((position[k], p) for k, p in (pairs or {}).items() if k in position)
-        found.append(near.followers(n, code) if pairs is None else known)
+        found.append(nearby.get(n, ()) if pairs is None else known)
     return tuple(found)
 
 
-class _Nearby:
+def _nearby(codes: Sequence[Code]) -> dict[int, tuple[tuple[int, float], ...]]:
     """Chains of the codes nobody wrote any for: a companion of the chapter, and a procedure.
 
     The companion is the next one in frequency, so that a chain of rare codes is made of rare
-    codes and the long tail stays long. The procedure shares the rarest word with the title.
+    codes and the long tail stays long. The procedure shares the rarest word with the title. A
+    common code, whose company is known, has none.
     """
-
-    def __init__(self, codes: Sequence[Code]) -> None:
-        self.next_in_chapter: dict[int, int] = {}
-        self.procedures: dict[str, list[int]] = {}
-        self.first_by_hand = len(dict.fromkeys(COMMON.split()))
-        last: dict[str, int] = {}
-        for n in reversed(range(len(codes))):
-            if codes[n].chapter in last:
-                self.next_in_chapter[n] = last[codes[n].chapter]
-            last[codes[n].chapter] = n
-        for n, code in enumerate(codes):
-            if code.system == "procedure":
-                for word in _words(code):
-                    self.procedures.setdefault(word, []).append(n)
-
-    def followers(self, n: int, code: Code) -> tuple[tuple[int, float], ...]:
-        """At most two; none of a common code, whose company is known."""
-        if n < self.first_by_hand or code.system == "procedure":
-            return ()
-        found = [(self.next_in_chapter[n], 0.25)] if n in self.next_in_chapter else []
-        shared = [self.procedures[w] for w in sorted(_words(code)) if w in self.procedures]
-        rarer = [m for m in min(shared, key=len, default=[]) if m > n]
-        return tuple(found + [(m, 0.25) for m in rarer[:1]])
+    procedures: dict[str, list[int]] = {}
+    for n, code in enumerate(codes):
+        for word in _words(code) if code.system == "procedure" else ():
+            procedures.setdefault(word, []).append(n)
+    found, last = dict[int, tuple[tuple[int, float], ...]](), dict[str, int]()
+    for n in range(len(codes) - 1, len(set(clinic.COMMON.split())) - 1, -1):
+        code = codes[n]
+        if code.system == "diagnosis":
+            shared = [procedures[w] for w in sorted(_words(code)) if w in procedures]
+            rarer = [m for m in min(shared, key=len, default=[]) if m > n][:1]
+            companion = [last[code.chapter]] if code.chapter in last else []
+            found[n] = tuple((m, 0.25) for m in (*companion, *rarer))
+        last[code.chapter] = n
+    return found
 
 
 def _words(code: Code) -> set[str]:
@@ -234,5 +212,5 @@ def _liking(service: str, code: Code) -> float:
 
 _LIKINGS = {
     service: {pair.rsplit(" ", 1)[0]: float(pair.rsplit(" ", 1)[1]) for pair in likes.split(", ")}
-    for service, (_, likes) in SERVICES.items()
+    for service, (_, likes) in clinic.SERVICES.items()
 }

@@ -1,7 +1,5 @@
 """Lines of filler, made once and picked ever after: the nine tenths of a note that code nothing."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass

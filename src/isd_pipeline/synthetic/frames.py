@@ -5,8 +5,6 @@ A frame is what stands before the phrase and what stands after it. Of each syste
 are given with their chances summed up, so that one draw between 0 and 1 finds a section.
 """
 
-from __future__ import annotations
-
 Frames = tuple[tuple[str, str], ...]
 Places = tuple[tuple[float, str, Frames], ...]
 

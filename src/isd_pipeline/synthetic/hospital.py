@@ -5,11 +5,9 @@ codes, the second writes the notes and the lists of the splits (the lists of the
 codes need the counts). A walk keeps nothing of a patient it has passed.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -21,7 +19,7 @@ from isd_pipeline.synthetic.other_notes import OtherNote, other_notes
 from isd_pipeline.synthetic.patients import Admission, Patient, Registry
 from isd_pipeline.synthetic.settings import HospitalSettings
 from isd_pipeline.synthetic.summaries import Note, Summarist
-from isd_pipeline.synthetic.tables import heading, quoted, writing
+from isd_pipeline.synthetic.tables import heading, quoted, writing, writing_all
 
 SPLITS = ("train", "dev", "test")
 FREQUENT = 50
@@ -131,10 +129,7 @@ def _admission_row(patient: Patient, admission: Admission, codes: list[tuple[int
 def _write_notes(folder: Path, registry: Registry) -> None:
     dice = Random(f"{registry.settings.seed}/order of the notes")
     ending = "csv.gz" if registry.settings.compressed else "csv"
-    with (
-        _table(folder, "NOTEEVENTS", ending) as notes,
-        _table(folder, "EVIDENCE") as evidence,
-    ):
+    with _table(folder, "NOTEEVENTS", ending) as notes, _table(folder, "EVIDENCE") as evidence:
         waiting: list[str] = []
         for row, found in enumerate(_note_rows(registry), start=1):
             patient, admission, note = found
@@ -189,15 +184,11 @@ def _evidence_rows(row: int, admission: Admission, note: Note, registry: Registr
 def _write_splits(folder: Path, registry: Registry, counts: Counter[int]) -> None:
     """The lists of the full splits, and of their admissions with one of the 50 commonest codes."""
     frequent = set(sorted(counts, key=lambda n: (-counts[n], n))[:FREQUENT])
-    with ExitStack() as stack:
-        lists = {
-            (split, size): stack.enter_context(writing(folder / f"{split}_{size}_hadm_ids.csv"))
-            for split in SPLITS
-            for size in ("full", "50")
-        }
+    names = [f"{split}_{size}_hadm_ids" for split in SPLITS for size in ("full", "50")]
+    with writing_all({folder / f"{name}.csv": "" for name in names}) as lists:
         for patient in registry:
             for admission in patient.admissions:
                 if admission.has_summary:
-                    lists[patient.split, "full"].write(f"{admission.hadm_id}\n")
+                    lists[f"{patient.split}_full_hadm_ids"].write(f"{admission.hadm_id}\n")
                     if frequent.intersection(admission.codes):
-                        lists[patient.split, "50"].write(f"{admission.hadm_id}\n")
+                        lists[f"{patient.split}_50_hadm_ids"].write(f"{admission.hadm_id}\n")

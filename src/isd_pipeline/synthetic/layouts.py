@@ -4,11 +4,8 @@ Names, columns and quotation are the originals'. The quirks that a reader must s
 at fixed intervals, so that any hospital of 200 admissions has each of them.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TextIO
@@ -18,7 +15,7 @@ from isd_pipeline.synthetic.codes import Code, catalogue, listed_codes
 from isd_pipeline.synthetic.patients import Admission, Patient, Registry
 from isd_pipeline.synthetic.settings import HospitalSettings
 from isd_pipeline.synthetic.summaries import Summarist
-from isd_pipeline.synthetic.tables import heading, quoted, writing
+from isd_pipeline.synthetic.tables import heading, quoted, writing, writing_all
 
 EVERY_EMPTY = 29  # summaries of MIMIC-II that hold headings and nothing else
 EVERY_SHORT = 61  # summaries of one word
@@ -57,7 +54,8 @@ def write_mimic4(folder: Path, settings: HospitalSettings) -> None:
     carries it; procedures by made-up codes in the shape of ICD-10-PCS, which has no mapping.
     """
     folder, registry = Path(folder), Registry(settings)
-    with _tables(folder, _MIMIC4) as tables:
+    headers = {folder / f"{name}.csv.gz": f"{header}\n" for name, header in _MIMIC4.items()}
+    with writing_all(headers) as tables:
         for patient in registry:
             for admission in patient.admissions:
                 _mimic4_codes(tables, registry, patient, admission)
@@ -67,11 +65,11 @@ def write_mimic4(folder: Path, settings: HospitalSettings) -> None:
                 note = f"{patient.subject_id}-DS-{number},{patient.subject_id},{admission.hadm_id}"
                 when = f"{admission.discharged} 00:00:00"
                 row = f"{note},DS,{number},{when},{when},{quoted(text)}\n"
-                tables["note/discharge"].write(row)
+                tables["discharge"].write(row)
         for system, name in ((icd.DIAGNOSIS, "diagnoses"), (icd.PROCEDURE, "procedures")):
             rows = (row for code in listed_codes(system) for row in _mimic4_titles(code))
-            tables[f"hosp/d_icd_{name}"].writelines(dict.fromkeys(rows))
-        tables["hosp/d_icd_diagnoses"].write(f'{OF_BOTH},10,"Bicycle rider in an accident"\n')
+            tables[f"d_icd_{name}"].writelines(dict.fromkeys(rows))
+        tables["d_icd_diagnoses"].write(f'{OF_BOTH},10,"Bicycle rider in an accident"\n')
 
 
 def write_icustays(folder: Path, settings: HospitalSettings) -> None:
@@ -132,15 +130,15 @@ def _mimic4_codes(
     for place, code in enumerate(registry.codes_of(admission), start=1):
         filed = f"{_filed(code, version):<{7 if place % EVERY_PADDED == 0 else 0}}"
         if code.system == icd.DIAGNOSIS:
-            tables["hosp/diagnoses_icd"].write(f"{ids},{place},{filed},{version}\n")
+            tables["diagnoses_icd"].write(f"{ids},{place},{filed},{version}\n")
         else:
             row = f"{ids},{place},{admission.admitted},{filed},{version}\n"
-            tables["hosp/procedures_icd"].write(row)
+            tables["procedures_icd"].write(row)
     more = [f",{version}"] if admission.has_null_code else []
     if admission.number % EVERY_MIXED == 0:
         more += [f"{OF_BOTH},{of}" for of in (9, 10)]
     for place, row in enumerate(more, start=len(admission.codes) + 1):
-        tables["hosp/diagnoses_icd"].write(f"{ids},{place},{row}\n")
+        tables["diagnoses_icd"].write(f"{ids},{place},{row}\n")
 
 
 def _mimic4_texts(admission: Admission, texts: list[str]) -> list[str]:
@@ -178,13 +176,3 @@ def _icd10() -> dict[str, str]:
     codes = [code.code for code in catalogue() if code.system == icd.DIAGNOSIS]
     found = Mapper().map(codes, source="icd9", target="icd10")
     return {old: new or "" for old, new in zip(codes, found, strict=True)}
-
-
-@contextmanager
-def _tables(folder: Path, columns: dict[str, str]) -> Iterator[dict[str, TextIO]]:
-    """Gzipped tables to write rows to, their headers written; they appear together at the end."""
-    with ExitStack() as stack:
-        yield {
-            name: stack.enter_context(writing(folder / f"{name}.csv.gz", f"{header}\n"))
-            for name, header in columns.items()
-        }

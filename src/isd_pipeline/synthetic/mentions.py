@@ -5,8 +5,6 @@ a treatment or a result tells of it) or named, once or several times and mostly 
 paraphrase. Codes that are not assigned are named too: denied, ruled out, or a relative's.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from math import exp
 from random import Random

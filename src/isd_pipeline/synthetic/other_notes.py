@@ -1,7 +1,5 @@
 """Notes of the other fourteen categories: what a reader of NOTEEVENTS must pass over."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta

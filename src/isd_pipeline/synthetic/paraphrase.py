@@ -4,8 +4,6 @@ A paraphrase always keeps words of the title or their usual synonyms, so that a 
 in training can still be told by who knows its title.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from functools import cache

@@ -4,8 +4,6 @@ Every patient has dice of his own, seeded by the hospital and his number. A seco
 patients therefore meets the same people, and nothing has to be kept in memory between walks.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ a complication from which the code can be read; the longest matching beginning o
 so that a clue of a whole category tells the category only.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 SPOKEN = """

@@ -4,8 +4,6 @@ A summary is as long as its codes ask for: a tenth of its words bear on codes, a
 up the rest. Where each mention stands is kept while the text grows.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -113,34 +111,30 @@ class Summarist:
         placed: dict[str, list[Mention]] = defaultdict(list)
         for mention in mentions:
             placed[mention.section].append(mention)
-        wanted = self._filler_words(mentions, dice)
+        wanted = self._filler_words(mentions, dice, SHORTEST, FIXED_WORDS)
         fill = {of: self._fill(of, int(wanted * share), random) for of, share in SHARES.items()}
+        fill["story"].insert(0, _age(patient, admission))
+
+        def mixed(lines: str, mentions: str = "") -> list[Mention | str]:
+            return _mixed(fill[lines], placed[mentions or lines], random)
+
         draft = _Draft()
         draft.add(_head(patient, admission, random))
         draft.block("Major Surgical or Invasive Procedure:\n", placed["operations"], "\n", "None")
-        draft.block(
-            "History of Present Illness:\n",
-            _mixed([_age(patient, admission), *fill["story"]], placed["story"], random),
-            " ",
-        )
+        draft.block("History of Present Illness:\n", mixed("story"), " ")
         draft.block("Past Medical History:\n", placed["past"], "\n", "As per the history above.")
         draft.block("Social History:\n", self.lines["SOCIAL"].pick(1, random)[0], "\n")
         draft.block("Family History:\n", placed["family"], "\n", "Noncontributory")
         draft.block("Physical Exam:\n", fill["exam"], "\n")
-        draft.block("Pertinent Results:\n", _mixed(fill["labs"], placed["results"], random), "\n")
-        draft.block(
-            "Brief Hospital Course:\n", _mixed(fill["course"], placed["course"], random), " "
-        )
+        draft.block("Pertinent Results:\n", mixed("labs", "results"), "\n")
+        draft.block("Brief Hospital Course:\n", mixed("course"), " ")
         draft.block("Medications on Admission:\n", fill["before"], "\n", "None")
-        draft.block("Discharge Medications:\n", _numbered(fill["after"]), "\n", "None")
+        after = [f"{n}. {item}" for n, item in enumerate(fill["after"], start=1)]
+        draft.block("Discharge Medications:\n", after, "\n", "None")
         draft.block("Discharge Disposition:\n", [_one(vocabulary.DISPOSITIONS, random)], "\n")
         draft.block("Discharge Diagnosis:\n", placed["final"], "\n", "See hospital course")
         draft.block("Discharge Condition:\n", [_one(vocabulary.CONDITIONS, random)], "\n")
-        draft.block(
-            "Discharge Instructions:\n",
-            _mixed(fill["instructions"], placed["instructions"], random),
-            "\n",
-        )
+        draft.block("Discharge Instructions:\n", mixed("instructions"), "\n")
         draft.add(f"Completed by:[**{admission.discharged.isoformat()}**]")
         return draft.note("Report")
 
@@ -152,20 +146,13 @@ class Summarist:
             "Name:  [**Known lastname **],[**Known firstname **]       "
             "Unit No:   [**Numeric Identifier 1**]\n\n"
         )
-        draft.block(
-            f"{description}:\n",
-            _mixed(self._fill("course", wanted, dice.random), mentions, dice.random),
-            " ",
-        )
+        fill = self._fill("course", wanted, dice.random)
+        draft.block(f"{description}:\n", _mixed(fill, mentions, dice.random), " ")
         draft.add("Completed by:[**Name6 (MD) 1102**]")
         return draft.note(description)
 
     def _filler_words(
-        self,
-        mentions: list[Mention],
-        dice: Random,
-        shortest: float = SHORTEST,
-        fixed: int = FIXED_WORDS,
+        self, mentions: list[Mention], dice: Random, shortest: float, fixed: int
     ) -> int:
         """As many as make the evidence its share of the words, give or take a sixth."""
         evidence = sum(count_words(m.phrase) for m in mentions if m.code is not None)
@@ -186,10 +173,6 @@ def _mixed(
     for mention in mentions:
         found.insert(1 + int(random() * len(found)), mention)
     return found
-
-
-def _numbered(items: list[str]) -> list[str]:
-    return [f"{n}. {item}" for n, item in enumerate(items, start=1)]
 
 
 def _head(patient: Patient, admission: Admission, random: Callable[[], float]) -> str:

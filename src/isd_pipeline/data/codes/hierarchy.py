@@ -15,8 +15,6 @@ A code that the tables lack hangs from its nearest beginning that they have, or 
 block or chapter. A block of one category, or a chapter of one block, is one node with it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -73,6 +71,28 @@ def categories(codes: CodeIndex) -> list[str]:
         else category(code, kind)
         for code, kind in zip(codes.codes, codes.systems, strict=True)
     ]
+
+
+def names_of(codes: CodeIndex, revision: Revision) -> list[list[str]]:
+    """The names of every code, its title first.
+
+    ICD-10-CM has inclusion terms, conditions that are coded so ("Pyrexia NOS" of R50.9), in the
+    package simple-icd-10-cm. They are English; ICD-9-CM, ICD-10-PCS and a user's own system have
+    the title alone.
+    """
+    own = codes.custom or ()
+    return [
+        [title, *([] if code in own else _inclusion_terms(code, system, revision))]
+        for code, system, title in zip(codes.codes, codes.systems, codes.titles, strict=True)
+    ]
+
+
+def _inclusion_terms(code: str, system: icd.System, revision: Revision) -> list[str]:
+    import simple_icd_10_cm as book
+
+    if revision != "icd10" or system != icd.DIAGNOSIS or not book.is_valid_item(code):
+        return []
+    return list(book.get_inclusion_term(code))
 
 
 def _path(code: str, system: icd.System, revision: Revision, own: CustomTree | None) -> list[str]:

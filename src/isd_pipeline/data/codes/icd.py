@@ -4,8 +4,6 @@ A code is a string from the file to the report. A number would lose the zeros th
 038.9 (septicemia) from 389 (hearing loss). `system` is "diagnosis" or "procedure".
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_right
 from collections.abc import Container, Iterable, Sequence
@@ -51,7 +49,8 @@ def dot(code: str, system: System, revision: Revision = "icd9") -> str:
     """
     if revision == "icd10" and system == PROCEDURE:
         return code
-    head = 3 if revision == "icd10" else _digits_before_dot(code, system)
+    of_diagnosis = 4 if revision == "icd9" and code.startswith("E") else 3
+    head = 2 if system == PROCEDURE else of_diagnosis
     return f"{code[:head]}.{code[head:]}" if len(code) > head else code
 
 
@@ -159,102 +158,53 @@ def icd10_section(code: str) -> str:
     return next((name for name in _ICD10_PCS if name[0] == code[0]), "unknown")
 
 
-def _digits_before_dot(code: str, system: System) -> int:
-    if system == PROCEDURE:
-        return 2
-    return 4 if code.startswith("E") else 3
-
-
 def _chapter(key: str, chapters: Sequence[str]) -> str:
     """The last chapter whose name does not begin behind the key."""
     place = bisect_right(chapters, f"{key}~")
     return chapters[place - 1] if place else "unknown"
 
 
-_ICD9_DIAGNOSES = (
-    "001-139 infectious",
-    "140-239 neoplasms",
-    "240-279 endocrine",
-    "280-289 blood",
-    "290-319 mental",
-    "320-389 nervous",
-    "390-459 circulatory",
-    "460-519 respiratory",
-    "520-579 digestive",
-    "580-629 genitourinary",
-    "630-679 pregnancy",
-    "680-709 skin",
-    "710-739 musculoskeletal",
-    "740-759 congenital",
-    "760-779 perinatal",
-    "780-799 symptoms",
-    "800-999 injury",
+def _listed(names: str) -> tuple[str, ...]:
+    return tuple(" ".join(names.split()).split(" | "))
+
+
+_ICD9 = {
+    DIAGNOSIS: _listed(
+        """
+        001-139 infectious | 140-239 neoplasms | 240-279 endocrine | 280-289 blood
+        | 290-319 mental | 320-389 nervous | 390-459 circulatory | 460-519 respiratory
+        | 520-579 digestive | 580-629 genitourinary | 630-679 pregnancy | 680-709 skin
+        | 710-739 musculoskeletal | 740-759 congenital | 760-779 perinatal | 780-799 symptoms
+        | 800-999 injury
+        """
+    ),
+    PROCEDURE: _listed(
+        """
+        00 procedures not elsewhere classified | 01-05 nervous | 06-07 endocrine | 08-16 eye
+        | 17 other diagnostic and therapeutic | 18-20 ear | 21-29 nose, mouth, pharynx
+        | 30-34 respiratory | 35-39 cardiovascular | 40-41 hemic and lymphatic | 42-54 digestive
+        | 55-59 urinary | 60-64 male genital | 65-71 female genital | 72-75 obstetrical
+        | 76-84 musculoskeletal | 85-86 integumentary | 87-99 miscellaneous
+        """
+    ),
+}
+
+_ICD10 = _listed(
+    """
+    A00-B99 infectious | C00-D49 neoplasms | D50-D89 blood | E00-E89 endocrine | F01-F99 mental
+    | G00-G99 nervous | H00-H59 eye | H60-H95 ear | I00-I99 circulatory | J00-J99 respiratory
+    | K00-K95 digestive | L00-L99 skin | M00-M99 musculoskeletal | N00-N99 genitourinary
+    | O00-O9A pregnancy | P00-P96 perinatal | Q00-Q99 congenital | R00-R99 symptoms
+    | S00-T88 injury | U00-U85 special purposes | V00-Y99 external causes | Z00-Z99 factors
+    """
 )
 
-_ICD9_PROCEDURES = (
-    "00 procedures not elsewhere classified",
-    "01-05 nervous",
-    "06-07 endocrine",
-    "08-16 eye",
-    "17 other diagnostic and therapeutic",
-    "18-20 ear",
-    "21-29 nose, mouth, pharynx",
-    "30-34 respiratory",
-    "35-39 cardiovascular",
-    "40-41 hemic and lymphatic",
-    "42-54 digestive",
-    "55-59 urinary",
-    "60-64 male genital",
-    "65-71 female genital",
-    "72-75 obstetrical",
-    "76-84 musculoskeletal",
-    "85-86 integumentary",
-    "87-99 miscellaneous",
-)
-
-_ICD9 = {DIAGNOSIS: _ICD9_DIAGNOSES, PROCEDURE: _ICD9_PROCEDURES}
-
-_ICD10 = (
-    "A00-B99 infectious",
-    "C00-D49 neoplasms",
-    "D50-D89 blood",
-    "E00-E89 endocrine",
-    "F01-F99 mental",
-    "G00-G99 nervous",
-    "H00-H59 eye",
-    "H60-H95 ear",
-    "I00-I99 circulatory",
-    "J00-J99 respiratory",
-    "K00-K95 digestive",
-    "L00-L99 skin",
-    "M00-M99 musculoskeletal",
-    "N00-N99 genitourinary",
-    "O00-O9A pregnancy",
-    "P00-P96 perinatal",
-    "Q00-Q99 congenital",
-    "R00-R99 symptoms",
-    "S00-T88 injury",
-    "U00-U85 special purposes",
-    "V00-Y99 external causes",
-    "Z00-Z99 factors",
-)
-
-_ICD10_PCS = (
-    "0 medical and surgical",
-    "1 obstetrics",
-    "2 placement",
-    "3 administration",
-    "4 measurement and monitoring",
-    "5 extracorporeal assistance and performance",
-    "6 extracorporeal therapies",
-    "7 osteopathic",
-    "8 other procedures",
-    "9 chiropractic",
-    "B imaging",
-    "C nuclear medicine",
-    "D radiation therapy",
-    "F physical rehabilitation",
-    "G mental health",
-    "H substance abuse treatment",
-    "X new technology",
+_ICD10_PCS = _listed(
+    """
+    0 medical and surgical | 1 obstetrics | 2 placement | 3 administration
+    | 4 measurement and monitoring | 5 extracorporeal assistance and performance
+    | 6 extracorporeal therapies | 7 osteopathic | 8 other procedures | 9 chiropractic | B imaging
+    | C nuclear medicine | D radiation therapy | F physical rehabilitation | G mental health
+    | H substance abuse treatment | X new technology
+    """
 )

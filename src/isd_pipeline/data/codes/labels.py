@@ -10,8 +10,6 @@
 - `dotted`: the code as its table writes it, for corpora whose codes have their dots.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 from collections import Counter
@@ -24,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isd_pipeline.data.codes import icd
+from isd_pipeline.data.io.columns import distinct_codes
 from isd_pipeline.data.io.tables import LABELS
 
 LOG = logging.getLogger(__name__)
@@ -57,7 +56,7 @@ def label_documents(
     place = pc.index_in(codes["document_id"], value_set=documents)
     rows = codes.filter(pc.is_valid(place))
     document = place.drop_null().to_numpy().astype(np.int64)
-    names, number = _distinct_codes(rows)
+    names, number = distinct_codes(rows)
     by_name = [_label(system, code, space, revision) for system, code in names]
     labels = np.array(by_name, dtype=object)[number].tolist()
     if space == "caml":
@@ -71,7 +70,7 @@ def label_documents(
         "empty_or_repeated_code_rows": int(len(labels) - kept.sum()),
     }
     if space == "caml":
-        every = {_label(*name, space, revision) for name in _distinct_codes(codes)[0]}
+        every = {_label(*name, space, revision) for name in distinct_codes(codes)[0]}
         counts["caml_labels_before_filtering"] = len(every)
     return Labels(table, _sources(names, number, labels, space, revision), counts)
 
@@ -132,15 +131,6 @@ def _kind(block: list[str | None]) -> str:
     return "whole" if whole else "decimal"
 
 
-def _distinct_codes(rows: pa.Table) -> tuple[list[tuple[icd.System, str | None]], np.ndarray]:
-    """The distinct (system, code), and for each row which of them it holds."""
-    codes = pc.fill_null(rows["code"], "")
-    keys = pc.binary_join_element_wise(rows["system"], codes, " ").combine_chunks()
-    encoded = keys.dictionary_encode()
-    names = [tuple(key.split(" ", 1)) for key in encoded.dictionary.to_pylist()]
-    return [(s, code or None) for s, code in names], encoded.indices.to_numpy().astype(np.int64)
-
-
 def _label(
     system: icd.System, code: str | None, space: LabelSpace, revision: icd.Revision
 ) -> str | None:
@@ -182,16 +172,9 @@ def _sources(
     revision: icd.Revision,
 ) -> Sources:
     """For each label its most frequent code, the first met where two are as frequent."""
-    encoded = pa.array(labels, pa.string()).dictionary_encode()
-    distinct = [*encoded.dictionary.to_pylist(), None]
-    where = encoded.indices.fill_null(len(distinct) - 1).to_numpy().astype(np.int64)
-    pairs, first, count = np.unique(
-        where * max(len(names), 1) + number, return_index=True, return_counts=True
-    )
     best: Sources = {}
-    for n in np.lexsort((first, -count)):
-        label = distinct[pairs[n] // len(names)]
-        system, code = names[pairs[n] % len(names)]
+    for (label, n), _ in Counter(zip(labels, number.tolist(), strict=True)).most_common():
+        system, code = names[n]
         if label and code is not None:
             clean = code if space == "dotted" else icd.dot(code, system, revision)
             best.setdefault(label, (system, clean))

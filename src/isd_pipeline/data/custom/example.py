@@ -4,8 +4,6 @@ Small enough to look at and to train on in a minute. It shows what the schema ca
 of an id, a note by date, codes with and without their dot, a patient who comes twice.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -5,8 +5,6 @@ is wrong with a row goes to `Findings`; what is wrong with a file raises at once
 a cell.
 """
 
-from __future__ import annotations
-
 import gzip
 import json
 import re
@@ -155,22 +153,15 @@ def _json_objects(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, An
     except (EOFError, zlib.error, gzip.BadGzipFile):
         what = "the compressed file is cut off or damaged"
         raise ValueError(f"{path}, after row {number}: {what}") from None
-    except (_NoObjectError, RecursionError):
+    except (ValueError, RecursionError):  # whose own message would quote the line
         remedy = "JSONL has one object a line" if ended else "the file is cut off; copy it again"
         raise ValueError(f"{path}, row {number}: not a JSON object; {remedy}") from None
 
 
-class _NoObjectError(Exception):
-    """A line is no JSON object. The parser's own message would quote it."""
-
-
 def _json_object(line: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        raise _NoObjectError from None
+    row = json.loads(line)
     if not isinstance(row, dict):
-        raise _NoObjectError
+        raise ValueError
     return row
 
 

@@ -1,7 +1,5 @@
 """How a user's files are laid out: which file is which, and which of its columns is what."""
 
-from __future__ import annotations
-
 import codecs
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -63,14 +61,14 @@ def find_table(folder: Path, name: str, given: str, key: str) -> Path | None:
     if given:
         if not (folder / given).is_file():
             near = get_close_matches(given, [path.name for path in folder.iterdir()], n=1)
-            hint = f"; is it {near[0]}?" if near else f"; correct own.{key}"
+            hint = f"; is it {near[0]}?" if near else f"; correct custom.{key}"
             raise FileNotFoundError(f"{folder / given}: no such file{hint}")
         return folder / given
     known = {name + ending for ending in FORMATS}
     found = [p for p in sorted(folder.iterdir()) if p.name.lower() in known and p.is_file()]
     if len(found) > 1:
         names = " and ".join(path.name for path in found)
-        raise ValueError(f"{folder}: holds {names}; name one: own.{key}")
+        raise ValueError(f"{folder}: holds {names}; name one: custom.{key}")
     return found[0] if found else None
 
 
@@ -80,7 +78,7 @@ def match_columns(
     """Our names -> the file's. `known`: our names, and whether the file must have such a column."""
     for ours in asked:
         if ours not in known:
-            raise ValueError(f"own.{key} has no '{ours}'{near(ours, known, 'known are: ')}")
+            raise ValueError(f"custom.{key} has no '{ours}'{near(ours, known, 'known are: ')}")
     by_name: dict[str, str] = {}
     for name in header:
         by_name.setdefault(name.strip().lower(), name)
@@ -95,7 +93,7 @@ def match_columns(
             _refuse_cells(path, header)
             hint = near(missing[0].lower(), by_name, "the file has: ")
             if key != "table":
-                hint += f"; own.{key} maps our names to the file's, as {{{ours}: NAME}}"
+                hint += f"; custom.{key} maps our names to the file's, as {{{ours}: NAME}}"
             what = f"no column {missing[0]}, which should be the {ours}{hint}"
             raise ValueError(f"{path}, row 1: {what}")
         if not missing:

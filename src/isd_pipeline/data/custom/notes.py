@@ -7,8 +7,6 @@ date, undated ones last, then by note id where there is such a column, then as i
 run on from one to the next as over a blank line, and offsets count within each note.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,19 +19,13 @@ import pyarrow.compute as pc
 
 from isd_pipeline.data.custom.files import read_rows
 from isd_pipeline.data.custom.layout import CustomLayout
-from isd_pipeline.data.io.columns import stripped
+from isd_pipeline.data.io.columns import changes, stripped
 from isd_pipeline.data.io.tables import NOTES, SPLITS, RecordStream, SortedSpill, table_of
-from isd_pipeline.data.quality.findings import Finding, Findings, Level
+from isd_pipeline.data.quality.findings import Findings, FindingsOfFile
 
 NOTE_COLUMNS = {  # ours, and whether the file must have it
-    "id": True,
-    "text": True,
-    "note": False,
-    "patient": False,
-    "date": False,
-    "type": False,
-    "split": False,
-    "codes": False,
+    **{"id": True, "text": True},
+    **dict.fromkeys(("note", "patient", "date", "type", "split", "codes"), False),
 }
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -42,11 +34,11 @@ SPLIT_NAMES = {
     "unlabelled": "unlabelled",
 }
 UNDATED = np.iinfo(np.int64).max
-_KEPT = pa.schema(
+_TRIMMED = ("id", "note", "patient", "split", "date", "type")
+RAW_NOTES = pa.schema(
     [
-        *((name, pa.string()) for name in ("id", "note", "patient", "split")),
-        *((name, pa.int64()) for name in ("date", "digest", "row")),
-        ("wanted", pa.bool_()),
+        *((name, pa.string()) for name in _TRIMMED),
+        *(("digest", pa.int64()), ("empty", pa.bool_()), ("row", pa.int64())),
     ]
 )
 
@@ -72,153 +64,93 @@ class NoteIndex:
         return table_of([(d, self.split_of[d]) for d in documents if d in self.split_of], SPLITS)
 
 
-class NoteRows:
-    """The first pass: what is kept of each row, and what is wrong with it."""
+def raw_notes(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """What the first pass keeps of a batch of the file: everything but the texts."""
+    texts = [text or "" for text in batch["text"].to_pylist()]
+    nothing, names = pa.nulls(batch.num_rows, pa.string()), batch.schema.names
+    columns = [stripped(batch[name]) if name in names else nothing for name in _TRIMMED]
+    digests, empty = map(_digest, texts), (not text.strip() for text in texts)
+    columns += [pa.array(digests, pa.int64()), pa.array(empty, pa.bool_()), batch["row"]]
+    return pa.record_batch(columns, schema=RAW_NOTES)
 
-    def __init__(
-        self, path: Path, names: Mapping[str, tuple[str, ...]], layout: CustomLayout
-    ) -> None:
-        self._path, self._names, self._layout = path, names, layout
-        self._parts: list[pa.RecordBatch] = []
-        self._types: set[str] = set()
-        self._empty = 0
 
-    def add(self, batch: pa.RecordBatch, findings: Findings) -> None:
-        """Take a batch of the file."""
-        self._batch, self._findings = batch, findings
-        texts = batch["text"].to_pylist()
-        empty = [text is None or not text.strip() for text in texts]
-        self._empty += sum(empty)
-        self._tell(empty, "text", "empty notes, which no model can read", "", "warning")
-        ids = self._trimmed("id")
-        what = "no id, so the note belongs to no one"
-        self._tell(pc.is_null(ids).to_pylist(), "id", what, "give it one")
-        columns = [ids, self._trimmed("note"), self._trimmed("patient"), self._splits()]
-        digests = [_digest(text or "") for text in texts]
-        columns += [self._dates(), pa.array(digests, pa.int64()), batch["row"], self._wanted()]
-        self._parts.append(pa.record_batch(columns, schema=_KEPT))
+def index_notes(rows: pa.Table, layout: CustomLayout, found: FindingsOfFile) -> NoteIndex:
+    """Every note of `raw_notes` in its place; what is wrong with any is told."""
+    row, empty = rows["row"].to_numpy(), rows["empty"].to_numpy()
+    found.tell_rows(row[empty], "warning", "text", "empty notes, which no model can read")
+    what, nameless = "no id, so the note belongs to no one", rows["id"].is_null().to_numpy()
+    found.tell_rows(row[nameless], "error", "id", what, "give it one")
+    splits, split = _ranked(_splits(rows, found))
+    dates, wanted = _dates(rows, layout, found), _wanted(rows, layout, found)
+    names, document = _ranked(rows["id"])
+    patients, patient = _ranked(rows["patient"])
+    for name, value in (("patient", patient), ("split", split)):
+        other, what = changes(document, value, value, row), f"an id has two {name}s"
+        found.tell_rows(row[other], "error", name, what, "correct the rows of this id")
+    patient_of, split_of, begin = (_least(document, of) for of in (patient, split, row))
+    other, what = changes(patient_of, split_of, begin), "a patient is in two splits"
+    remedy = "a model is tested on patients it knows; split by patient, or leave split out"
+    found.tell_rows(begin[other], "error", "split", what, remedy)
+    order = np.lexsort((np.arange(len(row)), _ranked(rows["note"])[1], dates, document))
+    order = order[wanted[order] & (document[order] >= 0)]
+    kept = order[_first_of_each(document[order], rows["digest"].to_numpy()[order])]
+    place = np.full(len(row), -1, dtype=np.int64)
+    place[kept] = np.arange(len(kept))
+    own = [patients[p] if p >= 0 else name for name, p in zip(names, patient_of, strict=True)]
+    of = document[kept]
+    counts = {
+        "note_records": len(row),
+        "notes": len(kept),
+        "documents": len(np.unique(of)),
+        "patients": len({own[number] for number in np.unique(of)}),
+        "notes_of_other_types": len(row) - int(np.count_nonzero(wanted)),
+        "repeated_notes": len(order) - len(kept),
+        "empty_notes": int(np.count_nonzero(empty)),
+    }
+    if counts["repeated_notes"]:
+        what = "notes that repeat another of the same id, word for word: kept once"
+        found.tell("warning", "text", what, count=counts["repeated_notes"])
+    return NoteIndex(
+        pa.array([names[n] for n in of], pa.string()),
+        pa.array([own[n] for n in of], pa.string()),
+        pa.array(_note_ids(names, of), pa.string()),
+        place,
+        {names[n]: splits[s] for n, s in enumerate(split_of) if s >= 0},
+        counts,
+    )
 
-    def index(self, findings: Findings) -> NoteIndex:
-        """After the last batch: every note in its place."""
-        self._findings = findings
-        rows = pa.Table.from_batches(self._parts, _KEPT).combine_chunks()
-        for name in sorted(set(self._layout.types) - self._types):
-            self._fault("type", f"no note has the type {name}", "correct custom.types")
-        return self._placed(rows)
 
-    def _placed(self, rows: pa.Table) -> NoteIndex:
-        names, document = _ranked(rows["id"])
-        patients, patient = _ranked(rows["patient"])
-        splits, split = _ranked(rows["split"])
-        row = rows["row"].to_numpy()
-        patient_of = self._one_each(document, patient, row, "patient", "patients")
-        split_of = self._one_each(document, split, row, "split", "splits")
-        self._refuse_patients_in_two_splits(document, patient_of, split_of, row)
-        keys = (np.arange(len(row)), _ranked(rows["note"])[1], rows["date"].to_numpy(), document)
-        order, wanted = np.lexsort(keys), rows["wanted"].to_numpy(zero_copy_only=False)
-        order = order[wanted[order] & (document[order] >= 0)]
-        kept = order[_first_of_each(document[order], rows["digest"].to_numpy()[order])]
-        place = np.full(len(row), -1, dtype=np.int64)
-        place[kept] = np.arange(len(kept))
-        own = [patients[p] if p >= 0 else name for name, p in zip(names, patient_of, strict=True)]
-        of = document[kept]
-        counts = {
-            "note_records": len(row),
-            "notes": len(kept),
-            "documents": len(np.unique(of)),
-            "patients": len({own[number] for number in np.unique(of)}),
-            "notes_of_other_types": len(row) - int(np.count_nonzero(wanted)),
-            "repeated_notes": len(order) - len(kept),
-            "empty_notes": self._empty,
-        }
-        if counts["repeated_notes"]:
-            what = "notes that repeat another of the same id, word for word: kept once"
-            self._fault("text", what, "", "warning", counts["repeated_notes"])
-        return NoteIndex(
-            pa.array([names[n] for n in of], pa.string()),
-            pa.array([own[n] for n in of], pa.string()),
-            pa.array(_note_ids(names, of), pa.string()),
-            place,
-            {names[n]: splits[s] for n, s in enumerate(split_of) if s >= 0},
-            counts,
-        )
+def _splits(rows: pa.Table, found: FindingsOfFile) -> pa.ChunkedArray:
+    place = pc.index_in(pc.utf8_lower(rows["split"]), pa.array(SPLIT_NAMES))
+    bad = pc.and_not(pc.is_null(place), pc.is_null(rows["split"])).to_numpy()
+    remedy = "write train, dev, test or unlabelled"
+    found.tell_rows(rows["row"].to_numpy()[bad], "error", "split", "no split", remedy)
+    return pa.array(SPLIT_NAMES.values()).take(place)
 
-    def _one_each(
-        self, document: np.ndarray, value: np.ndarray, row: np.ndarray, column: str, many: str
-    ) -> np.ndarray:
-        """The one value of each document, -1 where none is given; two are a fault."""
-        has = np.flatnonzero((document >= 0) & (value >= 0))
-        order = has[np.lexsort((row[has], value[has], document[has]))]
-        same = document[order][1:] == document[order][:-1]
-        other = order[1:][same & (value[order][1:] != value[order][:-1])]
-        if len(other):
-            what, first = f"an id has two {many}", row[other].min()
-            self._fault(column, what, "correct the rows of this id", "error", len(other), first)
-        found = np.full(document.max(initial=-1) + 1, -1, dtype=np.int64)
-        found[document[order[::-1]]] = value[order[::-1]]
-        return found
 
-    def _refuse_patients_in_two_splits(
-        self, document: np.ndarray, patient_of: np.ndarray, split_of: np.ndarray, row: np.ndarray
-    ) -> None:
-        both = np.flatnonzero((patient_of >= 0) & (split_of >= 0))
-        begin = np.full(len(patient_of), UNDATED)
-        np.minimum.at(begin, document[document >= 0], row[document >= 0])
-        order = both[np.lexsort((begin[both], patient_of[both]))]
-        same = patient_of[order][1:] == patient_of[order][:-1]
-        other = order[1:][same & (split_of[order][1:] != split_of[order][:-1])]
-        if len(other):
-            what, first = "a patient is in two splits", begin[other].min()
-            remedy = "a model is tested on patients it knows; split by patient, or leave split out"
-            self._fault("split", what, remedy, "error", len(other), first)
+def _dates(rows: pa.Table, layout: CustomLayout, found: FindingsOfFile) -> np.ndarray:
+    cells = rows["date"].to_pylist()
+    known = {cell: _moment(cell, layout.date_format) for cell in set(cells)}
+    dates = pa.array([known[cell] for cell in cells], pa.int64())
+    bad = dates.is_null().to_numpy(zero_copy_only=False)
+    remedy = "write 2026-03-31 or 2026-03-31T14:05, give custom.date_format, or map date to null"
+    found.tell_rows(rows["row"].to_numpy()[bad], "error", "date", "no date", remedy)
+    return dates.fill_null(UNDATED).to_numpy()
 
-    def _trimmed(self, name: str) -> pa.Array:
-        if name not in self._names:
-            return pa.nulls(self._batch.num_rows, pa.string())
-        return stripped(self._batch[name])
 
-    def _splits(self) -> pa.Array:
-        cells = self._trimmed("split").to_pylist()
-        named = [None if cell is None else SPLIT_NAMES.get(cell.lower()) for cell in cells]
-        bad = [cell is not None and name is None for cell, name in zip(cells, named, strict=True)]
-        self._tell(bad, "split", "no split", "write train, dev, test or unlabelled")
-        return pa.array(named, pa.string())
+def _wanted(rows: pa.Table, layout: CustomLayout, found: FindingsOfFile) -> np.ndarray:
+    if not layout.types:
+        return np.ones(rows.num_rows, dtype=bool)
+    for name in sorted(set(layout.types) - set(rows["type"].unique().to_pylist())):
+        found.tell("error", "type", f"no note has the type {name}", "correct custom.types")
+    return pc.is_in(rows["type"], pa.array(layout.types)).to_numpy()
 
-    def _dates(self) -> pa.Array:
-        cells = self._trimmed("date").to_pylist()
-        known = {cell: _moment(cell, self._layout.date_format) for cell in set(cells)}
-        remedy = (
-            "write 2026-03-31 or 2026-03-31T14:05, give custom.date_format, or map date to null"
-        )
-        self._tell([known[cell] is None for cell in cells], "date", "no date", remedy)
-        return pa.array([known[cell] for cell in cells], pa.int64()).fill_null(UNDATED)
 
-    def _wanted(self) -> pa.Array:
-        if not self._layout.types:
-            return pa.array(np.ones(self._batch.num_rows, dtype=bool))
-        types = self._trimmed("type")
-        self._types |= set(types.drop_null().unique().to_pylist())
-        return pc.is_in(types, pa.array(self._layout.types))
-
-    def _tell(
-        self, bad: list[bool], name: str, what: str, remedy: str, level: Level = "error"
-    ) -> None:
-        if any(bad):
-            first = self._batch["row"][bad.index(True)].as_py()
-            self._fault(name, what, remedy, level, sum(bad), first)
-
-    def _fault(
-        self,
-        name: str,
-        what: str,
-        remedy: str,
-        level: Level = "error",
-        count: int = 1,
-        row: int | None = None,
-    ) -> None:
-        column = self._names.get(name, (name,))[0]
-        place = None if row is None else int(row)
-        self._findings.add(Finding(level, str(self._path), what, remedy, place, column, int(count)))
+def _least(group: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """The least value of each group, -1 where it has none."""
+    least, has = np.full(group.max(initial=-1) + 1, UNDATED), (group >= 0) & (value >= 0)
+    np.minimum.at(least, group[has], value[has])
+    return np.where(least == UNDATED, -1, least)
 
 
 def stream_notes(

@@ -1,7 +1,5 @@
 """A user's own notes and codes, as docs/custom_data.md has them, to the tables of every source."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,19 +10,13 @@ import pyarrow as pa
 
 from isd_pipeline.data.codes import coding_systems as systems
 from isd_pipeline.data.codes.coding_systems import OwnTable
-from isd_pipeline.data.custom.codes import (
-    CODE_ROW_COLUMNS,
-    CodeRows,
-    RawCodes,
-    place_codes,
-    read_own_table,
-)
+from isd_pipeline.data.custom import codes as code_rows
+from isd_pipeline.data.custom import notes as note_rows
 from isd_pipeline.data.custom.files import column_names, read_rows
 from isd_pipeline.data.custom.layout import CustomLayout, find_table, match_columns, near
-from isd_pipeline.data.custom.notes import NOTE_COLUMNS, NoteIndex, NoteRows, stream_notes
 from isd_pipeline.data.custom.tree import TOP
 from isd_pipeline.data.io.tables import OWN_TITLES, TITLES, Extraction, stream_table, table_of
-from isd_pipeline.data.quality.findings import Finding, Findings, of_error_below
+from isd_pipeline.data.quality.findings import Findings, FindingsOfFile, of_error_below
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -37,8 +29,8 @@ class OwnData:
 
     notes: Path
     names: Names
-    index: NoteIndex
-    codes: CodeRows
+    index: note_rows.NoteIndex
+    codes: code_rows.CodeRows
     table: OwnTable | None
 
     @property
@@ -68,7 +60,7 @@ def tables(found: OwnData, layout: CustomLayout, *, scratch: Path | None = None)
     """The tables of what `read_own` found nothing wrong in."""
     titles, titled = _titles(found)
     return Extraction(
-        notes=stream_notes(found.notes, found.names, layout, found.index, scratch),
+        notes=note_rows.stream_notes(found.notes, found.names, layout, found.index, scratch),
         codes=stream_table(found.codes.table),
         titles=stream_table(titles),
         counts={**found.counts, **titled},
@@ -96,8 +88,7 @@ def read_own(folder: Path, layout: CustomLayout, findings: Findings) -> OwnData 
     """Look at everything; None where there is too little to go on, which the findings tell."""
     table = None
     if not folder.is_dir():
-        remedy = "name it in the cohort's extract.raw"
-        findings.add(Finding("error", str(folder), "no such folder", remedy))
+        findings.tell("error", folder, "no such folder", "name it in the cohort's extract.raw")
         return None
     if layout.table or layout.system not in systems.OFFICIAL:
         table = _try(lambda: _own_table(folder, layout, findings), folder, findings)
@@ -108,14 +99,14 @@ def read_own(folder: Path, layout: CustomLayout, findings: Findings) -> OwnData 
     path, names, index, beside = notes
     raw = codes or beside
     if codes is not None and beside is not None:
-        what = f"not read, for there is {codes.path.name} too"
-        findings.add(Finding("note", str(path), what, column=beside.column))
+        what = f"not read, for there is {codes.found.path.name} too"
+        findings.tell("note", path, what, column=names["codes"][0])
     if raw is None:
         if not any(one.level == "error" for one in findings):
             remedy = "give a file codes.csv, or a column of the notes: custom.columns.codes"
-            findings.add(Finding("error", str(folder), "no codes", remedy))
+            findings.tell("error", folder, "no codes", remedy)
         return None
-    found = OwnData(path, names, index, place_codes(raw, index, layout, table, findings), table)
+    found = OwnData(path, names, index, code_rows.place_codes(raw, index, layout, table), table)
     _compare(found.counts, layout, path, findings)
     return found
 
@@ -137,52 +128,60 @@ def _own_table(folder: Path, layout: CustomLayout, findings: Findings) -> OwnTab
             "custom.table, a file of code, title, parent"
         )
     path = find_table(folder, "table", layout.table, "table")
-    return read_own_table(path or folder / layout.table, layout, findings)
+    return code_rows.read_own_table(path or folder / layout.table, layout, findings)
 
 
 def _read_notes(
     folder: Path, layout: CustomLayout, findings: Findings
-) -> tuple[Path, Names, NoteIndex, RawCodes | None]:
+) -> tuple[Path, Names, note_rows.NoteIndex, code_rows.RawCodes | None]:
     path = find_table(folder, "notes", layout.notes, "notes")
     if path is None:
         raise FileNotFoundError(
             f"{folder}: no file of notes (notes.csv, notes.jsonl, notes.parquet); "
             "name yours in custom.notes"
         )
-    names = match_columns(path, column_names(path, layout), layout.columns, NOTE_COLUMNS, "columns")
+    names = match_columns(
+        path, column_names(path, layout), layout.columns, note_rows.NOTE_COLUMNS, "columns"
+    )
     if layout.types and "type" not in names:
         raise ValueError(
             f"{path}: custom.types is given, but no column type; map it in custom.columns"
         )
-    rows = NoteRows(path, names, layout)
-    codes = RawCodes(path, names, layout) if "codes" in names else None
+    rows, beside = [], []
     for batch in read_rows(path, names, layout, findings):
-        rows.add(batch, findings)
-        if codes is not None:
-            codes.add(batch.select(["id", "codes", "row"]), findings)
-    index = rows.index(findings)
+        rows.append(note_rows.raw_notes(batch))
+        if "codes" in names:
+            beside.append(batch.select(["id", "codes", "row"]))
+    table = pa.Table.from_batches(rows, note_rows.RAW_NOTES).combine_chunks()
+    index = note_rows.index_notes(table, layout, FindingsOfFile(findings, path, names))
+    codes = (
+        code_rows.read_codes(path, names, beside, layout, findings) if "codes" in names else None
+    )
     if not len(index.documents):
-        findings.add(Finding("error", str(path), "no note at all", "is it the right file?"))
+        findings.tell("error", path, "no note at all", "is it the right file?")
     return path, names, index, codes
 
 
-def _read_code_rows(folder: Path, layout: CustomLayout, findings: Findings) -> RawCodes | None:
+def _read_code_rows(
+    folder: Path, layout: CustomLayout, findings: Findings
+) -> code_rows.RawCodes | None:
     path = find_table(folder, "codes", layout.codes, "codes")
     if path is None:
         return None
     header = column_names(path, layout)
-    names = match_columns(path, header, layout.code_columns, CODE_ROW_COLUMNS, "code_columns")
-    codes = RawCodes(path, names, layout)
-    for batch in read_rows(path, names, layout, findings):
-        codes.add(batch, findings)
-    return codes
+    names = match_columns(
+        path, header, layout.code_columns, code_rows.CODE_ROW_COLUMNS, "code_columns"
+    )
+    return code_rows.read_codes(
+        path, names, read_rows(path, names, layout, findings), layout, findings
+    )
 
 
 def _compare(counts: dict[str, int], layout: CustomLayout, path: Path, findings: Findings) -> None:
     for name, expected in layout.expected.items():
         if name not in counts:
             what = f"custom.expected has no '{name}'{near(name, counts, 'known are: ')}"
-            findings.add(Finding("error", str(path), what))
+            findings.tell("error", path, what)
         elif counts[name] != expected:
             what = f"{name}: {counts[name]:,}, expected {expected:,}"
-            findings.add(Finding("error", str(path), what, "is a file cut off?"))
+            findings.tell("error", path, what, "is a file cut off?")

@@ -1,10 +1,9 @@
 """What stands above the codes of a user's own system, as the user's own table has it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 TOP = ""  # the parent of a code that has none
 
@@ -27,7 +26,7 @@ class CustomTree:
     rows: tuple[tuple[str, str, str], ...]
 
     @classmethod
-    def over(cls, codes: Iterable[str], rows: Iterable[tuple[str, str, str]]) -> CustomTree:
+    def over(cls, codes: Iterable[str], rows: Iterable[tuple[str, str, str]]) -> Self:
         """The part of a table of rows that these codes need."""
         by_code = {row[0]: row for row in rows}
         needed: dict[str, tuple[str, str, str]] = {}

@@ -1,10 +1,9 @@
 """Columns that every hospital's tables have: ids, and codes; what is read, and what is refused."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +18,23 @@ def stripped(column: pa.Array) -> pa.Array:
     """Cells without the blanks around them; null where nothing is left."""
     bare = pc.utf8_trim_whitespace(column)
     return pc.if_else(pc.equal(bare, ""), pa.scalar(None, pa.string()), bare)
+
+
+def changes(group: np.ndarray, value: np.ndarray, *order: np.ndarray) -> np.ndarray:
+    """Where, in this order, one of a group follows one with another value; -1 is none."""
+    has = np.flatnonzero((group >= 0) & (value >= 0))
+    rows = has[np.lexsort((*(key[has] for key in reversed(order)), group[has]))]
+    same = group[rows][1:] == group[rows][:-1]
+    return rows[1:][same & (value[rows][1:] != value[rows][:-1])]
+
+
+def distinct_codes(rows: pa.Table) -> tuple[list[tuple[Any, str | None]], np.ndarray]:
+    """The distinct (system, code), either may be null, and for each row which of them it holds."""
+    parts = [pc.fill_null(rows[name], "") for name in ("system", "code")]
+    keys = pc.binary_join_element_wise(*parts, "\x1f").combine_chunks().dictionary_encode()
+    pairs = (key.partition("\x1f") for key in keys.dictionary.to_pylist())
+    names = [(system or None, code or None) for system, _, code in pairs]
+    return names, keys.indices.to_numpy().astype(np.int64)
 
 
 def ids(batch: pa.RecordBatch, column: str, path: Path) -> pa.Array:
@@ -109,7 +125,7 @@ class Seen:
         """Some more rows: int64 columns of documents, patients, notes and rows of the file."""
         self._parts.append(np.stack([column.to_numpy(zero_copy_only=False) for column in columns]))
 
-    def join(self, other: Seen) -> None:
+    def join(self, other: Self) -> None:
         """The rows of another file too."""
         self._parts += other._parts
 
@@ -121,17 +137,14 @@ class Seen:
     def refuse_two_patients(self) -> int:
         """The number of admissions, each of one patient."""
         documents, patients, _, rows = np.concatenate(self._parts, axis=1)
-        order = np.lexsort((rows, patients, documents))
-        documents, patients, rows = documents[order], patients[order], rows[order]
-        same = documents[1:] == documents[:-1]
-        twice = np.flatnonzero(same & (patients[1:] != patients[:-1]))
+        twice = changes(documents, patients, patients, rows)
         if len(twice):
-            first = rows[twice + 1].min()
+            first = rows[twice].min()
             raise ValueError(
                 f"{self._path}, row {first}, column {self._column}: an admission has another "
                 f"patient in another row (as have {len(twice)} admissions); correct the tables"
             )
-        return int(len(documents) and 1 + np.count_nonzero(~same))
+        return len(np.unique(documents))
 
     def repeated_notes(self) -> int:
         """How many rows repeat the id of a note."""

@@ -5,8 +5,6 @@ match without case; `.csv` and `.csv.gz` are read alike, with LF or CRLF ends. A
 file, row (the header is row 1; a row may span many lines) and column, never what a cell holds.
 """
 
-from __future__ import annotations
-
 import codecs
 import csv
 import io
@@ -14,7 +12,9 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +24,8 @@ from isd_pipeline.data.io.files import sha256
 
 LOG = logging.getLogger(__name__)
 BLOCK = 2 << 20  # bytes; pyarrow reads some dozens ahead. A row must fit into one
-END = "\x04end of file\x04"  # appended as a last row; see _WithEndRow
+PIECE = 1 << 18
+END = "\x04end of file\x04"  # appended as a last row; see _with_end_row
 
 
 def find_csv(folder: Path, name: str) -> Path:
@@ -56,7 +57,7 @@ def read_csv(
     header = read_header(path, separator=separator, encoding=encoding)
     found = _match_columns(path, header, columns)
     names = [found[name] for name in columns]
-    rows = _WithEndRow(path, len(header), separator, encoding)
+    rows = _File(_with_end_row(path, len(header), separator, encoding))
     row, ended = 2, False
     for batch in _batches(path, rows, names, separator):
         numbers = pa.array(np.arange(row, row + batch.num_rows))
@@ -121,7 +122,7 @@ def _match_columns(path: Path, header: list[str], wanted: Sequence[str]) -> dict
 
 
 def _batches(
-    path: Path, rows: _WithEndRow, names: list[str], separator: str
+    path: Path, rows: io.RawIOBase, names: list[str], separator: str
 ) -> Iterator[pa.RecordBatch]:
     """What pyarrow reads, its errors made one line without a word of the row."""
 
@@ -130,7 +131,7 @@ def _batches(
 
     try:
         with pa.csv.open_csv(
-            rows,
+            io.BufferedReader(rows, PIECE),
             read_options=pa.csv.ReadOptions(block_size=BLOCK, use_threads=False),
             parse_options=pa.csv.ParseOptions(
                 delimiter=separator, newlines_in_values=True, invalid_row_handler=refuse
@@ -149,98 +150,76 @@ def _batches(
 
 def _refusal(path: Path, error: Exception) -> Exception:
     """What pyarrow found, told again: its own message quotes the row."""
-    message = str(error)
-    place = re.search(r"Row #(\d+)", message)
-    at = f", row {place[1]}" if place else ""
-    counts = re.search(r"Expected (\d+) columns, got (\d+)", message)
     if isinstance(error, FileNotFoundError):
         return FileNotFoundError(f"{path}: no such file")
-    if counts:
-        what = f"{counts[2]} cells where the header has {counts[1]}; copy the file again"
-    elif "UTF8" in message:
-        what = "bytes that are not UTF-8; convert the file first, e.g. `iconv -f latin1 -t utf8`"
-    elif "straddl" in message:
-        what = f"a row longer than {BLOCK >> 20} MiB: a quotation mark is missing"
-    elif "Truncated" in message:
-        what = "the compressed file is cut off; download it again"
-    elif "inflate" in message or "CRC" in message:
-        what = "the compressed data are damaged; download the file again"
-    else:
-        return type(error)(f"{path}{at}: cannot be read as CSV ({type(error).__name__})")
-    return ValueError(f"{path}{at}: {what}")
+    place = re.search(r"Row #(\d+)", str(error))
+    at = f", row {place[1]}" if place else ""
+    for pattern, what in _FAULTS.items():
+        if found := re.search(pattern, str(error)):
+            return ValueError(f"{path}{at}: {found.expand(what)}")
+    return type(error)(f"{path}{at}: cannot be read as CSV ({type(error).__name__})")
 
 
-class _WithEndRow(io.RawIOBase):
+_FAULTS = {  # of pyarrow's messages
+    r"Expected (\d+) columns, got (\d+)": r"\2 cells where the header has \1; copy the file again",
+    "UTF8": "bytes that are not UTF-8; convert the file first, e.g. `iconv -f latin1 -t utf8`",
+    "straddl": f"a row longer than {BLOCK >> 20} MiB: a quotation mark is missing",
+    "Truncated": "the compressed file is cut off; download it again",
+    "inflate|CRC": "the compressed data are damaged; download the file again",
+}
+
+
+def _with_end_row(path: Path, width: int, separator: str, encoding: str | None) -> Iterator[bytes]:
     """The bytes of a file, unpacked, then one more row that marks the end.
 
     pyarrow takes a file that stops inside a quoted cell for whole. There the added row is
     swallowed by the open cell, so a reader that does not meet it knows that the file is cut.
     With an `encoding` the bytes are made UTF-8 on the way.
     """
+    piece = b""
+    pieces = _pieces(path)
+    for piece in pieces if encoding is None else _as_utf8(pieces, path, encoding):
+        yield piece
+    if not piece.endswith(b"\n"):
+        LOG.warning("%s: no line end after the last row; the file may be cut off", path)
+    yield ("\n" + separator.join([END] * width) + "\n").encode()
 
-    def __init__(self, path: Path, width: int, separator: str, encoding: str | None) -> None:
-        self._path = path
-        file = pa.input_stream(str(path), compression="detect")
-        self._source = file if encoding is None else _AsUtf8(file, path, encoding)
-        self._last = b""
-        self._end: bytes = ("\n" + separator.join([END] * width) + "\n").encode()
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with pa.input_stream(str(path), compression="detect") as file:
+        while data := file.read(PIECE):
+            yield data
+
+
+def _as_utf8(pieces: Iterator[bytes], path: Path, encoding: str) -> Iterator[bytes]:
+    """Bytes of another encoding as UTF-8; a byte that is none of it has its line."""
+    decoder, lines = codecs.getincrementaldecoder(encoding)(), 1
+    for data in chain(pieces, [b""]):
+        try:
+            text = decoder.decode(data, final=not data)
+        except UnicodeDecodeError as error:
+            line = lines + error.object[: error.start].count(b"\n")
+            what = f"bytes that are not {encoding.upper()}"
+            raise ValueError(f"{path}, line {line}: {what}") from None
+        lines += text.count("\n")
+        if text:
+            yield text.encode()
+
+
+class _File(io.RawIOBase):
+    """Pieces of bytes as a file that can be read."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._waiting = pieces, memoryview(b"")
 
     def readable(self) -> bool:
         """Always: what io asks before it reads."""
         return True
 
-    def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes of the file; the added row follows its last byte at once."""
-        if size < 0:
-            return self.readall()
-        room = size - len(self._end)
-        data: bytes = self._source.read(room)
-        while data and len(data) < room and (more := self._source.read(room - len(data))):
-            data += more
-        self._last = data[-1:] or self._last
-        return data if len(data) == room else data + self._finish()
-
-    def _finish(self) -> bytes:
-        end, self._end = self._end, b""
-        if end and self._last != b"\n":
-            LOG.warning("%s: no line end after the last row; the file may be cut off", self._path)
-        return end
-
-    def close(self) -> None:
-        """Close the file beneath."""
-        self._source.close()
-        super().close()
-
-
-class _AsUtf8:
-    """A file's bytes of another encoding as UTF-8; a byte that is none of it has its line."""
-
-    def __init__(self, source: pa.NativeFile, path: Path, encoding: str) -> None:
-        self._source, self._path, self._encoding = source, path, encoding
-        self._decoder = codecs.getincrementaldecoder(encoding)()
-        self._waiting = b""
-        self._lines = 1
-
-    def read(self, size: int) -> bytes:
-        """Up to `size` bytes; none at the end."""
-        while not self._waiting:
-            data: bytes = self._source.read(1 << 18)
-            self._waiting = self._decoded(data).encode()
-            self._lines += self._waiting.count(b"\n")
-            if not data:
-                break
-        given, self._waiting = self._waiting[:size], self._waiting[size:]
-        return given
-
-    def _decoded(self, data: bytes) -> str:
-        try:
-            return self._decoder.decode(data, final=not data)
-        except UnicodeDecodeError as error:
-            line = self._lines + error.object[: error.start].count(b"\n")
-            raise ValueError(
-                f"{self._path}, line {line}: bytes that are not {self._encoding.upper()}"
-            ) from None
-
-    def close(self) -> None:
-        """Close the file beneath."""
-        self._source.close()
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer as far as one piece goes; 0 at the end."""
+        if not self._waiting:
+            self._waiting = memoryview(next(self._pieces, b""))
+        size = min(len(buffer), len(self._waiting))
+        buffer[:size], self._waiting = self._waiting[:size], self._waiting[size:]
+        return size

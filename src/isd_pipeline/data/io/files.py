@@ -1,7 +1,5 @@
 """Files are whole or absent: written beside their place, synced, then renamed into it."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

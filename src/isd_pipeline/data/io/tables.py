@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import heapq
 import os
 import tempfile
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from isd_pipeline.data.io.files import replacing
@@ -38,7 +38,6 @@ EVIDENCE = pa.schema(
 )
 LABELS = pa.schema([("document_id", pa.string()), ("labels", pa.list_(pa.string()))])
 ROWS = 512  # rows of notes or token lists that are held at once: some megabytes
-RUN_BYTES = 16 << 20  # of rows that are sorted at once
 
 
 @dataclass(frozen=True)
@@ -156,82 +155,39 @@ def rebatch(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
 
 
 class SortedSpill:
-    """Rows sorted by a tuple of integers, stably, in constant memory (an external merge sort).
+    """Rows sorted by a tuple of integers, stably: these in memory, the rows themselves on disk.
 
-    Rows are collected up to `run_bytes`, sorted and put aside on disk as one run; reading merges
-    the runs. The file has no name, so a killed process leaves nothing of the notes behind.
+    The file has no name, so a killed process leaves nothing of the notes behind.
     """
 
-    def __init__(
-        self,
-        schema: pa.Schema,
-        keys: Sequence[str],
-        folder: Path | None = None,
-        *,
-        run_bytes: int | None = None,
-    ) -> None:
+    def __init__(self, schema: pa.Schema, keys: Sequence[str], folder: Path | None = None) -> None:
         self.schema = schema
-        self._keys = list(keys)
-        self._run_bytes = run_bytes or RUN_BYTES
+        self._names = list(keys)
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (lives as long as the rows)
-        self._runs: list[list[tuple[int, int]]] = []
-        self._waiting: list[pa.RecordBatch] = []
-        self._bytes = 0
+        self._starts, self._keys = array("q", [0]), [np.empty((len(keys), 0), dtype=np.int64)]
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take some more rows; they come after all earlier rows of the same key."""
-        self._waiting.append(batch)
-        self._bytes += batch.nbytes
-        if self._bytes >= self._run_bytes:
-            self._put_run_aside()
+        for row in range(batch.num_rows):
+            size = self._file.write(batch.slice(row, 1).serialize())
+            self._starts.append(self._starts[-1] + size)
+        self._keys.append(np.stack([batch[name].to_numpy() for name in self._names]))
 
     def read(self) -> Iterator[pa.RecordBatch]:
         """All rows in order. The rows may be read again; add none in between."""
-        self._put_run_aside()
-        merged = heapq.merge(*(self._rows(n, run) for n, run in enumerate(self._runs)))
-        rows: list[pa.RecordBatch] = []
-        for _, _, _, batch, row in merged:
-            rows.append(batch.slice(row, 1))
-            if len(rows) == ROWS:
-                yield pa.concat_batches(rows)
-                rows = []
-        if rows:
-            yield pa.concat_batches(rows)
+        self._file.flush()
+        order = np.lexsort(np.concatenate(self._keys, axis=1)[::-1])
+        for start in range(0, len(order), ROWS):
+            yield pa.concat_batches([self._row(n) for n in order[start : start + ROWS]])
 
     def stream(self, schema: pa.Schema) -> RecordStream:
         """The sorted rows, less the columns that they were sorted by."""
         return RecordStream(schema, lambda: (batch.select(schema.names) for batch in self.read()))
 
-    def _put_run_aside(self) -> None:
-        if not self._waiting:
-            return
-        table = pa.Table.from_batches(self._waiting).combine_chunks()
-        order = pa.array(range(table.num_rows))
-        keyed = table.select(self._keys).append_column("__row", order)
-        indices = pc.sort_indices(
-            keyed, sort_keys=[(name, "ascending") for name in [*self._keys, "__row"]]
-        )
-        self._waiting, self._bytes = [], 0
-        run = []
-        for start in range(0, len(indices), 64):  # small pieces: a merge holds one of every run
-            piece = table.take(indices.slice(start, 64)).combine_chunks()
-            data = piece.to_batches()[0].serialize()
-            run.append((self._file.seek(0, os.SEEK_END), data.size))
-            self._file.write(data)
-        self._file.flush()
-        self._runs.append(run)
-
-    def _rows(
-        self, run: int, places: list[tuple[int, int]]
-    ) -> Iterator[tuple[tuple[int, ...], int, int, pa.RecordBatch, int]]:
-        number = 0  # with the number of the run, breaks ties in the order of arrival
-        for start, size in places:
-            data = os.pread(self._file.fileno(), size, start)
-            batch = pa.ipc.read_record_batch(pa.py_buffer(data), self.schema)
-            keys = zip(*(batch.column(name).to_pylist() for name in self._keys), strict=True)
-            for row, key in enumerate(keys):
-                yield key, run, number, batch, row
-                number += 1
+    def _row(self, number: int) -> pa.RecordBatch:
+        start, end = self._starts[number], self._starts[number + 1]
+        data = os.pread(self._file.fileno(), end - start, start)
+        return pa.ipc.read_record_batch(pa.py_buffer(data), self.schema)
 
 
 def _encodings(schema: pa.Schema) -> dict[str, Any]:

@@ -4,8 +4,6 @@ The readers refuse what cannot be read; here is what they let pass. Memory holds
 document its split and a signature of 64 of them, of each code row its name.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,37 +17,30 @@ import pyarrow.compute as pc
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.io.tables import Extraction, RecordStream
 from isd_pipeline.data.quality import minhash
-from isd_pipeline.data.quality.findings import Finding, Findings, Level
+from isd_pipeline.data.quality.findings import Findings, Level
 from isd_pipeline.data.quality.published_counts import Expected
 
 MONSTROUS, UNBROKEN = 1_000_000, 10_000  # characters
 SAME = 0.8  # share of five-word runs
 _WORD = re.compile(r"[^\W\d_]")
-_UNBROKEN = re.compile(rf"\S{{{UNBROKEN}}}")
-_MISREAD = re.compile("[ÃÂ][\u0080-\u00bf]|â\u0080")
-_CONTROL = re.compile("[\x01-\x08\x0e-\x1f\x7f]")
-OF_A_NOTE = (  # what, remedy, whether a text has it
-    ("NUL characters", "remove them in the export", lambda text: "\0" in text),
-    ("control characters", "remove them in the export", lambda text: bool(_CONTROL.search(text))),
+OF_A_NOTE = (  # what a text may have in it, how to find it, remedy
+    ("NUL characters", "\0", "remove them in the export"),
+    ("control characters", "[\x01-\x08\x0e-\x1f\x7f]", "remove them in the export"),
     (
         "characters that were lost when the text was decoded (U+FFFD)",
+        "\ufffd",
         "export it again in UTF-8",
-        lambda text: "\ufffd" in text,
     ),
-    (
-        "UTF-8 that was read as Latin-1",
-        "name the true encoding",
-        lambda text: not text.isascii() and bool(_MISREAD.search(text)),
-    ),
+    ("UTF-8 that was read as Latin-1", "[ÃÂ][\u0080-\u00bf]|â\u0080", "name the true encoding"),
     (
         f"more than {MONSTROUS:,} characters",
+        rf"(?s)\A.{{{MONSTROUS + 1}}}",
         "is it one note? only its beginning is read",
-        lambda text: len(text) > MONSTROUS,
     ),
     (
         f"{UNBROKEN:,} characters without a blank",
+        rf"\S{{{UNBROKEN}}}",
         "is something else than text in it?",
-        lambda text: len(text) > UNBROKEN and bool(_UNBROKEN.search(text)),
     ),
 )
 
@@ -72,13 +63,12 @@ def check_notes(notes: RecordStream, file: str, findings: Findings) -> Seen:
         seen.documents += 1
         seen.characters += len(text)
         for note, one in rows:
-            for what, remedy, has in OF_A_NOTE:
-                if has(one):
-                    found = Finding("warning", file, what, remedy, column="text", note=note)
-                    findings.add(found)
+            for what, pattern, remedy in OF_A_NOTE:
+                if re.search(pattern, one):
+                    findings.tell("warning", file, what, remedy, column="text", note=note)
         if not _WORD.search(text):
             what = "documents without a word: left out"
-            findings.add(Finding("warning", file, what, note=rows[0][0], column="text"))
+            findings.tell("warning", file, what, note=rows[0][0], column="text")
         drawn = minhash.signature(text)
         if drawn is not None:
             seen.names.append(document)
@@ -93,11 +83,10 @@ def check_splits(seen: Seen, splits: pa.Table, file: str, findings: Findings) ->
     told = ", ".join(
         f"{name} {sizes[name]:,}" for name in ("train", "dev", "test", "unlabelled") if sizes[name]
     )
-    findings.add(Finding("note", file, f"documents: {told}"))
+    findings.tell("note", file, f"documents: {told}")
     for name in ("train", "dev", "test"):
         if not sizes[name]:
-            what, remedy = f"no document is in {name}", "give each split some"
-            findings.add(Finding("error", file, what, remedy))
+            findings.tell("error", file, f"no document is in {name}", "give each split some")
     kept = [n for n, name in enumerate(seen.names) if name in split_of]
     if not kept:
         return
@@ -109,7 +98,7 @@ def check_splits(seen: Seen, splits: pa.Table, file: str, findings: Findings) ->
         where = " and ".join(f"{names[n]} ({split_of[names[n]]})" for n in (one, other))
         what = f"pairs of documents of two splits are nearly the same, as {where}, {share:.0%}"
         remedy = "a model is tested on what it has read: leave one out, or give both to one patient"
-        findings.add(Finding("warning", file, f"{len(pairs):,} {what}", remedy))
+        findings.tell("warning", file, f"{len(pairs):,} {what}", remedy)
 
 
 def check_codes(
@@ -131,7 +120,7 @@ def check_codes(
     once = sum(count == 1 for count in per_code.values())
     mean = len(here) / max(len(coded), 1)
     told = f"{len(per_code):,} codes, {mean:.1f} rows a document; {once:,} codes occur once"
-    findings.add(Finding("note", file, told))
+    findings.tell("note", file, told)
 
 
 def check_titles(extraction: Extraction, file: str, findings: Findings) -> None:
@@ -145,7 +134,7 @@ def check_titles(extraction: Extraction, file: str, findings: Findings) -> None:
     if unlisted:
         what = f"codes are not in the dictionaries ({', '.join(unlisted[:5])})"
         remedy = "each has the title of its nearest relative, or none"
-        findings.add(Finding("warning", file, f"{len(unlisted):,} of {len(used):,} {what}", remedy))
+        findings.tell("warning", file, f"{len(unlisted):,} of {len(used):,} {what}", remedy)
 
 
 def check_counts(
@@ -157,12 +146,12 @@ def check_counts(
         if abs(counts[name] - known.value) > known.within:
             what = f"{name}: {counts[name]:,}, published are {known.value:,} ({known.source})"
             level: Level = "error" if known.is_firm else "warning"
-            findings.add(Finding(level, file, what, "is a file cut off, or of another release?"))
+            findings.tell(level, file, what, "is a file cut off, or of another release?")
 
 
 def _told(findings: Findings, file: str, level: Level, count: int, what: str) -> None:
     if count:
-        findings.add(Finding(level, file, f"{count:,} {what}"))
+        findings.tell(level, file, f"{count:,} {what}")
 
 
 def _documents(notes: RecordStream) -> Iterator[tuple[str, list[tuple[str, str]]]]:

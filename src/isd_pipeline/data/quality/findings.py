@@ -1,11 +1,12 @@
 """What is wrong or unusual in a user's files: where, what, what to do; never what a cell holds."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
 
 Level = Literal["error", "warning", "note"]
 _PLACE = re.compile(r"(, row (?P<row>[0-9]+))?(, column (?P<column>[^:]+))?: (?P<what>.+)")
@@ -76,6 +77,12 @@ class Findings:
         count = known.count + finding.count
         self._found[key] = replace(known, count=count, row=min(rows, default=None))
 
+    def tell(
+        self, level: Level, file: Path | str, what: str, remedy: str = "", **place: Any
+    ) -> None:
+        """Add a finding by its parts."""
+        self.add(Finding(level, str(file), what, remedy, **place))
+
     def __iter__(self) -> Iterator[Finding]:
         """The worst first, else in the order they were met."""
         return iter(sorted(self._found.values(), key=lambda one: LEVELS.index(one.level)))
@@ -86,3 +93,34 @@ class Findings:
         if errors:
             more = f" (and {len(errors) - 1} more: `isd check` lists all)" if errors[1:] else ""
             raise ValueError(errors[0].line() + more)
+
+
+@dataclass(frozen=True)
+class FindingsOfFile:
+    """Adds findings of one file by our names of its columns."""
+
+    findings: Findings
+    path: Path
+    names: Mapping[str, tuple[str, ...]]
+
+    def tell(
+        self,
+        level: Level,
+        name: str,
+        what: str,
+        remedy: str = "",
+        row: int | None = None,
+        count: int = 1,
+    ) -> None:
+        """`row` is the first that is meant, `count` how many there are."""
+        column, place = self.names.get(name, (name,))[0], None if row is None else int(row)
+        self.findings.tell(
+            level, self.path, what, remedy, row=place, column=column, count=int(count)
+        )
+
+    def tell_rows(
+        self, rows: np.ndarray, level: Level, name: str, what: str, remedy: str = ""
+    ) -> None:
+        """Of rows by their numbers, the first and how many; nothing of none."""
+        if len(rows):
+            self.tell(level, name, what, remedy, rows.min(), len(rows))

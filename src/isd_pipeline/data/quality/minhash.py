@@ -6,8 +6,6 @@ texts have in common (Jaccard), with a standard deviation of 0.05 at 0.8. Only t
 one of 16 groups of four places are looked at: of those that share 0.8, all but 2 in 10,000.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from zlib import crc32

@@ -6,14 +6,13 @@ R recalled from papers. A difference in N, S or E stops, since another data set 
 or R it warns.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 LOG = logging.getLogger(__name__)
+Source = Literal["N", "S", "E", "P", "D", "R"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Expected:
     """A value, where it was seen, and how far off still counts as the same."""
 
     value: float
-    source: Literal["N", "S", "E", "P", "D", "R"]
+    source: Source
     within: float = 0
 
     @property
@@ -30,49 +29,42 @@ class Expected:
         return self.source in ("N", "S", "E")
 
 
+def _counts(source: Source, **values: float) -> dict[str, Expected]:
+    return {name: Expected(value, source) for name, value in values.items()}
+
+
+def _ids(source: Source, **sizes: int) -> dict[str, Expected]:
+    return _counts(source, **{f"{split}_ids": size for split, size in sizes.items()})
+
+
+def _coded(source: Source, **sizes: int) -> dict[str, Expected]:
+    return _counts(source, **{f"{split}_documents_with_code": n for split, n in sizes.items()})
+
+
 MIMIC3 = {
-    "note_records": Expected(2_083_180, "N"),
-    "summaries": Expected(59_652, "R"),
-    "reports": Expected(55_177, "R"),
-    "addenda": Expected(4_475, "R"),
-    "admissions_with_summary": Expected(52_726, "N"),
-    "admissions_with_code_rows": Expected(58_976, "N"),
-    "diagnosis_rows": Expected(651_047, "R"),
-    "procedure_rows": Expected(240_095, "R"),
-    "diagnosis_rows_without_code": Expected(47, "R"),
+    **_counts("N", note_records=2_083_180, admissions_with_summary=52_726),
+    **_counts("N", admissions_with_code_rows=58_976),
+    **_counts("R", summaries=59_652, reports=55_177, addenda=4_475, diagnosis_rows=651_047),
+    **_counts("R", procedure_rows=240_095, diagnosis_rows_without_code=47),
 }
-MIMIC3_WORDS = {  # of all admissions
-    "types": Expected(150_854, "N"),
-    "tokens": Expected(79_801_387, "N"),
-}
+MIMIC3_WORDS = _counts("N", types=150_854, tokens=79_801_387)  # of all admissions
 _FULL = {
-    "admissions_with_summary_and_code_rows": Expected(52_726, "N"),
-    "train_ids": Expected(47_723, "S"),
-    "dev_ids": Expected(1_631, "S"),
-    "test_ids": Expected(3_372, "S"),
-    "train_documents_with_code": Expected(47_719, "E"),
-    "dev_documents_with_code": Expected(1_631, "E"),
-    "test_documents_with_code": Expected(3_372, "E"),
-    "source_types": Expected(140_795, "N"),
-    "vocabulary": Expected(51_917, "N"),
+    **_counts("N", admissions_with_summary_and_code_rows=52_726),
+    **_ids("S", train=47_723, dev=1_631, test=3_372),
+    **_coded("E", train=47_719, dev=1_631, test=3_372),
+    **_counts("N", source_types=140_795, vocabulary=51_917),
 }
 MIMIC3_COHORTS = {
     ("full", "caml"): {
         **_FULL,
-        "caml_labels_before_filtering": Expected(8_994, "N"),
-        "labels": Expected(8_921, "P"),
-        "diagnosis_labels": Expected(6_918, "P"),
-        "procedure_labels": Expected(2_003, "P"),
+        **_counts("N", caml_labels_before_filtering=8_994),
+        **_counts("P", labels=8_921, diagnosis_labels=6_918, procedure_labels=2_003),
     },
-    ("full", "clean"): {**_FULL, "labels": Expected(8_929, "R")},
+    ("full", "clean"): {**_FULL, **_counts("R", labels=8_929)},
     ("50", "caml"): {
-        "train_ids": Expected(8_066, "S"),
-        "dev_ids": Expected(1_573, "S"),
-        "test_ids": Expected(1_729, "S"),
-        "train_documents_with_code": Expected(8_066, "S"),
-        "dev_documents_with_code": Expected(1_573, "S"),
-        "test_documents_with_code": Expected(1_729, "S"),
-        "labels": Expected(50, "S"),
+        **_ids("S", train=8_066, dev=1_573, test=1_729),
+        **_coded("S", train=8_066, dev=1_573, test=1_729),
+        **_counts("S", labels=50),
     },
 }
 
@@ -80,42 +72,31 @@ MIMIC3_COHORTS = {
 def _edin(train: int, dev: int, test: int, labels: int) -> dict[str, Expected]:
     """A cohort of Edin et al. (SIGIR 2023): its published split file, and its labels."""
     sizes = {"train": train, "dev": dev, "test": test}
-    return {
-        **{f"{name}_ids": Expected(size, "E") for name, size in sizes.items()},
-        **{f"{name}_documents_with_code": Expected(size, "E") for name, size in sizes.items()},
-        "labels": Expected(labels, "R"),
-    }
+    return {**_ids("E", **sizes), **_coded("E", **sizes), **_counts("R", labels=labels)}
 
 
 MIMIC3_CLEAN = {
     **_edin(38_401, 5_577, 8_734, labels=3_681),
-    "documents_in_no_list": Expected(14, "E"),
+    **_counts("E", documents_in_no_list=14),
 }
-MIMIC4 = {"note_records": Expected(331_794, "D")}
+MIMIC4 = _counts("D", note_records=331_794)
 MIMIC4_COHORTS = {  # note 2.2 and hosp 2.2
     "icd9": _edin(154_542, 21_980, 32_804, labels=6_150),
     "icd10": _edin(89_099, 13_378, 19_802, labels=7_942),
 }
 MIMIC4_RELEASES = {  # rows of diagnoses_icd and procedures_icd
-    "2.1": {"diagnosis_rows": Expected(4_752_265, "D"), "procedure_rows": Expected(668_993, "D")},
-    "2.2": {"diagnosis_rows": Expected(4_756_326, "R"), "procedure_rows": Expected(669_186, "R")},
-    "3.1": {"diagnosis_rows": Expected(6_364_488, "R"), "procedure_rows": Expected(859_655, "R")},
+    "2.1": _counts("D", diagnosis_rows=4_752_265, procedure_rows=668_993),
+    "2.2": _counts("R", diagnosis_rows=4_756_326, procedure_rows=669_186),
+    "3.1": _counts("R", diagnosis_rows=6_364_488, procedure_rows=859_655),
 }
-MIMIC2 = {"lines_kept": Expected(22_815, "N"), "titles": Expected(7_042, "N")}
+MIMIC2 = _counts("N", lines_kept=22_815, titles=7_042)
 MIMIC2_COHORTS = {
     "caml": {
-        "train_ids": Expected(20_533, "R"),
-        "test_ids": Expected(2_282, "R"),
-        "source_types": Expected(77_895, "N"),
-        "vocabulary": Expected(30_688, "N"),
-        "labels": Expected(5_031, "P"),
+        **_ids("R", train=20_533, test=2_282),
+        **_counts("N", source_types=77_895, vocabulary=30_688),
+        **_counts("P", labels=5_031),
     },
-    "laat": {
-        "train_ids": Expected(19_392, "R"),
-        "dev_ids": Expected(1_141, "R"),
-        "test_ids": Expected(2_282, "R"),
-        "labels": Expected(5_031, "P"),
-    },
+    "laat": {**_ids("R", train=19_392, dev=1_141, test=2_282), **_counts("P", labels=5_031)},
 }
 LOOK_AT = {
     "mimic2": "Is MIMIC_RAW_DSUMS whole, and are the index files those that came with it?",
@@ -126,9 +107,7 @@ LOOK_AT = {
 
 
 def check_counts(
-    counts: Mapping[str, float],
-    expected: Mapping[str, Expected],
-    look_at: str = LOOK_AT["mimic3"],
+    counts: Mapping[str, float], expected: Mapping[str, Expected], look_at: str = LOOK_AT["mimic3"]
 ) -> list[str]:
     """Compare what was counted with what is known; names that only one of them has are passed over.
 

@@ -5,29 +5,18 @@ English of the corpus's own machine translation; diagnoses are ICD-10-CM, proced
 An article is its own patient.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 import zipfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
 
 from isd_pipeline.data.codes import coding_systems, icd
-from isd_pipeline.data.io.tables import (
-    CODES,
-    EVIDENCE,
-    NOTES,
-    SPLITS,
-    TITLES,
-    Extraction,
-    stream_table,
-    table_of,
-)
+from isd_pipeline.data.io import tables
 
 LOG = logging.getLogger(__name__)
 
@@ -55,7 +44,7 @@ def extract(
     systems: Iterable[icd.System] = (icd.DIAGNOSIS,),
     unlabelled: bool = True,
     near: float = 0.6,
-) -> Extraction:
+) -> tables.Extraction:
     """Read the corpus with its official splits; background reports are the split "unlabelled".
 
     A background report that shares `near` of its five-word runs with a report of dev or test is
@@ -76,12 +65,12 @@ def extract(
     splits = sorted([*labelled.items(), *((article, "unlabelled") for article in kept)])
     everything = {**texts["train"], **texts["dev"], **texts["test"], **kept}
     notes = [(article, article, article, everything[article]) for article, _ in splits]
-    return Extraction(
-        notes=stream_table(table_of(notes, NOTES), rows=1_024),
-        codes=stream_table(table_of(rows, CODES)),
-        titles=stream_table(table_of(titles, TITLES)),
+    return tables.Extraction(
+        notes=tables.stream_table(tables.table_of(notes, tables.NOTES), rows=1_024),
+        codes=tables.stream_table(tables.table_of(rows, tables.CODES)),
+        titles=tables.stream_table(tables.table_of(titles, tables.TITLES)),
         counts=counts | counted | titled | {"code_rows": len(rows)},
-        splits=table_of(splits, SPLITS),
+        splits=tables.table_of(splits, tables.SPLITS),
     )
 
 
@@ -99,7 +88,7 @@ def read_evidence(
     files = _read_files(Path(path), _TEXTS[language])
     wanted = set(systems)
     found = (row for split in SPLIT_NAMES for row in _spans(files, path, split))
-    return table_of(dict.fromkeys(row for row in found if row[2] in wanted), EVIDENCE)
+    return tables.table_of(dict.fromkeys(row for row in found if row[2] in wanted), tables.EVIDENCE)
 
 
 def near_duplicates(
@@ -148,32 +137,30 @@ def _without_near_duplicates(
 
 def _read_files(path: Path, texts: str) -> dict[str, str]:
     """Path inside the corpus, such as `train/trainD.tsv`, to content; nothing is unpacked."""
-    if path.is_dir():
-        found = ((file.as_posix(), file.read_bytes) for file in sorted(path.rglob("*.t*")))
-        return dict(_wanted(((name, read()) for name, read in found if _is_of(name, texts)), path))
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file; give codiesp_v4.zip or its unpacked folder")
+    if path.is_dir():
+        names = (file.as_posix() for file in sorted(path.rglob("*.t*")))
+        return dict(_wanted(names, texts, path, lambda name: Path(name).read_bytes()))
     try:
         with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if _is_of(name, texts)]
-            return dict(_wanted(((name, archive.read(name)) for name in names), path))
+            return dict(_wanted(archive.namelist(), texts, path, archive.read))
     except (zipfile.BadZipFile, EOFError, OSError):
         raise ValueError(f"{path}: not a whole zip file; download it again") from None
 
 
-def _is_of(name: str, texts: str) -> bool:
-    parent = name.split("/")[-2:-1]
-    return name.endswith(".tsv") or (name.endswith(".txt") and parent == [texts])
-
-
-def _wanted(files: Iterable[tuple[str, bytes]], path: Path) -> Iterator[tuple[str, str]]:
-    for name, data in files:
+def _wanted(
+    names: Iterable[str], texts: str, path: Path, read: Callable[[str], bytes]
+) -> Iterator[tuple[str, str]]:
+    """The tables, and the texts in the folders called `texts`."""
+    for name in names:
         parts = name.split("/")
-        try:
-            text = data.decode("utf-8")
-        except UnicodeDecodeError:
-            raise ValueError(f"{path}, {name}: not UTF-8; download the corpus again") from None
-        yield "/".join(parts[-3:] if name.endswith(".txt") else parts[-2:]), text
+        is_text = name.endswith(".txt") and parts[-2:-1] == [texts]
+        if is_text or name.endswith(".tsv"):
+            try:
+                yield "/".join(parts[-3:] if is_text else parts[-2:]), read(name).decode("utf-8")
+            except UnicodeDecodeError:
+                raise ValueError(f"{path}, {name}: not UTF-8; download the corpus again") from None
 
 
 def _texts(files: dict[str, str], path: Path, split: str, folder: str) -> dict[str, str]:

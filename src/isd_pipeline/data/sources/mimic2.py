@@ -5,8 +5,6 @@ index files number the lines that say something, so the order of the lines is pa
 There is no dev set: LAAT makes one of the last training lines, CAML chose its best epoch on test.
 """
 
-from __future__ import annotations
-
 import csv
 import gzip
 import logging
@@ -21,17 +19,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from isd_pipeline.data.codes import icd
-from isd_pipeline.data.io.tables import (
-    CODES,
-    NOTES,
-    ROWS,
-    SPLITS,
-    TITLES,
-    Extraction,
-    RecordStream,
-    stream_table,
-    table_of,
-)
+from isd_pipeline.data.io import tables
 from isd_pipeline.data.splits import DEV_AND_TEST
 
 LOG = logging.getLogger(__name__)
@@ -70,7 +58,7 @@ class _Document:
     codes: tuple[str, ...]
 
 
-def extract(folder: Path, *, dev_lines: int | None = 1_141) -> Extraction:
+def extract(folder: Path, *, dev_lines: int | None = 1_141) -> tables.Extraction:
     """Read Perotte et al.'s four files.
 
     The last `dev_lines` training documents of the file are dev, as LAAT has it. None makes no dev
@@ -85,12 +73,12 @@ def extract(folder: Path, *, dev_lines: int | None = 1_141) -> Extraction:
     _refuse_beyond(indices, folder, counts["lines_kept"])
     titles = _read_titles(_find(folder, MAPPING))
     splits, sizes = _splits(documents.values(), dev_lines)
-    return Extraction(
-        RecordStream(NOTES, lambda: _notes(path, documents)),
-        stream_table(table_of(_code_rows(documents.values()), CODES)),
-        stream_table(table_of(titles, TITLES)),
+    return tables.Extraction(
+        tables.RecordStream(tables.NOTES, lambda: _notes(path, documents)),
+        tables.stream_table(tables.table_of(_code_rows(documents.values()), tables.CODES)),
+        tables.stream_table(tables.table_of(titles, tables.TITLES)),
         {**counts, **sizes, "titles": len(titles)},
-        splits=table_of(splits, SPLITS),
+        splits=tables.table_of(splits, tables.SPLITS),
     )
 
 
@@ -179,8 +167,8 @@ def _notes(path: Path, documents: Mapping[int, _Document]) -> Iterator[pa.Record
         for n, found in enumerate(_admissions(path))
         if n in documents
     )
-    while block := list(islice(rows, ROWS)):
-        yield from table_of(block, NOTES).to_batches()
+    while block := list(islice(rows, tables.ROWS)):
+        yield from tables.table_of(block, tables.NOTES).to_batches()
 
 
 def _code_rows(documents: Iterable[_Document]) -> list[tuple[str, ...]]:

@@ -5,8 +5,6 @@ row of the two code tables is kept, the empty ones too. Nothing is cleaned here:
 spaces of `cohorts` start from what the files hold.
 """
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
 
@@ -14,27 +12,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isd_pipeline.data.codes import icd
+from isd_pipeline.data.io import tables
 from isd_pipeline.data.io.columns import Seen, ids, refuse_other_codes, stripped
 from isd_pipeline.data.io.delimited import find_csv, read_csv
-from isd_pipeline.data.io.tables import (
-    CODES,
-    NOTES,
-    TITLES,
-    Extraction,
-    RecordStream,
-    SortedSpill,
-    stream_table,
-    table_of,
-)
 
 LOG = logging.getLogger(__name__)
 
 SUMMARY = "Discharge summary"
 _TITLED = pa.schema([("code", pa.string()), ("title", pa.string()), ("row", pa.int64())])
-CODES_AND_ROW = pa.schema([*CODES, ("row", pa.int64())])
+CODES_AND_ROW = pa.schema([*tables.CODES, ("row", pa.int64())])
 
 
-def extract(folder: Path, *, scratch: Path | None = None) -> Extraction:
+def extract(folder: Path, *, scratch: Path | None = None) -> tables.Extraction:
     """Read a folder of MIMIC-III tables.
 
     NOTEEVENTS is read once, in blocks; its summaries wait, sorted, in a nameless file in
@@ -46,13 +35,19 @@ def extract(folder: Path, *, scratch: Path | None = None) -> Extraction:
     codes, counted = read_codes(folder, set(known))
     counts |= counted
     notes, counted = read_summaries(find_csv(folder, "NOTEEVENTS"), scratch)
-    return Extraction(notes, stream_table(codes), stream_table(titles), counts | counted)
+    return tables.Extraction(
+        notes, tables.stream_table(codes), tables.stream_table(titles), counts | counted
+    )
 
 
-def read_summaries(path: Path, scratch: Path | None = None) -> tuple[RecordStream, dict[str, int]]:
+def read_summaries(
+    path: Path, scratch: Path | None = None
+) -> tuple[tables.RecordStream, dict[str, int]]:
     """The discharge summaries of NOTEEVENTS, addenda included, sorted by patient and admission."""
     keys = [("__patient", pa.int64()), ("__document", pa.int64())]
-    spill = SortedSpill(pa.schema([*NOTES, *keys]), [name for name, _ in keys], scratch)
+    spill = tables.SortedSpill(
+        pa.schema([*tables.NOTES, *keys]), [name for name, _ in keys], scratch
+    )
     columns = ["ROW_ID", "SUBJECT_ID", "HADM_ID", "CATEGORY", "DESCRIPTION", "TEXT"]
     records = addenda = 0
     seen = Seen(path)
@@ -72,7 +67,7 @@ def read_summaries(path: Path, scratch: Path | None = None) -> tuple[RecordStrea
     counts["repeated_note_ids"] = seen.repeated_notes()
     if records and not seen.rows:
         LOG.warning("%s: none of %d records has CATEGORY '%s'", path, records, SUMMARY)
-    return spill.stream(NOTES), counts
+    return spill.stream(tables.NOTES), counts
 
 
 def read_codes(
@@ -82,22 +77,22 @@ def read_codes(
 
     `known` holds (system, dotted code) of the dictionaries; it helps to find lost zeros.
     """
-    tables, counts = [], {}
+    parts, counts = [], {}
     both = Seen(Path(folder) / "PROCEDURES_ICD, compared with DIAGNOSES_ICD")
     for name, system in (("DIAGNOSES_ICD", icd.DIAGNOSIS), ("PROCEDURES_ICD", icd.PROCEDURE)):
         path = find_csv(folder, name)
         seen = Seen(path)
         batches = read_csv(path, ["SUBJECT_ID", "HADM_ID", "ICD9_CODE"])
-        parts = [_code_rows(batch, path, system, seen) for batch in batches]
-        table = pa.concat_tables(parts or [CODES_AND_ROW.empty_table()])
+        rows = (_code_rows(batch, path, system, seen) for batch in batches)
+        table = pa.concat_tables([CODES_AND_ROW.empty_table(), *rows])
         refuse_other_codes(table, path, "ICD9_CODE", system, known=known or set())
         counts[f"{system}_rows"] = table.num_rows
         counts[f"{system}_rows_without_code"] = table["code"].null_count
-        tables.append(table.select(CODES.names))
+        parts.append(table.select(tables.CODES.names))
         seen.refuse_two_patients()
         both.join(seen)
     counts["admissions_with_code_rows"] = both.refuse_two_patients()
-    return pa.concat_tables(tables).combine_chunks(), counts
+    return pa.concat_tables(parts).combine_chunks(), counts
 
 
 def read_titles(folder: Path) -> tuple[pa.Table, dict[str, int]]:
@@ -106,18 +101,12 @@ def read_titles(folder: Path) -> tuple[pa.Table, dict[str, int]]:
     repeated = 0
     for name, system in (("D_ICD_DIAGNOSES", icd.DIAGNOSIS), ("D_ICD_PROCEDURES", icd.PROCEDURE)):
         path = find_csv(folder, name)
-        parts = [
-            pa.table(
-                [
-                    stripped(batch["ICD9_CODE"]),
-                    pc.coalesce(batch["LONG_TITLE"], batch["SHORT_TITLE"]),
-                    batch["row"],
-                ],
-                _TITLED,
-            )
-            for batch in read_csv(path, ["ICD9_CODE", "SHORT_TITLE", "LONG_TITLE"])
-        ]
-        table = pa.concat_tables(parts or [_TITLED.empty_table()])
+        parts = [_TITLED.empty_table()]
+        for batch in read_csv(path, ["ICD9_CODE", "SHORT_TITLE", "LONG_TITLE"]):
+            titled = pc.coalesce(batch["LONG_TITLE"], batch["SHORT_TITLE"])
+            columns = [stripped(batch["ICD9_CODE"]), titled, batch["row"]]
+            parts.append(pa.table(columns, _TITLED))
+        table = pa.concat_tables(parts)
         refuse_other_codes(table, path, "ICD9_CODE", system)
         for code, title in zip(table["code"].to_pylist(), table["title"].to_pylist(), strict=True):
             if code is None or title is None:
@@ -126,7 +115,10 @@ def read_titles(folder: Path) -> tuple[pa.Table, dict[str, int]]:
             repeated += key in titles
             titles.setdefault(key, title.strip())
     rows = ((code, of, title) for (of, code), title in titles.items())
-    return table_of(rows, TITLES), {"titles": len(titles), "repeated_titles": repeated}
+    return tables.table_of(rows, tables.TITLES), {
+        "titles": len(titles),
+        "repeated_titles": repeated,
+    }
 
 
 def carevue_patients(folder: Path) -> tuple[set[int], dict[str, int]]:

@@ -6,8 +6,6 @@ takes the rows of one of them. Codes are text without the blanks that early rele
 with.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from collections import Counter
@@ -19,18 +17,9 @@ import pyarrow.compute as pc
 
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.codes.labels import LabelSpace
+from isd_pipeline.data.io import tables
 from isd_pipeline.data.io.columns import Seen, ids, refuse_other_codes, stripped
 from isd_pipeline.data.io.delimited import find_csv, read_csv
-from isd_pipeline.data.io.tables import (
-    CODES,
-    NOTES,
-    TITLES,
-    Extraction,
-    RecordStream,
-    SortedSpill,
-    stream_table,
-    table_of,
-)
 
 LOG = logging.getLogger(__name__)
 
@@ -50,7 +39,7 @@ def extract(
     revision: icd.Revision,
     label_space: LabelSpace = "clean",
     scratch: Path | None = None,
-) -> Extraction:
+) -> tables.Extraction:
     """Read `note/` and `hosp/` of a folder, or the files that lie in it themselves.
 
     In the space `edin` a code that an admission has in both revisions counts for the one whose
@@ -63,7 +52,9 @@ def extract(
     counts |= counted
     notes, several, counted = read_summaries(find_table(folder, "note", "discharge"), scratch)
     codes = _for_every_note(codes, several)
-    return Extraction(notes, stream_table(codes), stream_table(titles), counts | counted)
+    return tables.Extraction(
+        notes, tables.stream_table(codes), tables.stream_table(titles), counts | counted
+    )
 
 
 def find_table(folder: Path, module: str, name: str) -> Path:
@@ -74,14 +65,16 @@ def find_table(folder: Path, module: str, name: str) -> Path:
 
 def read_summaries(
     path: Path, scratch: Path | None = None
-) -> tuple[RecordStream, dict[int, int], dict[str, int]]:
+) -> tuple[tables.RecordStream, dict[int, int], dict[str, int]]:
     """The discharge summaries by patient, admission and note_seq, each text once an admission.
 
     A document is named by its admission; a second, different summary of it gets -2 behind that,
     a third -3. The dict has the admissions with more than one, and how many.
     """
     keys = [(name, pa.int64()) for name in ("__patient", "__document", "__place")]
-    spill = SortedSpill(pa.schema([*NOTES, *keys]), [name for name, _ in keys], scratch)
+    spill = tables.SortedSpill(
+        pa.schema([*tables.NOTES, *keys]), [name for name, _ in keys], scratch
+    )
     seen, distinct, kept = Seen(path, "subject_id"), set[tuple[int, bytes]](), 0
     counts: Counter[str] = Counter(note_records=0, notes_without_text=0, notes_without_admission=0)
     for batch in read_csv(path, ["note_id", "subject_id", "hadm_id", "note_seq", "text"]):
@@ -102,7 +95,11 @@ def read_summaries(
     counts["admissions_with_several_notes"] = len(several)
     if several:
         LOG.warning("%s: %d admissions have several different summaries", path, len(several))
-    return RecordStream(NOTES, lambda: _documents(spill.read())), several, dict(counts)
+    return (
+        tables.RecordStream(tables.NOTES, lambda: _documents(spill.read())),
+        several,
+        dict(counts),
+    )
 
 
 def read_codes(
@@ -112,14 +109,13 @@ def read_codes(
 
     `once` drops a code that the admission has in the other revision in an earlier row.
     """
-    tables: list[pa.Table] = []
-    counts: dict[str, int] = {}
+    filed, counts = list[pa.Table](), dict[str, int]()
     both = Seen(Path(folder) / "procedures_icd, compared with diagnoses_icd", "subject_id")
     for name, system in TABLES:
         path = find_table(Path(folder), "hosp", f"{name}_icd")
         seen = Seen(path, "subject_id")
-        parts = [_code_rows(batch, path, seen) for batch in read_csv(path, _CODE_COLUMNS)]
-        table = pa.concat_tables(parts or [_CODE_ROWS.empty_table()])
+        rows = (_code_rows(batch, path, seen) for batch in read_csv(path, _CODE_COLUMNS))
+        table = pa.concat_tables([_CODE_ROWS.empty_table(), *rows])
         for each, version in REVISIONS.items():
             rows = table.filter(pc.equal(table["version"], version))
             refuse_other_codes(rows, path, "icd_code", system, revision=each)
@@ -131,11 +127,11 @@ def read_codes(
         wanted = table.filter(pc.equal(table["version"], REVISIONS[revision]))
         if once:
             wanted = wanted.filter(pc.invert(pc.is_in(wanted["row"], pa.array(twice, pa.int64()))))
-        tables.append(_filed(wanted, system))
+        filed.append(_filed(wanted, system))
         seen.refuse_two_patients()
         both.join(seen)
     counts["admissions_with_code_rows"] = both.refuse_two_patients()
-    return pa.concat_tables(tables).combine_chunks(), counts
+    return pa.concat_tables(filed).combine_chunks(), counts
 
 
 def read_titles(folder: Path, revision: icd.Revision) -> tuple[pa.Table, dict[str, int]]:
@@ -154,7 +150,10 @@ def read_titles(folder: Path, revision: icd.Revision) -> tuple[pa.Table, dict[st
                 repeated += key in titles
                 titles[key] = min(title.strip(), titles.get(key, title.strip()))
     rows = ((code, of, title) for (of, code), title in sorted(titles.items()))
-    return table_of(rows, TITLES), {"titles": len(titles), "repeated_titles": repeated}
+    return tables.table_of(rows, tables.TITLES), {
+        "titles": len(titles),
+        "repeated_titles": repeated,
+    }
 
 
 def _with_admission_and_text(batch: pa.RecordBatch, counts: Counter[str]) -> pa.RecordBatch:
@@ -179,8 +178,8 @@ def _documents(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
                 names.append(document if len(texts) == 1 else f"{document}-{len(texts)}")
                 rows.append(row)
         found = batch.take(pa.array(rows, pa.int64()))
-        rest = [found[name] for name in NOTES.names[1:]]
-        yield pa.record_batch([pa.array(names, pa.string()), *rest], schema=NOTES)
+        rest = [found[name] for name in tables.NOTES.names[1:]]
+        yield pa.record_batch([pa.array(names, pa.string()), *rest], schema=tables.NOTES)
 
 
 def _digest(text: str) -> bytes:
@@ -236,4 +235,4 @@ def _filed(table: pa.Table, system: icd.System) -> pa.Table:
     table = table.sort_by([(name, "ascending") for name in ("document", "place", "code")])
     columns = [pc.cast(table[name], pa.string()) for name in ("document", "patient")]
     systems = pa.repeat(pa.scalar(str(system)), table.num_rows)
-    return pa.table([*columns, systems, table["code"]], schema=CODES)
+    return pa.table([*columns, systems, table["code"]], schema=tables.CODES)

@@ -1,7 +1,5 @@
 """The planted evidence of the synthetic hospital: what its notes say of each code, and where."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pyarrow as pa

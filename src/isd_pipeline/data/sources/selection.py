@@ -1,7 +1,5 @@
 """A part of what a source gives: some of its patients, or one of its two code systems."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 

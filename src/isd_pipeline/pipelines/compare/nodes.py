@@ -16,9 +16,8 @@ from isd_pipeline.catalog.results import Key, Run, contents
 from isd_pipeline.config.cohorts import cohort_section
 from isd_pipeline.config.reports import ReportSettings, table_layouts
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.evaluation.comparisons import ComparedRun, compare
 from isd_pipeline.evaluation.resampling import Bootstrap, over_seeds
-from isd_pipeline.evaluation.significance import Difference, holm
+from isd_pipeline.evaluation.significance import ComparedRun, Difference, compare, holm
 from isd_pipeline.predictors.registry import BASELINE
 from isd_pipeline.reports.layout import Layout
 from isd_pipeline.text.documents import Documents

@@ -11,11 +11,10 @@ import pandas as pd
 from isd_pipeline.catalog.run_context import RunContext
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.evaluation.calibration import calibrate
-from isd_pipeline.evaluation.collapse import collapse_metrics
 from isd_pipeline.evaluation.metrics import all_metrics, per_code
 from isd_pipeline.evaluation.resampling import Bootstrap, bootstrap_run
 from isd_pipeline.evaluation.strata import all_strata, code_table
-from isd_pipeline.evaluation.thresholds import tune_threshold, tuned_metrics
+from isd_pipeline.evaluation.thresholds import collapse_metrics, tune_threshold, tuned_metrics
 from isd_pipeline.predictors import registry
 from isd_pipeline.predictors.base import Scores
 from isd_pipeline.text.documents import Documents

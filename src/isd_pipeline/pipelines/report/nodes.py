@@ -21,7 +21,7 @@ from isd_pipeline.predictors.registry import NETWORK
 from isd_pipeline.reports.data_card import card_markdown, data_card
 from isd_pipeline.reports.markdown import results_markdown
 from isd_pipeline.reports.page import page
-from isd_pipeline.reports.results import CohortStatistics, RunResult, SplitStatistics
+from isd_pipeline.reports.results import CohortStatistics, Report, RunResult, SplitStatistics
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.vocabulary import Vocabulary
 
@@ -115,24 +115,21 @@ def make_report(
     if not results:
         raise ValueError(f"results/{cohort}: no run yet; train, evaluate and record one first")
     _refuse_half_evaluated(runs, cohort)
-    shared: dict[str, Any] = {
-        "cohort": cohort,
-        "layouts": table_layouts(parameters),
-        "comparisons": comparisons,
-        "paper": parameters["paper"].get(name),
-        "k": settings.k,
-        "synthetic": is_generated(parameters["cohorts"], cohort),
-        "stamp": stamp_of(parameters["cohorts"], cohort, data_card["counts"]),
-    }
-    html = page(
-        results,
-        **shared,
+    report = Report(
+        runs=results,
+        cohort=cohort,
         statistics=_statistics(documents, code_index, parameters),
         facts=_facts(code_index, vocabulary),
-        paper_cohort=parameters["paper_cohorts"].get(name),
+        layouts=table_layouts(parameters),
+        comparisons=comparisons,
+        paper=parameters["paper"].get(name, {}),
+        paper_cohort=parameters["paper_cohorts"].get(name, {}),
+        k=settings.k,
+        synthetic=is_generated(parameters["cohorts"], cohort),
+        stamp=stamp_of(parameters["cohorts"], cohort, data_card["counts"]),
         card=data_card,
     )
-    return html, results_markdown(results, **shared)
+    return page(report), results_markdown(report)
 
 
 def _refuse_half_evaluated(runs: list[Run], cohort: str) -> None:
