@@ -5,8 +5,6 @@ common clinical knowledge, except the order of the first fifty, which is the pub
 the fifty most frequent labels of MIMIC-III (see CAML's top 50).
 """
 
-from __future__ import annotations
-
 # The most frequent codes, most frequent first. Those after them are ranked by `codes.py`.
 COMMON = """
 4019 p3893 4280 42731 41401 p9604 p966 5849 25000 p9671 2724 51881 p9904 p3961 5990 53081 p9672

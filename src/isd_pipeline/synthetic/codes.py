@@ -4,8 +4,6 @@ The population is a function of nothing but the size of its pool: two hospitals 
 seeds draw different patients out of the same country.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +26,7 @@ from isd_pipeline.synthetic.clinic import (
 
 MOST_CODES_OF_AN_ADMISSION = 60
 NEWBORN_ONLY = re.compile(r"V3\d|V290|V053|p9955|p9983|p640$")
-RARE_WORDS_OF_NO_BODY_PART = {"other", "and", "the", "with", "without", "unspecified", "specified"}
+NO_BODY_PART = {"other", "and", "the", "with", "without", "unspecified", "specified"}
 
 # The weight of the code at rank r is (r + 6)^-HEAD * (1 + r / BEND)^-(TAIL - HEAD): Zipf among
 # the common codes and steeper among the rare ones. Found by trial at full size, so that the top
@@ -69,38 +67,27 @@ class Code:
     @cached_property
     def is_chronic(self) -> bool:
         """Stays with the patient from one admission to the next."""
-        return self.category in _CHRONIC
-
-
-_CHRONIC = frozenset(CHRONIC.split())
+        return self.category in CHRONIC.split()
 
 
 def catalogue() -> tuple[Code, ...]:
     """Every entry of D_ICD_DIAGNOSES and D_ICD_PROCEDURES (version 32), and the withdrawn codes."""
-    return (*_read_titles(icd.DIAGNOSIS), *_read_titles(icd.PROCEDURE), *_withdrawn())
+    found = []
+    for system in (icd.DIAGNOSIS, icd.PROCEDURE):
+        short_titles = dict(icd.icd9_table(system, "SHORT"))
+        for code, title in icd.icd9_table(system):
+            plain = title.strip().replace("é", "e").replace("è", "e").encode("ascii", "ignore")
+            found.append(Code(system, code, short_titles[code].strip(), plain.decode()))
+    for line in WITHDRAWN.strip().splitlines():
+        key, title = line.split(" | ")
+        system = icd.PROCEDURE if key[0] == "p" else icd.DIAGNOSIS
+        found.append(Code(system, key.removeprefix("p"), title[:24], title, is_listed=False))
+    return tuple(found)
 
 
 def listed_codes(system: str) -> Iterator[Code]:
     """Those that have a row in D_ICD_*."""
     return (code for code in catalogue() if code.system == system and code.is_listed)
-
-
-def _read_titles(system: icd.System) -> Iterator[Code]:
-    for (code, short), (_, long) in zip(
-        icd.icd9_table(system, "SHORT"), icd.icd9_table(system), strict=True
-    ):
-        yield Code(system, code, short.strip(), _ascii(long.strip()))
-
-
-def _ascii(title: str) -> str:
-    return title.replace("é", "e").replace("è", "e").encode("ascii", "ignore").decode()
-
-
-def _withdrawn() -> Iterator[Code]:
-    for line in WITHDRAWN.strip().splitlines():
-        key, title = line.split(" | ")
-        system = "procedure" if key[0] == "p" else "diagnosis"
-        yield Code(system, key.removeprefix("p"), title[:24], title, is_listed=False)
 
 
 @dataclass(frozen=True)
@@ -142,9 +129,7 @@ class Population:
 def population(pool: int) -> Population:
     """The `pool` most frequent codes of the country."""
     codes = _by_frequency(catalogue())[:pool]
-    weights = [
-        (rank + 6) ** -HEAD * (1 + rank / BEND) ** -(TAIL - HEAD) for rank in range(len(codes))
-    ]
+    weights = [(r + 6) ** -HEAD * (1 + r / BEND) ** -(TAIL - HEAD) for r in range(len(codes))]
     pairs = list(zip(weights, codes, strict=True))
     cumulative = {
         service: list(accumulate(weight * _liking(service, code) for weight, code in pairs))
@@ -156,9 +141,8 @@ def population(pool: int) -> Population:
 def _by_frequency(codes: Sequence[Code]) -> tuple[Code, ...]:
     """The common codes as ranked by hand, then the others in a fixed random order."""
     known = {code.key: code for code in codes}
-    common = [*dict.fromkeys(key for key in COMMON.split() if key in known)]
-    named = [key for anchor, pairs in chains().items() for key in (anchor, *pairs) if key in known]
-    first = dict.fromkeys([*common, *named])
+    named = [key for anchor, pairs in chains().items() for key in (anchor, *pairs)]
+    first = dict.fromkeys(key for key in (*COMMON.split(), *named) if key in known)
     dice = Random("the rare codes")
     # An exponential clock for each code: the smaller the chapter's weight, the later it rings.
     rings = {code.key: dice.expovariate(UNCOMMON.get(code.chapter, 1.0)) for code in codes}
@@ -169,59 +153,39 @@ def _by_frequency(codes: Sequence[Code]) -> tuple[Code, ...]:
 @lru_cache(maxsize=1)
 def chains() -> dict[str, dict[str, float]]:
     """The chains written by hand: of each code, its followers and their chances."""
-    found = {}
-    for line in CHAINS.strip().splitlines():
-        anchor, followers = line.split(": ")
-        pairs = (pair.split() for pair in followers.split(", "))
-        found[anchor] = {key: float(chance) for key, chance in pairs}
-    return found
+    return {
+        anchor: {key: float(chance) for key, chance in map(str.split, followers.split(", "))}
+        for anchor, followers in (line.split(": ") for line in CHAINS.strip().splitlines())
+    }
 
 
 def _followers(codes: Sequence[Code]) -> tuple[tuple[tuple[int, float], ...], ...]:
-    position = {code.key: n for n, code in enumerate(codes)}
-    near = _Nearby(codes)
-    found = []
-    for n, code in enumerate(codes):
-        pairs = chains().get(code.key)
-        known = tuple((position[k], p) for k, p in (pairs or {}).items() if k in position)
-        found.append(near.followers(n, code) if pairs is None else known)
-    return tuple(found)
-
-
-class _Nearby:
-    """Chains of the codes nobody wrote any for: a companion of the chapter, and a procedure.
+    """The chains written by hand; else a companion of the chapter, and a procedure.
 
     The companion is the next one in frequency, so that a chain of rare codes is made of rare
     codes and the long tail stays long. The procedure shares the rarest word with the title.
+    A common code, whose company is known, and a procedure have none but what was written.
     """
-
-    def __init__(self, codes: Sequence[Code]) -> None:
-        self.next_in_chapter: dict[int, int] = {}
-        self.procedures: dict[str, list[int]] = {}
-        self.first_by_hand = len(dict.fromkeys(COMMON.split()))
-        last: dict[str, int] = {}
-        for n in reversed(range(len(codes))):
-            if codes[n].chapter in last:
-                self.next_in_chapter[n] = last[codes[n].chapter]
-            last[codes[n].chapter] = n
-        for n, code in enumerate(codes):
-            if code.system == "procedure":
-                for word in _words(code):
-                    self.procedures.setdefault(word, []).append(n)
-
-    def followers(self, n: int, code: Code) -> tuple[tuple[int, float], ...]:
-        """At most two; none of a common code, whose company is known."""
-        if n < self.first_by_hand or code.system == "procedure":
-            return ()
-        found = [(self.next_in_chapter[n], 0.25)] if n in self.next_in_chapter else []
-        shared = [self.procedures[w] for w in sorted(_words(code)) if w in self.procedures]
-        rarer = [m for m in min(shared, key=len, default=[]) if m > n]
-        return tuple(found + [(m, 0.25) for m in rarer[:1]])
-
-
-def _words(code: Code) -> set[str]:
-    words = set(re.findall(r"[a-z]{5,}", code.long_title.lower()))
-    return words - RARE_WORDS_OF_NO_BODY_PART
+    position = {code.key: n for n, code in enumerate(codes)}
+    words = [set(re.findall(r"[a-z]{5,}", c.long_title.lower())) - NO_BODY_PART for c in codes]
+    procedures: dict[str, list[int]] = {}
+    for n, code in enumerate(codes):
+        for word in words[n] if code.system == "procedure" else ():
+            procedures.setdefault(word, []).append(n)
+    common, found = len(set(COMMON.split())), []
+    next_of: dict[str, int] = {}  # of each chapter, the code met last
+    for n, code in reversed(list(enumerate(codes))):
+        pairs: list[tuple[int, float]] = []
+        if code.key in chains():
+            pairs = [(position[k], p) for k, p in chains()[code.key].items() if k in position]
+        elif n >= common and code.system == "diagnosis":
+            shared = [procedures[word] for word in sorted(words[n]) if word in procedures]
+            rarer = [m for m in min(shared, key=len, default=[]) if m > n]
+            companion = [next_of[code.chapter]] if code.chapter in next_of else []
+            pairs = [(m, 0.25) for m in companion + rarer[:1]]
+        found.append(tuple(pairs))
+        next_of[code.chapter] = n
+    return tuple(reversed(found))
 
 
 def _liking(service: str, code: Code) -> float:

@@ -5,8 +5,6 @@ codes, the second writes the notes and the lists of the splits (the lists of the
 codes need the counts). A walk keeps nothing of a patient it has passed.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
@@ -17,10 +15,10 @@ from random import Random
 from typing import TextIO
 
 from isd_pipeline.synthetic.codes import Code, listed_codes
-from isd_pipeline.synthetic.other_notes import OtherNote, other_notes
+from isd_pipeline.synthetic.other_notes import other_notes
 from isd_pipeline.synthetic.patients import Admission, Patient, Registry
 from isd_pipeline.synthetic.settings import HospitalSettings
-from isd_pipeline.synthetic.summaries import Note, Summarist
+from isd_pipeline.synthetic.summaries import Summarist
 from isd_pipeline.synthetic.tables import heading, quoted, writing
 
 SPLITS = ("train", "dev", "test")
@@ -47,7 +45,6 @@ def write_hospital(folder: Path, settings: HospitalSettings) -> None:
 
     Every file is whole or absent, and a function of `settings` alone, byte by byte.
     """
-    folder = Path(folder)
     registry = Registry(settings)
     _write_titles(folder)
     frequent = _write_codes_and_people(folder, registry)
@@ -78,14 +75,18 @@ def _write_codes_and_people(folder: Path, registry: Registry) -> Counter[int]:
     ):
         tables = (("diagnosis", diagnoses, count(1)), ("procedure", procedures, count(1)))
         for patient in registry:
-            patients.write(_patient_row(patient))
+            who = f'{patient.number + 1},{patient.subject_id},"{patient.sex}"'
+            patients.write(f"{who},{patient.born} 00:00:00,,,,0\n")
             for admission in patient.admissions:
                 codes = _coded(registry, admission)
                 admissions.write(_admission_row(patient, admission, codes))
                 for system, table, numbers in tables:
-                    rows = _code_cells(system, codes, admission)
+                    of_system = (code.code for _, code in codes if code.system == system)
+                    cells = [f'{place},"{code}"' for place, code in enumerate(of_system, start=1)]
+                    if admission.has_null_code and system == "diagnosis":
+                        cells.append(",")
                     ids = f"{patient.subject_id},{admission.hadm_id}"
-                    table.writelines(f"{next(numbers)},{ids},{cells}\n" for cells in rows)
+                    table.writelines(f"{next(numbers)},{ids},{cell}\n" for cell in cells)
                 if admission.has_summary:
                     counts.update(n for n, _ in codes)
     return counts
@@ -97,22 +98,8 @@ def _coded(registry: Registry, admission: Admission) -> list[tuple[int, Code]]:
     found = []
     for n in admission.codes:
         code = registry.population.codes[n]
-        repeats = 1 + (code.system == "procedure" and random() < REPEATED)
-        found += [(n, code)] * repeats
+        found += [(n, code)] * (1 + (code.system == "procedure" and random() < REPEATED))
     return found
-
-
-def _code_cells(system: str, codes: list[tuple[int, Code]], admission: Admission) -> list[str]:
-    """Place and code of the rows of DIAGNOSES_ICD or PROCEDURES_ICD."""
-    of_system = (code for _, code in codes if code.system == system)
-    cells = [f'{place},"{code.code}"' for place, code in enumerate(of_system, start=1)]
-    return [*cells, ","] if admission.has_null_code and system == "diagnosis" else cells
-
-
-def _patient_row(patient: Patient) -> str:
-    return (
-        f'{patient.number + 1},{patient.subject_id},"{patient.sex}",{patient.born} 00:00:00,,,,0\n'
-    )
 
 
 def _admission_row(patient: Patient, admission: Admission, codes: list[tuple[int, Code]]) -> str:
@@ -131,18 +118,9 @@ def _admission_row(patient: Patient, admission: Admission, codes: list[tuple[int
 def _write_notes(folder: Path, registry: Registry) -> None:
     dice = Random(f"{registry.settings.seed}/order of the notes")
     ending = "csv.gz" if registry.settings.compressed else "csv"
-    with (
-        _table(folder, "NOTEEVENTS", ending) as notes,
-        _table(folder, "EVIDENCE") as evidence,
-    ):
+    with _table(folder, "NOTEEVENTS", ending) as notes, _table(folder, "EVIDENCE") as evidence:
         waiting: list[str] = []
-        for row, found in enumerate(_note_rows(registry), start=1):
-            patient, admission, note = found
-            if isinstance(note, Note):
-                line = _summary_row(row, patient, admission, note)
-                evidence.writelines(_evidence_rows(row, admission, note, registry))
-            else:
-                line = _other_row(row, patient, admission, note)
+        for line in _note_rows(registry, evidence):
             if len(waiting) < WAITING:
                 waiting.append(line)
                 continue
@@ -152,38 +130,28 @@ def _write_notes(folder: Path, registry: Registry) -> None:
         notes.writelines(waiting)
 
 
-def _note_rows(registry: Registry) -> Iterator[tuple[Patient, Admission, Note | OtherNote]]:
-    summarist = Summarist(registry)
-    for patient in registry:
-        for admission in patient.admissions:
-            if admission.has_summary:
-                for note in summarist.notes(patient, admission):
-                    yield patient, admission, note
-            for other in other_notes(registry.settings, admission):
-                yield patient, admission, other
-
-
-def _summary_row(row: int, patient: Patient, admission: Admission, note: Note) -> str:
-    late = timedelta(days=1 if note.description == "Addendum" else 0)
-    return (
-        f"{row},{patient.subject_id},{admission.hadm_id},{admission.discharged + late},,,"
-        f'"Discharge summary","{note.description}",,,{quoted(note.text)}\n'
-    )
-
-
-def _other_row(row: int, patient: Patient, admission: Admission, note: OtherNote) -> str:
-    hadm_id = admission.hadm_id if note.has_admission else ""
-    return (
-        f"{row},{patient.subject_id},{hadm_id},{note.date},{note.time},{note.time},"
-        f'"{note.category}","{note.description}",{15_000 + row % 900 if note.time else ""},'
-        f"{1 if note.is_error else ''},{quoted(note.text)}\n"
-    )
-
-
-def _evidence_rows(row: int, admission: Admission, note: Note, registry: Registry) -> Iterator[str]:
-    for n, begin, end in note.evidence:
-        code = registry.population.codes[n]
-        yield f'{row},{admission.hadm_id},"{code.system}","{code.code}",{begin},{end}\n'
+def _note_rows(registry: Registry, evidence: TextIO) -> Iterator[str]:
+    """The rows of NOTEEVENTS; those of a summary's evidence are written as it is met."""
+    summarist, numbers = Summarist(registry), count(1)
+    for patient, stay in ((person, stay) for person in registry for stay in person.admissions):
+        for note in summarist.notes(patient, stay) if stay.has_summary else ():
+            row, late = next(numbers), timedelta(days=1 if note.description == "Addendum" else 0)
+            for n, begin, end in note.evidence:
+                code = registry.population.codes[n]
+                cells = f'"{code.system}","{code.code}",{begin},{end}'
+                evidence.write(f"{row},{stay.hadm_id},{cells}\n")
+            yield (
+                f"{row},{patient.subject_id},{stay.hadm_id},{stay.discharged + late},,,"
+                f'"Discharge summary","{note.description}",,,{quoted(note.text)}\n'
+            )
+        for other in other_notes(registry.settings, stay):
+            row, hadm_id = next(numbers), stay.hadm_id if other.has_admission else ""
+            yield (
+                f"{row},{patient.subject_id},{hadm_id},{other.date},{other.time},{other.time},"
+                f'"{other.category}","{other.description}",'
+                f"{15_000 + row % 900 if other.time else ''},"
+                f"{1 if other.is_error else ''},{quoted(other.text)}\n"
+            )
 
 
 def _write_splits(folder: Path, registry: Registry, counts: Counter[int]) -> None:

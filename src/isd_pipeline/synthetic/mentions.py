@@ -5,8 +5,6 @@ a treatment or a result tells of it) or named, once or several times and mostly 
 paraphrase. Codes that are not assigned are named too: denied, ruled out, or a relative's.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from math import exp
 from random import Random
@@ -44,15 +42,17 @@ def mean_mentions(settings: HospitalSettings) -> float:
     return max(1.0, settings.words * EVIDENCE_SHARE / (told * WORDS_PER_MENTION))
 
 
-def mentions_of(
-    admission: Admission, registry: Registry, mean: float, dice: Random
-) -> list[Mention]:
-    """Everything the summary will say of codes, assigned ones first."""
+def mentions_of(stay: Admission, registry: Registry, mean: float, dice: Random) -> list[Mention]:
+    """Everything the summary will say of codes: assigned ones first, then common others."""
     codes, random = registry.population.codes, dice.random
-    found: list[Mention] = []
-    for n in admission.codes:
-        found += _told(n, codes[n], mean, random)
-    return found + list(_decoys(admission, registry, random))
+    found = [mention for n in stay.codes for mention in _told(n, codes[n], mean, random)]
+    assigned = {codes[n].category for n in stay.codes}
+    for _ in range(poisson(DECOYS * len(stay.codes), random)):
+        code = codes[registry.population.draw(stay.service, random)]
+        if code.category not in assigned:  # a decoy is no sibling of an assigned code
+            phrase = _typed(_skewed(paraphrases(code), random), random)
+            found.append(_framed(DENIED[code.system], phrase, None, random))
+    return found
 
 
 def _told(n: int, code: Code, mean: float, random: Callable[[], float]) -> Iterator[Mention]:
@@ -76,19 +76,6 @@ def _told(n: int, code: Code, mean: float, random: Callable[[], float]) -> Itera
             elif mention.section in LISTS:
                 listed.add(mention.section)
             yield mention
-
-
-def _decoys(
-    admission: Admission, registry: Registry, random: Callable[[], float]
-) -> Iterator[Mention]:
-    """Other codes, common ones above all; never a sibling of an assigned one."""
-    codes = registry.population.codes
-    assigned = {codes[n].category for n in admission.codes}
-    for _ in range(poisson(DECOYS * len(admission.codes), random)):
-        code = codes[registry.population.draw(admission.service, random)]
-        if code.category not in assigned:
-            phrase = _typed(_skewed(paraphrases(code), random), random)
-            yield _framed(DENIED[code.system], phrase, None, random)
 
 
 def _framed(places: Places, phrase: str, code: int | None, random: Callable[[], float]) -> Mention:

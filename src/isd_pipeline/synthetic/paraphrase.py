@@ -4,8 +4,6 @@ A paraphrase always keeps words of the title or their usual synonyms, so that a 
 in training can still be told by who knows its title.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from functools import cache
@@ -87,7 +85,8 @@ def paraphrases(code: Code) -> tuple[str, ...]:
         _with_synonyms(core, dice.random),
         _without_a_word(_with_synonyms(turned, dice.random), dice),
         _without_a_word(_abbreviated(core), dice),
-        _short(code.short_title),
+        # The short title is itself a paraphrase: `Ac on chr syst hrt fail`.
+        re.sub(r" ?\b(NEC|NOS|unspec|oth)\b\.?", "", code.short_title).strip(" ,-").lower(),
     ]
     # The title as it stands is what clinicians write least; it stays where nothing else does.
     different = [phrase for phrase in found if phrase and phrase not in (core, turned)]
@@ -140,11 +139,6 @@ def _without_a_word(phrase: str, dice: Random) -> str:
     if len(content) >= 3:
         words.pop(content[int(dice.random() * len(content))])
     return " ".join(words).strip(" ,")
-
-
-def _short(title: str) -> str:
-    """The short title is itself a paraphrase: `Ac on chr syst hrt fail`."""
-    return re.sub(r" ?\b(NEC|NOS|unspec|oth)\b\.?", "", title).strip(" ,-").lower()
 
 
 def misspelt(phrase: str, random: Callable[[], float]) -> str:

@@ -4,18 +4,14 @@ Every patient has dice of his own, seeded by the hospital and his number. A seco
 patients therefore meets the same people, and nothing has to be kept in memory between walks.
 """
 
-from __future__ import annotations
-
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import accumulate
 from math import log
 from random import Random
 
 from isd_pipeline.synthetic.clinic import SERVICES
-from isd_pipeline.synthetic.codes import Code, Population, population
+from isd_pipeline.synthetic.codes import Code, population
 from isd_pipeline.synthetic.settings import HospitalSettings
 
 SUMMARY_SHARE = 0.894  # 52,726 of 58,976 admissions of MIMIC-III have a discharge summary
@@ -56,12 +52,11 @@ class Registry:
 
     def __init__(self, settings: HospitalSettings) -> None:
         self.settings = settings
-        self.population: Population = population(settings.code_pool)
+        self.population = population(settings.code_pool)
         # Ids are drawn as MIMIC's: without order, from a range about twice as large.
         ids = Random(f"{settings.seed}/ids")
         self._hadm_ids = ids.sample(range(100_001, 200_000), settings.admissions)
         self._subject_ids = ids.sample(range(2, 100_000), settings.admissions)
-        self._service_sums = list(accumulate(share for share, _ in SERVICES.values()))
         # The chains overshoot the number wanted, and rounding adds half a code.
         self._log_mean = log(settings.codes_per_admission * 0.96) - SPREAD_OF_CODE_COUNTS**2 / 2
 
@@ -80,8 +75,7 @@ class Registry:
 
     def _patient(self, number: int, first_admission: int) -> Patient:
         dice = Random(f"{self.settings.seed}/patient/{number}")
-        sums = self._service_sums
-        service = list(SERVICES)[bisect_right(sums, dice.random() * sums[-1])]
+        (service,) = dice.choices(list(SERVICES), [share for share, _ in SERVICES.values()])
         stays = 1
         while dice.random() < READMITTED and service != "NEONATOLOGY":
             stays += 1
@@ -90,12 +84,14 @@ class Registry:
         age = 0 if service == "NEONATOLOGY" else int(min(95, max(18, dice.gauss(64, 16))))
         sex = self._sex(dice, admissions)
         days = age * 365 + (dice.randrange(365) if age else 0)
+        chance, test_share = dice.random(), self.settings.test_share
+        other = "dev" if chance < test_share + self.settings.dev_share else "train"
         return Patient(
             number=number,
             subject_id=self._subject_ids[number],
             sex=sex,
             born=admissions[0].admitted - timedelta(days=days),
-            split=self._split(dice),
+            split="test" if chance < test_share else other,
             admissions=admissions,
         )
 
@@ -130,9 +126,3 @@ class Registry:
         if numbers & {*range(600, 609), *range(185, 188)}:
             return "M"
         return "F" if dice.random() < 0.44 else "M"
-
-    def _split(self, dice: Random) -> str:
-        chance = dice.random()
-        if chance < self.settings.test_share:
-            return "test"
-        return "dev" if chance < self.settings.test_share + self.settings.dev_share else "train"

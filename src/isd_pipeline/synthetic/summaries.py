@@ -4,8 +4,6 @@ A summary is as long as its codes ask for: a tenth of its words bear on codes, a
 up the rest. Where each mention stands is kept while the text grows.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -53,12 +51,6 @@ class _Draft:
         self.parts.append(text)
         self.length += len(text)
 
-    def mention(self, mention: Mention) -> None:
-        begin = self.length + len(mention.before)
-        if mention.code is not None:
-            self.evidence.append((mention.code, begin, begin + len(mention.phrase)))
-        self.add(mention.before + mention.phrase + mention.after)
-
     def block(self, title: str, items: Iterable[Mention | str], glue: str, empty: str = "") -> None:
         """A titled section; `empty` stands where there is no item."""
         self.add(title)
@@ -69,7 +61,10 @@ class _Draft:
                 waiting.append(item)
             else:
                 self.add(glue.join([*waiting, ""]))
-                self.mention(item)
+                begin = self.length + len(item.before)
+                if item.code is not None:
+                    self.evidence.append((item.code, begin, begin + len(item.phrase)))
+                self.add(item.before + item.phrase + item.after)
                 waiting = [""]
         self.add(glue.join(waiting))
         if self.length == start:
@@ -84,16 +79,17 @@ class Summarist:
     """Writes the notes of a discharge."""
 
     def __init__(self, registry: Registry) -> None:
-        settings = registry.settings
-        self.registry = registry
+        self.registry, self.settings = registry, registry.settings
         self.lines = lines()
-        self.mean_mentions = mean_mentions(settings)
-        told = settings.codes_per_admission * (1 - SILENT) * self.mean_mentions * WORDS_PER_MENTION
-        self.words_per_evidence = min(1 / EVIDENCE_SHARE, settings.words / told)
+        self.mean_mentions = mean_mentions(self.settings)
+        told = self.settings.codes_per_admission * (1 - SILENT) * self.mean_mentions
+        self.words_per_evidence = min(
+            1 / EVIDENCE_SHARE, self.settings.words / (told * WORDS_PER_MENTION)
+        )
 
     def notes(self, patient: Patient, admission: Admission) -> list[Note]:
         """The report, seldom a second one, sometimes an addendum, of an admission."""
-        dice = Random(f"{self.registry.settings.seed}/summary/{admission.number}")
+        dice = Random(f"{self.settings.seed}/summary/{admission.number}")
         mentions = mentions_of(admission, self.registry, self.mean_mentions, dice)
         later: list[Note] = []
         more = ((SECOND_REPORTS, "Report", 0.35), (ADDENDA, "Addendum", 0.15))
@@ -113,65 +109,52 @@ class Summarist:
         placed: dict[str, list[Mention]] = defaultdict(list)
         for mention in mentions:
             placed[mention.section].append(mention)
-        wanted = self._filler_words(mentions, dice)
+        wanted = self._filler_words(mentions, dice, SHORTEST * self.settings.words, FIXED_WORDS)
         fill = {of: self._fill(of, int(wanted * share), random) for of, share in SHARES.items()}
+
+        def mixed(section: str, *first: str) -> list[Mention | str]:
+            return _mixed([*first, *fill[section]], placed[section], random)
+
         draft = _Draft()
         draft.add(_head(patient, admission, random))
         draft.block("Major Surgical or Invasive Procedure:\n", placed["operations"], "\n", "None")
-        draft.block(
-            "History of Present Illness:\n",
-            _mixed([_age(patient, admission), *fill["story"]], placed["story"], random),
-            " ",
-        )
+        story = mixed("story", _age(patient, admission))
+        draft.block("History of Present Illness:\n", story, " ")
         draft.block("Past Medical History:\n", placed["past"], "\n", "As per the history above.")
         draft.block("Social History:\n", self.lines["SOCIAL"].pick(1, random)[0], "\n")
         draft.block("Family History:\n", placed["family"], "\n", "Noncontributory")
         draft.block("Physical Exam:\n", fill["exam"], "\n")
         draft.block("Pertinent Results:\n", _mixed(fill["labs"], placed["results"], random), "\n")
-        draft.block(
-            "Brief Hospital Course:\n", _mixed(fill["course"], placed["course"], random), " "
-        )
+        draft.block("Brief Hospital Course:\n", mixed("course"), " ")
         draft.block("Medications on Admission:\n", fill["before"], "\n", "None")
-        draft.block("Discharge Medications:\n", _numbered(fill["after"]), "\n", "None")
+        numbered = [f"{n}. {item}" for n, item in enumerate(fill["after"], start=1)]
+        draft.block("Discharge Medications:\n", numbered, "\n", "None")
         draft.block("Discharge Disposition:\n", [_one(vocabulary.DISPOSITIONS, random)], "\n")
         draft.block("Discharge Diagnosis:\n", placed["final"], "\n", "See hospital course")
         draft.block("Discharge Condition:\n", [_one(vocabulary.CONDITIONS, random)], "\n")
-        draft.block(
-            "Discharge Instructions:\n",
-            _mixed(fill["instructions"], placed["instructions"], random),
-            "\n",
-        )
+        draft.block("Discharge Instructions:\n", mixed("instructions"), "\n")
         draft.add(f"Completed by:[**{admission.discharged.isoformat()}**]")
         return draft.note("Report")
 
     def _later(self, description: str, mentions: list[Mention], dice: Random) -> Note:
         """A note that goes on where the report stopped, without repeating it."""
-        wanted = max(40, self._filler_words(mentions, dice, shortest=0, fixed=15))
+        wanted = max(40, self._filler_words(mentions, dice, least=0, fixed=15))
+        story = _mixed(self._fill("course", wanted, dice.random), mentions, dice.random)
         draft = _Draft()
         draft.add(
             "Name:  [**Known lastname **],[**Known firstname **]       "
             "Unit No:   [**Numeric Identifier 1**]\n\n"
         )
-        draft.block(
-            f"{description}:\n",
-            _mixed(self._fill("course", wanted, dice.random), mentions, dice.random),
-            " ",
-        )
+        draft.block(f"{description}:\n", story, " ")
         draft.add("Completed by:[**Name6 (MD) 1102**]")
         return draft.note(description)
 
-    def _filler_words(
-        self,
-        mentions: list[Mention],
-        dice: Random,
-        shortest: float = SHORTEST,
-        fixed: int = FIXED_WORDS,
-    ) -> int:
+    def _filler_words(self, mentions: list[Mention], dice: Random, least: float, fixed: int) -> int:
         """As many as make the evidence its share of the words, give or take a sixth."""
         evidence = sum(count_words(m.phrase) for m in mentions if m.code is not None)
         used = sum(sum(map(count_words, (m.before, m.phrase, m.after))) for m in mentions) + fixed
         whole = evidence * self.words_per_evidence * dice.lognormvariate(0, 0.15)
-        return int(max(whole, shortest * self.registry.settings.words) - used)
+        return int(max(whole, least) - used)
 
     def _fill(self, section: str, words: int, random: Callable[[], float]) -> list[str]:
         kind = "MEDICATIONS" if section in ("before", "after") else section.upper()
@@ -186,10 +169,6 @@ def _mixed(
     for mention in mentions:
         found.insert(1 + int(random() * len(found)), mention)
     return found
-
-
-def _numbered(items: list[str]) -> list[str]:
-    return [f"{n}. {item}" for n, item in enumerate(items, start=1)]
 
 
 def _head(patient: Patient, admission: Admission, random: Callable[[], float]) -> str:

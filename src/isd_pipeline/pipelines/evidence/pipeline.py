@@ -1,4 +1,4 @@
-"""Stage `evidence`: weights, marked stretches > how well they agree, what was read in some notes."""
+"""Stage `evidence`: weights, marked stretches > how well they agree, what was read."""
 
 from isd_pipeline.pipelines.by_name import pipeline_of
 from isd_pipeline.pipelines.evidence import nodes
