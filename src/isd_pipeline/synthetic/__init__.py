@@ -4,10 +4,4 @@ from isd_pipeline.synthetic.hospital import write_hospital
 from isd_pipeline.synthetic.layouts import write_icustays, write_mimic2, write_mimic4
 from isd_pipeline.synthetic.settings import HospitalSettings
 
-__all__ = [
-    "HospitalSettings",
-    "write_hospital",
-    "write_icustays",
-    "write_mimic2",
-    "write_mimic4",
-]
+__all__ = ["HospitalSettings", "write_hospital", "write_icustays", "write_mimic2", "write_mimic4"]

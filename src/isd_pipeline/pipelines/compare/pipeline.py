@@ -4,8 +4,5 @@ from isd_pipeline.pipelines.by_name import pipeline_of
 from isd_pipeline.pipelines.compare import nodes
 
 create_pipeline = pipeline_of(
-    {
-        nodes.find_intervals: "intervals",
-        nodes.compare_experiments: "comparisons",
-    }
+    {nodes.find_intervals: "intervals", nodes.compare_experiments: "comparisons"}
 )

@@ -12,7 +12,7 @@ from isd_pipeline.config.expected_counts import check_published
 from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.data.cohorts import labels_of_cohort
 from isd_pipeline.data.custom import source as own
-from isd_pipeline.data.io.tables import Extraction, RecordStream, table_of
+from isd_pipeline.data.io.tables import Extraction, RecordStream
 from isd_pipeline.data.quality import published_counts as published
 from isd_pipeline.data.sources import codiesp, mimic2, mimic3, mimic4
 from isd_pipeline.data.sources.selection import only_patients, only_systems
@@ -70,26 +70,16 @@ def split_documents(
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
     if extraction.splits is not None:
         return extraction.splits, extraction.splits, extraction.counts
-    documents = list_documents(notes)
+    names = ["document_id", "patient_id"]  # once each, in the order of the notes
+    documents = notes.select(names).read().group_by(names, use_threads=False).aggregate([])
+    some = None
     if settings.split == "edin":
         everything, counts = _split_of_edin(documents, extraction, settings)
-        return everything, everything, extraction.counts | counts
-    everything, counts = _split(documents, settings, "full")
-    if settings.codes == "full" or settings.split == "patients":
-        return everything, everything, extraction.counts | counts
-    some, counts = _split(documents, settings, "50")
-    return everything, some, extraction.counts | counts
-
-
-def list_documents(notes: RecordStream) -> pa.Table:
-    """Each document and its patient once, in the order of the notes."""
-    names = ["document_id", "patient_id"]
-    rows = {
-        row: None
-        for batch in notes.select(names)
-        for row in zip(*(batch[name].to_pylist() for name in names), strict=True)
-    }
-    return table_of(rows, pa.schema([(name, pa.string()) for name in names]))
+    else:
+        everything, counts = _split(documents, settings, "full")
+        if settings.codes != "full" and settings.split != "patients":
+            some, counts = _split(documents, settings, "50")
+    return everything, everything if some is None else some, extraction.counts | counts
 
 
 def _split(

@@ -114,7 +114,13 @@ def make_report(
     ]
     if not results:
         raise ValueError(f"results/{cohort}: no run yet; train, evaluate and record one first")
-    _refuse_half_evaluated(runs, cohort)
+    for run in runs:
+        if not run.breakdowns or not run.calibration:
+            raise ValueError(
+                f"results/{cohort}: {run.experiment}, seed {run.seed}, has no breakdowns or no "
+                "calibration; evaluate it again: `kedro run --pipelines=evaluate,record` with its "
+                "--params"
+            )
     shared: dict[str, Any] = {
         "cohort": cohort,
         "layouts": table_layouts(parameters),
@@ -124,25 +130,21 @@ def make_report(
         "synthetic": is_generated(parameters["cohorts"], cohort),
         "stamp": stamp_of(parameters["cohorts"], cohort, data_card["counts"]),
     }
+    facts = {
+        "codes": f"{len(code_index):,}, fingerprint {code_index.fingerprint}",
+        "vocabulary": f"{len(vocabulary):,} words, fingerprint {vocabulary.fingerprint}",
+        "python": platform.python_version(),
+        **{name: version(name) for name in SHOWN_VERSIONS},
+    }
     html = page(
         results,
         **shared,
         statistics=_statistics(documents, code_index, parameters),
-        facts=_facts(code_index, vocabulary),
+        facts=facts,
         paper_cohort=parameters["paper_cohorts"].get(name),
         card=data_card,
     )
     return html, results_markdown(results, **shared)
-
-
-def _refuse_half_evaluated(runs: list[Run], cohort: str) -> None:
-    for run in runs:
-        if not run.breakdowns or not run.calibration:
-            raise ValueError(
-                f"results/{cohort}: {run.experiment}, seed {run.seed}, has no breakdowns or no "
-                "calibration; evaluate it again: `kedro run --pipelines=evaluate,record` with its "
-                "--params"
-            )
 
 
 def _statistics(
@@ -156,12 +158,3 @@ def _statistics(
         },
         max_tokens=row.get("training", {}).get("max_tokens", 4000),
     )
-
-
-def _facts(code_index: CodeIndex, vocabulary: Vocabulary) -> dict[str, Any]:
-    return {
-        "codes": f"{len(code_index):,}, fingerprint {code_index.fingerprint}",
-        "vocabulary": f"{len(vocabulary):,} words, fingerprint {vocabulary.fingerprint}",
-        "python": platform.python_version(),
-        **{name: version(name) for name in SHOWN_VERSIONS},
-    }
