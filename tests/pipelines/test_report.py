@@ -111,7 +111,7 @@ def test_a_run_is_shown_as_what_it_is_whatever_its_row_is_called(gold: np.ndarra
 def test_the_word_for_a_run_is_that_of_its_kind() -> None:
     kinds = {"my_words": "baseline", "linear_svm": "network", "together": "ensemble"}
     found = {
-        name: Experiment(name, (RunResult(name, 1, {}, kind=kind),)).kind
+        name: Experiment(name, (RunResult(experiment=name, seed=1, metrics={}, kind=kind),)).kind
         for name, kind in kinds.items()
     }
     assert found["linear_svm"] == "neural"
