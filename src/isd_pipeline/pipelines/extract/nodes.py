@@ -12,7 +12,7 @@ from isd_pipeline.config.expected_counts import check_published
 from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.data.cohorts import labels_of_cohort
 from isd_pipeline.data.custom import source as own
-from isd_pipeline.data.io.tables import Extraction, RecordStream
+from isd_pipeline.data.io.tables import Extraction, RecordStream, table_of
 from isd_pipeline.data.quality import published_counts as published
 from isd_pipeline.data.sources import codiesp, mimic2, mimic3, mimic4
 from isd_pipeline.data.sources.selection import only_patients, only_systems
@@ -71,7 +71,8 @@ def split_documents(
     if extraction.splits is not None:
         return extraction.splits, extraction.splits, extraction.counts
     names = ["document_id", "patient_id"]  # once each, in the order of the notes
-    documents = notes.select(names).read().group_by(names, use_threads=False).aggregate([])
+    rows = dict.fromkeys(zip(*notes.select(names).read().to_pydict().values(), strict=True))
+    documents = table_of(rows, pa.schema([(name, pa.string()) for name in names]))
     some = None
     if settings.split == "edin":
         everything, counts = _split_of_edin(documents, extraction, settings)
