@@ -17,8 +17,8 @@ from isd_pipeline.evaluation.calibration import calibrate
 from isd_pipeline.evaluation.metrics import all_metrics
 from isd_pipeline.evaluation.strata import all_strata
 from isd_pipeline.evaluation.thresholds import tune_threshold, tuned_metrics
-from isd_pipeline.pipelines.report.nodes import _result, make_report
-from isd_pipeline.reports.results import Experiment
+from isd_pipeline.pipelines.report.nodes import make_report
+from isd_pipeline.reports.results import Experiment, RunResult
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.vocabulary import Vocabulary
 
@@ -108,10 +108,10 @@ def test_a_run_is_shown_as_what_it_is_whatever_its_row_is_called(gold: np.ndarra
     }
 
 
-def test_the_word_for_a_run_is_that_of_its_kind(gold: np.ndarray) -> None:
+def test_the_word_for_a_run_is_that_of_its_kind() -> None:
     kinds = {"my_words": "baseline", "linear_svm": "network", "together": "ensemble"}
     found = {
-        name: Experiment(name, (_result(run(gold, name, 1, kind, 1.0), None, {}, ""),)).kind
+        name: Experiment(name, (RunResult(experiment=name, seed=1, metrics={}, kind=kind),)).kind
         for name, kind in kinds.items()
     }
     assert found["linear_svm"] == "neural"

@@ -1,15 +1,20 @@
 """A node takes the data sets that the parameters of its function are named after."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any
 
-from kedro.pipeline import Node
+from kedro.pipeline import Node, Pipeline
 
 RUN_PARAMETERS = ("cohorts", "cohort")  # handed over by themselves, beside `parameters` as a whole
 
 
-def node(function: Callable[..., Any], outputs: str | list[str]) -> Node:
+def pipeline_of(outputs: Mapping[Callable[..., Any], str | list[str]]) -> Callable[..., Pipeline]:
+    """The `create_pipeline` of a stage: its functions, each with what it makes."""
+    return lambda **_: Pipeline([_node(function, made) for function, made in outputs.items()])
+
+
+def _node(function: Callable[..., Any], outputs: str | list[str]) -> Node:
     """The node of a function, its inputs said once: in the function's signature."""
     names = signature(function).parameters
     inputs = [f"params:{name}" if name in RUN_PARAMETERS else name for name in names]

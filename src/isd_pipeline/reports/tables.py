@@ -42,7 +42,7 @@ FURTHER = (
 def facts_table(facts: Mapping[str, Any]) -> Table:
     """What was run: commit, versions, fingerprints, whatever the facts are. Dicts open up."""
     return Table(
-        "Commit, versions, fingerprints", ("what", "value"), tuple(_flat(facts)), {"what", "value"}
+        "Versions and fingerprints", ("what", "value"), tuple(_flat(facts)), {"what", "value"}
     )
 
 

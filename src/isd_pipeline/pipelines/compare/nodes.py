@@ -105,18 +105,15 @@ def compare_experiments(
         elif recorded_comparisons.get(name, {}).get("runs") == these["runs"]:
             tables[name] = recorded_comparisons[name]
         else:
-            tables[name] = _left_out(name, layout, parameters["cohort"])
+            said = (
+                "Not tested, for the scores of some runs are not on this machine, and none of just "
+                "these runs is recorded; "
+                f"`dvc repro studies/{parameters['cohort']}/dvc.yaml:{name}` makes it"
+            )
+            logger.warning("%s: %s", name, said)
+            untested = {"rows": [], "left_out": said}
+            tables[name] = {"reference": layout.reference, "draws": DRAWS, **untested}
     return {name: table for name, table in tables.items() if table["rows"] or "left_out" in table}
-
-
-def _left_out(name: str, layout: Layout, cohort: str) -> dict[str, Any]:
-    """A table that was not tested: why, and what makes it."""
-    said = (
-        "Not tested, for the scores of some runs are not on this machine, and none of just these "
-        f"runs is recorded; `dvc repro studies/{cohort}/dvc.yaml:{name}` makes it"
-    )
-    logger.warning("%s: %s", name, said)
-    return {"reference": layout.reference, "draws": DRAWS, "rows": [], "left_out": said}
 
 
 def compared_metrics(layout: Layout, k: int) -> list[str]:

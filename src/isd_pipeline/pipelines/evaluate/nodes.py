@@ -1,7 +1,5 @@
 """Weights and documents > scores of every code > metrics, and where, how surely they hold."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def score_documents(
-    model: Artifact,
+    model: "Artifact",
     documents: Mapping[str, Documents],
     code_index: CodeIndex,
     vocabulary: Vocabulary,

@@ -1,19 +1,14 @@
-"""Stage `evaluate`."""
+"""Stage `evaluate`: what was fitted > scores > metrics, whatever the kind of predictor."""
 
-from kedro.pipeline import Pipeline
-
-from isd_pipeline.pipelines.by_name import node
+from isd_pipeline.pipelines.by_name import pipeline_of
 from isd_pipeline.pipelines.evaluate import nodes
 
-
-def create_pipeline(**_: object) -> Pipeline:
-    """What was fitted > scores > metrics, whatever the kind of predictor."""
-    return Pipeline(
-        [
-            node(nodes.score_documents, ["scores", "sharpness"]),
-            node(nodes.measure, "metrics"),
-            node(nodes.stratify, ["strata", "by_code"]),
-            node(nodes.calibrate_scores, "calibration"),
-            node(nodes.resample_documents, "replicates"),
-        ]
-    )
+create_pipeline = pipeline_of(
+    {
+        nodes.score_documents: ["scores", "sharpness"],
+        nodes.measure: "metrics",
+        nodes.stratify: ["strata", "by_code"],
+        nodes.calibrate_scores: "calibration",
+        nodes.resample_documents: "replicates",
+    }
+)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from isd_pipeline.catalog.base_models import with_base_models
 from isd_pipeline.config.cohorts import COHORTS, cohort_section, is_generated
@@ -17,13 +18,8 @@ from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.io.tables import RecordStream
 from isd_pipeline.data.sources import codiesp, planted_evidence
 from isd_pipeline.embeddings.codes import description_ids
-from isd_pipeline.evaluation import word_evidence
-from isd_pipeline.evaluation.plausibility import (
-    Rationales,
-    compare_evidence,
-    marked_words,
-    mean_agreement,
-)
+from isd_pipeline.evaluation import plausibility, word_evidence
+from isd_pipeline.evaluation.plausibility import Rationales
 from isd_pipeline.predictors import registry
 from isd_pipeline.predictors.artifact import Artifact
 from isd_pipeline.predictors.attention import windows_around
@@ -63,9 +59,9 @@ class Explainer:
 
     def evidence(self, of: Rationales) -> np.ndarray:
         """Of the codes that have rationales, [K, N]."""
-        found = self.predictor.read(self.note(of), True)
-        assert found.evidence is not None  # it was asked for
-        return found.evidence(of.codes)
+        found = self.predictor.read(self.note(of), True).evidence
+        assert found is not None  # it was asked for
+        return found(of.codes)
 
     def note(self, of: Rationales) -> TokenisedNote:
         """The document of these rationales, as a predictor reads it."""
@@ -93,7 +89,7 @@ def make_explainer(
             "no words; take the experiment out of the study's list `evidence`"
         )
     test = documents[SPLIT]
-    found = list(marked_words(rationales, tokenized_notes, test, code_index))
+    found = list(plausibility.marked_words(rationales, tokenized_notes, test, code_index))
     words = words_of_documents(tokenized_notes, test.ids.tolist())
     return Explainer(predictor, test, words, found)
 
@@ -117,8 +113,8 @@ def measure_evidence(
         "words that go with the code": word_evidence.association_evidence(held, gold),
         "model": explainer.evidence,
     }
-    pairs = compare_evidence(explainer.found, sources)
-    means = mean_agreement(pairs).to_dict(orient="index")
+    pairs = plausibility.compare_evidence(explainer.found, sources)
+    means = plausibility.mean_agreement(pairs).to_dict(orient="index")
     return {"split": SPLIT, "documents": int(pairs["document"].nunique()), "sources": means}, pairs
 
 
@@ -171,13 +167,11 @@ def _read(
     )
 
 
-def _rows(
-    stream: RecordStream, wanted: set[str], columns: list[str]
-) -> dict[str, list[dict[str, Any]]]:
+def _rows(stream: RecordStream, wanted: set[str], columns: list[str]) -> dict[str, list[Any]]:
     """The rows of some documents."""
-    found: dict[str, list[dict[str, Any]]] = {document: [] for document in wanted}
+    found: dict[str, list[Any]] = {document: [] for document in wanted}
     for batch in stream.select(["document_id", *columns]):
-        ids = batch["document_id"].to_pylist()
-        for n in (n for n, document in enumerate(ids) if document in wanted):
-            found[ids[n]].append({name: batch[name][n].as_py() for name in columns})
+        is_wanted = pc.is_in(batch["document_id"], pa.array(wanted, pa.string()))
+        for row in batch.filter(is_wanted).to_pylist():
+            found[row.pop("document_id")].append(row)
     return found

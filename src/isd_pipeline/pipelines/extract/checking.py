@@ -74,7 +74,12 @@ def _check(
         raise FileNotFoundError(
             f"{raw}: not there; docs/data.md says how to get it, extract.raw names another place"
         )
-    _tell_of_marks(Path(raw), findings)
+    for path in sorted(Path(raw).glob("*")) if Path(raw).is_dir() else []:
+        if path.suffix.lower() in (".csv", ".tsv", ".jsonl"):
+            with path.open("rb") as file:
+                if file.read(3) == MARK:
+                    told = "begins with a byte order mark: passed over"
+                    findings.add(Finding("note", str(path), told))
     found = _extract(settings, findings)
     if found is None:
         return {}
@@ -105,8 +110,7 @@ def _extract(settings: ExtractSettings, findings: Findings) -> Extraction | None
     if found is None and settings.source == "mimic3":
         _tried(lambda: mimic3.read_titles(raw), settings.raw, findings)
         _tried(lambda: mimic3.read_codes(raw), settings.raw, findings)
-        notes = lambda: mimic3.read_summaries(find_csv(raw, "NOTEEVENTS"))  # noqa: E731
-        _tried(notes, settings.raw, findings)
+        _tried(lambda: mimic3.read_summaries(find_csv(raw, "NOTEEVENTS")), settings.raw, findings)
     return found
 
 
@@ -117,16 +121,6 @@ def _tried(read: Callable[[], T], raw: str, findings: Findings) -> T | None:
     except (ValueError, OSError) as error:
         findings.add(of_error_below(error, raw))
         return None
-
-
-def _tell_of_marks(raw: Path, findings: Findings) -> None:
-    for path in sorted(raw.glob("*")) if raw.is_dir() else []:
-        if path.suffix.lower() in (".csv", ".tsv", ".jsonl"):
-            with path.open("rb") as file:
-                if file.read(3) == MARK:
-                    findings.add(
-                        Finding("note", str(path), "begins with a byte order mark: passed over")
-                    )
 
 
 def _tell_of_room(raw: str, characters: int, findings: Findings) -> None:

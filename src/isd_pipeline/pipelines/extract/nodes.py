@@ -70,26 +70,17 @@ def split_documents(
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
     if extraction.splits is not None:
         return extraction.splits, extraction.splits, extraction.counts
-    documents = list_documents(notes)
+    names = ["document_id", "patient_id"]  # once each, in the order of the notes
+    rows = dict.fromkeys(zip(*notes.select(names).read().to_pydict().values(), strict=True))
+    documents = table_of(rows, pa.schema([(name, pa.string()) for name in names]))
+    some = None
     if settings.split == "edin":
         everything, counts = _split_of_edin(documents, extraction, settings)
-        return everything, everything, extraction.counts | counts
-    everything, counts = _split(documents, settings, "full")
-    if settings.codes == "full" or settings.split == "patients":
-        return everything, everything, extraction.counts | counts
-    some, counts = _split(documents, settings, "50")
-    return everything, some, extraction.counts | counts
-
-
-def list_documents(notes: RecordStream) -> pa.Table:
-    """Each document and its patient once, in the order of the notes."""
-    names = ["document_id", "patient_id"]
-    rows = {
-        row: None
-        for batch in notes.select(names)
-        for row in zip(*(batch[name].to_pylist() for name in names), strict=True)
-    }
-    return table_of(rows, pa.schema([(name, pa.string()) for name in names]))
+    else:
+        everything, counts = _split(documents, settings, "full")
+        if settings.codes != "full" and settings.split != "patients":
+            some, counts = _split(documents, settings, "50")
+    return everything, everything if some is None else some, extraction.counts | counts
 
 
 def _split(

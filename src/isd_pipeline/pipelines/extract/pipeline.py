@@ -1,16 +1,11 @@
-"""Stage `extract`."""
+"""Stage `extract`: raw files > notes, codes, titles, splits."""
 
-from kedro.pipeline import Pipeline
-
-from isd_pipeline.pipelines.by_name import node
+from isd_pipeline.pipelines.by_name import pipeline_of
 from isd_pipeline.pipelines.extract import nodes
 
-
-def create_pipeline(**_: object) -> Pipeline:
-    """Raw files > notes, codes, titles, splits."""
-    return Pipeline(
-        [
-            node(nodes.extract_tables, ["notes", "codes", "titles", "extraction"]),
-            node(nodes.split_documents, ["splits", "cohort_splits", "extraction_counts"]),
-        ]
-    )
+create_pipeline = pipeline_of(
+    {
+        nodes.extract_tables: ["notes", "codes", "titles", "extraction"],
+        nodes.split_documents: ["splits", "cohort_splits", "extraction_counts"],
+    }
+)

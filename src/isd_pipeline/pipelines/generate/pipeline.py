@@ -1,11 +1,6 @@
-"""Stage `generate`."""
+"""Stage `generate`: settings > raw files."""
 
-from kedro.pipeline import Pipeline
-
-from isd_pipeline.pipelines.by_name import node
+from isd_pipeline.pipelines.by_name import pipeline_of
 from isd_pipeline.pipelines.generate import nodes
 
-
-def create_pipeline(**_: object) -> Pipeline:
-    """Settings > raw files."""
-    return Pipeline([node(nodes.generate_hospital, "synthetic_hospital")])
+create_pipeline = pipeline_of({nodes.generate_hospital: "synthetic_hospital"})

@@ -36,25 +36,17 @@ def label(
 ) -> tuple[pa.Table, pa.Table, CodeIndex, dict[str, int]]:
     """Each document's labels, the documents that stay, and the one order of the codes."""
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
+    # Counted clean, the top 50 would not be CAML's: it is pinned.
+    pinned = settings.source == "mimic3" and settings.real and settings.label_space == "clean"
+    documents = tokenized_notes.select(["document_id", "patient_id"]).read()
     made = make_cohort(
-        tokenized_notes.select(["document_id", "patient_id"]).read(),
-        codes.read(),
-        titles.read(),
-        cohort_splits.read(),
+        *(documents, codes.read(), titles.read(), cohort_splits.read()),
         label_space=settings.space,
         revision=settings.revision,
         min_documents=settings.min_documents,
-        top=_top(settings),
+        top=None if settings.codes == "full" else CAML_TOP_50 if pinned else 50,
     )
     return made.labels, made.splits, made.codes, made.counts
-
-
-def _top(settings: ExtractSettings) -> int | tuple[str, ...] | None:
-    """Which codes a cohort keeps. Counted clean, the top 50 would not be CAML's: it is pinned."""
-    if settings.codes == "full":
-        return None
-    pinned = settings.source == "mimic3" and settings.real and settings.label_space == "clean"
-    return CAML_TOP_50 if pinned else 50
 
 
 def count_words(

@@ -114,12 +114,24 @@ def make_report(
     ]
     if not results:
         raise ValueError(f"results/{cohort}: no run yet; train, evaluate and record one first")
-    _refuse_half_evaluated(runs, cohort)
+    for run in runs:
+        if not run.breakdowns or not run.calibration:
+            raise ValueError(
+                f"results/{cohort}: {run.experiment}, seed {run.seed}, has no breakdowns or no "
+                "calibration; evaluate it again: `kedro run --pipelines=evaluate,record` with its "
+                "--params"
+            )
+    facts = {
+        "codes": f"{len(code_index):,}, fingerprint {code_index.fingerprint}",
+        "vocabulary": f"{len(vocabulary):,} words, fingerprint {vocabulary.fingerprint}",
+        "python": platform.python_version(),
+        **{name: version(name) for name in SHOWN_VERSIONS},
+    }
     report = Report(
         runs=results,
         cohort=cohort,
         statistics=_statistics(documents, code_index, parameters),
-        facts=_facts(code_index, vocabulary),
+        facts=facts,
         layouts=table_layouts(parameters),
         comparisons=comparisons,
         paper=parameters["paper"].get(name, {}),
@@ -130,16 +142,6 @@ def make_report(
         card=data_card,
     )
     return page(report), results_markdown(report)
-
-
-def _refuse_half_evaluated(runs: list[Run], cohort: str) -> None:
-    for run in runs:
-        if not run.breakdowns or not run.calibration:
-            raise ValueError(
-                f"results/{cohort}: {run.experiment}, seed {run.seed}, has no breakdowns or no "
-                "calibration; evaluate it again: `kedro run --pipelines=evaluate,record` with its "
-                "--params"
-            )
 
 
 def _statistics(
@@ -153,12 +155,3 @@ def _statistics(
         },
         max_tokens=row.get("training", {}).get("max_tokens", 4000),
     )
-
-
-def _facts(code_index: CodeIndex, vocabulary: Vocabulary) -> dict[str, Any]:
-    return {
-        "codes": f"{len(code_index):,}, fingerprint {code_index.fingerprint}",
-        "vocabulary": f"{len(vocabulary):,} words, fingerprint {vocabulary.fingerprint}",
-        "python": platform.python_version(),
-        **{name: version(name) for name in SHOWN_VERSIONS},
-    }

@@ -54,7 +54,13 @@ def search_settings(
     name = found["experiment"]
     counts = ", ".join(f"{n} {state}" for state, n in Counter(one.state for one in tried).items())
     logger.info("%s; best is trial %d", counts, best.number + 1)
-    _tell_next(found)
+    run = ",".join(f"{name}={found[name]}" for name in ("cohort", "experiment", "seed"))
+    logger.info("to train it:  kedro run --pipelines=train --params %s", run)
+    logger.info(
+        "to keep it, move its row from conf/local/parameters_searched.yml to "
+        "conf/base/parameters_experiments.yml:\n  %s",
+        as_line(name, found["experiments"][name]),
+    )
     return trials.table(tried), {name: found["experiments"][name]}
 
 
@@ -74,14 +80,3 @@ def record_path(
     }
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
     return Path("scratch/search", f"{key.hexdigest()[:16]}.json")
-
-
-def _tell_next(found: Mapping[str, Any]) -> None:
-    run = ",".join(f"{name}={found[name]}" for name in ("cohort", "experiment", "seed"))
-    line = as_line(found["experiment"], found["experiments"][found["experiment"]])
-    logger.info("to train it:  kedro run --pipelines=train --params %s", run)
-    logger.info(
-        "to keep it, move its row from conf/local/parameters_searched.yml to "
-        "conf/base/parameters_experiments.yml:\n  %s",
-        line,
-    )

@@ -106,7 +106,13 @@ def read_search(parameters: Mapping[str, Any]) -> SearchSettings:
     for name, dimension in settings.space.items():
         refuse_unknown(name, known, f"{source}.space")
         for value in dimension.ends:
-            _refuse_unfit(parameters, name, value, f"{source}.space")
+            changed = searched(parameters, {name: value})
+            try:
+                read_plan(changed)
+            except ValueError as error:
+                told = str(error).removeprefix(f"{EXPERIMENTS}.{changed['experiment']}.")
+                told = f"{source}.space: {name}: {value} does not fit: {told}"
+                raise ValueError(told) from None
     return settings
 
 
@@ -123,12 +129,3 @@ def searched(parameters: Mapping[str, Any], values: Mapping[str, Any]) -> dict[s
 def _put(row: Mapping[str, Any], path: list[str], value: Any) -> dict[str, Any]:
     first, *rest = path
     return {**row, first: _put(row.get(first) or {}, rest, value) if rest else value}
-
-
-def _refuse_unfit(parameters: Mapping[str, Any], name: str, value: Any, source: str) -> None:
-    changed = searched(parameters, {name: value})
-    try:
-        read_plan(changed)
-    except ValueError as error:
-        told = str(error).removeprefix(f"{EXPERIMENTS}.{changed['experiment']}.")
-        raise ValueError(f"{source}: {name}: {value} does not fit: {told}") from None

@@ -19,7 +19,7 @@ import numpy as np
 import optuna
 import pandas as pd
 from optuna import pruners, samplers
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import TrialState, create_trial
 
 from isd_pipeline.config.experiments import Plan, read_plan, shown_parameters
 from isd_pipeline.data.io.files import write_text
@@ -62,10 +62,14 @@ def go_on(
     while len(trials) < settings.wanted:
         trial = suggest(settings, seed, trials)
         name = f"trial {trial.number + 1} of {settings.wanted}"
-        logger.info("%s: %s", name, _shown(trial.params))
+        values = trial.params.items()
+        shown = (f"{n}={v:.4g}" if isinstance(v, float) else f"{n}={v}" for n, v in values)
+        logger.info("%s: %s", name, ", ".join(shown))
         trials.append(run(trial))
         keep(trials)
-        logger.info("%s: %s", name, _outcome(trials[-1], settings.metric))
+        one = trials[-1]
+        score = "" if one.score is None else f", {settings.metric} {one.score:.4f}"
+        logger.info("%s: %s after %d epochs%s", name, one.state, len(one.epochs), score)
     return trials
 
 
@@ -73,9 +77,21 @@ def suggest(settings: SearchSettings, seed: int, tried: Sequence[Tried]) -> optu
     """The next trial, its settings chosen."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     distributions = {name: one.distribution for name, one in settings.space.items()}
-    sampler, pruner = _sampler(settings, seed, len(tried)), _pruner(settings)
+    pruner: pruners.BasePruner = pruners.NopPruner()
+    if rule := settings.pruning:  # Optuna counts steps from 0
+        pruner = pruners.MedianPruner(rule.first_trials, rule.warm_up_epochs + 1)
+    sampler = _sampler(settings, seed, len(tried))
     study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
-    study.add_trials(_as_optuna(one, distributions) for one in tried)
+    for one in tried:  # what did not come to its end is pruned: the sampler keeps away from there
+        study.add_trial(
+            create_trial(
+                state=TrialState.PRUNED if one.score is None else TrialState.COMPLETE,
+                value=one.score,
+                params=dict(one.values),
+                distributions=distributions,
+                intermediate_values=dict(enumerate(one.epochs, start=1)),
+            )
+        )
     return study.ask(distributions)
 
 
@@ -118,7 +134,10 @@ class Bench:
             logger.warning("trial %d: %s", trial.number + 1, error)
             return Tried(number=trial.number, state="refused", values=trial.params)
         tags = {"resume_key": f"{self.search}-{trial.number}"}
-        with tracking.part(self._run_key(trial), shown_parameters(these), tags):
+        # A search is a family of runs beside its cohort's: trials compare with trials.
+        family = f"{these['cohort']}: search of {self.parameters['experiment']}"
+        key = tracking.RunKey(family, f"trial {trial.number + 1}", these["seed"])
+        with tracking.part(key, shown_parameters(these), tags):
             tried = run_trial(trial, partial(self.train, plan))
             tracking.tag({"state": tried.state})
             if tried.score is not None:
@@ -138,11 +157,6 @@ class Bench:
 
         trained = network.optimise(prepared, plan.system, plan.sections, self.data, options, record)
         return trained.history[trained.best.epoch - 1][self.metric]
-
-    def _run_key(self, trial: optuna.Trial) -> tracking.RunKey:
-        """A search is a family of runs beside its cohort's: trials compare with trials."""
-        family = f"{self.parameters['cohort']}: search of {self.parameters['experiment']}"
-        return tracking.RunKey(family, f"trial {trial.number + 1}", self.parameters["seed"])
 
 
 def best_of(tried: Sequence[Tried]) -> Tried:
@@ -179,41 +193,8 @@ def write_tried(path: Path, tried: Sequence[Tried]) -> None:
     write_text(path, json.dumps([asdict(one) for one in tried], indent=1) + "\n")
 
 
-def _shown(values: Mapping[str, Any]) -> str:
-    """Settings for people; the table has them in full."""
-    short = {n: f"{v:.4g}" if isinstance(v, float) else v for n, v in values.items()}
-    return ", ".join(f"{name}={value}" for name, value in short.items())
-
-
-def _outcome(one: Tried, metric: str) -> str:
-    score = "" if one.score is None else f", {metric} {one.score:.4f}"
-    return f"{one.state} after {len(one.epochs)} epochs{score}"
-
-
 def _sampler(settings: SearchSettings, seed: int, number: int) -> samplers.BaseSampler:
     if settings.sampler == "grid":  # trial n is point n of an order that the seed alone makes
         return samplers.GridSampler({n: one.choices for n, one in settings.space.items()}, seed)
     mixed = np.random.SeedSequence((seed, number)).generate_state(1)[0]
     return samplers.TPESampler(seed=int(mixed))
-
-
-def _pruner(settings: SearchSettings) -> pruners.BasePruner:
-    if settings.pruning is None:
-        return pruners.NopPruner()
-    return pruners.MedianPruner(
-        n_startup_trials=settings.pruning.first_trials,
-        n_warmup_steps=settings.pruning.warm_up_epochs + 1,  # Optuna counts steps from 0
-    )
-
-
-def _as_optuna(
-    one: Tried, distributions: dict[str, optuna.distributions.BaseDistribution]
-) -> FrozenTrial:
-    """Whatever did not come to its end counts as pruned: the sampler keeps away from there."""
-    return create_trial(
-        state=TrialState.PRUNED if one.score is None else TrialState.COMPLETE,
-        value=one.score,
-        params=dict(one.values),
-        distributions=distributions,
-        intermediate_values=dict(enumerate(one.epochs, start=1)),
-    )

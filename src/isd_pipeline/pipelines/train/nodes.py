@@ -1,7 +1,5 @@
 """Documents, vectors, words, base models' scores, one row of the experiments > what was fitted."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +32,7 @@ def train(
     scores_of_runs: Lazy,
     run_context: RunContext,
     parameters: Mapping[str, Any],
-) -> tuple[Artifact, pd.DataFrame, dict[str, Any]]:
+) -> tuple["Artifact", pd.DataFrame, dict[str, Any]]:
     """Fit the experiment's predictor, of whatever kind: what it is, its epochs, its figures."""
     from isd_pipeline.predictors.artifact import Artifact
 
@@ -60,11 +58,7 @@ def train(
         "fingerprints": dict(artifact.fingerprints),
         "weights_sha256": artifact.weights_sha256,
     }
-    return artifact, history_table(fitted.history), {**fitted.figures, "run": run}
-
-
-def history_table(history: tuple[Mapping[str, float], ...]) -> pd.DataFrame:
-    """One row per epoch: epoch, total, the loss terms, learning_rate, gradient_norm, dev_..."""
-    table = pd.DataFrame(history).rename(columns={"loss": "total"})
-    table.insert(0, "epoch", range(1, len(table) + 1))
-    return table
+    # One row per epoch: epoch, total, the loss terms, learning_rate, gradient_norm, dev_...
+    history = pd.DataFrame(fitted.history).rename(columns={"loss": "total"})
+    history.insert(0, "epoch", range(1, len(history) + 1))
+    return artifact, history, {**fitted.figures, "run": run}

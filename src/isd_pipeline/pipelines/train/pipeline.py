@@ -1,11 +1,6 @@
-"""Stage `train`."""
+"""Stage `train`: what a cohort gives, an experiment's row > what was fitted, epochs, figures."""
 
-from kedro.pipeline import Pipeline
-
-from isd_pipeline.pipelines.by_name import node
+from isd_pipeline.pipelines.by_name import pipeline_of
 from isd_pipeline.pipelines.train import nodes
 
-
-def create_pipeline(**_: object) -> Pipeline:
-    """What a cohort gives, an experiment's row > what was fitted, its epochs and figures."""
-    return Pipeline([node(nodes.train, ["model", "history", "training"])])
+create_pipeline = pipeline_of({nodes.train: ["model", "history", "training"]})
