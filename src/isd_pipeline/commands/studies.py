@@ -16,7 +16,8 @@ from isd_pipeline.messages import one_line
 def study(cohorts: tuple[str, ...]) -> None:
     """Write the DVC graphs studies/COHORT/dvc.yaml.
 
-    Without COHORTS, every graph that is there is written anew. What a stage watches is computed: the code that makes its outputs, the settings of its row.
+    Without COHORTS, every graph that is there is written anew. What a stage watches is computed:
+    the code that makes its outputs, the settings of its row.
     """
     from isd_pipeline.studies.graphs import write_demo, write_study
 
@@ -31,7 +32,8 @@ def study(cohorts: tuple[str, ...]) -> None:
 def repair() -> None:
     """Clear what a killed `dvc repro` left half written.
 
-    Then the next one goes on. `make` does this by itself. What another process is at work on is left alone.
+    Then the next one goes on. `make` does this by itself. What another process is at work on is
+    left alone.
     """
     from isd_pipeline.studies.repair import mend
 
@@ -66,8 +68,8 @@ def locks() -> None:
 def reproduce(cohort: str, experiment: str, seed: int, as_json: bool) -> None:
     """Make a recorded run again, and say whether it is the same.
 
-    It is made with the code as it is. Nothing under data/ is touched. Exit code 0: the same to the bit, or within the seeds' spread;
-    1: different, or it could not be made.
+    It is made with the code as it is. Nothing under data/ is touched. Exit code 0: the same to the
+    bit, or within the seeds' spread; 1: different, or it could not be made.
     """
     from isd_pipeline.studies.reproduce import DIFFERENT, reproduce
 
