@@ -41,11 +41,10 @@ class FileDataset(AbstractDataset[Any, Any]):
             return resolve_name(self._load_name)(self._path)
         if self._if_missing is not None:
             return self._if_missing
-        remedy = (
-            f"Make it with `kedro run --pipelines={self.made_by}` and the same --params, "
-            "or let `dvc repro` make all that is missing."
-        )
-        remedy = remedy if self.made_by else "docs/data.md says how to get it."
+        remedy = "docs/data.md says how to get it."
+        if self.made_by is not None:
+            remedy = f"Make it with `kedro run --pipelines={self.made_by}` and the same --params, "
+            remedy += "or let `dvc repro` make all that is missing."
         raise DatasetError(f"{self._path}: not there yet. {remedy}")
 
     def save(self, data: Any) -> None:

@@ -76,7 +76,6 @@ class Tracker:
         """Open the child run of `key`, or take up the one that a killed process left."""
         from mlflow.entities import Param
 
-        here = {"host": socket.gethostname(), "process": str(os.getpid())}
         _ = self.client  # made under the same lock, so before it is taken here
         with holding(LOCK):
             self._sweep_killed()
@@ -86,13 +85,10 @@ class Tracker:
                 self.run_id = left[0].info.run_id
                 self.client.update_run(self.run_id, status="RUNNING")
             else:
-                self.run_id = self._create(
-                    f"{key.experiment}, seed {key.seed}",
-                    {
-                        **{**key.tags, **tags, **here},
-                        **{"git_commit": git_commit(), "mlflow.parentRunId": parent},
-                    },
-                )
+                here = {"host": socket.gethostname(), "process": str(os.getpid())}
+                here |= {"git_commit": git_commit(), "mlflow.parentRunId": parent}
+                name = f"{key.experiment}, seed {key.seed}"
+                self.run_id = self._create(name, {**key.tags, **tags, **here})
                 shown = [Param(k, str(v)[:PARAMETER_LENGTH]) for k, v in sorted(parameters.items())]
                 self.client.log_batch(self.run_id, params=shown)
 
