@@ -52,14 +52,5 @@ def shown_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def notes_of(parameters: Mapping[str, Any]) -> dict[str, str]:
     """What has to be said with the name of some experiments, wherever they are shown."""
-    return _said(parameters, "note")
-
-
-def titles_of(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """What is in an experiment, of those whose row says it."""
-    return _said(parameters, "title")
-
-
-def _said(parameters: Mapping[str, Any], key: str) -> dict[str, str]:
     rows = parameters["experiments"].items()
-    return {name: row[key] for name, row in rows if row and row.get(key)}
+    return {name: row["note"] for name, row in rows if row and row.get("note")}
