@@ -3,7 +3,6 @@
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -73,7 +72,10 @@ class TrackingHook:
         key = RunKey(*(self._parameters[name] for name in ("cohort", "experiment", "seed")))
         if "train" in names:
             shown = shown_parameters(self._parameters)
-            tracker.start(key, shown, {"resume_key": _resume_key(shown)})
+            # What a training that was killed must have in common with the one that goes on.
+            text = json.dumps(shown, sort_keys=True, default=str)
+            same = hashlib.sha256(text.encode()).hexdigest()[:16]
+            tracker.start(key, shown, {"resume_key": same})
         elif "evaluate" in names:
             tracker.reopen(key)
         tracking.use(tracker)
@@ -101,15 +103,7 @@ class TrackingHook:
             return RunContext()
         systems = [system_of(self._parameters, self._parameters["experiment"])]
         code = {stage: code_hash(code_of([stage], systems)) for stage in stages}
-        versions = {name: version(name) for name in SHOWN_VERSIONS}
-        made_by = {
-            "commit": git_commit(),
-            "versions": {"python": platform.python_version(), **versions},
-        }
+        versions = {"python": platform.python_version()}
+        versions |= {name: version(name) for name in SHOWN_VERSIONS}
+        made_by = {"commit": git_commit(), "versions": versions}
         return RunContext(code, made_by, tracking.log_epoch)
-
-
-def _resume_key(shown: Mapping[str, Any]) -> str:
-    """What a training that was killed must have in common with the one that goes on."""
-    text = json.dumps(shown, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
@@ -24,15 +24,14 @@ def one_line(command: Callable[..., Any], *, failed: int = 1) -> Callable[..., A
 
     @functools.wraps(command)
     def wrapped(*arguments: Any, **options: Any) -> Any:
-        signal.signal(signal.SIGTERM, _terminated)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         try:
             return command(*arguments, **options)
-        except KeyboardInterrupt:
-            _close_tracked_run()
-            sys.exit(130)
-        except SystemExit:
-            _close_tracked_run()
-            raise
+        except (KeyboardInterrupt, SystemExit) as stop:
+            # A run that MLflow is told of, which only a process that tracks can have.
+            if tracking := sys.modules.get("isd_pipeline.tracking.tracker"):
+                tracking.close("KILLED")
+            sys.exit(130 if isinstance(stop, KeyboardInterrupt) else stop.code)
         except Exception as error:
             if os.environ.get("ISD_DEBUG"):
                 raise
@@ -65,13 +64,3 @@ def _is_for_users(error: BaseException) -> bool:
     """One of ours, or Kedro's error of a file that it could not read or write."""
     kedro_io = sys.modules.get("kedro.io")
     return isinstance(error, (*FOR_USERS, *([kedro_io.DatasetError] if kedro_io else [])))
-
-
-def _close_tracked_run() -> None:
-    """A run that MLflow is told of, which only a process that tracks can have."""
-    if tracking := sys.modules.get("isd_pipeline.tracking.tracker"):
-        tracking.close("KILLED")
-
-
-def _terminated(*_: object) -> NoReturn:
-    sys.exit(143)

@@ -4,8 +4,6 @@ jaxtyping is needed only where shapes are checked. A machine that has torch and 
 still trains: there the annotation stands for any value.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from isd_pipeline.config.experiments import notes_of, read_plan, shown_parameters, titles_of
+from isd_pipeline.config.experiments import notes_of, read_plan, shown_parameters
 from isd_pipeline.config.reading import flatten
 from isd_pipeline.config.rows import merged, merged_row, own_row, system_of
 from isd_pipeline.hooks import ParametersHook
@@ -324,12 +324,11 @@ def test_rows_are_the_authors_settings(
     assert {name: getattr(read, name) for name in settings} == settings
 
 
-def test_what_has_to_be_said_and_what_is_in_a_row_is_said_by_the_row() -> None:
+def test_what_has_to_be_said_of_a_row_is_said_by_the_row_and_is_no_setting() -> None:
     rows = {"isd": None, "mine": {"system": "hypercore", "note": "said"}, "svm": {"title": "SVM"}}
     assert notes_of({"experiments": rows}) == {"mine": "said"}
-    assert titles_of({"experiments": rows}) == {"svm": "SVM"}
     found = merged_row({"cohort": "c", "cohorts": {"c": {}}, "experiments": rows}, "mine")
-    assert (found.note, found.title, found.settings) == ("said", "", {"system": "hypercore"})
+    assert found.settings == {"system": "hypercore"}
 
 
 def test_a_system_whose_authors_released_no_code_is_noted_in_every_row() -> None:

@@ -81,7 +81,11 @@ def with_base_models(
         found = {
             str(seed): _of_run((name, seed), model, models_of_runs, parameters) for seed in seeds
         }
-        parts[name] = _mean(model, found) if len(found) > 1 else next(iter(found.values()))
+        if len(found) > 1:  # several trainings as one model, which says what they say in the mean
+            mean = {"system": MEAN, **_settings(found)}
+            parts[name] = replace(model, weights=_joined(found), settings=mean)
+        else:
+            [parts[name]] = found.values()
     weights = _joined({ENSEMBLE: model, **parts})
     return replace(model, weights=weights, settings={**model.settings, **_settings(parts)})
 
@@ -107,12 +111,6 @@ def _of_run(
     if model.fingerprints != ensemble.fingerprints:
         raise ValueError(f"{name} is of other data than the ensemble; run {command} again")
     return model
-
-
-def _mean(ensemble: Checkpoint, of_seeds: Mapping[str, Checkpoint]) -> Checkpoint:
-    """Several trainings as one model, which says what they say in the mean."""
-    settings = {"system": MEAN} | _settings(of_seeds)
-    return replace(ensemble, weights=_joined(of_seeds), settings=settings)
 
 
 def _joined(parts: Mapping[str, Checkpoint]) -> dict[str, Tensor]:

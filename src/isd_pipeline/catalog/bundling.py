@@ -13,10 +13,8 @@ from isd_pipeline.coding.bundle import Bundle
 from isd_pipeline.config.cohorts import cohort_section
 from isd_pipeline.config.extract import revision_of
 from isd_pipeline.config.preprocess import PreprocessSettings
-from isd_pipeline.data.io.tables import RecordStream
 from isd_pipeline.predictors import registry
 from isd_pipeline.predictors.base import TokenisedNote
-from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.splits import fingerprints, words_of_documents
 from isd_pipeline.training.checkpoints import Checkpoint
 
@@ -91,8 +89,12 @@ def _refuse_other_data(model: Checkpoint, found: Mapping[str, Any], key: Mapping
 def _refuse_other_weights(
     model: Checkpoint, found: Mapping[str, Any], key: Mapping[str, Any]
 ) -> None:
-    """Numbers that were measured on other weights."""
-    scores = _scores(model, found["documents"]["test"], found["tokenized_notes"])
+    """Numbers measured on other weights: told by a few documents, read as a bundle reads them."""
+    documents, read = found["documents"]["test"], registry.load(model.settings, model.weights).read
+    few = range(min(COMPARED, len(documents)))
+    words = words_of_documents(found["tokenized_notes"], documents.ids[: len(few)].tolist())
+    known = [TokenisedNote.of_document(documents, n, words[n]) for n in few]
+    scores = np.stack([read(note, False).scores for note in known])
     recorded = found["scores"]["test"][: len(scores)]
     if recorded.shape != scores.shape or abs(recorded - scores).max() > SLACK:
         again = stage_command("evaluate", key)
@@ -100,12 +102,3 @@ def _refuse_other_weights(
             "the metrics are of other weights, so the threshold and the temperature are not these "
             f"weights' own; run {again} again"
         )
-
-
-def _scores(model: Checkpoint, documents: Documents, notes: RecordStream) -> np.ndarray:
-    """The log-odds of a few documents, the first, as a bundle reads them: [COMPARED, L]."""
-    read = registry.load(model.settings, model.weights).read
-    few = range(min(COMPARED, len(documents)))
-    words = words_of_documents(notes, documents.ids[: len(few)].tolist())
-    known = [TokenisedNote.of_document(documents, n, words[n]) for n in few]
-    return np.stack([read(note, False).scores for note in known])

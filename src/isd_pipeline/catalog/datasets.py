@@ -1,6 +1,6 @@
 """One Kedro dataset for every file of the catalog: it opens doors, the library reads and writes."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
@@ -27,7 +27,7 @@ class FileDataset(AbstractDataset[Any, Any]):
         if_missing: Any = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._path = Path(PurePosixPath(filepath))
+        self._path = Path(filepath)
         self._load_name, self._save_name, self.made_by = load, save, made_by
         self._lazy, self._if_missing, self.metadata = lazy, if_missing, metadata
 
@@ -37,11 +37,15 @@ class FileDataset(AbstractDataset[Any, Any]):
 
     def _read(self) -> Any:
         """A missing file is an error that names the command that makes it."""
-        if not self._path.exists() and self._if_missing is not None:
+        if self._path.exists():
+            return resolve_name(self._load_name)(self._path)
+        if self._if_missing is not None:
             return self._if_missing
-        if not self._path.exists():
-            raise DatasetError(f"{self._path}: not there yet. {self._remedy()}")
-        return resolve_name(self._load_name)(self._path)
+        remedy = "docs/data.md says how to get it."
+        if self.made_by is not None:
+            remedy = f"Make it with `kedro run --pipelines={self.made_by}` and the same --params, "
+            remedy += "or let `dvc repro` make all that is missing."
+        raise DatasetError(f"{self._path}: not there yet. {remedy}")
 
     def save(self, data: Any) -> None:
         """Write the file as a whole."""
@@ -55,11 +59,3 @@ class FileDataset(AbstractDataset[Any, Any]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._path.as_posix(), "made_by": self.made_by}
-
-    def _remedy(self) -> str:
-        if self.made_by is None:
-            return "docs/data.md says how to get it."
-        return (
-            f"Make it with `kedro run --pipelines={self.made_by}` and the same --params, "
-            "or let `dvc repro` make all that is missing."
-        )

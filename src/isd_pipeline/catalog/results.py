@@ -8,14 +8,13 @@
 `runs.jsonl` is written last and makes the others count: what has no line there is passed over.
 """
 
-import fcntl
 import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from isd_pipeline.catalog.formats import in_order, write_table
+from isd_pipeline.catalog.holding import holding
 from isd_pipeline.config.reading import plain
 from isd_pipeline.data.io.files import write_text
 
@@ -34,6 +34,7 @@ LOCK = Path("scratch/results.lock")
 RUNS, EVIDENCE, HISTORIES = "runs.jsonl", "evidence.jsonl", "histories.parquet"
 NESTED = ("breakdowns", "calibration")
 DEVICES = {0.0: "cpu", 1.0: "gpu"}
+CODE = ("code", "evaluation_code")  # what trained a run and what evaluated it, by their hashes
 OUTCOMES = ("kept", "made again", "added", "replaced")
 
 
@@ -78,6 +79,7 @@ class Run:
         return DEVICES.get(self.training.get("on_gpu", -1.0), "")
 
 
+_key = itemgetter("experiment", "seed")
 IDENTITY = ("experiment", "seed", "kind", "settings", "made_by", "fingerprints", "weights")
 ON_THE_LINE = (*IDENTITY, "training", "metrics")
 
@@ -126,7 +128,7 @@ def merge(folder: Path, runs: Iterable[Run], order: Sequence[str] = ()) -> dict[
     told.
     """
     places = {name: place for place, name in enumerate(order)}
-    with _one_at_a_time():
+    with holding(LOCK):
         recorded = {run.key: run for run in read_results(folder)}
         before, counts = dict(recorded), Counter(dict.fromkeys(OUTCOMES, 0))
         for run in runs:
@@ -148,7 +150,7 @@ def _merged(old: Run | None, new: Run, cohort: str) -> tuple[Run, str]:
     if old is None:
         return new, "added"
     if old.content == new.content:
-        if _code(new) != _code(old):
+        if any(new.made_by.get(name) != old.made_by.get(name) for name in CODE):
             return replace(new, evidence=new.evidence or old.evidence), "made again"
         more = {n: getattr(new, n) for n in ("history", *NESTED) if _lacks(old, n)}
         if new.evidence and new.evidence != old.evidence:
@@ -164,18 +166,9 @@ def _merged(old: Run | None, new: Run, cohort: str) -> tuple[Run, str]:
     return new, "replaced"
 
 
-def _code(run: Run) -> tuple[Any, Any]:
-    """The hashes of the code that trained and that evaluated it."""
-    return run.made_by.get("code"), run.made_by.get("evaluation_code")
-
-
 def _lacks(run: Run, name: str) -> bool:
     value = getattr(run, name)
     return value is None or len(value) == 0
-
-
-def _key(line: Mapping[str, Any]) -> Key:
-    return line["experiment"], line["seed"]
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:
@@ -203,13 +196,13 @@ def _damaged(path: Path, line: int, what: str) -> ValueError:
 
 
 def _write_lines(names: Sequence[str], runs: Sequence[Run], path: Path) -> None:
-    rows = [vars(replace(run, settings=plain(run.settings))) for run in runs]
-    lines = [
-        json.dumps({name: row[name] for name in names}, ensure_ascii=False, separators=(",", ":"))
-        for row in rows
-    ]
-    if lines or path.exists():
-        write_text(path, "".join(f"{line}\n" for line in lines))
+    text = ""
+    for run in runs:
+        row = vars(replace(run, settings=plain(run.settings)))
+        line = {name: row[name] for name in names}
+        text += json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
+    if text or path.exists():
+        write_text(path, text)
 
 
 def _read_nested(path: Path) -> dict[Key, Any]:
@@ -252,12 +245,3 @@ def _write_histories(runs: Sequence[Run], path: Path) -> None:
         rows = in_order(pd.concat(some, ignore_index=True))
         table = pa.Table.from_pandas(rows, preserve_index=False)
         write_table(table.replace_schema_metadata(), path, "zstd")
-
-
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """A lock between processes of this checkout; free again when a process dies."""
-    LOCK.parent.mkdir(parents=True, exist_ok=True)
-    with LOCK.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

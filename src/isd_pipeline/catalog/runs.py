@@ -25,6 +25,8 @@ def _read_run(folder: Path) -> Run:
     experiment, seed = _key(folder)
     training, metrics = (read_json(folder / f"{n}.json") for n in ("training", "metrics"))
     said, evaluated = training.pop("run", {}), metrics.pop("run", {})
+    # Beside the folder of all runs: not every run has any, and no table waits for it.
+    evidence = folder.parents[2] / "evidence" / experiment / f"{folder.name}.json"
     history = pd.read_csv(folder / "history.csv")
     run = Run(
         experiment=experiment,
@@ -38,16 +40,11 @@ def _read_run(folder: Path) -> Run:
         history=history if len(history) else None,
         breakdowns=_if_there(folder / "strata.json"),
         calibration=_if_there(folder / "calibration.json"),
-        evidence=_if_there(_evidence_of(folder)),
+        evidence=_if_there(evidence),
     )
     made_by = {name: said.get(name) for name in ("commit", "code", "versions")}
     made_by |= {"evaluation_code": evaluated.get("code"), "device": run.device or None}
     return replace(run, made_by={**made_by, "record": "run"})
-
-
-def _evidence_of(folder: Path) -> Path:
-    """Beside the folder of all runs: not every run has any, and no table waits for it."""
-    return folder.parents[2] / "evidence" / folder.parent.name / f"{folder.name}.json"
 
 
 def _if_there(path: Path) -> Any:

@@ -15,7 +15,7 @@ COLUMNS = (
     *("truncated_at", "problem", "model"),
 )
 Coded = Iterable[tuple[Note, Answer]]
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute a cell that begins so
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # an apostrophe keeps a spreadsheet from computing it
 
 
 def form_of(path: Path) -> Callable[[Coded, TextIO], None]:
@@ -37,7 +37,8 @@ def write_csv(coded: Coded, file: TextIO) -> None:
     table = csv.writer(file, lineterminator="\n")
     table.writerow(COLUMNS)
     for _, answer in coded:
-        table.writerows([_inert(cell) for cell in row] for row in _rows(answer))
+        for row in _rows(answer):
+            table.writerow(f"'{cell}" if str(cell).startswith(FORMULA) else cell for cell in row)
 
 
 def _rows(answer: Answer) -> list[tuple[object, ...]]:
@@ -53,8 +54,3 @@ def _rows(answer: Answer) -> list[tuple[object, ...]]:
         )
         for code in answer.codes
     ]
-
-
-def _inert(cell: object) -> object:
-    """Text that a spreadsheet would take for a formula, made text by an apostrophe."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell

@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from isd_pipeline.coding.answers import form_of
 from isd_pipeline.coding.coder import TUNED, Answer, Coder, Note
@@ -13,18 +15,11 @@ from isd_pipeline.data.io.files import replacing
 AT_ONCE = 32  # notes in memory
 
 
-def code_notes(
-    coder: Coder,
-    notes: Path,
-    to: Path,
-    *,
-    top: int = 15,
-    threshold: str | float = TUNED,
-    evidence: bool = True,
-) -> Counter[str]:
+def code_notes(coder: Coder, notes: Path, to: Path, **asked: Any) -> Counter[str]:
     """Answer for each note of a file, in its order, in a file written whole or not at all.
 
-    Counts notes; problems, of which there are no codes; truncated, which were not read to the end.
+    `asked` is what `Coder.code` may be told. Counts notes; problems, of which there are no codes;
+    truncated, which were not read to the end.
     """
     write = form_of(to)
     counts = Counter(notes=0, problems=0, truncated=0)
@@ -32,8 +27,7 @@ def code_notes(
     def coded() -> Iterator[tuple[Note, Answer]]:
         waiting = read_notes(notes)
         while some := list(islice(waiting, AT_ONCE)):
-            answers = coder.code(some, top=top, threshold=threshold, evidence=evidence)
-            for note, answer in zip(some, answers, strict=True):
+            for note, answer in zip(some, coder.code(some, **asked), strict=True):
                 counts["notes"] += 1
                 counts["problems"] += answer.problem is not None
                 counts["truncated"] += answer.truncated_at is not None
@@ -61,10 +55,7 @@ def parse_threshold(text: str) -> str | float:
     """`tuned`, or a score from 0 to 1."""
     if text == TUNED:
         return text
-    try:
-        score = float(text)
-    except ValueError:
-        score = -1.0
-    if not 0 <= score <= 1:
-        raise ValueError(f"threshold {text}: `{TUNED}` or a score from 0 to 1 is wanted")
-    return score
+    with suppress(ValueError):
+        if 0 <= float(text) <= 1:
+            return float(text)
+    raise ValueError(f"threshold {text}: `{TUNED}` or a score from 0 to 1 is wanted")

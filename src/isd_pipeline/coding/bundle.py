@@ -8,7 +8,6 @@ the bundle's name in every answer. It tells damage, not forgery: who can change 
 its sum. Nothing of a note is in a bundle but the vocabulary's words.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -73,11 +72,6 @@ class Bundle:
         return f"{self.cohort}-{self.experiment}-{self.seed}"
 
     @property
-    def tokeniser(self) -> str:
-        """How a note is tokenised, as the training notes were: the vocabulary's rule."""
-        return TOKENISERS[self.vocabulary.rule]
-
-    @property
     def max_tokens(self) -> int | None:
         """How many words of a note the network reads, of several the least; None: all."""
         return min(_limits(self.settings), default=None)
@@ -112,7 +106,14 @@ def read_bundle(folder: Path | str) -> Bundle:
         ValueError: it is damaged, of a newer format, or does not fit this version.
     """
     folder = Path(folder)
-    record = _read_record(folder)
+    path = _file(folder, RECORD)
+    record = read_sealed(path, "bundle", REMEDY, SEAL, "format")
+    if record["format"] != FORMAT:
+        raise ValueError(
+            f"{path}: a bundle of format {record['format']}, this isd_pipeline reads format "
+            f"{FORMAT}; install the one that made it, or make it again with `isd bundle`"
+        )
+    refuse_changed(path, record, SEAL, REMEDY)
     weights = unpack(_file(folder, WEIGHTS), record.get("weights_sha256", ""), REMEDY)
     try:
         return _bundle(record, weights)
@@ -134,18 +135,15 @@ def refuse_folder(folder: Path, *, force: bool) -> None:
 
 
 def _record(bundle: Bundle) -> dict[str, Any]:
-    """All but the weights and the name, as JSON: lists for tuples."""
-    kept = {f.name: getattr(bundle, f.name) for f in fields(bundle)}
+    """All but the weights and the name, as JSON can have them."""
     codes = bundle.codes
-    del kept["weights"], kept["sha256"]
-    kept |= {
+    kept = {name: value for name, value in vars(bundle).items() if name not in ("weights", SEAL)}
+    return kept | {
         "format": FORMAT,
-        "codes": [list(row) for row in zip(codes.codes, codes.systems, codes.titles, strict=True)],
-        "vocabulary": list(bundle.vocabulary.words),
-        "tokeniser": bundle.tokeniser,
+        "codes": [*zip(codes.codes, codes.systems, codes.titles, strict=True)],
+        "vocabulary": bundle.vocabulary.words,
+        "tokeniser": TOKENISERS[bundle.vocabulary.rule],
     }
-    record: dict[str, Any] = json.loads(json.dumps(kept))
-    return record
 
 
 def _bundle(record: dict[str, Any], weights: dict[str, Tensor]) -> Bundle:
@@ -166,19 +164,6 @@ def _bundle(record: dict[str, Any], weights: dict[str, Tensor]) -> Bundle:
             "weights": weights,
         }
     )
-
-
-def _read_record(folder: Path) -> dict[str, Any]:
-    """The JSON as it was written, its `sha256` in it."""
-    path = _file(folder, RECORD)
-    record = read_sealed(path, "bundle", REMEDY, SEAL, "format")
-    if record["format"] != FORMAT:
-        raise ValueError(
-            f"{path}: a bundle of format {record['format']}, this isd_pipeline reads format "
-            f"{FORMAT}; install the one that made it, or make it again with `isd bundle`"
-        )
-    refuse_changed(path, record, SEAL, REMEDY)
-    return record
 
 
 def _file(folder: Path, name: str) -> Path:

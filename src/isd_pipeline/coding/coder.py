@@ -22,8 +22,8 @@ from isd_pipeline import __version__
 from isd_pipeline.coding.bundle import Bundle, read_bundle
 from isd_pipeline.coding.evidence import Span, spans
 from isd_pipeline.predictors import registry
-from isd_pipeline.predictors.base import Prediction, Predictor, TokenisedNote
-from isd_pipeline.shapes import Float, Int
+from isd_pipeline.predictors.base import TokenisedNote
+from isd_pipeline.shapes import Int
 from isd_pipeline.text.sentences import sentence_starts
 from isd_pipeline.text.tokens import tokenize_all
 
@@ -97,7 +97,13 @@ class Coder:
         if device == "cuda" and not torch.cuda.is_available():
             raise ValueError("device cuda: torch sees no GPU here; use cpu")
         self.bundle = bundle
-        self._predictor = _predictor(bundle, device)
+        try:
+            self._predictor = registry.load(bundle.settings, bundle.weights, device)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"bundle {bundle.name}, made by isd_pipeline {bundle.version}: {__version__} "
+                f"cannot build its model ({' '.join(str(error).split())})"
+            ) from None
         self._name = Model(bundle.name, bundle.sha256)
 
     @classmethod
@@ -169,56 +175,25 @@ class Coder:
     def _suggest(
         self, words: _Words, top: int, cut: float, evidence: bool
     ) -> tuple[Suggestion, ...]:
+        """Likeliest first; of equals the first in the order of the codes."""
         found = self._predictor.read(words.read, evidence)
-        shown, scores = _shown(found.scores, top, cut), found.scores
-        told = zip(shown, _spans(found, shown, words), _sources(found, shown), strict=True)
+        scores, codes = found.scores, self.bundle.codes
+        shown = np.argsort(-scores, kind="stable")[: max(top, int((scores > cut).sum()))]
+        none = np.zeros((len(shown), len(words.begins)))
+        weights = none if found.evidence is None else found.evidence(shown)
+        adds = found.sources and found.sources(shown)
         return tuple(
             Suggestion(
-                code=self.bundle.codes.codes[code],
-                title=self.bundle.codes.titles[code],
-                system=self.bundle.codes.systems[code],
+                code=codes.codes[code],
+                title=codes.titles[code],
+                system=codes.systems[code],
                 score=float(expit(np.float64(scores[code]) / self.bundle.temperature)),
                 above_threshold=bool(scores[code] > cut),
-                evidence=stretches,
-                sources=sources,
+                evidence=tuple(spans(weights[k], words.begins, words.ends)),
+                sources=None if adds is None else {n: float(of[k]) for n, of in adds.items()},
             )
-            for code, stretches, sources in told
+            for k, code in enumerate(shown)
         )
-
-
-def _spans(
-    found: Prediction, shown: Int[np.ndarray, " K"], words: _Words
-) -> list[tuple[Span, ...]]:
-    """The evidence of each code that is shown; none where none was read."""
-    if found.evidence is None:
-        return [()] * len(shown)
-    weights = found.evidence(shown)
-    return [tuple(spans(of_code, words.begins, words.ends)) for of_code in weights]
-
-
-def _sources(found: Prediction, shown: Int[np.ndarray, " K"]) -> list[dict[str, float] | None]:
-    """Of each code that is shown, what each part of an ensemble adds."""
-    if found.sources is None:
-        return [None] * len(shown)
-    adds = found.sources(shown)
-    return [{name: float(of[k]) for name, of in adds.items()} for k in range(len(shown))]
-
-
-def _predictor(bundle: Bundle, device: str) -> Predictor:
-    """What reads notes, or one line where this version has no such system, setting or size."""
-    try:
-        return registry.load(bundle.settings, bundle.weights, device)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"bundle {bundle.name}, made by isd_pipeline {bundle.version}: {__version__} cannot "
-            f"build its model ({' '.join(str(error).split())})"
-        ) from None
-
-
-def _shown(scores: Float[np.ndarray, " L"], top: int, cut: float) -> Int[np.ndarray, " K"]:
-    """Which codes are told of, likeliest first; of equals the first in the order of the codes."""
-    order = np.argsort(-scores, kind="stable")
-    return order[: max(top, int((scores > cut).sum()))]
 
 
 def _problem(text: str, tokens: Int[np.ndarray, " N"], unknown: int) -> str | None:

@@ -31,17 +31,12 @@ def spans(
     At most `WORDS` words, none lighter than `LEAST` of the heaviest; of equals the earlier. As the
     weights of a code sum to 1, those of its stretches sum to the share of attention that is shown.
     """
-    shown = _heaviest(weights)
+    order = np.argsort(-weights, kind="stable")[:WORDS]
+    least = LEAST * weights.max(initial=0.0)
+    shown = np.sort(order[(weights[order] >= least) & (weights[order] > 0)])
     gaps = np.flatnonzero(np.diff(shown) > 1) + 1
     return [
         Span(int(begins[run[0]]), int(ends[run[-1]]), min(1.0, float(weights[run].sum())))
         for run in np.split(shown, gaps)
         if len(run)
     ]
-
-
-def _heaviest(weights: Float[np.ndarray, " N"]) -> Int[np.ndarray, " W"]:
-    """Which words are shown, ascending."""
-    order = np.argsort(-weights, kind="stable")[:WORDS]
-    least = LEAST * weights.max(initial=0.0)
-    return np.sort(order[(weights[order] >= least) & (weights[order] > 0)])

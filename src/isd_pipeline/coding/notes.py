@@ -6,6 +6,7 @@ told in that note's answer. Neither holds a word of a text, nor an id.
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ def read_notes(path: Path) -> Iterator[Note]:
     """
     seen: set[str] = set()
     for place, note in _numbered(Path(path)):
-        if not note.id or not _is_unicode(note.id):
+        # Half a surrogate pair: JSON can escape it, and no file can hold it.
+        if not note.id or any("\ud800" <= letter <= "\udfff" for letter in note.id):
             raise ValueError(f"{place}: no id that can be written; each note needs one of its own")
         if note.id in seen:
             raise ValueError(f"{place}: an id that an earlier note has; each needs one of its own")
@@ -73,15 +75,12 @@ def _of_text(path: Path) -> Note:
 def _of_csv(path: Path) -> Iterator[tuple[str, Note]]:
     for batch in read_csv(path, ["id", "text"]):
         for row in batch.to_pylist():
-            note = Note(row["id"] or "", row["text"] or "")
-            yield f"{path}, row {row['row']}, column id", note
+            yield f"{path}, row {row['row']}, column id", Note(row["id"] or "", row["text"] or "")
 
 
 def _of_jsonl(path: Path) -> Iterator[tuple[str, Note]]:
     with path.open("rb") as file:
-        number = 0
-        while line := file.readline(LARGEST + 1):
-            number += 1
+        for number, line in enumerate(iter(partial(file.readline, LARGEST + 1), b""), start=1):
             place = f"{path}, line {number}"
             if len(line) > LARGEST:
                 raise ValueError(f"{place}: longer than {LARGEST >> 20} MiB; is it JSON Lines?")
@@ -111,8 +110,3 @@ def _text_of(row: dict[str, Any], key: str, place: str) -> str:
     if value is not None and not isinstance(value, str):
         raise ValueError(f"{place}: `{key}` is not text")
     return value or ""
-
-
-def _is_unicode(text: str) -> bool:
-    """Not so of half a surrogate pair, which JSON can escape and no file can hold."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in text)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TextIO
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from isd_pipeline.coding.coder import Answer, Note, Suggestion
 from isd_pipeline.coding.evidence import Span
@@ -30,7 +30,11 @@ class Mark:
 
 def write_page(coded: Iterable[tuple[Note, Answer]], file: TextIO) -> None:
     """Write one HTML page, note after note: memory holds one of them."""
-    file.writelines(_template().generate(notes=map(_shown, coded)))
+    pages = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    pages.loader = PackageLoader("isd_pipeline", "coding")
+    file.writelines(pages.get_template("page.html.jinja").generate(notes=map(_shown, coded)))
 
 
 def _shown(coded: tuple[Note, Answer]) -> dict[str, Any]:
@@ -55,19 +59,15 @@ def _runs(code: Suggestion) -> list[list[Span]]:
 
 def _snippet(text: str, run: list[Span]) -> Iterator[Piece]:
     """The stretches and what stands around them, cut between words."""
-    before = re.search(
-        r"(?:(?<=\s)\S.*)?$", text[max(0, run[0].begin - AROUND) : run[0].begin], re.S
-    )
-    after = re.match(r"(?:.*\S(?=\s))?", text[run[-1].end :][:AROUND], re.S)
-    assert before is not None
-    assert after is not None
-    yield "…" + before[0], None
-    for span, following in pairwise([*run, None]):
-        assert span is not None
+    begin, end = run[0].begin, run[-1].end
+    before = re.findall(r"(?:(?<=\s)\S.*)?$", text[max(0, begin - AROUND) : begin], re.S)[0]
+    after = re.findall(r"^(?:.*\S(?=\s))?", text[end:][:AROUND], re.S)[0]
+    yield "…" + before, None
+    for last, span in zip([None, *run], run, strict=False):
+        if last is not None:
+            yield text[last.end : span.begin], None
         yield text[span.begin : span.end], span
-        if following is not None:
-            yield text[span.end : following.begin], None
-    yield after[0] + "…", None
+    yield after + "…", None
 
 
 def marks(text: str, codes: Iterable[Suggestion]) -> Iterator[Mark]:
@@ -78,14 +78,3 @@ def marks(text: str, codes: Iterable[Suggestion]) -> Iterator[Mark]:
         here = [(code, span) for span, code in spans if span.begin <= begin and end <= span.end]
         weight = max((span.weight for _, span in here), default=0.0)
         yield Mark(text[begin:end], tuple(code for code, _ in here), weight)
-
-
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("isd_pipeline", "coding"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html.jinja")

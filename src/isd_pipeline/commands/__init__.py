@@ -13,7 +13,7 @@ COMMANDS = {
     "locks": "studies",
     "repair": "studies",
     "reproduce": "studies",
-    "show": "settings",
+    "show": "runs",
     "study": "studies",
     "summary": "runs",
 }

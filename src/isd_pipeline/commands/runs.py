@@ -1,7 +1,6 @@
-"""What runs came to: in a table, and in MLflow."""
+"""What runs are told, with the file and the key of each setting, and what they came to."""
 
-from __future__ import annotations
-
+import json
 import os
 import subprocess
 import sys
@@ -10,14 +9,37 @@ import urllib.error
 import urllib.request
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from isd_pipeline.messages import one_line
 
-if TYPE_CHECKING:
-    from isd_pipeline.tracking.tracker import TrackingSettings
+SECONDS = 60  # to wait for MLflow
+
+
+@click.command()
+@click.argument("cohort")
+@click.argument("experiment")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
+@one_line
+def show(cohort: str, experiment: str, as_json: bool) -> None:
+    """Print the merged settings of EXPERIMENT on COHORT.
+
+    Beside each stand the file and key that it came from, or `default`.
+    """
+    import yaml
+
+    from isd_pipeline.config.shown import shown_settings
+
+    shown = shown_settings(cohort, experiment, Path("conf"))
+    if as_json:
+        click.echo(json.dumps({name: one._asdict() for name, one in shown.items()}, indent=1))
+        return
+    width = max(len(name) for name in shown)
+    for name, one in shown.items():
+        plain = list(one.value) if isinstance(one.value, tuple) else one.value
+        told = yaml.safe_dump(plain, default_flow_style=True, width=999).removesuffix("\n...\n")
+        click.echo(f"{name:{width}}  {told.strip():<24}  {one.origin}")
 
 
 @click.command()
@@ -49,12 +71,18 @@ def compare(cohort: str, table: str | None, browser: bool) -> None:
 
     These are all of its runs, or those of one TABLE.
     """
-    from isd_pipeline.tracking.compare_page import compare_link
-    from isd_pipeline.tracking.tracker import Tracker
+    import yaml
 
-    settings = _tracking_settings()
+    from isd_pipeline.config.reading import read_config
+    from isd_pipeline.tracking.compare_page import compare_link
+    from isd_pipeline.tracking.tracker import Tracker, TrackingSettings
+
+    path = Path("conf/base/tracking.yml")
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: not here; run this in the project's folder")
+    settings = read_config(TrackingSettings, yaml.safe_load(path.read_text()), str(path))
     link = compare_link(Tracker(settings), cohort, table)
-    server = _serve(settings)
+    server = _serve(settings.ui, settings.uri)
     try:
         _wait_for(settings.ui, server)
         click.echo(f"{link}\nCtrl-C stops the server.")
@@ -65,30 +93,18 @@ def compare(cohort: str, table: str | None, browser: bool) -> None:
         server.terminate()
 
 
-def _tracking_settings() -> TrackingSettings:
-    import yaml
-
-    from isd_pipeline.config.reading import read_config
-    from isd_pipeline.tracking.tracker import TrackingSettings
-
-    path = Path("conf/base/tracking.yml")
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: not here; run this in the project's folder")
-    return read_config(TrackingSettings, yaml.safe_load(path.read_text()), str(path))
-
-
-def _serve(settings: TrackingSettings) -> subprocess.Popen[bytes]:
+def _serve(address: str, store: str) -> subprocess.Popen[bytes]:
     """MLflow's server, for this machine alone."""
-    port = settings.ui.rpartition(":")[2]
+    port = address.rpartition(":")[2]
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", port]
-    command += ["--workers", "1", "--backend-store-uri", settings.uri]
+    command += ["--workers", "1", "--backend-store-uri", store]
     environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     quiet = subprocess.DEVNULL
     return subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet)
 
 
-def _wait_for(address: str, server: subprocess.Popen[bytes], seconds: int = 60) -> None:
-    for _ in range(seconds):
+def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(SECONDS):
         if server.poll() is not None:
             raise OSError(f"MLflow's server did not start; is another one at {address}?")
         try:
@@ -97,4 +113,4 @@ def _wait_for(address: str, server: subprocess.Popen[bytes], seconds: int = 60) 
             time.sleep(1)
         else:
             return
-    raise TimeoutError(f"MLflow's server at {address} gave no answer in {seconds} seconds")
+    raise TimeoutError(f"MLflow's server at {address} gave no answer in {SECONDS} seconds")

@@ -6,6 +6,8 @@ from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.data.quality import published_counts as published
 from isd_pipeline.data.quality.published_counts import Expected
 
+Known = dict[str, Expected]
+
 
 def check_published(counts: Mapping[str, int], settings: ExtractSettings) -> None:
     """Raise a ValueError where a cohort of real data differs from what was published of it."""
@@ -13,21 +15,16 @@ def check_published(counts: Mapping[str, int], settings: ExtractSettings) -> Non
     published.check_counts(counts, expected_counts(settings, counts), look_at)
 
 
-def expected_counts(
-    settings: ExtractSettings, counts: Mapping[str, float]
-) -> Mapping[str, Expected]:
+def expected_counts(settings: ExtractSettings, counts: Mapping[str, float]) -> Known:
     """What is known of a cohort with these settings; `counts` say whether the split is ours."""
     if settings.source == "mimic2":
         cohort = published.MIMIC2_COHORTS[settings.split] if _has_all_codes(settings, 1) else {}
         return published.MIMIC2 | cohort
-    if settings.source == "mimic4":
-        return _mimic4(settings, counts)
-    if settings.source == "mimic3":
-        return _mimic3(settings, counts)
-    return {}
+    readers = {"mimic3": _mimic3, "mimic4": _mimic4}
+    return readers[settings.source](settings, counts) if settings.source in readers else {}
 
 
-def _mimic3(settings: ExtractSettings, counts: Mapping[str, float]) -> dict[str, Expected]:
+def _mimic3(settings: ExtractSettings, counts: Mapping[str, float]) -> Known:
     """Some patients or codes alone were counted by no one; the files are whole all the same."""
     if settings.patients != "all":
         return published.MIMIC3
@@ -43,7 +40,7 @@ def _mimic3(settings: ExtractSettings, counts: Mapping[str, float]) -> dict[str,
     return files | published.MIMIC3_COHORTS.get((name, settings.label_space), {})
 
 
-def _mimic4(settings: ExtractSettings, counts: Mapping[str, float]) -> dict[str, Expected]:
+def _mimic4(settings: ExtractSettings, counts: Mapping[str, float]) -> Known:
     known = published.MIMIC4 | published.MIMIC4_RELEASES.get(settings.release, {})
     is_theirs = settings.release == "2.2" and settings.split == "edin"
     if not is_theirs or not _has_all_codes(settings, 10):
@@ -57,10 +54,6 @@ def _has_all_codes(settings: ExtractSettings, min_documents: int) -> bool:
     return every and settings.min_documents == min_documents
 
 
-def _without_split(
-    cohort: Mapping[str, Expected], counts: Mapping[str, float]
-) -> dict[str, Expected]:
+def _without_split(cohort: Known, counts: Mapping[str, float]) -> Known:
     """The labels alone where the split is our own: its sizes are nobody else's."""
-    if not counts.get("split_is_ours"):
-        return dict(cohort)
-    return {"labels": cohort["labels"]}
+    return {"labels": cohort["labels"]} if counts.get("split_is_ours") else cohort

@@ -36,18 +36,12 @@ def read_plan(parameters: Mapping[str, Any]) -> Plan:
         for name, cls in classes.items()
     }
     if kind_of(row.system) == ENSEMBLE:
-        _refuse_ensembles(parameters, read["model"].base_models, f"{source}.model.base_models")
+        key = f"{source}.model.base_models"
+        for name in read["model"].base_models:
+            refuse_unknown(name, list(parameters["experiments"]), key)
+            if kind_of(system_of(parameters, name)) == ENSEMBLE:
+                raise ValueError(f"{key}: {name} is an ensemble; name its base models instead")
     return Plan(row.experiment, row.system, read)
-
-
-def _refuse_ensembles(
-    parameters: Mapping[str, Any], base_models: tuple[str, ...], source: str
-) -> None:
-    """Base models are experiments, and no ensembles themselves."""
-    for name in base_models:
-        refuse_unknown(name, list(parameters["experiments"]), source)
-        if kind_of(system_of(parameters, name)) == ENSEMBLE:
-            raise ValueError(f"{source}: {name} is an ensemble; name its base models instead")
 
 
 def shown_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,9 +54,3 @@ def notes_of(parameters: Mapping[str, Any]) -> dict[str, str]:
     """What has to be said with the name of some experiments, wherever they are shown."""
     rows = parameters["experiments"].items()
     return {name: row["note"] for name, row in rows if row and row.get("note")}
-
-
-def titles_of(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """What is in an experiment, of those whose row says it."""
-    rows = parameters["experiments"].items()
-    return {name: row["title"] for name, row in rows if row and row.get("title")}

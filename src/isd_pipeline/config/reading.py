@@ -43,21 +43,18 @@ def choose(name: str, options: Mapping[str, T], what: str) -> T:
 
 def refuse_unknown(key: str, known: list[str], source: str) -> None:
     """Raise a ValueError unless `key` is among `known`."""
-    if key in known:
-        return
-    near = get_close_matches(key, known, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(known)}"
-    raise ValueError(f"{source} has no '{key}'; {hint}")
+    if key not in known:
+        near = get_close_matches(key, known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(known)}"
+        raise ValueError(f"{source} has no '{key}'; {hint}")
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested settings as one level of dotted names, as MLflow shows them."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
+        name = f"{prefix}{key}"
+        flat |= flatten(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
     return flat
 
 
@@ -79,6 +76,8 @@ def _section(settings: Any, source: str) -> Mapping[str, Any]:
 
 
 def _read_field(hint: Any, value: Any, source: str) -> Any:
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+
     first, *rest = get_args(hint) or [None]
     if is_dataclass(hint):
         return read_config(hint, value, source)  # type: ignore[arg-type]
@@ -87,16 +86,10 @@ def _read_field(hint: Any, value: Any, source: str) -> Any:
         return {key: _read_field(rest[0], section[key], f"{source}.{key}") for key in section}
     if rest == [NoneType] and is_dataclass(first):
         return None if value is None else _read_field(first, value, source)
-    return _as_typed(hint, value, source)
-
-
-def _as_typed(hint: Any, value: Any, source: str) -> Any:
-    from pydantic import ConfigDict, TypeAdapter, ValidationError
-
     try:
         # Strict, so that "3" is no number and 1.5 no count; YAML's lists stand for tuples.
         strict = TypeAdapter(hint, config=ConfigDict(strict=True, arbitrary_types_allowed=True))
         return strict.validate_python(tuple(value) if isinstance(value, list) else value)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(f"{source}: {first['msg']}, found {value!r}") from None
+        told = error.errors()[0]["msg"]
+        raise ValueError(f"{source}: {told}, found {value!r}") from None

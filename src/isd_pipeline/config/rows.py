@@ -33,14 +33,12 @@ class Row:
 
     `settings` has the system and, of the sections model, objective and training, the keys that
     are given anywhere. `origins` says by dotted name under which key of the parameters a setting
-    was given. `title` says what is in the experiment, `note` what has to be said with its name.
+    was given.
     """
 
     experiment: str
     settings: dict[str, Any]
     origins: dict[str, str]
-    title: str = ""
-    note: str = ""
 
     @property
     def system(self) -> str:
@@ -63,7 +61,7 @@ def merged_row(parameters: Mapping[str, Any], experiment: str | None = None) -> 
         given = {section: layer[section] or {} for section in SECTIONS if section in layer}
         settings = merged(settings, given)
         origins |= {dotted: f"{key}.{dotted}" for dotted in flatten(given)}
-    return Row(name, settings, origins, row.get("title", ""), row.get("note", ""))
+    return Row(name, settings, origins)
 
 
 def own_row(parameters: Mapping[str, Any], experiment: str) -> Mapping[str, Any]:

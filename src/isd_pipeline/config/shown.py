@@ -34,8 +34,10 @@ def shown_settings(cohort: str, experiment: str, conf: Path) -> dict[str, Shown]
     parameters |= {"cohort": cohort, "experiment": experiment}
     row = merged_row(parameters)
     values = flatten(read_plan(parameters).settings)
-    given = {name: f"{_file_of(key, files)}: {key}" for name, key in row.origins.items()}
-    given["system"] = given["system"] if "." in row.origins["system"] else DEFAULT
+    given = {}
+    for name, key in row.origins.items():
+        file = next((path for path in reversed(files) if key in flatten(files[path])), "")
+        given[name] = f"{file}: {key}" if "." in key else DEFAULT
     return {name: Shown(values[name], given[name]) for name in values if name in given} | {
         name: Shown(value, DEFAULT) for name, value in values.items() if name not in given
     }
@@ -43,18 +45,10 @@ def shown_settings(cohort: str, experiment: str, conf: Path) -> dict[str, Shown]
 
 def _files(conf: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     """The parameters' files; what conf/local says lies over conf/base, and comes last."""
-    paths = [
-        *sorted(conf.glob("base/parameters*.yml")),
-        *sorted(conf.glob("local/parameters*.yml")),
-    ]
-    if not paths:
+    base, local = (sorted(conf.glob(f"{name}/parameters*.yml")) for name in ("base", "local"))
+    if not base + local:
         raise FileNotFoundError(
             f"{conf}/base: no parameters here; run this in the project's folder"
         )
-    for path in paths:
+    for path in base + local:
         yield path, yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-
-
-def _file_of(key: str, files: dict[Path, Mapping[str, Any]]) -> Path | str:
-    """The last file that has a dotted key."""
-    return next((path for path in reversed(files) if key in flatten(files[path])), "")

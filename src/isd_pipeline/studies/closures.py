@@ -36,21 +36,22 @@ def code_of(
     """The files of the closure of some pipelines and systems, from the project's root, sorted."""
     modules = [f"isd_pipeline.pipelines.{name}.pipeline" for name in pipelines]
     modules += sorted(_file_modules(pipelines, root))
-    modules += [name for system in systems for name in system_modules(system)]
+    for system in systems:  # where its code starts: its kind's module and, of a network, its own
+        modules += [module_name(system)]
+        modules += [networks.module_name(system)] if kind_of(system) == NETWORK else []
     found = closure(tuple(modules))
     files = {path for module in found for path in _files(module)}
     return sorted(f"src/{path.relative_to(PACKAGE.parent).as_posix()}" for path in files)
 
 
-def system_modules(system: str) -> list[str]:
-    """Where a system's code starts: the module of its kind and, of a network, its own."""
-    own = [networks.module_name(system)] if kind_of(system) == NETWORK else []
-    return [module_name(system), *own]
-
-
 def code_hash(files: Iterable[str], root: Path = Path()) -> str:
     """16 hexadecimal digits of the contents of some files, by their names."""
-    digests = {name: hashlib.md5(_path(name, root).read_bytes()).hexdigest() for name in files}
+    digests = {}
+    for name in files:
+        path = root / name
+        if not path.exists():  # no checkout: the installed package
+            path = PACKAGE.parent / Path(name).relative_to("src")
+        digests[name] = hashlib.md5(path.read_bytes()).hexdigest()
     return hash_of(digests)
 
 
@@ -65,7 +66,8 @@ def closure(modules: tuple[str, ...]) -> frozenset[str]:
     """These modules and all of this package that they import, directly or not."""
     graph = _graph()
     found = {*modules}.union(*(graph.find_upstream_modules(module) for module in modules))
-    packages = {above for module in found for above in _above(module)}
+    parts = [module.split(".") for module in found]
+    packages = {".".join(names[:n]) for names in parts for n in range(1, len(names))}
     more = {package for package in packages - found if _says_more(package)}
     return closure((*sorted(found | more),)) if more else frozenset(found - LEFT_OUT)
 
@@ -96,12 +98,6 @@ def read_catalog(path: Path) -> Any:
     return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
 
 
-def _above(module: str) -> list[str]:
-    """The packages that a module lies in."""
-    parts = module.split(".")
-    return [".".join(parts[:n]) for n in range(1, len(parts))]
-
-
 @cache
 def _says_more(package: str) -> bool:
     """Whether a package's `__init__` imports or defines anything."""
@@ -119,9 +115,3 @@ def _files(module: str) -> list[Path]:
 def _source(module: str) -> Path:
     path = PACKAGE.parent.joinpath(*module.split("."))
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-
-
-def _path(name: str, root: Path) -> Path:
-    """A file of the checkout, or of the installed package where there is no checkout."""
-    path = root / name
-    return path if path.exists() else PACKAGE.parent / Path(name).relative_to("src")

@@ -8,7 +8,6 @@ watches is the closure of the pipelines in its command (`closures`).
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,20 +33,6 @@ PIPELINES = re.compile(r"--pipelines=([a-z,]+)")
 Stage = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Group:
-    """Experiments whose stages watch the same code and wait for the same kind of files.
-
-    `base`: of an ensemble's row, the folders of its base models' runs.
-    """
-
-    name: str
-    systems: tuple[str, ...]
-    experiments: tuple[str, ...]
-    seeds: tuple[int, ...]
-    base: tuple[str, ...] = ()
-
-
 class Study:
     """One cohort's lists, read against the project's settings."""
 
@@ -71,8 +56,7 @@ class Study:
             found = {"generate": patterns["generate"], **found}
         found = {name: self._with_code(stage) for name, stage in found.items()}
         for kind in OF_SYSTEM:
-            for group in self._groups(kind):
-                found[f"{kind}_{group.name}"] = self._of_group(patterns[kind], kind, group)
+            found |= self._of_kind(kind, patterns[kind])
         for name, table in read_tables(_read(self.root / TABLES_FILE)).items():
             if set(self.runnable).issuperset(table.experiments):
                 found[name] = self.shown(patterns["TABLE"], table.experiments, TABLE=name)
@@ -92,26 +76,28 @@ class Study:
         listed = self.lists["experiments"]
         return [name for name in listed if set(listed).issuperset(self._base_models(name))]
 
-    def _groups(self, kind: str) -> Iterator[Group]:
-        """By system; of ensembles each row, where they are evaluated each list of seeds."""
+    def _of_kind(self, kind: str, pattern: Stage) -> Iterator[tuple[str, Stage]]:
+        """A stage for those experiments that watch the same code and wait for the same files.
+
+        By system; of ensembles each row, where they are evaluated each list of seeds.
+        """
         listed = self.lists.get("evidence", []) if kind == "evidence" else self.runnable
         groups: dict[tuple[Any, ...], list[str]] = {}
         for name in listed:
             system, seeds = system_of(self.parameters, name), self._seeds(name)
             base = self._base_folders(name) if kind == "train" else ()
-            systems = self._systems(name) if kind == "evidence" else (system,)
+            systems: tuple[str, ...] = (system,)
+            if kind == "evidence":  # the code of its base models explains it, too
+                of_base = (system_of(self.parameters, one) for one in self._base_models(name))
+                systems = tuple(dict.fromkeys((system, *of_base)))
             label = name if base or systems != (system,) else system
             label += "_all_seeds" if system == label == ENSEMBLE and self._is_one_run(name) else ""
             groups.setdefault((label, systems, seeds, base), []).append(name)
         for (label, systems, seeds, base), names in groups.items():
-            yield Group(label, systems, tuple(names), seeds, base)
-
-    def _of_group(self, pattern: Stage, kind: str, group: Group) -> Stage:
-        stage = _filled(pattern)
-        stage["matrix"] = {"experiment": list(group.experiments), "seed": list(group.seeds)}
-        if kind == "train":
-            stage["deps"] += [*self._reads(group.systems[0]), *group.base]
-        return self._with_code(stage, group.systems)
+            stage = {**_filled(pattern), "matrix": {"experiment": names, "seed": list(seeds)}}
+            if kind == "train":
+                stage["deps"] += [*self._reads(systems[0]), *base]
+            yield f"{kind}_{label}", self._with_code(stage, systems)
 
     def _reads(self, system: str) -> list[str]:
         """The files that training a system reads beside those that every training does."""
@@ -133,11 +119,6 @@ class Study:
 
     def _base_models(self, name: str) -> tuple[str, ...]:
         return tuple(self._model(name).get("base_models", ()))
-
-    def _systems(self, name: str) -> tuple[str, ...]:
-        """Its own system, and those of its base models: their code explains it."""
-        names = (name, *self._base_models(name))
-        return tuple(dict.fromkeys(system_of(self.parameters, one) for one in names))
 
     def _is_one_run(self, name: str) -> bool:
         """Whether it is an ensemble that weighs every seed of its base models."""

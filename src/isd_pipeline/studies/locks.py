@@ -1,9 +1,8 @@
 """Whether a lock file tells the truth: the code it names is the code that the run says made it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -32,16 +31,11 @@ def _untrue(lock: Path, root: Path) -> Iterator[str]:
             continue
         pipeline, experiment, seed = found.groups()
         recorded = made_by.get((experiment, int(seed)), {}).get(CODE[pipeline])
-        named = hash_of(code_named(stage))
+        deps = stage.get("deps", [])
+        named = hash_of({dep["path"]: dep["md5"] for dep in deps if dep["path"].startswith("src/")})
         if named != recorded:
             yield (
                 f"{lock.relative_to(root)}, stage {name}: names code {named}, and the run "
                 f"recorded {recorded or 'none'}; make it again with `dvc repro`, or take the stage "
                 "out of the lock"
             )
-
-
-def code_named(stage: Mapping[str, Any]) -> dict[str, str]:
-    """The MD5 of each file of code that a stage of a lock names."""
-    deps = stage.get("deps", [])
-    return {dep["path"]: dep["md5"] for dep in deps if dep["path"].startswith("src/")}

@@ -9,16 +9,15 @@ DVC 3.67 rewrites two files in place, and a process killed meanwhile leaves a pa
   damaged stage it is a lock file again; what trained since comes back from DVC's cache of runs.
 """
 
-import fcntl
 import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from isd_pipeline.catalog.holding import holding
 from isd_pipeline.data.io.files import write_text
 from isd_pipeline.data.io.processes import is_running
 
@@ -34,9 +33,9 @@ def mend(root: Path = Path()) -> list[str]:
     folder = root / ".dvc/tmp"
     if not folder.is_dir():
         return []
-    with _held(folder / "rwlock.lock"):
+    with holding(folder / "rwlock.lock"):
         told = _drop_dead(folder / "rwlock")
-    with _held(folder / "lock"):  # DVC holds it whenever it writes a lock file
+    with holding(folder / "lock"):  # DVC holds it whenever it writes a lock file
         for path in [root / "dvc.lock", *sorted(root.glob("studies/*/dvc.lock"))]:
             told += _cut_torn(path)
     return told
@@ -106,11 +105,3 @@ def _is_whole(text: str) -> bool:
     except (yaml.YAMLError, TypeError, KeyError, AttributeError):
         return False
     return text.endswith("\n")
-
-
-@contextmanager
-def _held(path: Path) -> Iterator[None]:
-    """DVC's own lock on a file, which a process that dies lets go of."""
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import stdev
-from typing import Any
 
 import torch
 
@@ -89,8 +88,7 @@ def reproduce(cohort: str, experiment: str, seed: int, root: Path) -> Verdict:
     device, notes = _device(recorded)
     notes += _changed_settings(cohort, recorded, root)
     project = _project(cohort, recorded, root)
-    run = {"cohort": cohort, "experiment": experiment, "seed": seed, "device": device}
-    _kedro(project, "train,evaluate", run)
+    _run(project, f"cohort={cohort},experiment={experiment},seed={seed},device={device}")
     [again] = read_runs(project / "data/08_reporting" / cohort / "runs")
     notes += [
         f"trained on other data: their {name} have another fingerprint than recorded"
@@ -174,10 +172,9 @@ def _link(there: Path, here: Path) -> None:
         here.symlink_to(there.resolve())
 
 
-def _kedro(project: Path, pipelines: str, run: Mapping[str, Any]) -> None:
-    """Run pipelines there; what they say goes to stderr."""
-    chosen = ",".join(f"{name}={value}" for name, value in run.items())
-    command = ["kedro", "run", f"--pipelines={pipelines}", f"--params={chosen}"]
+def _run(project: Path, chosen: str) -> None:
+    """Train and evaluate there; what is said goes to stderr."""
+    command = ["kedro", "run", "--pipelines=train,evaluate", f"--params={chosen}"]
     environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
     called = [sys.executable, "-m", *command]
     done = subprocess.run(called, cwd=project, env=environment, stdout=sys.stderr, check=False)

@@ -7,20 +7,15 @@ metric, the curves of the development set and, in the list, the parameters that 
 """
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from isd_pipeline.tracking.tracker import Tracker
 
 SHOWN = (
-    "test/f1_micro",
-    "test/f1_macro_caml",
-    "test/f1_micro_tuned",
-    "test/f1_macro_caml_tuned",
-    "test/auc_micro",
-    "test/auc_macro",
-    "test/p_at_5",
-    "test/p_at_8",
+    *("test/f1_micro", "test/f1_macro_caml", "test/f1_micro_tuned", "test/f1_macro_caml_tuned"),
+    *("test/auc_micro", "test/auc_macro", "test/p_at_5", "test/p_at_8"),
 )
 CURVE = "dev/f1_micro_tuned"
 TELL_APART = ("cohort", "experiment", "seed")
@@ -38,8 +33,9 @@ def compare_link(tracker: Tracker, cohort: str, table: str | None = None) -> str
     if not runs:
         raise ValueError(f"MLflow has no runs of {table or 'any table'} on {cohort}: {making}")
     key = f"{cohort}-{table or 'all'}"
-    tracker.share_view(key, json.dumps(view(runs)))
-    page = f"{tracker.settings.ui}/#/experiments/{tracker.experiment_id}/runs"
+    experiment, state = tracker.experiment_id, json.dumps(view(runs))
+    tracker.client.set_experiment_tag(experiment, f"mlflow.sharedViewState.{key}", state)
+    page = f"{tracker.settings.ui}/#/experiments/{experiment}/runs"
     return f"{page}?viewStateShareKey={key}&compareRunsMode=CHART"
 
 
@@ -59,16 +55,14 @@ def view(runs: Sequence[Any]) -> dict[str, Any]:
     charts = [_chart("BAR", name, metricKey=name) for name in metrics]
     charts += [_chart("LINE", CURVE, metricKey=CURVE)]
     ids = ", ".join(f"'{run.info.run_id}'" for run in runs)
+    by = [{"mode": "param", "groupByData": "experiment"}]
     section = {"uuid": SECTION, "name": "Compared", "display": True, "isReordered": True}
     return {
         "searchFilter": f"attributes.run_id IN ({ids})",
         "orderByKey": "attributes.start_time",
         "orderByAsc": True,
         "selectedColumns": columns,
-        "groupBy": {
-            "aggregateFunction": "average",
-            "groupByKeys": [{"mode": "param", "groupByData": "experiment"}],
-        },
+        "groupBy": {"aggregateFunction": "average", "groupByKeys": by},
         "runsHiddenMode": "SHOW_ALL",
         "compareRunSections": [section],
         "compareRunCharts": charts,
@@ -77,21 +71,12 @@ def view(runs: Sequence[Any]) -> dict[str, Any]:
 
 def differing(runs: Sequence[Any]) -> list[str]:
     """The parameters that have more than one value, but for those that tell the runs apart."""
-    values: dict[str, set[str]] = {}
-    for run in runs:
-        for name, value in run.data.params.items():
-            values.setdefault(name, set()).add(value)
-    several = sorted(name for name, those in values.items() if len(those) > 1)
+    pairs = {pair for run in runs for pair in run.data.params.items()}
+    several = sorted(name for name, n in Counter(name for name, _ in pairs).items() if n > 1)
     return [name for name in several if name not in TELL_APART]
 
 
 def _chart(kind: str, name: str, **settings: Any) -> dict[str, Any]:
-    return {
-        "type": kind,
-        "uuid": f"{SECTION}-{name}",
-        "metricSectionId": SECTION,
-        "deleted": False,
-        "isGenerated": False,
-        "runsCountToCompare": 100,
-        **settings,
-    }
+    fixed = {"metricSectionId": SECTION, "deleted": False, "isGenerated": False}
+    own = {"type": kind, "uuid": f"{SECTION}-{name}", "runsCountToCompare": 100}
+    return {**fixed, **own, **settings}

@@ -74,7 +74,8 @@ def show_table(
     content = hashlib.sha256(text.encode()).hexdigest()[:16]
     shown = tracker.search(f"tags.cohort = '{cohort}' and tags.table = '{name}'")
     if not any(run.data.tags["content"] == content for run in shown):
-        tracker.forget(shown)
+        for run in shown:
+            tracker.client.delete_run(run.info.run_id)
         tags |= {"content": content, "mlflow.note.content": text}
         tracker.record(f"{cohort}: {table.title}", tags, printed(rows))
     for row in rows:

@@ -6,21 +6,22 @@ Only numbers and settings go there, never a note, an identifier of one or a list
 active child is held here, so that nodes call `log` without knowing whether anybody listens.
 """
 
-import fcntl
 import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from isd_pipeline.catalog.holding import holding
 from isd_pipeline.data.io.processes import is_running
 from isd_pipeline.tracking.shown import shown_figure
 
+LOCK = Path("scratch/tracking.lock")
 PARAMETER_LENGTH = 500  # longer values are cut: MLflow refuses more than 6,000 characters
 
 
@@ -59,7 +60,7 @@ class Tracker:
         """The MLflow client, made when first asked for: importing mlflow takes a second."""
         from mlflow import MlflowClient
 
-        with _one_at_a_time():  # two processes must not create the database at once
+        with holding(LOCK):  # two processes must not create the database at once
             client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI", self.settings.uri))
             client.search_experiments(max_results=1)
         return client
@@ -67,15 +68,16 @@ class Tracker:
     @property
     def experiment_id(self) -> str:
         """Our MLflow experiment, created when missing."""
-        found = self.client.get_experiment_by_name(self.settings.experiment)
-        if found is not None:
-            return found.experiment_id
-        return self.client.create_experiment(self.settings.experiment)
+        name = self.settings.experiment
+        found = self.client.get_experiment_by_name(name)
+        return found.experiment_id if found else self.client.create_experiment(name)
 
     def start(self, key: RunKey, parameters: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         """Open the child run of `key`, or take up the one that a killed process left."""
+        from mlflow.entities import Param
+
         _ = self.client  # made under the same lock, so before it is taken here
-        with _one_at_a_time():
+        with holding(LOCK):
             self._sweep_killed()
             parent = self._parent(key.cohort)
             left = self._find(key, f"tags.resume_key = '{tags.get('resume_key', '')}'")
@@ -83,16 +85,16 @@ class Tracker:
                 self.run_id = left[0].info.run_id
                 self.client.update_run(self.run_id, status="RUNNING")
             else:
-                self.run_id = self._create(
-                    f"{key.experiment}, seed {key.seed}",
-                    {**key.tags, **tags, **_process_tags(), "mlflow.parentRunId": parent},
-                )
-                self._log_parameters(self.run_id, parameters)
+                here = {"host": socket.gethostname(), "process": str(os.getpid())}
+                here |= {"git_commit": git_commit(), "mlflow.parentRunId": parent}
+                name = f"{key.experiment}, seed {key.seed}"
+                self.run_id = self._create(name, {**key.tags, **tags, **here})
+                shown = [Param(k, str(v)[:PARAMETER_LENGTH]) for k, v in sorted(parameters.items())]
+                self.client.log_batch(self.run_id, params=shown)
 
     def reopen(self, key: RunKey) -> None:
         """Open the newest child run of `key` again, to add the final metrics; or a fresh one."""
-        found = self._find(key)
-        if found:
+        if found := self._find(key):
             self.run_id = found[0].info.run_id
         else:
             self.start(key, {}, {})
@@ -126,30 +128,18 @@ class Tracker:
         self.log(metrics, run_id=run_id)
         self.client.set_terminated(run_id, "FINISHED")
 
-    def forget(self, runs: Iterable[Any]) -> None:
-        """Delete these runs."""
-        for run in runs:
-            self.client.delete_run(run.info.run_id)
-
     def tag_newest(self, key: RunKey, tags: Mapping[str, str]) -> None:
         """Tag the newest run of `key`; without one, do nothing."""
         for run in self._find(key)[:1]:
             self.tag(tags, run.info.run_id)
 
-    def share_view(self, key: str, state: str) -> None:
-        """Keep the state of MLflow's page of runs under a key, as its own "Share" does."""
-        self.client.set_experiment_tag(self.experiment_id, f"mlflow.sharedViewState.{key}", state)
-
     def search(self, condition: str) -> list[Any]:
         """The runs that meet the condition, newest first."""
-        found = self.client.search_runs(
-            [self.experiment_id], condition, order_by=["attributes.start_time DESC"]
-        )
-        return list(found)
+        newest_first = ["attributes.start_time DESC"]
+        return [*self.client.search_runs([self.experiment_id], condition, order_by=newest_first)]
 
     def _parent(self, cohort: str) -> str:
-        found = self.search(f"tags.parent_of = '{cohort}'")
-        if found:
+        if found := self.search(f"tags.parent_of = '{cohort}'"):
             return str(found[0].info.run_id)
         parent = self._create(cohort, {"parent_of": cohort, "cohort": cohort})
         self.client.set_terminated(parent, "FINISHED")
@@ -158,12 +148,6 @@ class Tracker:
     def _create(self, name: str, tags: Mapping[str, str]) -> str:
         run = self.client.create_run(self.experiment_id, run_name=name, tags=dict(tags))
         return str(run.info.run_id)
-
-    def _log_parameters(self, run_id: str, parameters: Mapping[str, Any]) -> None:
-        from mlflow.entities import Param
-
-        shown = [Param(k, str(v)[:PARAMETER_LENGTH]) for k, v in sorted(parameters.items())]
-        self.client.log_batch(run_id, params=shown)
 
     def _find(self, key: RunKey, more: str = "") -> list[Any]:
         wanted = [f"tags.{name} = '{value}'" for name, value in key.tags.items()]
@@ -214,12 +198,11 @@ def part(key: RunKey, parameters: Mapping[str, Any], tags: Mapping[str, str]) ->
 
     If the block raises, the run stays open: `close` is told what it became.
     """
-    if _open is None:
-        yield
-        return
-    _open.start(key, parameters, tags)
+    if _open is not None:
+        _open.start(key, parameters, tags)
     yield
-    _open.finish("FINISHED")
+    if _open is not None:
+        _open.finish("FINISHED")
 
 
 def close(status: str) -> None:
@@ -239,17 +222,3 @@ def git_commit() -> str:
 
     commit = git("rev-parse", "HEAD")
     return commit + ("+" if commit and git("status", "--porcelain", "src", "conf") else "")
-
-
-def _process_tags() -> dict[str, str]:
-    return {"host": socket.gethostname(), "process": str(os.getpid()), "git_commit": git_commit()}
-
-
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """A lock between processes of this checkout; free again when a process dies."""
-    path = Path("scratch/tracking.lock")
-    path.parent.mkdir(exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
