@@ -1,7 +1,5 @@
 """A cohort: whose notes, with which labels, in which split; and the one fixed order of codes."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging
@@ -84,7 +82,7 @@ class CodeIndex:
         write_json(path, {"fingerprint": self.fingerprint, "codes": rows, **custom})
 
     @classmethod
-    def open(cls, path: Path) -> CodeIndex:
+    def open(cls, path: Path) -> "CodeIndex":
         """Read what `save` wrote; refused if a code was changed since."""
         content = json.loads(Path(path).read_text("utf-8"))
         codes, systems, titles = list(zip(*content["codes"], strict=True)) or [(), (), ()]

@@ -3,8 +3,6 @@
 Axes: V words, E width, L codes, M words of the longest title.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -36,7 +34,7 @@ class CodeVectors:
         write_vectors(folder, self.matrix, record)
 
     @classmethod
-    def open(cls, folder: Path, codes: CodeIndex, vocabulary: Vocabulary) -> CodeVectors:
+    def open(cls, folder: Path, codes: CodeIndex, vocabulary: Vocabulary) -> "CodeVectors":
         """Read what `save` wrote, refusing a damaged file and other codes' vectors."""
         expected = {"codes": codes.fingerprint, "vocabulary": vocabulary.fingerprint}
         matrix, record = read_vectors(folder, **expected)

@@ -7,8 +7,6 @@ One note is one sentence, as in CAML's preprocessing. Gensim learns the vectors;
 safetensors and JSON, for a gensim file is a pickle.
 """
 
-from __future__ import annotations
-
 import json
 import zlib
 from collections.abc import Callable, Iterator
@@ -76,7 +74,7 @@ class WordVectors:
         write_vectors(folder, self.matrix, record)
 
     @classmethod
-    def open(cls, folder: Path, vocabulary: Vocabulary) -> WordVectors:
+    def open(cls, folder: Path, vocabulary: Vocabulary) -> "WordVectors":
         """Read what `save` wrote, refusing a damaged file and another vocabulary's vectors."""
         matrix, record = read_vectors(folder, vocabulary=vocabulary.fingerprint)
         return cls(matrix, record["vocabulary"], record["settings"], record["counts"])

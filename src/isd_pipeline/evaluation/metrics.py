@@ -13,8 +13,6 @@ the split recall 0, and micro F1 is 0 where nothing is predicted (CAML's own scr
 A metric that does not exist (the AUC of documents that all have the code) is left out of the dict.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -31,12 +29,12 @@ class CodeCounts(NamedTuple):
     predicted: Int[np.ndarray, " L"]
     true: Int[np.ndarray, " L"]
 
-    def only(self, codes: np.ndarray) -> CodeCounts:
+    def only(self, codes: np.ndarray) -> "CodeCounts":
         """The counts of some codes (a mask or indices)."""
         return CodeCounts(self.tp[codes], self.predicted[codes], self.true[codes])
 
     @property
-    def present(self) -> CodeCounts:
+    def present(self) -> "CodeCounts":
         """The counts of the codes that at least one document truly has."""
         return self.only(self.true > 0)
 

@@ -9,8 +9,6 @@ Every number is that of `metrics.all_metrics` on documents repeated so often: no
 or binned. A metric that does not exist under a weighting is NaN there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -45,7 +43,7 @@ class Predictions:
         *,
         threshold: float = 0.0,
         ks: Sequence[int] = (5, 8, 15),
-    ) -> Predictions:
+    ) -> "Predictions":
         """As `metrics.all_metrics` is given them."""
         values = document_metrics(gold, scores, threshold=threshold, ks=ks)
         gold = checked(gold, scores).astype(np.int32).tocsr()
@@ -55,7 +53,7 @@ class Predictions:
     def __len__(self) -> int:
         return self.gold.shape[0]
 
-    def then(self, other: Predictions) -> Predictions:
+    def then(self, other: "Predictions") -> "Predictions":
         """The documents of both, one after the other."""
         tp, predicted, gold = (
             sparse.vstack(both, format="csr")
@@ -92,14 +90,14 @@ class ScoredDocuments:
     scores: Float[np.ndarray, "D L"]
 
     @classmethod
-    def of(cls, gold: Gold, scores: Float[np.ndarray, "D L"]) -> ScoredDocuments:
+    def of(cls, gold: Gold, scores: Float[np.ndarray, "D L"]) -> "ScoredDocuments":
         """As `metrics.all_metrics` is given them."""
         return cls(checked(gold, scores), scores)
 
     def __len__(self) -> int:
         return len(self.scores)
 
-    def then(self, other: ScoredDocuments) -> ScoredDocuments:
+    def then(self, other: "ScoredDocuments") -> "ScoredDocuments":
         """The documents of both, one after the other."""
         gold = sparse.vstack([self.gold, other.gold], format="csr")
         return ScoredDocuments(gold, np.concatenate([self.scores, other.scores]))

@@ -7,8 +7,6 @@ Axes: D documents, L codes, T names (a code has at least one), S stems of names,
 N words of a note, K codes asked for.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,7 +62,7 @@ class DescriptionMatch:
         names: Sequence[Sequence[str]],
         train: Iterable[Sequence[str]],
         stem: Callable[[str], str],
-    ) -> DescriptionMatch:
+    ) -> "DescriptionMatch":
         """Weigh the stems of names, of each code at least one. A stem s weighs
 
             w_s = log((D + 1) / (d_s + 1/2)) sqrt(log((L + 1) / (l_s + 1/2)))
@@ -151,7 +149,7 @@ class DescriptionMatch:
     @classmethod
     def of_arrays(
         cls, arrays: Mapping[str, np.ndarray], stems: Sequence[str], stem: Callable[[str], str]
-    ) -> DescriptionMatch:
+    ) -> "DescriptionMatch":
         """The opposite of `arrays`."""
         shares = from_arrays("shares", arrays)
         if shares.shape != (max(1, len(stems)), len(arrays["totals"])):

@@ -10,8 +10,6 @@ code by code; only how far each source is to be believed is learned here.
 Axes: D documents, L codes, F features, K codes asked for, N words of a note.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -109,7 +107,7 @@ def fit(system: str, settings: Mapping[str, Any], data: TrainingData, options: O
     )
 
 
-def kept_settings(config: EnsembleConfig, fitted: Ensemble, language: str) -> dict[str, Any]:
+def kept_settings(config: EnsembleConfig, fitted: "Ensemble", language: str) -> dict[str, Any]:
     """All but the arrays, as JSON; `language` is that of the stems."""
     kept: dict[str, Any] = {"system": "ensemble", "model": asdict(config), "language": language}
     return kept if fitted.match is None else kept | {"stems": list(fitted.match.stems)}
@@ -195,7 +193,7 @@ class Ensemble:
         base_models: Sequence[str],
         stems: Sequence[str] | None,
         stem: Callable[[str], str],
-    ) -> Ensemble:
+    ) -> "Ensemble":
         """The opposite of `arrays`; `stems` are None where descriptions are not weighed."""
         weights = Weights(arrays["weights"], arrays["means"], float(arrays["bias"][0]))
         if len(weights.weights) != len(_sources(base_models, descriptions=stems is not None)):

@@ -7,8 +7,6 @@ An L1 penalty leaves a code a few dozen n-grams, so this is small whatever the v
 Axes: D documents, L codes, G n-grams with a weight, N words of a note, K codes asked for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -73,7 +71,7 @@ class LinearModel:
         return {"bias": self.bias, **to_arrays("weights", self.weights)}
 
     @classmethod
-    def of_arrays(cls, arrays: Mapping[str, np.ndarray], ngrams: Sequence[str]) -> LinearModel:
+    def of_arrays(cls, arrays: Mapping[str, np.ndarray], ngrams: Sequence[str]) -> "LinearModel":
         """The opposite of `arrays`; raises a ValueError where n-grams and weights do not fit."""
         weights, bias = from_arrays("weights", arrays), arrays["bias"]
         if weights.shape != (len(ngrams), len(bias)):

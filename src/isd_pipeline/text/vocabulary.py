@@ -1,7 +1,5 @@
 """The words a model knows, in one fixed order."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections import Counter
@@ -112,7 +110,7 @@ class Vocabulary:
         write_json(path, content)
 
     @classmethod
-    def open(cls, path: Path) -> Vocabulary:
+    def open(cls, path: Path) -> "Vocabulary":
         """Read what `save` wrote; refused if a word was changed since."""
         content = json.loads(Path(path).read_text("utf-8"))
         vocabulary = cls(tuple(content["words"]), content.get("tokeniser", "caml"))

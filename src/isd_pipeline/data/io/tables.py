@@ -1,7 +1,5 @@
 """Tables that may be larger than memory: streams of record batches, their files, their sorting."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from array import array
@@ -52,12 +50,12 @@ class RecordStream:
     schema: pa.Schema
     batches: Callable[[], Iterator[pa.RecordBatch]]
     rows: int = ROWS
-    columns: Callable[[Sequence[str]], RecordStream] | None = None
+    columns: Callable[[Sequence[str]], "RecordStream"] | None = None
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         return self.batches()
 
-    def select(self, names: Sequence[str]) -> RecordStream:
+    def select(self, names: Sequence[str]) -> "RecordStream":
         """The same rows with fewer columns."""
         if self.columns is not None:
             return self.columns(names)

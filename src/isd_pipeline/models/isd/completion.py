@@ -4,8 +4,6 @@ Axes: B notes, G gold codes of the note that has most (ascending, distinct; shor
 -1), T slots, L codes. Code number L is l_mask. All draws come from the host's random numbers.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch
@@ -28,7 +26,7 @@ class Completion(NamedTuple):
     answer: Tensor  # int [B]
     counts: Tensor  # bool [B]
 
-    def to(self, device: torch.device) -> Completion:
+    def to(self, device: torch.device) -> "Completion":
         """Move it, without waiting."""
         return Completion(*(send(part, device) for part in self))
 
