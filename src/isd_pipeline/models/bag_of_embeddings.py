@@ -51,5 +51,5 @@ SYSTEMS = {
         make_model=of_words_and_codes(BagOfEmbeddings),
         sized_by=("words.weight", "score.weight"),
         trial=Trial(learning_rate=0.03, epochs=6),
-    ),
+    )
 }

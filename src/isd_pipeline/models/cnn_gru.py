@@ -8,12 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from isd_pipeline.models.layers.axes import Codes, Mask, Tokens
-from isd_pipeline.models.layers.encoders import (
-    Recurrent,
-    TanhConv,
-    WordVectors,
-    greatest,
-)
+from isd_pipeline.models.layers.encoders import Recurrent, TanhConv, WordVectors, greatest
 from isd_pipeline.models.layers.label_attention import LabelOutput, shares_of_positive
 from isd_pipeline.models.layers.parts import refuse_below, refuse_share
 from isd_pipeline.models.system import System, Trial, of_words_and_codes

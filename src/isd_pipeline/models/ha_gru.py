@@ -176,5 +176,5 @@ SYSTEMS = {
         small={"units": 4, "attention": 5},
         trial=Trial({"units": 32, "attention": 32}, epochs=7),
         sentences=True,
-    ),
+    )
 }

@@ -212,5 +212,5 @@ SYSTEMS = {
         small={"filters": 6, "graph_width": 5},
         trial=Trial({"filters": 32, "kernel_size": 3, "graph_width": 16}),
         graph=True,
-    ),
+    )
 }

@@ -96,11 +96,7 @@ class JointLAAT(LAAT):
     """
 
     def __init__(
-        self,
-        config: JointLAATConfig,
-        words: Float[Tensor, "V E"],
-        n_codes: int,
-        n_categories: int,
+        self, config: JointLAATConfig, words: Float[Tensor, "V E"], n_codes: int, n_categories: int
     ) -> None:
         super().__init__(config, words, n_codes)
         self.categories = Level(config, n_categories)

@@ -204,5 +204,5 @@ SYSTEMS = {
         small={"scales": 2, "channels": 6},
         trial=Trial({"scales": 2, "channels": 32}, epochs=5),
         graph=True,
-    ),
+    )
 }

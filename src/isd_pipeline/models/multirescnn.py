@@ -142,5 +142,5 @@ SYSTEMS = {
         sized_by=("words.weight", "attend.queries"),
         small={"width": 3, "kernel_sizes": (3, 5)},
         trial=Trial({"width": 16, "kernel_sizes": (3, 5)}),
-    ),
+    )
 }

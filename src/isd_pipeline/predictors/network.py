@@ -16,19 +16,8 @@ from isd_pipeline.data.codes.hierarchy import categories, code_tree
 from isd_pipeline.embeddings.codes import description_ids
 from isd_pipeline.models import registry
 from isd_pipeline.models.system import Initialisation, System, log_odds, number_groups, rebuild
-from isd_pipeline.predictors.attention import (
-    Reading,
-    read_codes,
-    read_note,
-    shares_representations,
-)
-from isd_pipeline.predictors.base import (
-    Fitted,
-    Options,
-    Prediction,
-    TokenisedNote,
-    TrainingData,
-)
+from isd_pipeline.predictors.attention import Reading, read_codes, read_note, shares_representations
+from isd_pipeline.predictors.base import Fitted, Options, Prediction, TokenisedNote, TrainingData
 from isd_pipeline.predictors.evidence import code_evidence, has_evidence
 from isd_pipeline.predictors.progress import Progress, Stopwatch
 from isd_pipeline.predictors.scoring import predict
@@ -115,10 +104,7 @@ def _with_graph(known: Initialisation, data: TrainingData, gold: Any, seed: int)
     tree = code_tree(data.codes, data.revision)
     hyperbolic = poincare_embeddings(tree, BALL_WIDTH, BALL_EPOCHS, seed)[: len(data.codes)]
     return replace(
-        known,
-        tree=tree,
-        cooccurrence=cooccurrence(gold),
-        hyperbolic=torch.from_numpy(hyperbolic),
+        known, tree=tree, cooccurrence=cooccurrence(gold), hyperbolic=torch.from_numpy(hyperbolic)
     )
 
 

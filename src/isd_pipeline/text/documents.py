@@ -263,9 +263,7 @@ def _starts(sizes: list[int]) -> np.ndarray:
 
 
 def _encode_batch(
-    batch: pa.RecordBatch,
-    vocabulary: Vocabulary,
-    stores: Mapping[str, _Store],
+    batch: pa.RecordBatch, vocabulary: Vocabulary, stores: Mapping[str, _Store]
 ) -> None:
     numbers = vocabulary.encode(batch["tokens"].flatten())
     words = np.split(numbers, _ends(batch["tokens"]))

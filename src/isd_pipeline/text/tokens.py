@@ -194,10 +194,7 @@ def _side_by_side(letters: bytes, lengths: np.ndarray) -> pa.StringArray:
 
 
 def _words(
-    pieces: list[_Runs],
-    texts: Sequence[str],
-    rule: Tokeniser,
-    documents: np.ndarray | None = None,
+    pieces: list[_Runs], texts: Sequence[str], rule: Tokeniser, documents: np.ndarray | None = None
 ) -> Tokens:
     """The rule about numerals and capitals, once for each distinct run."""
     runs = pa.concat_arrays([piece.words for piece in pieces]).dictionary_encode()

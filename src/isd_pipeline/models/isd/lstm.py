@@ -76,5 +76,5 @@ SYSTEMS = {
         sized_by=("encode.words.weight", "codes", "attend.queries"),
         small={"width": 8, "n_queries": 4},
         trial=Trial({"width": 32, "n_queries": 16}, epochs=2),
-    ),
+    )
 }

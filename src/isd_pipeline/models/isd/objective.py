@@ -25,12 +25,7 @@ from isd_pipeline.models.isd.labelwise import LabelwiseISD
 from isd_pipeline.models.isd.network import ISD
 from isd_pipeline.shapes import Bool, Float, Int
 from isd_pipeline.training.batches import Batch
-from isd_pipeline.training.losses import (
-    binary_cross_entropy,
-    cosine,
-    cross_entropy,
-    mean_where,
-)
+from isd_pipeline.training.losses import binary_cross_entropy, cosine, cross_entropy, mean_where
 from isd_pipeline.training.transfer import HostCopy, send
 
 LOSSES = {  # the lambdas of Eq. 15; what has weight 0 is not computed at all

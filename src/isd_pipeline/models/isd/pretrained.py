@@ -51,5 +51,5 @@ SYSTEMS = {
         restore=restored,
         small={"chunk": 7, "width": 8, "n_queries": 4},
         pretrained=True,
-    ),
+    )
 }

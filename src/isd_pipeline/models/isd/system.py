@@ -34,10 +34,7 @@ def objective_of(config: ISDObjectiveConfig, start: Initialisation) -> ISDObject
     return ISDObjective(config, start.descriptions)
 
 
-OBJECTIVE: dict[str, Any] = {
-    "objective_config": ISDObjectiveConfig,
-    "make_objective": objective_of,
-}
+OBJECTIVE: dict[str, Any] = {"objective_config": ISDObjectiveConfig, "make_objective": objective_of}
 SYSTEMS = {
     "isd": System(
         model_config=ISDConfig,
@@ -46,5 +43,5 @@ SYSTEMS = {
         sized_by=("words", "codes", "attend.queries"),
         small={"width": 8, "kernel_sizes": (3, 5), "n_queries": 4},
         trial=Trial({"width": 32, "kernel_sizes": (3, 5), "n_queries": 16}, epochs=2),
-    ),
+    )
 }

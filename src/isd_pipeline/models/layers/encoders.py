@@ -71,11 +71,7 @@ class Recurrent(nn.Module):
     """
 
     def __init__(
-        self,
-        kind: type[nn.LSTM] | type[nn.GRU],
-        inputs: int,
-        width: int,
-        both_ways: bool = True,
+        self, kind: type[nn.LSTM] | type[nn.GRU], inputs: int, width: int, both_ways: bool = True
     ) -> None:
         super().__init__()
         self.onwards = kind(inputs, width, batch_first=True)

@@ -71,10 +71,7 @@ class LabelwiseAttention(nn.Module):
         self.score = nn.Linear(width, n_codes)
 
     def forward(
-        self,
-        keys: Float[Tensor, "B N A"],
-        values: Float[Tensor, "B N D"],
-        is_key: Mask,
+        self, keys: Float[Tensor, "B N A"], values: Float[Tensor, "B N D"], is_key: Mask
     ) -> Float[Tensor, "B L"]:
         """Give the logits. A key that is none gets weight exactly 0; a note has at least one."""
         dtype = _attention_dtype(keys)

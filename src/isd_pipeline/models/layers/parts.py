@@ -115,10 +115,7 @@ class Attention(nn.Module):
         nn.init.zeros_(self.out_proj.bias)
 
     def forward(
-        self,
-        queries: Float[Tensor, "B T D"],
-        memory: Float[Tensor, "B N D"],
-        is_key: Tensor,
+        self, queries: Float[Tensor, "B T D"], memory: Float[Tensor, "B N D"], is_key: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Give what the queries read, [B, T, D], and the weights, [B, heads * T, N].
 

@@ -101,10 +101,7 @@ class Chunks(NamedTuple):
 
 
 def lay_out(
-    pieces: Int[Tensor, "B N P"],
-    is_token: Mask,
-    borders: Int[Tensor, " S"],
-    chunk: int,
+    pieces: Int[Tensor, "B N P"], is_token: Mask, borders: Int[Tensor, " S"], chunk: int
 ) -> Chunks:
     """Cut each note's pieces into chunks; a note without any has one of its borders alone."""
     is_piece = (pieces >= 0) & is_token[..., None]
