@@ -5,12 +5,11 @@ import pytest
 
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.embeddings.codes import (
-    CodeVectors,
     average_titles,
     code_vectors,
     description_ids,
 )
-from isd_pipeline.embeddings.words import WordVectors
+from isd_pipeline.embeddings.words import Embedding
 from isd_pipeline.text.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary(("chest", "fever", "pain"))  # 1, 2, 3; unknown is 4
@@ -59,10 +58,11 @@ def test_titles_of_a_larger_vocabulary_are_refused():
 
 def test_code_vectors_come_back_as_they_were_and_only_for_their_codes(tmp_path):
     codes, others = index("Chest pain", "Fever"), index("Fever", "Chest pain", "Pain")
-    words = WordVectors(MATRIX, VOCABULARY.fingerprint)
+    words = Embedding(MATRIX, {"vocabulary": VOCABULARY.fingerprint})
     average_titles(codes, VOCABULARY, words).save(tmp_path / "codes")
-    read = CodeVectors.open(tmp_path / "codes", codes, VOCABULARY)
+    of = {"vocabulary": VOCABULARY.fingerprint}
+    read = Embedding.open(tmp_path / "codes", codes=codes.fingerprint, **of)
     np.testing.assert_array_equal(read.matrix, [[3, 3], [0, 4]])
-    assert read.without_known_word == 0
+    assert read.record["titles_without_known_word"] == 0
     with pytest.raises(ValueError, match="codes: vectors of other codes"):
-        CodeVectors.open(tmp_path / "codes", others, VOCABULARY)
+        Embedding.open(tmp_path / "codes", codes=others.fingerprint, **of)

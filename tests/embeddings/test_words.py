@@ -13,9 +13,9 @@ import pytest
 from isd_pipeline.data.io.tables import RecordStream, stream_table
 from isd_pipeline.embeddings.words import (
     LONGEST_SENTENCE,
+    Embedding,
     Sentences,
     WordVectorConfig,
-    WordVectors,
     documents_read,
     in_order,
     learn_word_vectors,
@@ -145,32 +145,37 @@ def test_two_processes_learn_the_same_bytes_whatever_pythons_hash_seed():
 def test_saved_vectors_come_back(tmp_path: Path):
     vocabulary = Vocabulary(WORDS)
     matrix = np.arange(10, dtype=np.float32).reshape(5, 2)
-    saved = WordVectors(matrix, vocabulary.fingerprint, {"width": 2}, {"tokens": 9})
+    record = {"vocabulary": vocabulary.fingerprint, "settings": {"width": 2}}
+    saved = Embedding(matrix, record)
     saved.save(tmp_path / "words")
-    opened = WordVectors.open(tmp_path / "words", vocabulary)
+    opened = Embedding.open(tmp_path / "words", vocabulary=vocabulary.fingerprint)
     assert opened.matrix.tolist() == matrix.tolist()
-    assert (opened.settings, opened.counts) == ({"width": 2}, {"tokens": 9})
+    assert opened.record == record
 
 
 def test_vectors_of_another_vocabulary_are_refused(tmp_path: Path):
     vocabulary = Vocabulary(WORDS)
-    WordVectors(np.zeros((5, 2), np.float32), vocabulary.fingerprint).save(tmp_path / "words")
+    Embedding(np.zeros((5, 2), np.float32), {"vocabulary": vocabulary.fingerprint}).save(
+        tmp_path / "words"
+    )
     with pytest.raises(ValueError, match=r"words: vectors of other vocabulary .*learn them"):
-        WordVectors.open(tmp_path / "words", Vocabulary(("chest", "pain")))
+        Embedding.open(tmp_path / "words", vocabulary=Vocabulary(("chest", "pain")).fingerprint)
 
 
 def test_damaged_vectors_are_refused(tmp_path: Path):
     vocabulary = Vocabulary(WORDS)
-    WordVectors(np.zeros((5, 2), np.float32), vocabulary.fingerprint).save(tmp_path / "words")
+    Embedding(np.zeros((5, 2), np.float32), {"vocabulary": vocabulary.fingerprint}).save(
+        tmp_path / "words"
+    )
     file = tmp_path / "words" / "vectors.safetensors"
     file.write_bytes(file.read_bytes()[:-1] + b"\x01")
     with pytest.raises(ValueError, match=r"vectors.safetensors: cut off or changed since"):
-        WordVectors.open(tmp_path / "words", vocabulary)
+        Embedding.open(tmp_path / "words", vocabulary=vocabulary.fingerprint)
 
 
 def test_vectors_that_were_not_made_yet_are_named(tmp_path: Path):
     with pytest.raises(FileNotFoundError, match="no vectors; run the stage"):
-        WordVectors.open(tmp_path / "words", Vocabulary(WORDS))
+        Embedding.open(tmp_path / "words", vocabulary=Vocabulary(WORDS).fingerprint)
 
 
 def test_notes_without_a_word_are_refused():

@@ -14,7 +14,7 @@ from isd_pipeline.config.experiments import read_plan
 from isd_pipeline.config.reading import read_config
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.embeddings.codes import average_titles
-from isd_pipeline.embeddings.words import WordVectors
+from isd_pipeline.embeddings.words import Embedding
 from isd_pipeline.pipelines.search.nodes import search_settings
 from isd_pipeline.pipelines.search.rows import write_rows
 from isd_pipeline.pipelines.search.space import SearchSettings, read_search, searched
@@ -79,9 +79,9 @@ def documents(n: int, seed: int) -> Documents:
     return Documents(ids, tokens, np.arange(0, 6 * n + 1, 6), labels, np.arange(n + 1))
 
 
-def vectors(width: int) -> WordVectors:
+def vectors(width: int) -> Embedding:
     matrix = np.random.default_rng(width).normal(size=(WORDS.rows, width)).astype(np.float32)
-    return WordVectors(matrix, WORDS.fingerprint)
+    return Embedding(matrix, {"vocabulary": WORDS.fingerprint})
 
 
 def no_words() -> None:
@@ -97,9 +97,9 @@ INPUTS = (
     {"train": documents(16, seed=1), "dev": documents(8, seed=2)},  # no test split
     CODES,
     WORDS,
-    lambda: lambda _: vectors(6),
-    lambda: lambda _: vectors(8),
-    lambda: lambda codes, words: average_titles(codes, words, vectors(8)),
+    lambda: lambda **_: vectors(6),
+    lambda: lambda **_: vectors(8),
+    lambda: lambda **_: average_titles(CODES, WORDS, vectors(8)),
     no_words,
 )
 

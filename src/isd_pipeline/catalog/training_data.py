@@ -30,6 +30,7 @@ def training_data(
     """The documents; vectors, words and base models' scores are read when they are asked for."""
     cohorts, cohort = parameters["cohorts"], parameters["cohort"]
     words, code_words, codes = vectors
+    of_words = {"vocabulary": vocabulary.fingerprint}
     return TrainingData(
         documents=documents,
         codes=code_index,
@@ -38,7 +39,9 @@ def training_data(
         language=cohort_section(cohorts, cohort, "extract", ExtractSettings).language,
         tokeniser=cohort_section(cohorts, cohort, "preprocess", PreprocessSettings).tokeniser,
         vectors=lambda: Vectors(
-            words()(vocabulary), code_words()(vocabulary), codes()(code_index, vocabulary)
+            words()(**of_words),
+            code_words()(**of_words),
+            codes()(codes=code_index.fingerprint, **of_words),
         ),
         words=lambda: words_of_splits(words_of_notes(), documents),
         base_scores=base,

@@ -3,53 +3,18 @@
 Axes: V words, E width, L codes, M words of the longest title.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-
 import numpy as np
 
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.embeddings.words import WordVectors, read_vectors, write_vectors
+from isd_pipeline.embeddings.words import Embedding
 from isd_pipeline.text.vocabulary import Vocabulary
 
 
-@dataclass(frozen=True)
-class CodeVectors:
-    """A matrix float32 [L, E] in the order of the codes, and what it was made from."""
-
-    matrix: np.ndarray
-    codes: str  # their fingerprint
-    vocabulary: str  # of the words that titles were averaged over
-    without_known_word: int
-
-    def save(self, folder: Path) -> None:
-        """Write a folder with the matrix and its record, whole or not at all."""
-        record = {
-            "codes": self.codes,
-            "vocabulary": self.vocabulary,
-            "titles_without_known_word": self.without_known_word,
-        }
-        write_vectors(folder, self.matrix, record)
-
-    @classmethod
-    def open(cls, folder: Path, codes: CodeIndex, vocabulary: Vocabulary) -> "CodeVectors":
-        """Read what `save` wrote, refusing a damaged file and other codes' vectors."""
-        expected = {"codes": codes.fingerprint, "vocabulary": vocabulary.fingerprint}
-        matrix, record = read_vectors(folder, **expected)
-        return cls(matrix, **expected, without_known_word=record["titles_without_known_word"])
-
-
-def open_code_vectors(folder: Path) -> Callable[[CodeIndex, Vocabulary], CodeVectors]:
-    """What reads the vectors, given the codes and the vocabulary that they must belong to."""
-    return partial(CodeVectors.open, folder)
-
-
-def average_titles(codes: CodeIndex, vocabulary: Vocabulary, words: WordVectors) -> CodeVectors:
+def average_titles(codes: CodeIndex, vocabulary: Vocabulary, words: Embedding) -> Embedding:
     """The mean vector of each code's title, out of word vectors of the same vocabulary."""
     matrix, without = code_vectors(description_ids(codes, vocabulary), words.matrix)
-    return CodeVectors(matrix, codes.fingerprint, vocabulary.fingerprint, without)
+    made_of = {"codes": codes.fingerprint, "vocabulary": vocabulary.fingerprint}
+    return Embedding(matrix, {**made_of, "titles_without_known_word": without})
 
 
 def description_ids(codes: CodeIndex, vocabulary: Vocabulary) -> np.ndarray:

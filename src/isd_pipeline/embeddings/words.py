@@ -10,7 +10,7 @@ safetensors and JSON, for a gensim file is a pickle.
 import json
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -60,59 +60,48 @@ class WordVectorConfig:
 
 
 @dataclass(frozen=True)
-class WordVectors:
-    """A matrix float32 [V + 2, E], and the record of what it was made from."""
+class Embedding:
+    """Vectors of words or of codes, and the record of what they were made from.
+
+    `matrix` is float32, a row each; `record` has the fingerprints of the vocabulary and codes.
+    """
 
     matrix: np.ndarray
-    vocabulary: str  # its fingerprint
-    settings: dict[str, Any] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
+    record: dict[str, Any]
 
     def save(self, folder: Path) -> None:
-        """Write a folder with the matrix and its record, whole or not at all."""
-        record = {"vocabulary": self.vocabulary, "settings": self.settings, "counts": self.counts}
-        write_vectors(folder, self.matrix, record)
+        """Write a folder with the matrix as safetensors and the record as JSON, or neither."""
+        import torch
+
+        content, digest = pack({"vectors": torch.from_numpy(self.matrix)})
+        with replacing(Path(folder)) as temporary:
+            temporary.mkdir()
+            (temporary / TENSOR).write_bytes(content)
+            write_json(temporary / RECORD, {**self.record, "sha256": digest})
 
     @classmethod
-    def open(cls, folder: Path, vocabulary: Vocabulary) -> "WordVectors":
-        """Read what `save` wrote, refusing a damaged file and another vocabulary's vectors."""
-        matrix, record = read_vectors(folder, vocabulary=vocabulary.fingerprint)
-        return cls(matrix, record["vocabulary"], record["settings"], record["counts"])
+    def open(cls, folder: Path, **fingerprints: str) -> "Embedding":
+        """Read what `save` wrote.
+
+        Raises:
+            FileNotFoundError: there are no vectors.
+            ValueError: they are damaged, or of another vocabulary or other codes.
+        """
+        folder = Path(folder)
+        if not (folder / RECORD).exists():
+            raise FileNotFoundError(f"{folder}: no vectors; run the stage that makes them")
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        tensors = unpack(folder / TENSOR, record.pop("sha256"), "learn it again")
+        for name, fingerprint in fingerprints.items():
+            if record[name] != fingerprint:
+                told = f"fingerprint {record[name]}, here {fingerprint}"
+                raise ValueError(f"{folder}: vectors of other {name} ({told}); learn them again")
+        return cls(tensors["vectors"].numpy(), record)
 
 
-def open_vectors(folder: Path) -> Callable[[Vocabulary], WordVectors]:
-    """What reads the vectors, given the vocabulary that they must belong to."""
-    return partial(WordVectors.open, folder)
-
-
-def write_vectors(folder: Path, matrix: np.ndarray, record: dict[str, Any]) -> None:
-    """Write a matrix as safetensors and its record as JSON, both or neither."""
-    import torch
-
-    content, digest = pack({"vectors": torch.from_numpy(matrix)})
-    with replacing(Path(folder)) as temporary:
-        temporary.mkdir()
-        (temporary / TENSOR).write_bytes(content)
-        write_json(temporary / RECORD, {**record, "sha256": digest})
-
-
-def read_vectors(folder: Path, **fingerprints: str) -> tuple[np.ndarray, dict[str, Any]]:
-    """Read what `write_vectors` wrote.
-
-    Raises:
-        FileNotFoundError: there are no vectors.
-        ValueError: they are damaged, or of another vocabulary or other codes.
-    """
-    folder = Path(folder)
-    if not (folder / RECORD).exists():
-        raise FileNotFoundError(f"{folder}: no vectors; run the stage that makes them")
-    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    tensors = unpack(folder / TENSOR, record["sha256"], "learn it again")
-    for name, fingerprint in fingerprints.items():
-        if record[name] != fingerprint:
-            told = f"fingerprint {record[name]}, here {fingerprint}"
-            raise ValueError(f"{folder}: vectors of other {name} ({told}); learn them again")
-    return tensors["vectors"].numpy(), record
+def open_vectors(folder: Path) -> Callable[..., Embedding]:
+    """What reads the vectors, given the fingerprints of what they must belong to."""
+    return partial(Embedding.open, folder)
 
 
 def learn_word_vectors(
@@ -122,7 +111,7 @@ def learn_word_vectors(
     config: WordVectorConfig,
     *,
     seed: int,
-) -> WordVectors:
+) -> Embedding:
     """Learn vectors from the notes of `config.source`, and put them in the vocabulary's order.
 
     The notes are streamed, once to count and once an epoch; memory holds a batch of them. With
@@ -157,7 +146,9 @@ def learn_word_vectors(
         "learned_words": len(model.wv),
         "vocabulary_words_unseen": unseen,
     }
-    return WordVectors(matrix, vocabulary.fingerprint, {**asdict(config), "seed": seed}, counts)
+    settings = {**asdict(config), "seed": seed}
+    of = vocabulary.fingerprint
+    return Embedding(matrix, {"vocabulary": of, "settings": settings, "counts": counts})
 
 
 class Sentences:

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from isd_pipeline.data.codes.hierarchy import Revision
     from isd_pipeline.data.cohorts import CodeIndex
-    from isd_pipeline.embeddings.codes import CodeVectors
-    from isd_pipeline.embeddings.words import WordVectors
+    from isd_pipeline.embeddings.words import Embedding
     from isd_pipeline.predictors.attention import Reading
     from isd_pipeline.text.stems import Language
     from isd_pipeline.text.tokens import Tokeniser
@@ -138,9 +137,9 @@ class ReadsWords:
 class Vectors(NamedTuple):
     """What `embed` made: of words, of words in the width of the codes, of codes."""
 
-    words: WordVectors
-    code_words: WordVectors
-    codes: CodeVectors
+    words: Embedding
+    code_words: Embedding
+    codes: Embedding
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from isd_pipeline.config.cohorts import cohort_section
 from isd_pipeline.config.embed import EmbedSettings
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.io.tables import RecordStream
-from isd_pipeline.embeddings.codes import CodeVectors, average_titles
-from isd_pipeline.embeddings.words import WordVectors, learn_word_vectors
+from isd_pipeline.embeddings.codes import average_titles
+from isd_pipeline.embeddings.words import Embedding, learn_word_vectors
 from isd_pipeline.text.vocabulary import Vocabulary
 
 
@@ -20,7 +20,7 @@ def learn_vectors(
     code_index: CodeIndex,
     cohorts: Mapping[str, Any],
     cohort: str,
-) -> tuple[WordVectors, WordVectors, CodeVectors]:
+) -> tuple[Embedding, Embedding, Embedding]:
     """The words' own vectors, a set as wide as the code vectors, and these: means over titles."""
     settings = cohort_section(cohorts, cohort, "embed", EmbedSettings)
     learn = partial(
