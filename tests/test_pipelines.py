@@ -227,7 +227,13 @@ def test_publish_gives_an_empty_mlflow_the_same_numbers(project: Path, tmp_path:
     experiment = client.get_experiment_by_name("isd_pipeline")
     runs = client.search_runs([experiment.experiment_id], "tags.seed = '1'")
     assert {run.info.status for run in runs} == {"FINISHED"}
+    made_by = {
+        run.key: run.made_by["commit"] for run in read_results(project / "results/synthetic")
+    }
     for found in runs:
+        assert found.data.tags["git_commit"] == (
+            made_by[found.data.tags["experiment"], 1] or "not known"
+        )
         folder = project / RUNS / found.data.tags["experiment"] / "seed_1"
         metrics = json.loads((folder / "metrics.json").read_text())["test"]
         shown = {name.removeprefix("test/"): value for name, value in found.data.metrics.items()}

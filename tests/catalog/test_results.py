@@ -45,7 +45,12 @@ def test_every_number_comes_back_with_its_type(folder: Path) -> None:
     evidence = {"documents": 2, "sources": {"model": {"first": 0.7}}}
     other = run("linear_svm", history=None, evidence=evidence, breakdowns={}, weights="ab")
     longer = run("laat", history=pd.DataFrame({"epoch": [1], "dev_map": [0.5], "total": [0.25]}))
-    assert merge(folder, [run(), other, longer]) == {"added": 3, "kept": 0, "replaced": 0}
+    assert merge(folder, [run(), other, longer]) == {
+        "added": 3,
+        "kept": 0,
+        "made again": 0,
+        "replaced": 0,
+    }
     again = {found.experiment: found for found in read_results(folder)}
     assert again == {"isd": run(), "linear_svm": other, "laat": longer}
     assert type(again["isd"].breakdowns["frequency"][0]["codes"]) is int
@@ -93,7 +98,7 @@ def test_other_numbers_replace_a_run_and_are_told(
     merge(folder, [run(), run(seed=2)])
     with caplog.at_level(logging.WARNING):
         counts = merge(folder, [run(seed=2, score=0.25), run(seed=3)])
-    assert counts == {"kept": 0, "added": 1, "replaced": 1}
+    assert counts == {"kept": 0, "made again": 0, "added": 1, "replaced": 1}
     assert [found.metrics["test"]["f1_micro_tuned"] for found in read_results(folder)] == [
         0.1,
         0.25,

@@ -113,7 +113,7 @@ def test_words_with_the_same_neighbours_come_to_lie_together():
     vectors = learn_word_vectors(*hospital(), vocabulary, config, seed=0)
     chest, fever, thorax = vectors.matrix[1:4]
     assert chest @ thorax > chest @ fever + 0.3
-    assert vectors.counts == {
+    assert vectors.record["counts"] == {
         "sentences": 60,
         "tokens": 18_000,
         "learned_words": 6,

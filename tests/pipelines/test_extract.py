@@ -90,7 +90,7 @@ def test_the_parents_of_an_own_table_reach_the_tree_of_the_graph_models(tmp_path
     assert index.titles == ("Mitral", "Aortic", "21")
     index.save(tmp_path / "index.json")
     assert CodeIndex.open(tmp_path / "index.json") == index
-    assert index.fingerprint != replace(index, own=None).fingerprint
+    assert index.fingerprint != replace(index, custom=None).fingerprint
     tree = code_tree(index, "icd10")
     assert tree.names == ("o:101", "o:102", "o:21", "o:1", "o:10")
     assert tree.parents.tolist() == [4, 4, -1, -1, 3]
@@ -121,7 +121,7 @@ def test_a_run_is_counted_by_the_topmost_parents_of_an_own_table(parent, chapter
 
 def test_a_misspelt_key_of_the_layout_is_refused_with_the_near_match(tmp_path):
     conf = cohorts(tmp_path, custom={"seperator": ";"})
-    with pytest.raises(ValueError, match=r"extract\.own has no 'seperator'; did you mean 'sepa"):
+    with pytest.raises(ValueError, match=r"extract\.custom has no 'seperator'; did you mean 'sepa"):
         extract_tables(conf, "mine")
 
 

@@ -53,7 +53,7 @@ def test_what_a_run_says_of_itself_stands_on_its_line(
     assert (run.kind, run.settings, run.weights) == ("network", {"system": "isd"}, "cd")
     assert (run.fingerprints, run.evidence) == ({"codes": "ab"}, {"documents": 1})
     made_by = {name: SAID[name] for name in ("commit", "code", "versions")}
-    assert run.made_by == {**made_by, "device": "gpu", "record": "run"}
+    assert run.made_by == {**made_by, "evaluation_code": None, "device": "gpu", "record": "run"}
 
 
 def test_a_run_of_before_is_recorded_with_what_is_known(
@@ -65,12 +65,13 @@ def test_a_run_of_before_is_recorded_with_what_is_known(
     record_runs(read_runs(tmp_path / "runs"), {"experiments": EXPERIMENTS})(tmp_path / "results/x")
     runs = read_results(tmp_path / "results/x")
     assert [(run.experiment, run.kind) for run in runs] == [
-        ("isd", "network"),
-        ("words", "baseline"),
-        ("both", "ensemble"),
-        ("gone", "network"),
+        ("isd", None),
+        ("words", None),
+        ("both", None),
+        ("gone", None),
     ]
-    nobody = {"commit": None, "code": None, "versions": None, "device": None, "record": "run"}
+    nobody = {"commit": None, "code": None, "versions": None, "device": None}
+    nobody |= {"evaluation_code": None, "record": "run"}
     assert runs[0].made_by == nobody
     assert runs[0].settings is None
 
@@ -117,7 +118,7 @@ def compared(runs: list[Run], recorded: dict) -> dict:
         "paper": {},
         "tables": TABLES,
     }
-    return compare_experiments(runs, {}, {}, recorded, {"test": Nothing()}, [], parameters)
+    return compare_experiments(runs, lambda: {}, {}, recorded, {"test": Nothing()}, [], parameters)
 
 
 def test_a_table_of_the_same_runs_is_kept_where_the_scores_are_absent() -> None:

@@ -114,5 +114,5 @@ def test_the_word_for_a_run_is_that_of_its_kind() -> None:
         name: Experiment(name, (RunResult(experiment=name, seed=1, metrics={}, kind=kind),)).kind
         for name, kind in kinds.items()
     }
-    assert found["linear_svm"] == "neural"
+    assert found["linear_svm"] == "network"
     assert len(set(found.values())) == len(kinds)

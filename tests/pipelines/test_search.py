@@ -330,7 +330,8 @@ def test_a_searched_row_lies_beside_a_persons_own_and_reads_as_it_was_tried(fold
         ),
         (
             {"space": {"model.dropout": {"low": 0.0, "high": 1.0}}},
-            ".space: model.dropout: 1.0 does not fit: model: dropout=1.0 is not in [0, 1)",
+            ".space: model.dropout: 1.0 does not fit: model: ISDConfig.dropout=1.0 is not in "
+            "[0, 1)",
         ),
     ],
 )

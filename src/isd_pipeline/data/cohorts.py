@@ -43,7 +43,7 @@ CAML_TOP_50 = tuple(
 class CodeIndex:
     """The codes of a cohort in their order everywhere: column n of every matrix is `codes[n]`.
 
-    `own` says what stands above those of a user's own system; the others are ICD's.
+    `custom` says what stands above those of a user's own system; the others are ICD's.
     """
 
     codes: tuple[str, ...]

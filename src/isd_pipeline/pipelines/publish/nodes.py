@@ -48,7 +48,8 @@ def _publish(tracker: Tracker, run: Run, key: RunKey, parameters: Mapping[str, A
     these = {**parameters, "experiment": run.experiment, "seed": run.seed}
     known = run.experiment in parameters["experiments"]
     tracker.start(key, shown_parameters(these) if known else {}, {})
-    tracker.tag(shown_tags(run.metrics) | {"published": "from files"})
+    made_by = {"published": "from files", "git_commit": run.made_by.get("commit") or "not known"}
+    tracker.tag(shown_tags(run.metrics) | made_by)
     if run.history is not None:
         for figures in run.history.to_dict("records"):
             step = int(figures.pop("epoch"))
