@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from isd_pipeline.catalog.results import read_results
+
 ROOT = Path(__file__).parents[1]
 RUNS = "data/08_reporting/synthetic/runs"
 TINY = {
