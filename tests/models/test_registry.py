@@ -9,7 +9,7 @@ from importlib import import_module
 import grimp
 import pytest
 
-from isd_pipeline.models.registry import MODULES, TAKES_COHORT_MODEL, load, names
+from isd_pipeline.models.registry import MODULES, load
 
 
 def imported_after(code: str) -> set[str]:
@@ -43,7 +43,6 @@ def test_every_system_that_a_module_offers_is_registered_and_no_other():
         (name, module) for module in set(MODULES.values()) for name in import_module(module).SYSTEMS
     }
     assert offered == set(MODULES.items())
-    assert set(TAKES_COHORT_MODEL) <= set(names())
 
 
 def test_an_unknown_name_is_told_with_the_near_match():

@@ -16,6 +16,7 @@ from isd_pipeline.predictors.registry import (
     BASELINE,
     ENSEMBLE,
     NETWORK,
+    READS,
     SYSTEMS,
     is_seeded,
     kind_of,
@@ -51,7 +52,7 @@ def test_every_experiment_has_a_kind_whose_module_reads_fits_and_loads_it(experi
     assert callable(module.fit)
     assert callable(module.load)
     assert "model" in module.sections(system)
-    assert module.READS
+    assert READS[kind_of(system)]
 
 
 def test_a_systems_name_is_of_one_registry() -> None:
