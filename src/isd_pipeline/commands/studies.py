@@ -16,8 +16,7 @@ from isd_pipeline.messages import one_line
 def study(cohorts: tuple[str, ...]) -> None:
     """Write the DVC graphs studies/COHORT/dvc.yaml.
 
-    Without COHORTS, every graph that is there is written anew. What a stage watches is computed:
-    the code that makes its outputs, the settings of its row.
+    Without COHORTS, of every study. What a stage watches is computed from code and settings.
     """
     from isd_pipeline.studies.graphs import write_demo, write_study
 
@@ -32,8 +31,7 @@ def study(cohorts: tuple[str, ...]) -> None:
 def repair() -> None:
     """Clear what a killed `dvc repro` left half written.
 
-    Then the next one goes on. `make` does this by itself. What another process is at work on is
-    left alone.
+    `make` does this by itself. What another process is at work on is left alone.
     """
     from isd_pipeline.studies.repair import mend
 
@@ -71,8 +69,11 @@ def reproduce(cohort: str, experiment: str, seed: int, as_json: bool) -> None:
     It is made with the code as it is. Nothing under data/ is touched. Exit code 0: the same to the
     bit, or within the seeds' spread; 1: different, or it could not be made.
     """
+    from isd_pipeline.config.loading import read_parameters
+    from isd_pipeline.config.rows import own_row
     from isd_pipeline.studies.reproduce import DIFFERENT, reproduce
 
+    own_row(read_parameters(Path("conf")), experiment)  # tells a former name
     found = reproduce(cohort, experiment, seed, Path())
     click.echo(json.dumps(asdict(found), indent=1) if as_json else "\n".join(found.lines()))
     sys.exit(found.verdict == DIFFERENT)

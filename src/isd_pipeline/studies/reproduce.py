@@ -15,7 +15,7 @@ from isd_pipeline.catalog.results import Run, read_results
 from isd_pipeline.catalog.runs import read_runs
 from isd_pipeline.config.loading import read_parameters
 from isd_pipeline.config.reading import flatten, plain, refuse_unknown
-from isd_pipeline.config.rows import merged_row, own_row
+from isd_pipeline.config.rows import merged_row
 from isd_pipeline.data.io.files import write_text
 
 HEADLINE = ("f1_micro", "f1_micro_tuned", "f1_macro_caml_tuned", "p_at_5", "p_at_8")
@@ -101,7 +101,6 @@ def reproduce(cohort: str, experiment: str, seed: int, root: Path) -> Verdict:
 def _recorded(cohort: str, experiment: str, seed: int, root: Path) -> tuple[Run, list[Run]]:
     """The run, and all recorded seeds of its experiment."""
     folder = Path("results", cohort)
-    own_row(read_parameters(root / "conf"), experiment)  # tells a former name
     runs = read_results(root / folder)
     if not runs:
         raise FileNotFoundError(f"{folder}: no run of this cohort is recorded")
