@@ -36,9 +36,14 @@ class FileDataset(AbstractDataset[Any, Any]):
         return self._read if self._lazy else self._read()
 
     def _read(self) -> Any:
-        """A missing file is an error that names the command that makes it."""
+        """Of a missing file the error names what makes it, of a damaged one the path."""
         if self._path.exists():
-            return resolve_name(self._load_name)(self._path)
+            try:
+                return resolve_name(self._load_name)(self._path)
+            except ValueError as error:
+                if self._path.as_posix() in str(error):
+                    raise
+                raise ValueError(f"{self._path}: damaged ({error}); make it again") from None
         if self._if_missing is not None:
             return self._if_missing
         remedy = "docs/data.md says how to get it."

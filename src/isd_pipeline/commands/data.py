@@ -16,10 +16,7 @@ from isd_pipeline.messages import one_line
 @click.option("--format", "form", default="csv", help="csv, jsonl or parquet.")
 @one_line
 def init_data(folder: Path, form: str) -> None:
-    """Write an example of a custom data set into FOLDER.
-
-    Its notes and codes are made up.
-    """
+    """Write an example of a custom data set into FOLDER."""
     from isd_pipeline.data.custom.example import write_example
 
     write_example(folder, form)
@@ -33,8 +30,7 @@ def init_data(folder: Path, form: str) -> None:
 def check(target: str, as_json: bool) -> None:
     """List what is wrong or unusual in a cohort's raw files.
 
-    TARGET is a cohort, or a folder of files. Exit code 0: fine; 1: warnings; 2: errors, which
-    would stop the pipeline.
+    TARGET is a cohort, or a folder of files. Exit code 0: fine; 1: warnings; 2: errors.
     """
     from isd_pipeline.config.loading import read_parameters
     from isd_pipeline.pipelines.extract import checking

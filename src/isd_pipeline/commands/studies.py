@@ -44,8 +44,7 @@ def repair() -> None:
 def locks() -> None:
     """Find locks that name code that their runs did not record.
 
-    Such a lock was committed anew (`dvc commit`) for an output that this code did not make.
-    Exit code 0: there is none; 1: there are, and each is named.
+    Such a lock was committed anew (`dvc commit`). Exit code 0: there is none; 1: each is named.
     """
     from isd_pipeline.studies.locks import untrue_stages
 
