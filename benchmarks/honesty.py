@@ -19,7 +19,7 @@ from scipy import sparse
 
 from isd_pipeline.evaluation.resampling import Bootstrap, bootstrap
 from isd_pipeline.evaluation.significance import approximate_randomisation, paired_bootstrap
-from isd_pipeline.evaluation.weighted import Judged, Scored
+from isd_pipeline.evaluation.weighted import Predictions, ScoredDocuments
 
 DOCUMENTS, CODES, DRAWS = 300, 600, 300
 NAMES = (
@@ -49,7 +49,7 @@ def trial(number: int) -> tuple[dict[str, tuple], dict[str, tuple[float, float]]
     """Of each metric the value with both intervals, and the p values of both tests."""
     gold, systems = two_systems(number)
     values, p_values = {}, {}
-    for make in (Judged.of, Scored.of):
+    for make in (Predictions.of, ScoredDocuments.of):
         a, b = (make(gold, scores) for scores in systems)
         of_a, of_b = (bootstrap(run, replicates=DRAWS, seed=number) for run in (a, b))
         values |= _intervals(of_a)
@@ -63,7 +63,7 @@ def _intervals(sample: Bootstrap) -> dict[str, tuple]:
     recentred = sample.intervals()
     return {
         name: (sample.observed[name], recentred[name], np.nanquantile(draws, [0.025, 0.975]))
-        for name, draws in sample.draws.items()
+        for name, draws in sample.replicates.items()
     }
 
 

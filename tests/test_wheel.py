@@ -19,10 +19,10 @@ from packaging.requirements import Requirement
 
 from isd_pipeline.coding.bundle import Bundle, write_bundle
 from isd_pipeline.coding.coder import Coder, Note
-from isd_pipeline.models.registry import SYSTEMS
+from isd_pipeline.models.registry import load, names
 from tests.checkout import ROOT
 from tests.coding.tiny import bundle_of
-from tests.predictors.test_readers import linear, stack_of_two
+from tests.predictors.test_reading_notes import ensemble_of_two, linear
 
 TEXT = "Chest pain and fevers; acute pneumonia with sepsis"
 BUNDLES = ("network", "linear", "ensemble")
@@ -108,7 +108,7 @@ def bin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def bundle(kind: str) -> Bundle:
     if kind == "ensemble":
-        return stack_of_two()
+        return ensemble_of_two()
     settings, weights = linear()
     network = bundle_of()
     return network if kind == "network" else replace(network, settings=settings, weights=weights)
@@ -141,7 +141,7 @@ def test_the_page_for_a_coder_is_made_of_a_template_in_the_wheel(bin: Path, tmp_
 
 
 def test_every_system_that_needs_no_encoder_codes_there(bin: Path, tmp_path: Path) -> None:
-    systems = [name for name, system in SYSTEMS.items() if not system.pretrained]
+    systems = [name for name in names() if not load(name).pretrained]
     for system in systems:
         write_bundle(bundle_of(system), tmp_path / system)
     done = run(bin / "python", "-c", EACH, *systems, folder=tmp_path)
