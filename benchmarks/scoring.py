@@ -1,4 +1,4 @@
-"""Scoring notes with the full model: `evaluation/predict.py` beside the plain reading of the paper.
+"""Scoring notes with the full model: `predictors/scoring.py` beside the plain reading of the paper.
 
     python benchmarks/scoring.py                # 64 notes of 1,500 tokens, 8,921 codes, one thread
     python benchmarks/scoring.py --notes 4 --tokens 40 --codes 60
