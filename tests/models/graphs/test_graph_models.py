@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from isd_pipeline.models.layers import label_attention
 from isd_pipeline.models.prediction import Prediction, PredictionConfig
 from isd_pipeline.training.batches import Batch
+from tests.models.batching import assert_padding_neighbours_and_order_change_nothing
 from tests.models.graphs.graph_models import MODELS, N_CODES, N_WORDS, logits, notes
 
 close = torch.testing.assert_close
@@ -20,17 +21,7 @@ EACH = pytest.mark.parametrize("name", MODELS)
 @EACH
 def test_padding_neighbours_and_order_never_change_a_notes_logits(name: str):
     model = MODELS[name]().double()
-    with torch.no_grad():
-        model.words[0] = 100.0  # even a padding row that is not 0 stays without effect
-    batch = notes(9, 3, 14, 1)
-    together = logits(model, batch)
-    for row, length in enumerate((9, 3, 14, 1)):
-        alone = logits(model, batch[row : row + 1, :length])
-        padded = logits(model, F.pad(batch[row : row + 1, :length], (0, 20)))
-        close(together[row : row + 1], alone, **EXACT)
-        close(padded, alone, **EXACT)
-    order = torch.tensor([2, 0, 3, 1])
-    close(logits(model, batch[order]), together[order], **EXACT)
+    assert_padding_neighbours_and_order_change_nothing(model, logits, notes(9, 3, 14, 1))
 
 
 @EACH

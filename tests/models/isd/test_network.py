@@ -14,6 +14,7 @@ from isd_pipeline.models.isd.labelwise import LabelwiseISD
 from isd_pipeline.models.isd.network import ISD, group_means
 from isd_pipeline.models.isd.system import isd_of
 from isd_pipeline.models.layers import label_attention
+from tests.models.batching import assert_padding_neighbours_and_order_change_nothing
 
 close = torch.testing.assert_close
 N_WORDS, N_CODES, WIDTH = 30, 12, 8
@@ -69,18 +70,7 @@ OPTIONS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_padding_neighbours_and_order_never_change_a_notes_logits(options: dict[str, Any]):
     model = small_isd(**options).double()
-    tolerance = {"atol": 1e-12, "rtol": 1e-12}
-    with torch.no_grad():
-        model.words[0] = 100.0  # even a padding row that is not 0 stays without effect
-    batch = notes(9, 3, 14, 1)
-    together = logits(model, batch)
-    for row, length in enumerate((9, 3, 14, 1)):
-        alone = logits(model, batch[row : row + 1, :length])
-        padded = logits(model, F.pad(batch[row : row + 1, :length], (0, 20)))
-        close(together[row : row + 1], alone, **tolerance)
-        close(padded, alone, **tolerance)
-    order = torch.tensor([2, 0, 3, 1])
-    close(logits(model, batch[order]), together[order], **tolerance)
+    assert_padding_neighbours_and_order_change_nothing(model, logits, notes(9, 3, 14, 1))
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
