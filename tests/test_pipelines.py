@@ -305,12 +305,6 @@ def test_evidence_is_held_against_what_was_planted_and_text_stays_in_its_folder(
     assert "Evidence of gold codes against marked words" in report
 
 
-def test_a_cohort_without_marks_has_no_evidence_to_measure(project: Path) -> None:
-    told = run(project, "kedro", "run", "--pipelines=evidence", "--params=cohort=mimic3_50")
-    assert told.returncode == 1
-    assert "nobody has marked the evidence" in told.stderr
-
-
 def test_a_search_leaves_its_trials_and_an_experiment_that_kedro_knows(project: Path) -> None:
     section = {
         "trials": 2,

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.data.io.tables import EVIDENCE, NOTES, stream_table
+from isd_pipeline.data.io.tables import MENTIONS, NOTES, stream_table
 from isd_pipeline.evaluation.plausibility import (
     Rationales,
     agreement,
@@ -98,8 +98,8 @@ def marks_of(spans: list[tuple], labels: list[list[int]]) -> list[Rationales]:
         np.cumsum([0, *map(len, labels)]),
     )
     tokenized = stream_table(tokenize_notes(stream_table(table(TEXTS, NOTES))).read())
-    rows = [(document, note, "diagnosis", *rest) for document, note, *rest in spans]
-    return list(marked_words(table(rows, EVIDENCE), tokenized, documents, INDEX))
+    rows = [(d, note, "diagnosis", *rest, n) for n, (d, note, *rest) in enumerate(spans)]
+    return list(marked_words(table(rows, MENTIONS), tokenized, documents, INDEX))
 
 
 def test_a_word_is_marked_by_any_touch_of_any_span_of_any_note() -> None:

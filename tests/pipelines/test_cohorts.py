@@ -62,7 +62,7 @@ def prepared(
 ) -> tuple[dict[str, Documents], CodeIndex, dict[str, int]]:
     """Through the nodes of `extract` and `preprocess`."""
     where = (cohorts, cohort)
-    notes, codes, titles, extraction = extract_tables(*where)
+    notes, codes, titles, _, extraction = extract_tables(*where)
     splits, some, read = split_documents(notes, extraction, *where)
     words = nodes.tokenize(notes, *where)
     labels, kept, index, labelled = nodes.label(words, codes, titles, stream_table(some), *where)

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from isd_pipeline.data.io.tables import EVIDENCE, NOTES, stream_table
+from isd_pipeline.data.io.tables import MENTIONS, NOTES, stream_table
 from isd_pipeline.pipelines.evidence import nodes
 from isd_pipeline.predictors.artifact import Artifact
 from isd_pipeline.predictors.ensemble import under
@@ -47,12 +47,12 @@ def inputs_of(system: str, **model: Any) -> dict[str, Any]:
         sentence_starts=np.cumsum([0, *(len(row["sentence_starts"]) for row in rows)]),
     )
     artifact = Artifact(bundle.weights, bundle.settings, bundle.fingerprints)
-    rationales = [(document, note, "diagnosis", *rest) for document, note, *rest in RATIONALES]
+    marked = [(d, note, "diagnosis", *rest, n) for n, (d, note, *rest) in enumerate(RATIONALES)]
     return {
-        "rationales": table(rationales, EVIDENCE),
+        "mentions": table(marked, MENTIONS),
         "model": artifact,
         "models_of_runs": {},
-        "parameters": {},
+        "parameters": {"cohort": "c"},
         "code_index": CODES,
         "vocabulary": bundle.vocabulary,
         "tokenized_notes": tokenized,
@@ -146,3 +146,9 @@ def test_a_system_whose_codes_attend_to_nothing_says_so() -> None:
     notes = stream_table(table(TEXTS, NOTES))
     with pytest.raises(ValueError, match="the system bi_gru has no evidence to show"):
         show_readings(**inputs, notes=notes, metrics={"test": {"threshold_tuned": 0.0}})
+
+
+def test_a_cohort_without_marks_has_no_evidence_to_measure() -> None:
+    inputs = inputs_of("isd") | {"mentions": MENTIONS.empty_table()}
+    with pytest.raises(ValueError, match="c: nobody has marked the evidence of its codes"):
+        measure_evidence(**inputs)

@@ -17,7 +17,6 @@ from isd_pipeline.data.custom.tree import CustomTree
 from isd_pipeline.data.io.tables import stream_table
 from isd_pipeline.models.registry import load
 from isd_pipeline.pipelines.evaluate.nodes import stratify
-from isd_pipeline.pipelines.evidence.nodes import read_rationales
 from isd_pipeline.pipelines.extract.nodes import extract_tables, split_documents
 from isd_pipeline.pipelines.preprocess.nodes import label, tokenize
 from isd_pipeline.predictors.network import initialisation
@@ -37,7 +36,7 @@ KINDS = {
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_a_codiesp_cohort_has_the_kind_of_codes_its_section_asks_for(tmp_path, kind):
     conf = {"c": {"extract": {"source": "codiesp", "raw": str(corpus(tmp_path)), "kind": kind}}}
-    _, codes, titles, _ = extract_tables(conf, "c")
+    _, codes, titles, _, _ = extract_tables(conf, "c")
     assert set(codes.read()["system"].to_pylist()) == KINDS[kind]
     assert set(titles.read()["system"].to_pylist()) == KINDS[kind]
 
@@ -46,7 +45,8 @@ def test_a_codiesp_cohort_has_the_kind_of_codes_its_section_asks_for(tmp_path, k
 def test_the_marks_of_a_spanish_cohort_are_of_the_kind_of_its_codes(tmp_path, kind):
     raw = str(corpus(tmp_path, train__trainX_tsv=MARKED))
     conf = {"c": {"extract": {"source": "codiesp", "raw": raw, "language": "es", "kind": kind}}}
-    marks = read_rationales(conf, "c").filter(pc.field("document_id") == "A1")
+    *_, mentions, _ = extract_tables(conf, "c")
+    marks = mentions.filter(pc.field("document_id") == "A1")
     assert set(marks["system"].to_pylist()) == KINDS[kind]
 
 
@@ -57,7 +57,7 @@ def cohorts(folder: Path, **extract: object) -> dict:
 def test_own_data_go_through_extraction_and_labelling(tmp_path):
     write_example(tmp_path / "own", documents=120)
     conf = cohorts(tmp_path / "own", custom={"system": "icd10cm"})
-    notes, codes, titles, found = extract_tables(conf, "mine")
+    notes, codes, titles, _, found = extract_tables(conf, "mine")
     splits, cohort_splits, counts = split_documents(notes, found, conf, "mine")
     assert counts["train_ids"] + counts["dev_ids"] + counts["test_ids"] == 120
     assert splits.equals(cohort_splits)
@@ -83,7 +83,7 @@ def test_the_parents_of_an_own_table_reach_the_tree_of_the_graph_models(tmp_path
     )
     (tmp_path / "table.csv").write_text(table)
     conf = cohorts(tmp_path, custom={"system": "local", "table": "table.csv"})
-    notes, codes, titles, found = extract_tables(conf, "mine")
+    notes, codes, titles, _, found = extract_tables(conf, "mine")
     _, splits, _ = split_documents(notes, found, conf, "mine")
     words = tokenize(notes, conf, "mine")
     _, _, index, _ = label(words, codes, titles, stream_table(splits), conf, "mine")

@@ -46,15 +46,15 @@ Evidence = Callable[[Rationales], Float[np.ndarray, "K N"]]
 
 
 def marked_words(
-    evidence: pa.Table, tokenized_notes: RecordStream, documents: Documents, codes: CodeIndex
+    mentions: pa.Table, tokenized_notes: RecordStream, documents: Documents, codes: CodeIndex
 ) -> Iterator[Rationales]:
     """The marks of every document that has any, in the order of `tokenized_notes`.
 
-    `evidence` is a table `EVIDENCE` of the same extraction; what it holds of other documents and
+    `mentions` is a table `MENTIONS` of the same extraction; what it holds of other documents and
     of codes that are not the document's is passed over, and so is a span without a word. Its
     codes are clean ones: of the label space `caml`, the procedures find no marks.
     """
-    spans = _spans(evidence, pa.array(documents.ids.tolist(), pa.string()))
+    spans = _spans(mentions, pa.array(documents.ids.tolist(), pa.string()))
     place = {document: n for n, document in enumerate(documents.ids.tolist())}
     columns = ["document_id", "begins", "ends", "note_ids", "note_starts"]
     for batch in tokenized_notes.select(columns):
@@ -69,9 +69,9 @@ def marked_words(
 _Spans = dict[str, list[tuple[str, int, int]]]  # code: note, begin, end
 
 
-def _spans(evidence: pa.Table, documents: pa.Array) -> dict[str, _Spans]:
+def _spans(mentions: pa.Table, documents: pa.Array) -> dict[str, _Spans]:
     """By document, then by code."""
-    rows = evidence.filter(pc.is_in(evidence["document_id"], documents))
+    rows = mentions.filter(pc.is_in(mentions["document_id"], documents))
     names = ("document_id", "code", "note_id", "begin", "end")
     found: dict[str, _Spans] = defaultdict(lambda: defaultdict(list))
     for document, code, *span in zip(*(rows[name].to_pylist() for name in names), strict=True):

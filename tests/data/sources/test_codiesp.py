@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from isd_pipeline.data.io.tables import EVIDENCE
-from isd_pipeline.data.sources.codiesp import KINDS, extract, near_duplicates, read_evidence
+from isd_pipeline.data.io.tables import MENTIONS
+from isd_pipeline.data.sources.codiesp import KINDS, extract, near_duplicates
 
 ZIP = Path(__file__).parents[4] / "shared" / "data" / "codiesp" / "codiesp_v4.zip"
 needs_corpus = pytest.mark.skipif(not ZIP.exists(), reason="CodiEsp is not here")
@@ -114,23 +114,25 @@ A1\tDIAGNOSTICO\tn44.8\tinforme\t0 7
 
 
 def test_a_span_gives_a_row_a_part_none_of_them_empty_or_twice(tmp_path):
-    path = corpus(tmp_path, train__trainX_tsv=MARKED)
-    found = read_evidence(path, language="es", systems=("diagnosis", "procedure"))
-    assert found.schema == EVIDENCE
+    twice = MARKED + MARKED.splitlines(keepends=True)[1]
+    path = corpus(tmp_path, train__trainX_tsv=twice)
+    found = extract(path, language="es", systems=("diagnosis", "procedure")).mentions
+    assert found.schema == MENTIONS
     rows = [tuple(row.values()) for row in found.to_pylist()]
     assert rows[:3] == [
-        ("A1", "A1", "diagnosis", "N44.8", 0, 7),
-        ("A1", "A1", "diagnosis", "N44.8", 11, 16),
-        ("A1", "A1", "procedure", "BW03ZZZ", 11, 16),
+        ("A1", "A1", "diagnosis", "N44.8", 0, 7, 0),
+        ("A1", "A1", "diagnosis", "N44.8", 11, 16, 0),
+        ("A1", "A1", "procedure", "BW03ZZZ", 11, 16, 1),
     ]
-    assert [row[0] for row in rows[3:]] == ["B1", "C1"]
-    diagnoses = read_evidence(path, language="es")
-    assert diagnoses.to_pylist() == [row for row in found.to_pylist() if row["code"] != "BW03ZZZ"]
+    assert rows[3] == ("A1", "A1", "diagnosis", "N44.8", 0, 7, 2)
+    assert [row[0] for row in rows[4:]] == ["B1", "C1"]
+    diagnoses = extract(path, language="es").mentions
+    assert "procedure" not in diagnoses["system"].to_pylist()
+    assert diagnoses.num_rows == found.num_rows - 1
 
 
 def test_the_english_texts_have_no_marked_words(tmp_path):
-    message = refused(corpus(tmp_path), read=read_evidence, language="en")
-    assert "marks the Spanish texts" in message
+    assert extract(corpus(tmp_path), language="en").mentions is None
 
 
 @pytest.mark.parametrize(
@@ -146,15 +148,15 @@ def test_the_english_texts_have_no_marked_words(tmp_path):
 )
 def test_a_bad_row_of_spans_is_refused_with_its_place_and_without_its_text(tmp_path, line, said):
     path = corpus(tmp_path, train__trainX_tsv=line)
-    message = refused(path, read=read_evidence, language="es")
+    message = refused(path, language="es")
     assert said in message
     assert "train/trainX.tsv" in message
     assert "informe" not in message
 
 
-def refused(path, read=extract, **how):
+def refused(path, **how):
     with pytest.raises((ValueError, FileNotFoundError)) as caught:
-        read(path, **how)
+        extract(path, **how)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -228,7 +230,7 @@ def test_the_official_spans_are_places_in_the_spanish_texts():
     notes = corpus.notes.read()
     texts = dict(zip(notes["note_id"].to_pylist(), notes["text"].to_pylist(), strict=True))
     found = defaultdict(set)
-    for row in read_evidence(ZIP, **both).to_pylist():
+    for row in corpus.mentions.to_pylist():
         words = re.findall(r"\w+", texts[row["note_id"]][row["begin"] : row["end"]])
         found[row["document_id"], row["code"]].update(words)
 

@@ -26,12 +26,14 @@ TITLES = _texts("code", "system", "title")
 # null for a code of ICD, whose tree is known.
 OWN_TITLES = _texts("code", "system", "title", "parent")
 SPLITS = _texts("document_id", "split")
-# A row is a stretch of a note, in code points, that speaks of a code in its dotted form.
-EVIDENCE = pa.schema(
+# A row is a stretch of a note, in code points, that was marked as naming a code in its dotted form.
+# The parts of one mention, as of "dolor ... renal", have the same number `mention`.
+MENTIONS = pa.schema(
     [
         *_texts("document_id", "note_id", "system", "code"),
         ("begin", pa.int32()),
         ("end", pa.int32()),
+        ("mention", pa.int32()),
     ]
 )
 LABELS = pa.schema([("document_id", pa.string()), ("labels", pa.list_(pa.string()))])
@@ -71,7 +73,8 @@ class RecordStream:
 class Extraction:
     """What a source of data gives: its tables, and what was counted while reading.
 
-    `splits` is there where the corpus itself comes split.
+    `splits` is there where the corpus itself comes split, `mentions` (of every split) where people
+    marked what names a code.
     """
 
     notes: RecordStream
@@ -79,6 +82,7 @@ class Extraction:
     titles: RecordStream
     counts: dict[str, int]
     splits: pa.Table | None = None
+    mentions: pa.Table | None = None
 
 
 def table_of(rows: Iterable[Sequence[Any]], schema: pa.Schema) -> pa.Table:

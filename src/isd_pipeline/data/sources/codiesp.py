@@ -49,7 +49,7 @@ def extract(
 
     A background report that shares `near` of its five-word runs with a report of dev or test is
     left out altogether, since word vectors would otherwise have read the text they are tested
-    on. Those near a train report stay; both are counted.
+    on. Those near a train report stay; both are counted. The Spanish originals have mentions.
     """
     if language not in _TEXTS:
         raise ValueError(f"language={language!r} is neither 'en' nor 'es'")
@@ -71,24 +71,21 @@ def extract(
         titles=tables.stream_table(tables.table_of(titles, tables.TITLES)),
         counts=counts | counted | titled | {"code_rows": len(rows)},
         splits=tables.table_of(splits, tables.SPLITS),
+        mentions=_mentions(files, path, set(systems)) if language == "es" else None,
     )
 
 
-def read_evidence(
-    path: Path, *, language: Language, systems: Iterable[icd.System] = (icd.DIAGNOSIS,)
-) -> pa.Table:
+def _mentions(files: dict[str, str], path: Path, systems: set[icd.System]) -> pa.Table:
     """The words that the experts marked as the reason for a code (CodiEsp-X), of every split.
 
-    A row of `EVIDENCE` is one part of a span: "dolor ... renal" has two. The four empty parts of
-    the corpus are left out, and so is what was marked twice for one code. Only the Spanish
-    originals are marked.
+    The four empty parts of the corpus are left out, and so is what was marked twice for one code.
     """
-    if language != "es":
-        raise ValueError(f"language={language!r}: CodiEsp marks the Spanish texts; use 'es'")
-    files = _read_files(Path(path), _TEXTS[language])
-    wanted = set(systems)
-    found = (row for split in SPLIT_NAMES for row in _spans(files, path, split))
-    return tables.table_of(dict.fromkeys(row for row in found if row[2] in wanted), tables.EVIDENCE)
+    found = dict.fromkeys(
+        mention for split in SPLIT_NAMES for mention in _marked(files, path, split)
+    )
+    wanted = [one for one in found if one[0][2] in systems and one[1]]
+    rows = ((*of, *part, n) for n, (of, parts) in enumerate(wanted) for part in parts)
+    return tables.table_of(rows, tables.MENTIONS)
 
 
 def near_duplicates(
@@ -187,10 +184,10 @@ def _codes(
             yield article, article, system, _code(code, system, f"{where}, column 2")
 
 
-def _spans(
+def _marked(
     files: dict[str, str], path: Path, split: str
-) -> Iterator[tuple[str, str, str, str, int, int]]:
-    """Rows of `evidence`, in file order."""
+) -> Iterator[tuple[tuple[str, str, str, str], tuple[tuple[int, int], ...]]]:
+    """Document, note, system and code of each mention, and its parts, in file order."""
     texts = _texts(files, path, split, _TEXTS["es"])
     for where, cells in _rows(files, path, f"{split}/{split}X.tsv", width=5):
         article, kind, code, _, places = cells
@@ -199,8 +196,8 @@ def _spans(
         if kind not in _MARKED:
             raise ValueError(f"{where}, column 2: neither DIAGNOSTICO nor PROCEDIMIENTO")
         code = _code(code, _MARKED[kind], f"{where}, column 3")
-        for begin, end in _parts(places, len(texts[article]), f"{where}, column 5"):
-            yield article, article, _MARKED[kind], code, begin, end
+        parts = _parts(places, len(texts[article]), f"{where}, column 5")
+        yield (article, article, _MARKED[kind], code), tuple(parts)
 
 
 def _parts(places: str, length: int, where: str) -> list[tuple[int, int]]:

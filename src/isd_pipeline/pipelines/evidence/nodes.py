@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from heapq import nlargest
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isd_pipeline.catalog.base_models import with_base_models
-from isd_pipeline.config.cohorts import COHORTS, cohort_section, is_generated
-from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.io.tables import RecordStream
-from isd_pipeline.data.sources import codiesp, planted_evidence
 from isd_pipeline.embeddings.codes import description_ids
 from isd_pipeline.evaluation import plausibility, word_evidence
 from isd_pipeline.evaluation.plausibility import Rationales
@@ -32,20 +28,6 @@ from isd_pipeline.text.vocabulary import Vocabulary
 
 SPLIT = "test"
 NOTES_SHOWN = 3
-
-
-def read_rationales(cohorts: Mapping[str, Any], cohort: str) -> pa.Table:
-    """The stretches that people marked, or that the synthetic hospital planted."""
-    settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
-    if settings.source == "codiesp" and settings.language == "es":
-        systems = codiesp.KINDS[settings.kind]
-        return codiesp.read_evidence(Path(settings.raw), language="es", systems=systems)
-    if is_generated(cohorts, cohort):
-        return planted_evidence.read_evidence(Path(settings.raw))
-    raise ValueError(
-        f"{COHORTS}.{cohort}: nobody has marked the evidence of its codes; there are marks for "
-        "synthetic hospitals and for CodiEsp with `language: es`"
-    )
 
 
 @dataclass(frozen=True)
@@ -70,7 +52,7 @@ class Explainer:
 
 
 def make_explainer(
-    rationales: pa.Table,
+    mentions: pa.Table,
     model: Artifact,
     models_of_runs: Mapping[tuple[str, int], Callable[[], Artifact]],
     code_index: CodeIndex,
@@ -80,6 +62,11 @@ def make_explainer(
     parameters: Mapping[str, Any],
 ) -> Explainer:
     """How the run's predictor, of an ensemble with its base models, explains the test split."""
+    if not mentions.num_rows:
+        raise ValueError(
+            f"{parameters['cohort']}: nobody has marked the evidence of its codes; there are "
+            "mentions of synthetic hospitals and of CodiEsp with `language: es`"
+        )
     model.refuse_other_data(code_index, vocabulary)
     whole = with_base_models(model, models_of_runs, parameters)
     predictor = registry.load(whole.settings, whole.weights)
@@ -89,7 +76,7 @@ def make_explainer(
             "no words; take the experiment out of the study's list `evidence`"
         )
     test = documents[SPLIT]
-    found = list(plausibility.marked_words(rationales, tokenized_notes, test, code_index))
+    found = list(plausibility.marked_words(mentions, tokenized_notes, test, code_index))
     words = words_of_documents(tokenized_notes, test.ids.tolist())
     return Explainer(predictor, test, words, found)
 

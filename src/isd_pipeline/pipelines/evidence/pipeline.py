@@ -5,7 +5,6 @@ from isd_pipeline.pipelines.evidence import nodes
 
 create_pipeline = pipeline_of(
     {
-        nodes.read_rationales: "rationales",
         nodes.make_explainer: "explainer",
         nodes.measure_evidence: ["plausibility", "evidence_pairs"],
         nodes.show_readings: "readings",

@@ -1,7 +1,8 @@
-"""Hospital files > notes, codes, titles, splits."""
+"""Hospital files > notes, codes, titles, mentions, splits."""
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ from isd_pipeline.config.expected_counts import check_published
 from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.data.cohorts import labels_of_cohort
 from isd_pipeline.data.custom import source as own
-from isd_pipeline.data.io.tables import Extraction, RecordStream, table_of
+from isd_pipeline.data.io.tables import MENTIONS, Extraction, RecordStream, table_of
 from isd_pipeline.data.quality import published_counts as published
-from isd_pipeline.data.sources import codiesp, mimic2, mimic3, mimic4
+from isd_pipeline.data.sources import codiesp, mimic2, mimic3, mimic4, planted_evidence
 from isd_pipeline.data.sources.selection import only_patients, only_systems
 from isd_pipeline.data.splits import (
     splits_by_patient,
@@ -28,7 +29,7 @@ LOG = logging.getLogger(__name__)
 
 def extract_tables(
     cohorts: Mapping[str, Any], cohort: str
-) -> tuple[RecordStream, RecordStream, RecordStream, Extraction]:
+) -> tuple[RecordStream, RecordStream, RecordStream, pa.Table, Extraction]:
     """Read the source's files; the notes are a stream that is written as it is read."""
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
     found = read_source(settings)
@@ -36,7 +37,8 @@ def extract_tables(
         if settings.source == "mimic4":
             published.refuse_other_release(found.counts, settings.release)
         check_published(found.counts, settings)
-    return found.notes, found.codes, found.titles, found
+    mentions = MENTIONS.empty_table() if found.mentions is None else found.mentions
+    return found.notes, found.codes, found.titles, mentions, found
 
 
 def read_source(settings: ExtractSettings) -> Extraction:
@@ -50,6 +52,8 @@ def read_source(settings: ExtractSettings) -> Extraction:
             found = mimic3.extract(raw)
             if settings.patients == "carevue":
                 found = only_patients(found, *mimic3.carevue_patients(raw))
+            if (raw / "EVIDENCE.csv").is_file():  # the synthetic hospital says where codes stand
+                found = replace(found, mentions=planted_evidence.read_mentions(raw))
         case "mimic4":
             found = mimic4.extract(raw, revision=settings.revision, label_space=settings.space)
         case "codiesp":
