@@ -78,6 +78,13 @@ def test_a_card_is_json_and_holds_no_title(card):
     assert [table.caption for table in card_tables(card)][-1] == "Raw files"
 
 
+def test_a_card_of_codiesp_says_that_denied_findings_are_coded_where_it_has_diagnoses(card):
+    said = "coded findings that a report denies"
+    codiesp = {**card, "source": {"source": "codiesp"}}
+    procedures = {**codiesp, "codes": {**card["codes"], "diagnoses": 0}}
+    assert [said in card_markdown(one) for one in (card, codiesp, procedures)] == [0, 1, 0]
+
+
 def test_a_cohort_with_an_empty_split_has_a_card():
     empty = SplitStatistics.of(np.empty(0, np.int64), sparse.csr_matrix((0, 1), dtype=bool))
     some = SplitStatistics.of(np.array([3]), sparse.csr_matrix([[True]]))

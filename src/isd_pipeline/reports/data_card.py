@@ -52,6 +52,14 @@ LEFT_OUT = {  # what was counted: what it is, and why it is not there
     "code_rows_without_code": ("empty code rows", "there is no code in them"),
     "empty_or_repeated_code_rows": ("empty or repeated code rows", "a code counts once a document"),
 }
+# What must be known of the codes themselves: of a source's diagnoses.
+OF_THE_GOLD = {
+    "codiesp": (
+        "CodiEsp's coders coded findings that a report denies, too: all 41 reports in which every "
+        "mention of fever is denied have a code of fever (docs/data.md). A model learns that; "
+        "no rule for denials can be judged here."
+    )
+}
 
 
 def data_card(
@@ -99,11 +107,12 @@ def card_tables(card: Mapping[str, Any]) -> list[Table]:
     lengths = "split, mean, median, 95th percentile, least, most"
     told = ", ".join(f"{name.replace('_', ' ')}: {_shown(codes[name])}" for name in OF_CODES)
     frequent = "The most frequent codes, documents of all splits"
+    notes = (f"{told}.", *_of_the_gold(card))
     chapters = [[row[of] for of in ("chapter", "codes", "occurrences")] for row in card["chapters"]]
     raw = [(name, file["bytes"], file["sha256"]) for name, file in card["raw_files"].items()]
     found = [
         _table("Lengths and codes of the documents", lengths, _lengths(card)),
-        _table(frequent, "code, documents", codes["most_frequent"], notes=(f"{told}.",)),
+        _table(frequent, "code, documents", codes["most_frequent"], notes=notes),
         *_distributions(card["distributions"]),
         _table("Codes by chapter", "chapter, codes, occurrences", chapters) if chapters else None,
         _table(
@@ -122,6 +131,11 @@ def card_markdown(card: Mapping[str, Any], stamp: str = "") -> str:
     parts = [f"# Data card: {card['cohort']}\n", f"{source}.\n"]
     parts += [f"**{stamp}**\n"] if stamp else []
     return "\n".join([*parts, *(markdown(table) for table in (*card_tables(card), counts))])
+
+
+def _of_the_gold(card: Mapping[str, Any]) -> list[str]:
+    told = OF_THE_GOLD.get(card["source"].get("source", ""))
+    return [told] if told and card["codes"]["diagnoses"] else []
 
 
 def _split(split: SplitStatistics) -> dict[str, Any]:
