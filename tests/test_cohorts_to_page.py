@@ -53,7 +53,7 @@ PROCEDURES = ("bw03zzz", "bw40zzz", "0dqb", "4a02x4z")  # one of them cut after 
 def write_codiesp(path: Path) -> None:
     """A zip in CodiEsp's layout: the example's notes, in both languages the same, coded by both."""
     texts, codes, files = defaultdict(str), defaultdict(set), defaultdict(str)
-    notes, rows = example(1, 200)
+    notes, rows, _ = example(1, 200)
     for note in notes:
         texts[note["id"]] += note["text"] + "\n"
     for row in rows:

@@ -20,7 +20,8 @@ def init_data(folder: Path, form: str) -> None:
     from isd_pipeline.data.custom.example import write_example
 
     write_example(folder, form)
-    click.echo(f"{folder}: notes.{form} and codes.{form}, made up. docs/custom_data.md goes on.")
+    files = f"notes.{form}, codes.{form} and mentions.{form}"
+    click.echo(f"{folder}: {files}, made up. docs/custom_data.md goes on.")
 
 
 @click.command()

@@ -49,6 +49,10 @@ LEFT_OUT = {  # what was counted: what it is, and why it is not there
     "background_near_test": ("background reports near test", "word vectors would know the test"),
     "codes_of_no_note": ("code rows of no note", "there is nothing to read for them"),
     "codes_dropped": ("code rows that hold no code", "bad_codes: drop"),
+    "mention_rows_left_out": (
+        "rows of mentions",
+        "no such note, no such code of the id, only white space, or twice",
+    ),
     "code_rows_without_code": ("empty code rows", "there is no code in them"),
     "empty_or_repeated_code_rows": ("empty or repeated code rows", "a code counts once a document"),
 }

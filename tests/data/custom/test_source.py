@@ -406,13 +406,14 @@ def test_the_order_of_the_rows_changes_nothing(tmp_path_factory, shuffler, form)
     folder = tmp_path_factory.mktemp("own")
     write_example(folder / "a", form, documents=40)
     (folder / "b").mkdir()
-    for name, rows in zip(("notes", "codes"), example(1, 40), strict=True):
+    for name, rows in zip(("notes", "codes", "mentions"), example(1, 40), strict=True):
         shuffler.shuffle(rows)
         WRITERS[form](folder / "b" / f"{name}.{form}", rows)
     first, *one = read(folder / "a")
     second, *other = read(folder / "b")
     assert one == other
     assert first.titles.read().equals(second.titles.read())
+    assert first.mentions.equals(second.mentions)
     assert first.counts == second.counts
 
 

@@ -83,18 +83,11 @@ def place_codes(
     kinds, written, used = list[icd.System](), list[str | None](), Counter[tuple[str, str]]()
     dropped = 0
     for (word, code), at, count in zip(names, first, size, strict=True):
-        system, row = _system(word, layout, table), rows["row"][at].as_py()
-        known = systems.write_code(code, system, table) if code and system else None
-        if system is None:
-            remedy = f"known are {', '.join(_known(table))}; custom.systems maps words to them"
-            what = "a coding system that is not known"
-            found.tell("error", "system", what, remedy, row, count)
-        elif known:
+        system, known = code_of(word, code, layout, table)
+        if system and known:
             used[system, known] += int(count)
-        elif code:
-            what, _, remedy = systems.fault_of(code, system).partition("; ")
-            refused = what.startswith("a number") or layout.bad_codes == "refuse"
-            found.tell("error" if refused else "warning", "code", what, remedy, row, count)
+        else:
+            tell_of_no_code(system, code, layout, table, found, rows["row"][at].as_py(), count)
         dropped += int(count) if code and not known else 0
         kinds.append(systems.kind_of(system or ""))
         written.append(known)
@@ -112,6 +105,33 @@ def place_codes(
         "documents_without_codes": index.counts["documents"] - len(kept["document_id"].unique()),
     }
     return CodeRows(kept, sorted(used), counts)
+
+
+def code_of(
+    word: str | None, code: str | None, layout: CustomLayout, table: OwnTable | None
+) -> tuple[str | None, str | None]:
+    """The coding system that a cell names, and the code as it is written here; None for neither."""
+    system = _system(word, layout, table)
+    return system, systems.write_code(code, system, table) if code and system else None
+
+
+def tell_of_no_code(
+    system: str | None,
+    code: str | None,
+    layout: CustomLayout,
+    table: OwnTable | None,
+    found: FindingsOfFile,
+    row: int,
+    count: int = 1,
+) -> None:
+    """What is wrong where `code_of` finds no system or no code; nothing of an empty cell."""
+    if system is None:
+        remedy = f"known are {', '.join(_known(table))}; custom.systems maps words to them"
+        found.tell("error", "system", "a coding system that is not known", remedy, row, count)
+    elif code:
+        what, _, remedy = systems.fault_of(code, system).partition("; ")
+        refused = what.startswith("a number") or layout.bad_codes == "refuse"
+        found.tell("error" if refused else "warning", "code", what, remedy, row, count)
 
 
 def read_own_table(path: Path, layout: CustomLayout, findings: Findings) -> OwnTable:

@@ -1,7 +1,8 @@
 """An example of a custom data set: made-up notes of a clinic that never was, coded with ICD-10-CM.
 
 Small enough to look at and to train on in a minute. It shows what the schema can do: several notes
-of an id, a note by date, codes with and without their dot, a patient who comes twice.
+of an id, a note by date, codes with and without their dot, a patient who comes twice, and marks
+where each code is spoken of.
 """
 
 import csv
@@ -52,7 +53,7 @@ FILLER = (
 
 
 def write_example(folder: Path, form: str = "csv", *, seed: int = 1, documents: int = 160) -> None:
-    """Write `notes` and `codes` as csv, jsonl or parquet into a new or empty folder.
+    """Write `notes`, `codes` and `mentions` as csv, jsonl or parquet into a new or empty folder.
 
     Raises FileExistsError where the folder holds something, so that nothing of a user's is lost.
     """
@@ -61,15 +62,14 @@ def write_example(folder: Path, form: str = "csv", *, seed: int = 1, documents: 
         raise ValueError(f"format={form!r} is none of {', '.join(WRITERS)}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f"{folder}: is there already and not empty; name a new folder")
-    notes, codes = example(seed, documents)
-    WRITERS[form](folder / f"notes.{form}", notes)
-    WRITERS[form](folder / f"codes.{form}", codes)
+    for name, rows in zip(("notes", "codes", "mentions"), example(seed, documents), strict=True):
+        WRITERS[form](folder / f"{name}.{form}", rows)
 
 
-def example(seed: int, documents: int) -> tuple[Rows, Rows]:
-    """The rows of notes and of codes: a function of the seed."""
+def example(seed: int, documents: int) -> tuple[Rows, Rows, Rows]:
+    """The rows of notes, of codes and of mentions: a function of the seed."""
     random = Random(seed)
-    notes, codes = [], []
+    notes, codes, mentions = [], [], []
     patients = [f"P{number:03}" for number in range(1, documents * 3 // 4 + 1)]
     for number in range(1, documents + 1):
         name, patient = f"V{number:04}", random.choice(patients)
@@ -79,20 +79,27 @@ def example(seed: int, documents: int) -> tuple[Rows, Rows]:
         later = chosen[-1:] if len(chosen) > 2 and random.random() < 0.3 else []
         first = [code for code in chosen if code not in later]
         told = [(day, "discharge", first), (day + timedelta(days=2), "addendum", later)]
-        for when, kind, some in told if later else told[:1]:
-            of = {"id": name, "patient": patient, "date": when.isoformat(), "type": kind}
-            notes.append({**of, "text": _text(some, random)})
+        for order, (when, kind, some) in enumerate(told if later else told[:1], start=1):
+            note = {"id": name, "note": f"n{order}"}
+            of = {"patient": patient, "date": when.isoformat(), "type": kind}
+            text, marks = _text(some, random)
+            notes.append({**note, **of, "text": text})
+            mentions += [{**note, "code": c, "begin": b, "end": e} for c, b, e in marks]
         codes += [{"id": name, "code": code, "system": "icd10cm"} for code in chosen]
-    return notes, codes
+    return notes, codes, mentions
 
 
-def _text(codes: Sequence[str], random: Random) -> str:
+def _text(codes: Sequence[str], random: Random) -> tuple[str, list[tuple[str, int, int]]]:
+    """A note of these codes, and of each where it is spoken of: code, begin, end."""
     told = [f"{random.choice(SAID[code]).capitalize()}." for code in codes]
     rest = random.sample(FILLER, 4) + random.sample(DENIED, 2)
     sentences = told + rest
     random.shuffle(sentences)
     half = len(sentences) // 2
-    return f'"Course"\n{" ".join(sentences[:half])}\n\nPlan: {" ".join(sentences[half:])}'
+    text = f'"Course"\n{" ".join(sentences[:half])}\n\nPlan: {" ".join(sentences[half:])}'
+    begins = [text.index(sentence) for sentence in told]
+    ends = [begin + len(sentence) - 1 for begin, sentence in zip(begins, told, strict=True)]
+    return text, list(zip(codes, begins, ends, strict=True))  # without the full stop
 
 
 def _write_csv(path: Path, rows: Rows) -> None:

@@ -19,14 +19,19 @@ Asked = Mapping[str, str | list[str] | None]
 class CustomLayout:
     """How a user's files lie (docs/custom_data.md). A file without a name has its usual one.
 
-    `columns` and `code_columns` map our names to theirs; null says that a column is not to be read.
+    `columns`, `code_columns` and `mention_columns` map our names to theirs; null says that a column
+    is not to be read.
     """
 
     notes: str = ""  # the file of notes; else the one called notes.csv, .jsonl, .parquet …
     codes: str = ""  # the file of code rows; else codes.*; else a column of the notes
+    mentions: str = (
+        ""  # the file of marked stretches of notes; else mentions.*; else there are none
+    )
     table: str = ""  # the file of the user's own coding system: code, title, parent
     columns: dict[str, str | list[str] | None] = field(default_factory=dict)
     code_columns: dict[str, str | list[str] | None] = field(default_factory=dict)
+    mention_columns: dict[str, str | list[str] | None] = field(default_factory=dict)
     system: str = "icd10cm"  # of all codes, or of those whose row says none
     # What a word in the column `system` is called here.
     systems: dict[str, str] = field(default_factory=dict)
@@ -39,7 +44,7 @@ class CustomLayout:
     expected: dict[str, int] = field(default_factory=dict)  # counts that must come out
 
     def __post_init__(self) -> None:
-        for name in (self.notes, self.codes, self.table):
+        for name in (self.notes, self.codes, self.mentions, self.table):
             path = PurePath(name)
             if path.is_absolute() or ".." in path.parts or "\0" in name:
                 raise ValueError(f"{name!r} leads out of the folder `raw`; name a file in it")
@@ -88,6 +93,8 @@ def match_columns(
         if theirs is None and not needed:
             continue
         names = [theirs] if isinstance(theirs, str) else list(theirs or [ours])
+        if len(names) > 1 and ours != "codes":
+            raise ValueError(f"custom.{key}: {ours} is one column; codes alone may be a list")
         missing = [name for name in names if name.strip().lower() not in by_name]
         if missing and (needed or ours in asked):
             _refuse_cells(path, header)

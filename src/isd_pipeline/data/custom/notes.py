@@ -48,13 +48,17 @@ class NoteIndex:
     """The N notes that are kept, in reading order, and where each row of the file went.
 
     documents, patients, note_ids: [N]. place: int64 [rows of the file], -1 for a row that is not
-    kept. split_of: document > split, where the file says it.
+    kept. kept_as: the same, but that a row which repeats another has the place of that one.
+    called: `id` and `note` of each row of the file. split_of: document > split, where the file
+    says it.
     """
 
     documents: pa.Array
     patients: pa.Array
     note_ids: pa.Array
     place: np.ndarray
+    kept_as: np.ndarray
+    called: pa.Table
     split_of: dict[str, str]
     counts: dict[str, int]
 
@@ -93,9 +97,11 @@ def index_notes(rows: pa.Table, layout: CustomLayout, found: FindingsOfFile) -> 
     found.tell_rows(begin[other], "error", "split", what, remedy)
     order = np.lexsort((np.arange(len(row)), _ranked(rows["note"])[1], dates, document))
     order = order[wanted[order] & (document[order] >= 0)]
-    kept = order[_first_of_each(document[order], rows["digest"].to_numpy()[order])]
-    place = np.full(len(row), -1, dtype=np.int64)
+    first = _first_like(document[order], rows["digest"].to_numpy()[order])
+    kept = order[first == np.arange(len(order))]
+    place, kept_as = np.full((2, len(row)), -1, dtype=np.int64)
     place[kept] = np.arange(len(kept))
+    kept_as[order] = place[order[first]]
     own = [patients[p] if p >= 0 else name for name, p in zip(names, patient_of, strict=True)]
     of = document[kept]
     counts = {
@@ -115,6 +121,8 @@ def index_notes(rows: pa.Table, layout: CustomLayout, found: FindingsOfFile) -> 
         pa.array([own[n] for n in of], pa.string()),
         pa.array(_note_ids(names, of), pa.string()),
         place,
+        kept_as,
+        rows.select(["id", "note"]),
         {names[n]: splits[s] for n, s in enumerate(split_of) if s >= 0},
         counts,
     )
@@ -190,12 +198,14 @@ def _natural(name: str) -> tuple[bool, int, str]:
     return not number, int(name) if number else 0, name
 
 
-def _first_of_each(document: np.ndarray, digest: np.ndarray) -> np.ndarray:
-    """Where each (document, digest) stands first, ascending."""
+def _first_like(document: np.ndarray, digest: np.ndarray) -> np.ndarray:
+    """For each row, where the first one of the same (document, digest) stands."""
     order = np.lexsort((np.arange(len(document)), digest, document))
     new = np.ones(len(order), dtype=bool)
     new[1:] = (np.diff(document[order]) != 0) | (digest[order][1:] != digest[order][:-1])
-    return np.sort(order[new])
+    first = np.empty(len(order), dtype=np.int64)
+    first[order] = order[np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))]
+    return first
 
 
 def _note_ids(names: list[str], of: np.ndarray) -> list[str]:

@@ -1,4 +1,4 @@
-"""A user's own notes and codes, as docs/custom_data.md has them, to the tables of every source."""
+"""A user's notes, codes and mentions (docs/custom_data.md) to the tables of every source."""
 
 import logging
 from collections.abc import Callable
@@ -11,6 +11,7 @@ import pyarrow as pa
 from isd_pipeline.data.codes import coding_systems as systems
 from isd_pipeline.data.codes.coding_systems import OwnTable
 from isd_pipeline.data.custom import codes as code_rows
+from isd_pipeline.data.custom import mentions as mention_rows
 from isd_pipeline.data.custom import notes as note_rows
 from isd_pipeline.data.custom.files import column_names, read_rows
 from isd_pipeline.data.custom.layout import CustomLayout, find_table, match_columns, near
@@ -32,15 +33,17 @@ class OwnData:
     index: note_rows.NoteIndex
     codes: code_rows.CodeRows
     table: OwnTable | None
+    mentions: mention_rows.MentionRows | None
 
     @property
     def counts(self) -> dict[str, int]:
-        """What was counted in notes and codes."""
-        return {**self.index.counts, **self.codes.counts}
+        """What was counted in notes, codes and mentions."""
+        of_mentions = {} if self.mentions is None else self.mentions.counts
+        return {**self.index.counts, **self.codes.counts, **of_mentions}
 
 
 def extract(folder: Path, layout: CustomLayout, *, scratch: Path | None = None) -> Extraction:
-    """Read a folder of notes and codes.
+    """Read a folder of notes and codes, and of mentions where there are some.
 
     Raises ValueError with the first of all that is wrong (file, row, column, what, remedy), once
     everything was looked at; what is only unusual is logged. Texts wait, sorted, in a nameless
@@ -65,6 +68,7 @@ def tables(found: OwnData, layout: CustomLayout, *, scratch: Path | None = None)
         titles=stream_table(titles),
         counts={**found.counts, **titled},
         splits=found.index.splits() if "split" in found.names else None,
+        mentions=None if found.mentions is None else found.mentions.table,
     )
 
 
@@ -106,7 +110,10 @@ def read_own(folder: Path, layout: CustomLayout, findings: Findings) -> OwnData 
             remedy = "give a file codes.csv, or a column of the notes: custom.columns.codes"
             findings.tell("error", folder, "no codes", remedy)
         return None
-    found = OwnData(path, names, index, code_rows.place_codes(raw, index, layout, table), table)
+    placed = code_rows.place_codes(raw, index, layout, table)
+    known = mention_rows.Known(path, names, index, placed, layout, table)
+    mentions = _try(lambda: _read_mentions(folder, known, findings), folder, findings)
+    found = OwnData(path, names, index, placed, table, mentions)
     _compare(found.counts, layout, path, findings)
     return found
 
@@ -175,6 +182,19 @@ def _read_code_rows(
     return code_rows.read_codes(
         path, names, read_rows(path, names, layout, findings), layout, findings
     )
+
+
+def _read_mentions(
+    folder: Path, known: mention_rows.Known, findings: Findings
+) -> mention_rows.MentionRows | None:
+    layout = known.layout
+    path = find_table(folder, "mentions", layout.mentions, "mentions")
+    if path is None:
+        return None
+    asked, columns = layout.mention_columns, mention_rows.MENTION_COLUMNS
+    names = match_columns(path, column_names(path, layout), asked, columns, "mention_columns")
+    batches = read_rows(path, names, layout, findings)
+    return mention_rows.place_mentions(batches, known, FindingsOfFile(findings, path, names))
 
 
 def _compare(counts: dict[str, int], layout: CustomLayout, path: Path, findings: Findings) -> None:
