@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from isd_pipeline.data.io.tables import MENTIONS
-from isd_pipeline.data.sources.codiesp import KINDS, extract, near_duplicates
+from isd_pipeline.data.sources.codiesp import KINDS, extract
 
 ZIP = Path(__file__).parents[4] / "shared" / "data" / "codiesp" / "codiesp_v4.zip"
 needs_corpus = pytest.mark.skipif(not ZIP.exists(), reason="CodiEsp is not here")
@@ -96,15 +96,6 @@ def test_a_background_report_that_repeats_a_test_report_is_left_out(tmp_path, ca
     assert found.notes.read()["document_id"].to_pylist() == ["A1", "B1", "C1", "X2"]
     assert found.counts["background_near_test"] == 1
     assert "1 background reports near dev or test" in caplog.text
-
-
-def test_near_duplicates_are_found_by_shared_runs_of_words():
-    text = "one two three four five six seven eight nine ten"
-    half = "one two three four five six x y z a b c"
-    others = {"same": text.upper(), "half": half, "none": "alpha beta"}
-    assert near_duplicates({"a": text, "b": "gamma delta"}, others, 0.6) == {"a": "same"}
-    assert near_duplicates({"a": text}, {"half": others["half"]}, 0.6) == {}
-    assert near_duplicates({"a": text}, {"half": others["half"]}, 0.3) == {"a": "half"}
 
 
 MARKED = """A1\tDIAGNOSTICO\tn44.8\tinforme about\t0 7;11 11;11 16

@@ -7,9 +7,7 @@ An article is its own patient.
 
 import logging
 import re
-import zipfile
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +15,8 @@ import pyarrow as pa
 
 from isd_pipeline.data.codes import coding_systems, icd
 from isd_pipeline.data.io import tables
+from isd_pipeline.data.io.archives import read_texts
+from isd_pipeline.data.quality.near_duplicates import without_near_duplicates
 
 LOG = logging.getLogger(__name__)
 
@@ -59,7 +59,10 @@ def extract(
     background = _texts(files, path, "background", _TEXTS[language]) if unlabelled else {}
     counts = {f"{name}_documents": len(texts[name]) for name in SPLIT_NAMES}
     counts["background_documents"] = len(background)
-    kept, counted = _without_near_duplicates(background, texts, near)
+    kept, counted = without_near_duplicates(background, texts, near)
+    if len(kept) < len(background):
+        left_out = len(background) - len(kept)
+        LOG.warning("CodiEsp: %d background reports near dev or test: left out", left_out)
     rows = [row for system in systems for row in _codes(files, path, system, labelled)]
     titles, titled = _titles({(row[2], row[3]) for row in rows})
     splits = sorted([*labelled.items(), *((article, "unlabelled") for article in kept)])
@@ -88,76 +91,16 @@ def _mentions(files: dict[str, str], path: Path, systems: set[icd.System]) -> pa
     return tables.table_of(rows, tables.MENTIONS)
 
 
-def near_duplicates(
-    texts: Mapping[str, str], others: Mapping[str, str], near: float, words: int = 5
-) -> dict[str, str]:
-    """Each of `texts` that nearly repeats one of `others`, with the nearest of them.
-
-    Two texts are near when the runs of `words` words that they share are at least `near` of the
-    runs of the one that has fewer.
-    """
-    runs = {name: _runs(text, words) for name, text in others.items()}
-    holders: defaultdict[str, list[str]] = defaultdict(list)
-    for name, found in runs.items():
-        for run in found:
-            holders[run].append(name)
-    result = {}
-    for name, text in texts.items():
-        mine = _runs(text, words)
-        shared = Counter(other for run in mine for other in holders.get(run, ()))
-        close = {o: n / min(len(mine), len(runs[o])) for o, n in shared.items()}
-        if close and max(close.values()) >= near:
-            result[name] = min(close, key=lambda other: (-close[other], other))
-    return result
-
-
-def _runs(text: str, words: int) -> set[str]:
-    found = re.findall(r"\w+", text.lower())
-    return {" ".join(found[at : at + words]) for at in range(max(1, len(found) - words + 1))}
-
-
-def _without_near_duplicates(
-    background: dict[str, str], texts: dict[str, dict[str, str]], near: float
-) -> tuple[dict[str, str], dict[str, int]]:
-    close = near_duplicates(background, {**texts["dev"], **texts["test"]}, near)
-    kept = {article: text for article, text in background.items() if article not in close}
-    beside = near_duplicates(kept, texts["train"], near)
-    if close:
-        LOG.warning("CodiEsp: %d background reports near dev or test: left out", len(close))
-    counts = {
-        "background_near_dev": sum(other in texts["dev"] for other in close.values()),
-        "background_near_test": sum(other in texts["test"] for other in close.values()),
-        "background_near_train_kept": len(beside),
-    }
-    return kept, counts
-
-
 def _read_files(path: Path, texts: str) -> dict[str, str]:
-    """Path inside the corpus, such as `train/trainD.tsv`, to content; nothing is unpacked."""
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file; give codiesp_v4.zip or its unpacked folder")
-    if path.is_dir():
-        names = (file.as_posix() for file in sorted(path.rglob("*.t*")))
-        return dict(_wanted(names, texts, path, lambda name: Path(name).read_bytes()))
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return dict(_wanted(archive.namelist(), texts, path, archive.read))
-    except (zipfile.BadZipFile, EOFError, OSError):
-        raise ValueError(f"{path}: not a whole zip file; download it again") from None
+    """Path inside the corpus, such as `train/trainD.tsv`, to content: tables, and `texts`."""
 
-
-def _wanted(
-    names: Iterable[str], texts: str, path: Path, read: Callable[[str], bytes]
-) -> Iterator[tuple[str, str]]:
-    """The tables, and the texts in the folders called `texts`."""
-    for name in names:
+    def name_of(name: str) -> str | None:
         parts = name.split("/")
-        is_text = name.endswith(".txt") and parts[-2:-1] == [texts]
-        if is_text or name.endswith(".tsv"):
-            try:
-                yield "/".join(parts[-3:] if is_text else parts[-2:]), read(name).decode("utf-8")
-            except UnicodeDecodeError:
-                raise ValueError(f"{path}, {name}: not UTF-8; download the corpus again") from None
+        if name.endswith(".txt") and parts[-2:-1] == [texts]:
+            return "/".join(parts[-3:])
+        return "/".join(parts[-2:]) if name.endswith(".tsv") else None
+
+    return read_texts(path, name_of)
 
 
 def _texts(files: dict[str, str], path: Path, split: str, folder: str) -> dict[str, str]:

@@ -1,0 +1,65 @@
+"""The text files of a corpus that comes as a zip: out of the zip, or out of its unpacked folder."""
+
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError)
+
+
+def file_names(path: Path) -> list[str]:
+    """The paths of all files of a zip, or below a folder, sorted.
+
+    Raises FileNotFoundError where there is neither, ValueError for what is not a whole zip.
+    """
+    if path.is_dir():
+        files = (file for file in path.rglob("*") if file.is_file())
+        return sorted(file.relative_to(path).as_posix() for file in files)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file or folder")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sorted(name for name in archive.namelist() if not name.endswith("/"))
+    except _DAMAGED:
+        raise _not_whole(path) from None
+
+
+def read_texts(path: Path, name_of: Callable[[str], str | None]) -> dict[str, str]:
+    """The files of a zip or a folder that `name_of` gives a name to, by it; nothing is unpacked.
+
+    Raises ValueError, in a line that names the file, for what is not a whole zip, for bytes that
+    are not UTF-8, and where two files have one name.
+    """
+    found = {name: name_of(name) for name in file_names(path)}
+    wanted = {name: short for name, short in found.items() if short is not None}
+    _refuse_twice(wanted.values(), path)
+    if path.is_dir():
+        return _decoded(wanted, path, lambda name: (path / name).read_bytes())
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _decoded(wanted, path, archive.read)
+    except _DAMAGED:
+        raise _not_whole(path) from None
+
+
+def _refuse_twice(names: Iterable[str], path: Path) -> None:
+    met: set[str] = set()
+    for name in names:
+        if name in met:
+            raise ValueError(f"{path}: holds {name} twice; which is the corpus?")
+        met.add(name)
+
+
+def _decoded(wanted: Mapping[str, str], path: Path, read: Callable[[str], bytes]) -> dict[str, str]:
+    found = {}
+    for name, short in wanted.items():
+        try:
+            found[short] = read(name).decode("utf-8")
+        except UnicodeDecodeError:
+            raise ValueError(f"{path}, {name}: not UTF-8; download the corpus again") from None
+    return found
+
+
+def _not_whole(path: Path) -> ValueError:
+    return ValueError(f"{path}: not a whole zip file; download it again")
