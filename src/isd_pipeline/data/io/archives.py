@@ -1,8 +1,8 @@
-"""The text files of a corpus that comes as a zip: out of the zip, or out of its unpacked folder."""
+"""The text files of a corpus that comes as a zip, out of it or of the folder it unpacks to."""
 
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError)
@@ -41,6 +41,25 @@ def read_texts(path: Path, name_of: Callable[[str], str | None]) -> dict[str, st
             return _decoded(wanted, path, archive.read)
     except _DAMAGED:
         raise _not_whole(path) from None
+
+
+def tab_rows(
+    texts: Mapping[str, str], path: Path, name: str, width: int
+) -> Iterator[tuple[str, list[str]]]:
+    """The rows of a tab-separated file of what `read_texts` read, each with where it stands.
+
+    `path` is what was read from. Raises FileNotFoundError where there is no such file, ValueError
+    for a row of other than `width` cells.
+    """
+    if name not in texts:
+        raise FileNotFoundError(f"{path}: holds no {name}; is it the whole corpus?")
+    lines = texts[name].removesuffix("\n").split("\n") if texts[name] else []
+    for number, line in enumerate(lines, start=1):
+        where = f"{path}, {name}, row {number}"
+        cells = [cell.strip() for cell in line.split("\t")]
+        if len(cells) != width:
+            raise ValueError(f"{where}: {len(cells)} cells instead of {width}")
+        yield where, cells
 
 
 def _refuse_twice(names: Iterable[str], path: Path) -> None:

@@ -15,8 +15,9 @@ import pyarrow as pa
 
 from isd_pipeline.data.codes import coding_systems, icd
 from isd_pipeline.data.io import tables
-from isd_pipeline.data.io.archives import read_texts
+from isd_pipeline.data.io.archives import read_texts, tab_rows
 from isd_pipeline.data.quality.near_duplicates import without_near_duplicates
+from isd_pipeline.data.sources.brat import parts_of
 
 LOG = logging.getLogger(__name__)
 
@@ -33,7 +34,6 @@ _SHAPES = {
     icd.PROCEDURE: re.compile(r"[0-9A-Z]{1,7}"),
 }
 _MARKED = {"DIAGNOSTICO": icd.DIAGNOSIS, "PROCEDIMIENTO": icd.PROCEDURE}
-_PLACES = re.compile(r"[0-9]+ [0-9]+(;[0-9]+ [0-9]+)*")
 SPLIT_NAMES = ("train", "dev", "test")
 
 
@@ -121,7 +121,7 @@ def _codes(
     """Rows of `codes`, split after split, in file order, codes in upper case."""
     for split in SPLIT_NAMES:
         name = f"{split}/{split}{_TABLES[system]}.tsv"
-        for where, (article, code) in _rows(files, path, name, width=2):
+        for where, (article, code) in tab_rows(files, path, name, width=2):
             if labelled.get(article) != split:
                 raise ValueError(f"{where}: no {split} text for this article")
             yield article, article, system, _code(code, system, f"{where}, column 2")
@@ -132,39 +132,15 @@ def _marked(
 ) -> Iterator[tuple[tuple[str, str, str, str], tuple[tuple[int, int], ...]]]:
     """Document, note, system and code of each mention, and its parts, in file order."""
     texts = _texts(files, path, split, _TEXTS["es"])
-    for where, cells in _rows(files, path, f"{split}/{split}X.tsv", width=5):
+    for where, cells in tab_rows(files, path, f"{split}/{split}X.tsv", width=5):
         article, kind, code, _, places = cells
         if article not in texts:
             raise ValueError(f"{where}: no {split} text for this article")
         if kind not in _MARKED:
             raise ValueError(f"{where}, column 2: neither DIAGNOSTICO nor PROCEDIMIENTO")
         code = _code(code, _MARKED[kind], f"{where}, column 3")
-        parts = _parts(places, len(texts[article]), f"{where}, column 5")
-        yield (article, article, _MARKED[kind], code), tuple(parts)
-
-
-def _parts(places: str, length: int, where: str) -> list[tuple[int, int]]:
-    """Parse "3 8;12 20", code points of a text of `length`."""
-    if not _PLACES.fullmatch(places):
-        raise ValueError(f"{where}: not a list of places such as 3 8;12 20")
-    numbers = [int(number) for number in re.split("[ ;]", places)]
-    if max(numbers) > length:
-        raise ValueError(f"{where}: a place beyond the {length} characters of the text")
-    return [(b, e) for b, e in zip(numbers[::2], numbers[1::2], strict=True) if b < e]
-
-
-def _rows(
-    files: dict[str, str], path: Path, name: str, width: int
-) -> Iterator[tuple[str, list[str]]]:
-    """The rows of a table of the corpus, each with where it stands."""
-    if name not in files:
-        raise FileNotFoundError(f"{path}: holds no {name}; is it the whole CodiEsp v4?")
-    for number, line in enumerate(files[name].splitlines(), start=1):
-        where = f"{path}, {name}, row {number}"
-        cells = [cell.strip() for cell in line.split("\t")]
-        if len(cells) != width:
-            raise ValueError(f"{where}: {len(cells)} cells instead of {width}")
-        yield where, cells
+        parts = parts_of(places, len(texts[article]), f"{where}, column 5")
+        yield (article, article, _MARKED[kind], code), tuple((b, e) for b, e in parts if b < e)
 
 
 def _code(cell: str, system: icd.System, where: str) -> str:
