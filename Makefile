@@ -16,6 +16,7 @@ JOBS ?= 1
 TABLES := $(shell sed -n "s/^  \([a-z][a-z0-9_]*\):.*/\1/p" conf/base/parameters_tables.yml)
 
 CODIESP ?= ../shared/data/codiesp/codiesp_v4.zip
+CANTEMIST ?= ../shared/data/cantemist/cantemist.zip
 
 .PHONY: help environment demo real tables $(TABLES) test test-slow lint mlflow clean
 .NOTPARALLEL:  # two `dvc repro` refuse each other; JOBS=4 puts the trainings of a table side by side
@@ -61,6 +62,11 @@ data/01_raw/%/codiesp_v4.zip:
 	@test -f "$(CODIESP)" || { echo "$(CODIESP): not there. docs/data.md says how to get CodiEsp; then: make real CODIESP=path/to/codiesp_v4.zip"; exit 1; }
 	@mkdir -p $(@D)
 	@ln -sfn "$(abspath $(CODIESP))" $@
+
+data/01_raw/%/cantemist.zip:
+	@test -f "$(CANTEMIST)" || { echo "$(CANTEMIST): not there. docs/data.md says how to get CANTEMIST; then: make $@ CANTEMIST=path/to/cantemist.zip"; exit 1; }
+	@mkdir -p $(@D)
+	@ln -sfn "$(abspath $(CANTEMIST))" $@
 
 test: environment  ## every check and the whole test suite
 	@ruff check . && ruff format --check .

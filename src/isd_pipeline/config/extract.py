@@ -31,13 +31,15 @@ class ExtractSettings:
     `caml`, no dev at all: the best epoch is then chosen on test, as CAML chose it.
     """
 
-    source: Literal["mimic2", "mimic3", "mimic4", "codiesp", "custom"]  # the file layout
-    raw: str  # folder, or CodiEsp's zip
+    # the file layout
+    source: Literal["mimic2", "mimic3", "mimic4", "codiesp", "cantemist", "custom"]
+    raw: str  # folder, or the zip of CodiEsp or CANTEMIST
     codes: Literal["full", "top50"] = "full"
     label_space: Literal["clean", "caml", "edin"] = "clean"  # the others: with published faults
     real: bool = False
-    language: Literal["en", "es"] = "en"  # CodiEsp's
+    language: Literal["en", "es"] = "en"  # of the notes; CodiEsp has both
     kind: Literal["diagnoses", "procedures", "both"] = "diagnoses"  # CodiEsp's codes
+    dev: Literal["both", "dev1", "dev2"] = "both"  # of CANTEMIST's two sets, those that are dev
     split: Literal["lists", "patients", "edin", "laat", "caml"] = "lists"
     split_file: str = ""  # of Edin et al., in `raw` or by its whole path
     split_seed: int = 1  # of our own splits
@@ -62,18 +64,25 @@ class ExtractSettings:
             raise ValueError(f"revision={self.revision!r} is for the source mimic4 alone")
         if self.systems is not None and self.source not in ("mimic3", "mimic4"):
             raise ValueError("systems is for the sources mimic3 and mimic4 alone")
+        if self.dev != "both" and self.source != "cantemist":
+            raise ValueError(f"dev={self.dev!r} is for the source cantemist alone")
+        if self.language != "es" and self.source == "cantemist":
+            raise ValueError("the texts of cantemist are Spanish; say language: es")
         if self.systems == ():
             raise ValueError("systems is empty; name diagnosis, procedure or both")
 
     @property
     def space(self) -> LabelSpace:
         """The label space: a corpus whose codes have their dots has no other."""
-        return "dotted" if self.source in ("codiesp", "mimic2", "custom") else self.label_space
+        return self.label_space if self.source in ("mimic3", "mimic4") else "dotted"
 
 
 def revision_of(cohorts: Mapping[str, Any], cohort: str) -> Revision:
-    """Which ICD a cohort's codes are of: CodiEsp's are ICD-10, others' either."""
+    """Which ICD a cohort's codes are of: CodiEsp's are ICD-10, MIMIC's either.
+
+    Of codes that have a tree of their own, as CANTEMIST's, nothing is read by it.
+    """
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
     if settings.source == "custom":
         return "icd9" if settings.custom.system.startswith("icd9") else "icd10"
-    return "icd10" if settings.source == "codiesp" else settings.revision
+    return settings.revision if settings.source.startswith("mimic") else "icd10"

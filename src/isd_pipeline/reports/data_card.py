@@ -45,6 +45,8 @@ LEFT_OUT = {  # what was counted: what it is, and why it is not there
     ),
     "documents_without_a_word": ("documents without a word", "there is nothing to read"),
     "documents_in_no_list": ("documents in no list of ids", "the published split leaves them out"),
+    "documents_of_the_other_dev_set": ("documents of the other development set", "`dev` says so"),
+    "background_of_labelled_ids": ("background reports of labelled ids", "they are in a split"),
     "background_near_dev": ("background reports near dev", "word vectors would know the test"),
     "background_near_test": ("background reports near test", "word vectors would know the test"),
     "codes_of_no_note": ("code rows of no note", "there is nothing to read for them"),

@@ -62,24 +62,22 @@ def _group(number: str) -> str:
     return group if first <= number <= (last or first) else ""
 
 
-_GROUPS = tuple(
-    name.strip()
-    for name in """
-    800 unspecified | 801-804 epithelial, unspecified | 805-808 squamous cell
-    | 809-811 basal cell | 812-813 transitional cell | 814-838 adenomas and adenocarcinomas
-    | 839-842 skin appendages | 843 mucoepidermoid | 844-849 cystic, mucinous and serous
-    | 850-854 ductal and lobular | 855 acinar cell | 856-857 complex epithelial
-    | 858 thymic | 859-867 gonadal | 868-871 paragangliomas and glomus
-    | 872-879 nevi and melanomas | 880 soft tissue, unspecified | 881-883 fibrous
-    | 884 myxomatous | 885-888 fatty | 889-892 of muscle | 893-899 mixed and stromal
-    | 900-903 fibroepithelial | 904 synovial | 905 mesothelial | 906-909 germ cell
-    | 910 trophoblastic | 911 mesonephric | 912-916 blood vessels | 917 lymphatic vessels
-    | 918-924 bone and cartilage | 925 giant cell | 926 other of bone | 927-934 odontogenic
-    | 935-937 other | 938-948 gliomas | 949-952 neuroepithelial | 953 meningiomas
-    | 954-957 nerve sheath | 958 granular cell and alveolar soft part
-    | 959 lymphomas, unspecified | 965-966 Hodgkin lymphomas
-    | 967-972 non-Hodgkin lymphomas | 973 plasma cell | 974 mast cell | 975 histiocytic
-    | 976 immunoproliferative | 980-994 leukaemias | 995-996 chronic myeloproliferative
-    | 997 other of blood | 998-999 myelodysplastic
-    """.split("|")
-)
+_NAMES = """
+800 unspecified | 801-804 epithelial, unspecified | 805-808 squamous cell
+| 809-811 basal cell | 812-813 transitional cell | 814-838 adenomas and adenocarcinomas
+| 839-842 skin appendages | 843 mucoepidermoid | 844-849 cystic, mucinous and serous
+| 850-854 ductal and lobular | 855 acinar cell | 856-857 complex epithelial
+| 858 thymic | 859-867 gonadal | 868-871 paragangliomas and glomus
+| 872-879 nevi and melanomas | 880 soft tissue, unspecified | 881-883 fibrous
+| 884 myxomatous | 885-888 fatty | 889-892 of muscle | 893-899 mixed and stromal
+| 900-903 fibroepithelial | 904 synovial | 905 mesothelial | 906-909 germ cell
+| 910 trophoblastic | 911 mesonephric | 912-916 blood vessels | 917 lymphatic vessels
+| 918-924 bone and cartilage | 925 giant cell | 926 other of bone | 927-934 odontogenic
+| 935-937 other | 938-948 gliomas | 949-952 neuroepithelial | 953 meningiomas
+| 954-957 nerve sheath | 958 granular cell and alveolar soft part
+| 959 lymphomas, unspecified | 965-966 Hodgkin lymphomas
+| 967-972 non-Hodgkin lymphomas | 973 plasma cell | 974 mast cell | 975 histiocytic
+| 976 immunoproliferative | 980-994 leukaemias | 995-996 chronic myeloproliferative
+| 997 other of blood | 998-999 myelodysplastic
+"""
+_GROUPS = tuple(name.strip() for name in _NAMES.split("|"))

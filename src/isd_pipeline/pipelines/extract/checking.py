@@ -14,11 +14,12 @@ from isd_pipeline.config.expected_counts import expected_counts
 from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.config.reading import refuse_unknown
 from isd_pipeline.data.custom import source as own
+from isd_pipeline.data.io.archives import file_names
 from isd_pipeline.data.io.delimited import find_csv
 from isd_pipeline.data.io.tables import Extraction
 from isd_pipeline.data.quality import checks
 from isd_pipeline.data.quality.findings import Finding, Findings, of_error, of_error_below
-from isd_pipeline.data.sources import mimic3
+from isd_pipeline.data.sources import cantemist, mimic3
 from isd_pipeline.pipelines.extract.nodes import read_source, split_documents
 
 T = TypeVar("T")
@@ -50,13 +51,20 @@ def exit_code(findings: Findings) -> int:
 
 
 def _guess(target: str, cohorts: Mapping[str, Any]) -> dict[str, str]:
-    """The section of a folder (or CodiEsp's zip) by the files that lie in it."""
+    """The section of a folder, or of a corpus's zip, by the files that are in it."""
     path = Path(target)
     if not path.exists():
         refuse_unknown(target, list(cohorts), f"no such folder, and {COHORTS}")
-    if path.suffix == ".zip" or any(path.rglob("text_files")):
+    is_zip = path.suffix.lower() == ".zip"
+    files = file_names(path) if is_zip or path.is_dir() else []
+    folders = {folder for file in files for folder in file.split("/")[:-1]}
+    if cantemist.NORM in folders:
+        return {"source": "cantemist", "raw": target, "language": "es"}
+    if "text_files" in folders:
         return {"source": "codiesp", "raw": target}
-    names = {file.name.lower() for file in path.rglob("*")} if path.is_dir() else set()
+    if is_zip:
+        raise ValueError(f"{target}: neither CodiEsp (text_files) nor CANTEMIST ({cantemist.NORM})")
+    names = {file.rpartition("/")[2].lower() for file in files}
     if names & {"noteevents.csv", "noteevents.csv.gz"}:
         return {"source": "mimic3", "raw": target}
     if names & {"discharge.csv", "discharge.csv.gz"}:

@@ -15,7 +15,7 @@ from isd_pipeline.data.cohorts import labels_of_cohort
 from isd_pipeline.data.custom import source as own
 from isd_pipeline.data.io.tables import MENTIONS, Extraction, RecordStream, table_of
 from isd_pipeline.data.quality import published_counts as published
-from isd_pipeline.data.sources import codiesp, mimic2, mimic3, mimic4, planted_evidence
+from isd_pipeline.data.sources import cantemist, codiesp, mimic2, mimic3, mimic4, planted_evidence
 from isd_pipeline.data.sources.selection import only_patients, only_systems
 from isd_pipeline.data.splits import (
     splits_by_patient,
@@ -59,6 +59,8 @@ def read_source(settings: ExtractSettings) -> Extraction:
         case "codiesp":
             kinds = codiesp.KINDS[settings.kind]
             found = codiesp.extract(raw, language=settings.language, systems=kinds)
+        case "cantemist":
+            found = cantemist.extract(raw, dev=settings.dev)
         case "custom":
             found = own.extract(raw, settings.custom)
     return found if settings.systems is None else only_systems(found, settings.systems)

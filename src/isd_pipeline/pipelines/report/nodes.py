@@ -55,6 +55,8 @@ def _source(settings: ExtractSettings) -> dict[str, Any]:
     found: dict[str, Any] = {"source": settings.source, "codes": settings.codes}
     if settings.source == "codiesp":
         return {**found, "language": settings.language, "kind": settings.kind}
+    if settings.source == "cantemist":
+        return {**found, "system": "ICD-O-3", "dev": settings.dev}
     if settings.source == "custom":
         return {**found, "system": settings.custom.system}
     return {**found, "label_space": settings.label_space, "real": settings.real}
