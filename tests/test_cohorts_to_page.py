@@ -24,6 +24,7 @@ from isd_pipeline.synthetic import (
     write_mimic4,
 )
 from tests.checkout import copy_checkout
+from tests.data.sources import test_cantemist as cantemist
 
 STAGES = ("extract,preprocess,embed,train,evaluate", "record,compare,report")
 HOSPITAL = HospitalSettings(
@@ -45,9 +46,12 @@ COHORTS = {  # what the page says over its tables
     "mimic4_icd10": "our own split, not the published one",
     "codiesp_both": "",
     "codiesp_es_50": "",
+    "cantemist": "",
     "custom": "",
 }
 PROCEDURES = ("bw03zzz", "bw40zzz", "0dqb", "4a02x4z")  # one of them cut after four characters
+
+MORPHOLOGIES = ("8140/3", "8140/33/H", "8000/6", "9440/3")
 
 
 def write_codiesp(path: Path) -> None:
@@ -72,6 +76,19 @@ def write_codiesp(path: Path) -> None:
             archive.writestr(f"final_dataset_v4_to_publish/{name}", text)
 
 
+def write_cantemist(path: Path) -> None:
+    """A zip in CANTEMIST's layout: the example's notes, their first words marked as one code."""
+    texts = defaultdict(str)
+    for note in example(1, 200)[0]:
+        texts[note["id"]] += note["text"] + "\n"
+    sets: dict[str, list[tuple[str, str]]] = {name: [] for name in cantemist.SETS}
+    marks = {}
+    for n, name in enumerate(sorted(texts)):
+        sets[("train", "train", "train", "dev1", "dev2", "test")[n % 6]].append((name, texts[name]))
+        marks[name] = [(MORPHOLOGIES[n % 4], "0 4"), (MORPHOLOGIES[n % 3], "5 9")]
+    cantemist.write_zip(path, cantemist.files_of(sets, marks))
+
+
 def write_mimic3(folder: Path) -> None:
     write_hospital(folder, HOSPITAL)
     write_icustays(folder, HOSPITAL)
@@ -82,6 +99,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "mimic3": write_mimic3,
     "mimic4": lambda folder: write_mimic4(folder, HOSPITAL),
     "codiesp": write_codiesp,
+    "cantemist": write_cantemist,
     "custom": write_example,
 }
 

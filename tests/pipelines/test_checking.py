@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from isd_pipeline.config.loading import read_parameters
 from isd_pipeline.data.custom.example import write_example
 from isd_pipeline.pipelines.extract.checking import check, exit_code
 from isd_pipeline.synthetic import HospitalSettings, write_hospital
+from tests.data.sources import test_cantemist as cantemist
 from tests.data.sources.test_codiesp import corpus
 
 SECRET = "ZZCANARY"
@@ -209,6 +211,32 @@ def test_a_folder_is_known_by_its_files(tmp_path):
         findings, counts = check(str(target), {})
         assert exit_code(findings) < 2
         assert counts["documents"]
+
+
+def test_the_zips_of_two_corpora_and_their_folders_are_told_apart_by_content(tmp_path):
+    ours, others = tmp_path / "ours.zip", tmp_path / "others.zip"
+    cantemist.corpus(tmp_path).rename(ours)
+    corpus(tmp_path).rename(others)
+    for path, train in ((ours, "train 1, dev 2, test 1"), (others, "train 1, dev 1, test 1")):
+        zipfile.ZipFile(path).extractall(path.with_suffix(""))
+        for target in (path, path.with_suffix("")):
+            findings, _ = check(str(target), {})
+            assert exit_code(findings) < 2
+            assert any(train in one.what for one in findings)
+    neither = cantemist.write_zip(tmp_path / "neither.zip", {"a.txt": "a"})
+    findings, _ = check(str(neither), {})
+    assert [one.what.removeprefix(f"{neither}: ") for one in findings] == [
+        "neither CodiEsp (text_files) nor CANTEMIST (cantemist-norm)"
+    ]
+
+
+def test_a_fault_of_cantemist_is_one_error_with_its_place(tmp_path):
+    ann = "T1\tMORFOLOGIA_NEOPLASIA 0 900\tZZCANARY\n#1\tAnnotatorNotes T1\t8140/3\n"
+    path = cantemist.corpus(tmp_path, {"train-set/cantemist-norm/A1.ann": ann})
+    found, code = listed(path, source="cantemist", language="es")
+    assert code == 2
+    assert len(found["error"]) == 1
+    assert "A1.ann, row 1, column 2: a place beyond the 40 characters" in found["error"][0]
 
 
 def run(*words):

@@ -21,6 +21,7 @@ from isd_pipeline.pipelines.extract.nodes import extract_tables, split_documents
 from isd_pipeline.pipelines.preprocess.nodes import label, tokenize
 from isd_pipeline.predictors.network import initialisation
 from isd_pipeline.text.vocabulary import Vocabulary
+from tests.data.sources import test_cantemist as cantemist
 from tests.data.sources.test_codiesp import MARKED, corpus
 
 OF_WHOM = ("document_id", "patient_id")
@@ -48,6 +49,43 @@ def test_the_marks_of_a_spanish_cohort_are_of_the_kind_of_its_codes(tmp_path, ki
     *_, mentions, _ = extract_tables(conf, "c")
     marks = mentions.filter(pc.field("document_id") == "A1")
     assert set(marks["system"].to_pylist()) == KINDS[kind]
+
+
+def test_cantemist_goes_through_extraction_and_labelling_with_its_tree(tmp_path):
+    raw = str(cantemist.corpus(tmp_path))
+    conf = {"c": {"extract": {"source": "cantemist", "raw": raw, "language": "es"}}}
+    notes, codes, titles, mentions, found = extract_tables(conf, "c")
+    assert mentions.num_rows == 6
+    splits, cohort_splits, _ = split_documents(notes, found, conf, "c")
+    assert splits.equals(cohort_splits)
+    words = tokenize(notes, conf, "c")
+    labels, _, index, counts = label(words, codes, titles, stream_table(splits), conf, "c")
+    assert index.codes == ("8000/6", "8070/3", "8140/3", "8140/33/H", "8720/2")
+    assert index.titles == ("metástasis", "8070/3", "adenocarcinoma", "8140/33/H", "8720/2")
+    assert counts["titles_missing"] == 3
+    assert labels.num_rows == 4
+    tree = code_tree(index, revision_of(conf, "c"))
+    assert [tree.names[n] for n in tree.above(3)] == ["o:8140", "o:814", "o:814-838"]
+    index.save(tmp_path / "index.json")
+    assert CodeIndex.open(tmp_path / "index.json") == index
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        (
+            {"source": "cantemist", "raw": "x"},
+            "are Spanish; say language: es",
+        ),
+        (
+            {"source": "codiesp", "raw": "x", "dev": "dev1"},
+            "dev='dev1' is for the",
+        ),
+    ],
+)
+def test_settings_that_a_source_does_not_have_are_refused(section, told):
+    with pytest.raises(ValueError, match=told):
+        revision_of({"c": {"extract": section}}, "c")
 
 
 def cohorts(folder: Path, **extract: object) -> dict:

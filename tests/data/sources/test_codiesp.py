@@ -145,6 +145,39 @@ def test_a_bad_row_of_spans_is_refused_with_its_place_and_without_its_text(tmp_p
     assert "informe" not in message
 
 
+@pytest.mark.parametrize(("language", "other"), [("en", "es"), ("es", "en")])
+def test_a_report_without_its_other_half_is_one_counted_warning(tmp_path, caplog, language, other):
+    folder = {"en": "text_files_en", "es": "text_files"}[other]
+    found = extract(corpus(tmp_path, **{f"train/{folder}/A1.txt": None}), language=language)
+    assert found.counts[f"reports_without_{other}"] == 1
+    assert found.counts[f"reports_without_{language}"] == 0
+    told = f"CodiEsp: 1 reports have a text in the other language and no train/{folder}/A1.txt"
+    assert [record.getMessage() for record in caplog.records] == [told]
+
+
+def test_a_background_report_may_lack_its_half_but_a_coded_one_not(tmp_path, caplog):
+    found = extract(corpus(tmp_path, **{"background/text_files_en/X2.txt": "of one half"}))
+    assert "no background/text_files/X2.txt" in caplog.text
+    assert "X2" in found.splits["document_id"].to_pylist()
+    two = {"train/text_files_en/A1.txt": None, "train/text_files_en/A2.txt": "another"}
+    assert "trainD.tsv, row 1: no train text" in refused(corpus(tmp_path, **two))
+
+
+@pytest.mark.parametrize("split", ["test", "background"])
+def test_a_report_in_two_splits_is_refused(tmp_path, split):
+    message = refused(corpus(tmp_path, **{f"{split}/text_files_en/A1.txt": "again"}))
+    assert f"{split}/text_files_en/A1.txt: the document is in train/text_files_en as" in message
+
+
+def test_codes_that_icd_10_lacks_are_counted_with_their_rows(tmp_path, caplog):
+    rows = "A1\tn44.8\nA1\tz99.999\n"
+    path = corpus(tmp_path, train__trainD_tsv=rows, dev__devD_tsv="B1\tz99.999\n")
+    counts = extract(path).counts
+    assert (counts["unlisted_codes"], counts["rows_of_unlisted_codes"]) == (1, 2)
+    assert "1 codes of 2 rows are not in ICD-10-CM" in caplog.text
+    assert extract(corpus(tmp_path)).counts["unlisted_codes"] == 0
+
+
 def refused(path, **how):
     with pytest.raises((ValueError, FileNotFoundError)) as caught:
         extract(path, **how)
@@ -187,6 +220,8 @@ def test_the_official_corpus_counts_what_its_authors_say(language):
     assert found.counts["background_documents"] == 2_751
     assert found.counts["background_near_dev"] + found.counts["background_near_test"] == 2
     assert found.counts["background_near_train_kept"] == 1
+    assert found.counts["reports_without_es"] == found.counts["reports_without_en"] == 0
+    assert (found.counts["unlisted_codes"], found.counts["rows_of_unlisted_codes"]) == (98, 162)
     occurrences = Counter(codes["code"].to_pylist())
     assert (len(occurrences), sum(n == 1 for n in occurrences.values())) == (2_557, 1_325)
     assert set(found.titles.read()["code"].to_pylist()) == set(occurrences)

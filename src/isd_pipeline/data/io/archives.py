@@ -62,6 +62,17 @@ def tab_rows(
         yield where, cells
 
 
+def refuse_documents_twice(folders: Mapping[str, Iterable[str]], path: Path) -> None:
+    """ValueError, with both places, where a document's text is in two of a corpus's folders."""
+    met: dict[str, str] = {}
+    for folder, documents in folders.items():
+        for document in documents:
+            if document in met:
+                where = f"{path}, {folder}/{document}.txt"
+                raise ValueError(f"{where}: the document is in {met[document]} as well")
+            met[document] = folder
+
+
 def _refuse_twice(names: Iterable[str], path: Path) -> None:
     met: set[str] = set()
     for name in names:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from isd_pipeline.data.codes import icd, icdo3
 from isd_pipeline.data.io import tables
-from isd_pipeline.data.io.archives import read_texts, tab_rows
+from isd_pipeline.data.io.archives import read_texts, refuse_documents_twice, tab_rows
 from isd_pipeline.data.quality.near_duplicates import without_near_duplicates
 from isd_pipeline.data.sources.brat import read_marks
 
@@ -64,7 +64,7 @@ def extract(
     path = Path(path)
     files = read_texts(path, _name_in_corpus)
     sets = {name: _read_set(files, path, name) for name in SETS}
-    _refuse_two_sets(sets, path)
+    refuse_documents_twice({f"{SETS[name]}/{NORM}": one.texts for name, one in sets.items()}, path)
     _tell_of_odd(sets)
     background = _texts(files, path, BACKGROUND) if unlabelled else {}
     kept, counted = _without_labelled(background, sets, near)
@@ -169,16 +169,6 @@ def _tell_of_odd(sets: Mapping[str, LabelledSet]) -> None:
 def _is_moved(mention: Mention, text: str) -> bool:
     there = " ".join(text[begin:end] for begin, end in mention.parts)
     return there.split() != mention.words.split()
-
-
-def _refuse_two_sets(sets: Mapping[str, LabelledSet], path: Path) -> None:
-    met: dict[str, str] = {}
-    for name, one in sets.items():
-        for document in one.texts:
-            if document in met:
-                where = f"{path}, {SETS[name]}/{NORM}/{document}.txt"
-                raise ValueError(f"{where}: the document is in {SETS[met[document]]} as well")
-            met[document] = name
 
 
 def _name_in_corpus(name: str) -> str | None:

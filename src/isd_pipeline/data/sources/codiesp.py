@@ -7,7 +7,7 @@ An article is its own patient.
 
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from isd_pipeline.data.codes import coding_systems, icd
 from isd_pipeline.data.io import tables
-from isd_pipeline.data.io.archives import read_texts, tab_rows
+from isd_pipeline.data.io.archives import file_names, read_texts, refuse_documents_twice, tab_rows
 from isd_pipeline.data.quality.near_duplicates import without_near_duplicates
 from isd_pipeline.data.sources.brat import parts_of
 
@@ -29,6 +29,7 @@ KINDS: dict[str, tuple[icd.System, ...]] = {
     "both": (icd.DIAGNOSIS, icd.PROCEDURE),
 }
 _TABLES = {icd.DIAGNOSIS: "D", icd.PROCEDURE: "P"}
+_NAMES = {icd.DIAGNOSIS: coding_systems.ICD10CM, icd.PROCEDURE: coding_systems.ICD10PCS}
 _SHAPES = {
     icd.DIAGNOSIS: re.compile(r"[A-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?"),
     icd.PROCEDURE: re.compile(r"[0-9A-Z]{1,7}"),
@@ -50,13 +51,21 @@ def extract(
     A background report that shares `near` of its five-word runs with a report of dev or test is
     left out altogether, since word vectors would otherwise have read the text they are tested
     on. Those near a train report stay; both are counted. The Spanish originals have mentions.
+
+    Raises FileNotFoundError or ValueError, in one line, with file, row and column. Reports that
+    have a text in one language alone, and codes that ICD-10 lacks, are logged once, with how many.
     """
     if language not in _TEXTS:
         raise ValueError(f"language={language!r} is neither 'en' nor 'es'")
-    files = _read_files(Path(path), _TEXTS[language])
+    path = Path(path)
+    files, halves = _read_files(path, _TEXTS[language]), _tell_of_missing_halves(path)
     texts = {name: _texts(files, path, name, _TEXTS[language]) for name in SPLIT_NAMES}
-    labelled = {article: name for name in SPLIT_NAMES for article in texts[name]}
     background = _texts(files, path, "background", _TEXTS[language]) if unlabelled else {}
+    everything = {**texts, "background": background}
+    refuse_documents_twice(
+        {f"{n}/{_TEXTS[language]}": those for n, those in everything.items()}, path
+    )
+    labelled = {article: name for name in SPLIT_NAMES for article in texts[name]}
     counts = {f"{name}_documents": len(texts[name]) for name in SPLIT_NAMES}
     counts["background_documents"] = len(background)
     kept, counted = without_near_duplicates(background, texts, near)
@@ -65,14 +74,15 @@ def extract(
         LOG.warning("CodiEsp: %d background reports near dev or test: left out", left_out)
     rows = [row for system in systems for row in _codes(files, path, system, labelled)]
     titles, titled = _titles({(row[2], row[3]) for row in rows})
+    unlisted = _tell_of_unlisted([(row[2], row[3]) for row in rows])
     splits = sorted([*labelled.items(), *((article, "unlabelled") for article in kept)])
-    everything = {**texts["train"], **texts["dev"], **texts["test"], **kept}
-    notes = [(article, article, article, everything[article]) for article, _ in splits]
+    text_of = {**texts["train"], **texts["dev"], **texts["test"], **kept}
+    notes = [(article, article, article, text_of[article]) for article, _ in splits]
     return tables.Extraction(
         notes=tables.stream_table(tables.table_of(notes, tables.NOTES), rows=1_024),
         codes=tables.stream_table(tables.table_of(rows, tables.CODES)),
         titles=tables.stream_table(tables.table_of(titles, tables.TITLES)),
-        counts=counts | counted | titled | {"code_rows": len(rows)},
+        counts=counts | counted | halves | titled | unlisted | {"code_rows": len(rows)},
         splits=tables.table_of(splits, tables.SPLITS),
         mentions=_mentions(files, path, set(systems)) if language == "es" else None,
     )
@@ -103,6 +113,36 @@ def _read_files(path: Path, texts: str) -> dict[str, str]:
     return read_texts(path, name_of)
 
 
+def _tell_of_missing_halves(path: Path) -> dict[str, int]:
+    """Count, by language, the reports that have a text in the other language alone."""
+    names = [name.split("/") for name in file_names(path) if name.endswith(".txt")]
+    reports = {
+        language: {(name[-3], name[-1]) for name in names if name[-2:-1] == [folder]}
+        for language, folder in _TEXTS.items()
+    }
+    missing = {"es": reports["en"] - reports["es"], "en": reports["es"] - reports["en"]}
+    for language, those in missing.items():
+        if those:
+            first = "/".join([min(those)[0], _TEXTS[language], min(those)[1]])
+            told = "CodiEsp: %d reports have a text in the other language and no %s"
+            LOG.warning(told, len(those), first)
+    return {f"reports_without_{language}": len(those) for language, those in missing.items()}
+
+
+def _tell_of_unlisted(rows: Sequence[tuple[icd.System, str]]) -> dict[str, int]:
+    """Count the codes that ICD-10 lacks, and their rows: old ones, and some that were cut short."""
+    unlisted = {
+        (system, code)
+        for system, code in set(rows)
+        if not coding_systems.is_listed(code, _NAMES[system])
+    }
+    held = sum(row in unlisted for row in rows)
+    if unlisted:
+        told = "CodiEsp: %d codes of %d rows are not in ICD-10-CM or ICD-10-PCS"
+        LOG.warning(told, len(unlisted), held)
+    return {"unlisted_codes": len(unlisted), "rows_of_unlisted_codes": held}
+
+
 def _texts(files: dict[str, str], path: Path, split: str, folder: str) -> dict[str, str]:
     start = f"{split}/{folder}/"
     found = {
@@ -117,7 +157,7 @@ def _texts(files: dict[str, str], path: Path, split: str, folder: str) -> dict[s
 
 def _codes(
     files: dict[str, str], path: Path, system: icd.System, labelled: dict[str, str]
-) -> Iterator[tuple[str, str, str, str]]:
+) -> Iterator[tuple[str, str, icd.System, str]]:
     """Rows of `codes`, split after split, in file order, codes in upper case."""
     for split in SPLIT_NAMES:
         name = f"{split}/{split}{_TABLES[system]}.tsv"
@@ -149,15 +189,13 @@ def _code(cell: str, system: icd.System, where: str) -> str:
     return cell.upper()
 
 
-def _titles(used: set[tuple[str, str]]) -> tuple[list[tuple[str, icd.System, str]], dict[str, int]]:
+def _titles(
+    used: set[tuple[icd.System, str]],
+) -> tuple[list[tuple[str, icd.System, str]], dict[str, int]]:
     """A title for each code, the nearest ancestor's for one that ICD-10-CM lacks.
 
     Half of the procedures are cut after four characters: their title is what they stand for.
     """
-    names: dict[str, str] = {
-        icd.DIAGNOSIS: coding_systems.ICD10CM,
-        icd.PROCEDURE: coding_systems.ICD10PCS,
-    }
-    titles, counts = coding_systems.titles_of((names[system], code) for system, code in used)
+    titles, counts = coding_systems.titles_of((_NAMES[system], code) for system, code in used)
     del counts["codes_without_title"]
     return titles, {"titles": len(titles), **counts}
