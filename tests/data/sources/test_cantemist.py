@@ -31,7 +31,7 @@ def annotation(text, marks):
     lines = []
     for n, (code, places) in enumerate(marks, start=1):
         ends = [[int(place) for place in part.split()] for part in places.split(";")]
-        words = " ".join(text[begin:end] for begin, end in ends)
+        words = " ".join(text[begin:end] for begin, end in ends).replace("\n", " ")
         lines.append(f"T{n}\tMORFOLOGIA_NEOPLASIA {places}\t{words}")
         lines.append(f"#{n}\tAnnotatorNotes T{n}\t{code}")
     return "\n".join(lines) + "\n"
