@@ -98,7 +98,8 @@ def _splits(chosen: Mapping[str, LabelledSet], background: Iterable[str]) -> pa.
 def _sizes(sets: Mapping[str, LabelledSet], chosen: Mapping[str, LabelledSet]) -> dict[str, int]:
     counts = {f"{name}_documents": len(one.texts) for name, one in sets.items()}
     counts |= {f"{name}_code_rows": len(one.codes) for name, one in sets.items()}
-    counts["mentions"] = sum(len(one.mentions) for one in chosen.values())
+    marked = [(m.document, m.code, m.parts) for one in chosen.values() for m in one.mentions]
+    counts |= {"mentions": len(marked), "repeated_mentions": len(marked) - len(set(marked))}
     left_out = sum(len(one.texts) for name, one in sets.items() if name not in chosen)
     return counts | {"documents_of_the_other_dev_set": left_out}
 
@@ -145,10 +146,8 @@ def _without_labelled(
     kept, counts = without_near_duplicates(other, texts, near)
     by_id = len(background) - len(other)
     if by_id or len(kept) < len(other):
-        told = (
-            "CANTEMIST: %d background texts have a labelled id, %d are near dev or test: left out"
-        )
-        LOG.warning(told, by_id, len(other) - len(kept))
+        told = "%d background texts have a labelled id, %d are near dev or test: left out"
+        LOG.warning(f"CANTEMIST: {told}", by_id, len(other) - len(kept))
     documents = {"background_documents": len(background), "background_of_labelled_ids": by_id}
     return kept, documents | counts
 
