@@ -83,6 +83,13 @@ def test_the_four_measures_by_hand() -> None:
 COUNTS = ("predicted", "marked", "found", "marked_of_other_codes")
 
 
+def test_a_document_of_unknown_codes_alone_is_missed_and_no_source_is_asked() -> None:
+    found = documents_of([("8", "n3", "Z99", 0, 4)])
+    nobody = compare_spans(found, lambda of: pytest.fail("asked"), 0.5, INDEX)
+    assert nobody["exact_span"]["marked_of_other_codes"] == 1
+    assert tune_share(found, lambda of: pytest.fail("asked")) == float("inf")
+
+
 def test_what_is_marked_scores_fully_and_what_is_not_scores_nothing() -> None:
     found = documents_of([*MARKS[:2], ("8", "n3", "W19", 0, 4)])
     perfect = compare_spans(found, lambda of: of.marked * 1.0, 0.5, INDEX)

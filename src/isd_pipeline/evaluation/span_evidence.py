@@ -121,7 +121,7 @@ def tune_share(documents: Sequence[MarkedDocument], evidence: Evidence) -> float
     """
     weights, is_marked = [np.zeros(0)], [np.zeros(0, dtype=bool)]
     for document in documents:
-        for weight, marked in _by_word(document, evidence(document.rationales)):
+        for weight, marked in _by_word(document, _weights(document, evidence)):
             weights.append(weight)
             is_marked.append(marked)
     weight, marked = np.concatenate(weights), np.concatenate(is_marked)
@@ -135,6 +135,13 @@ def tune_share(documents: Sequence[MarkedDocument], evidence: Evidence) -> float
     best = cuts[int(np.argmax(f1))]
     below = max(float(weight[best + 1]), 0.0) if best + 1 < len(weight) else 0.0
     return (float(weight[best]) + below) / 2
+
+
+def _weights(document: MarkedDocument, evidence: Evidence) -> Float[np.ndarray, "K N"]:
+    """The evidence, which is not asked where no marked code is the cohort's."""
+    if not len(document.rationales.codes):
+        return np.zeros((0, len(document.words)))
+    return evidence(document.rationales)
 
 
 def _by_word(
@@ -164,7 +171,7 @@ def compare_spans(
     counts: Counter[tuple[str, str]] = Counter()
     known = set(codes.codes)
     for document in documents:
-        weights = evidence(document.rationales)
+        weights = _weights(document, evidence)
         names = [codes.codes[code] for code in document.rationales.codes]
         chosen = {
             code: spans_of_words(row >= share, document)
