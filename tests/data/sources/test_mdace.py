@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from isd_pipeline.config.cohorts import cohort_section
+from isd_pipeline.config.expected_counts import expected_counts
 from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.data.sources import mimic3
 from isd_pipeline.data.sources.mdace import mdace_splits, read_annotations, with_mentions
@@ -192,6 +193,20 @@ def test_the_charts_go_where_their_authors_put_them(release: Path, hospital: Pat
         splits, _, counts = split_documents(notes, found, conf, "c")
         assert splits["split"].to_pylist() == (expected or ["train", "dev", "test"])
         assert counts.get("documents_moved", 0) == moved
+
+
+def test_moved_charts_are_held_against_no_published_size_of_a_split() -> None:
+    of = {"source": "mimic3", "raw": "x", "label_space": "caml", "real": True}
+    lists = expected_counts(ExtractSettings(**of), {})
+    moved = expected_counts(ExtractSettings(**of, mdace="m.zip", split="mdace"), {})
+    assert moved["labels"] == lists["labels"]
+    assert moved["note_records"] == lists["note_records"]
+    assert {name for name in lists if name not in moved} == {
+        "source_types",
+        "vocabulary",
+        *(f"{split}_ids" for split in ("train", "dev", "test")),
+        *(f"{split}_documents_with_code" for split in ("train", "dev", "test")),
+    }
 
 
 def test_settings_that_have_no_sense_without_the_release_are_refused() -> None:
