@@ -10,7 +10,6 @@ from isd_pipeline.data.codes import icd
 from isd_pipeline.data.codes.hierarchy import Revision
 from isd_pipeline.data.codes.labels import LabelSpace
 from isd_pipeline.data.custom.layout import CustomLayout
-from isd_pipeline.data.sources.mdace import Charts
 
 SPLITS_OF = {  # what `split` may be; a source that comes split has the default alone
     "mimic2": ("laat", "caml"),
@@ -49,7 +48,7 @@ class ExtractSettings:
     systems: tuple[icd.System, ...] | None = None  # of MIMIC-III and -IV; None: both
     patients: Literal["all", "carevue"] = "all"  # of MIMIC-III: those of MIMIC-II's time
     mdace: str = ""  # MDACE's zip or folder, in `raw` or by its whole path: marks of MIMIC-III's
-    mdace_set: Charts = "Inpatient"
+    mdace_set: Literal["Inpatient", "Profee"] = "Inpatient"
     revision: icd.Revision = "icd9"  # which of MIMIC-IV's two
     release: str = "2.2"  # of MIMIC-IV's hosp tables
     custom: CustomLayout = field(default_factory=CustomLayout)  # of a user's own files
