@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from inspect import signature
 from typing import Any
 
@@ -56,7 +57,8 @@ def inputs_of(system: str, **model: Any) -> dict[str, Any]:
         "code_index": CODES,
         "vocabulary": bundle.vocabulary,
         "tokenized_notes": tokenized,
-        "documents": {"train": documents, "test": documents},
+        "notes": stream_table(table(TEXTS, NOTES)),
+        "documents": {"train": documents, "dev": documents, "test": documents},
     }
 
 
@@ -93,10 +95,9 @@ def test_a_system_is_held_against_the_rationales_and_its_readings_are_shown(
     assert found["documents"] == 2
     assert found["sources"]["model"]["pairs"] == 3
     assert set(pairs.loc[pairs.source == "model", "words"]) == {12, 3}
-    notes = stream_table(table(TEXTS, NOTES))
     for threshold, told in ((-99.0, True), (99.0, False)):
         metrics = {"test": {"threshold_tuned": threshold}}
-        page = show_readings(**inputs, notes=notes, metrics=metrics)
+        page = show_readings(**inputs, metrics=metrics)
         assert heading in page
         assert ("<b>780.60</b> Fever" in page) == told
         assert ("It predicts no code" in page) != told
@@ -124,11 +125,42 @@ def test_an_ensemble_and_a_regression_are_held_against_the_rationales_as_they_co
     fever = pairs[(pairs.source == "model") & (pairs.code == CODES.position("780.60"))]
     assert fever["first"].tolist() == [1.0]
     metrics = {"test": {"threshold_tuned": -99.0}}
-    page = show_readings(**inputs, notes=stream_table(table(TEXTS, NOTES)), metrics=metrics)
+    page = show_readings(**inputs, metrics=metrics)
     assert "What the codes read" in page
     inputs["models_of_runs"].pop(("words", 1))
     with pytest.raises(FileNotFoundError, match="model of words is not there yet"):
         measure_evidence(**inputs)
+
+
+def test_spans_are_measured_at_the_weight_that_dev_tells() -> None:
+    """The words of the title, by hand: chest and pain stand in every document and weigh nothing."""
+    inputs = inputs_of("isd")
+    found, _ = measure_evidence(**inputs)
+    spans = found["spans"]
+    assert (spans["tuned_on"], spans["documents"]) == ("dev", {"dev": 2, "test": 2})
+    assert spans["sources"].keys() == found["sources"].keys() - {"random"}
+    title = spans["sources"]["words of the title"]
+    assert title["exact_span"] == {
+        "predicted": 3,  # of document 7 Pneumonia and Fever, which are marked, and fever again
+        "marked": 3,  # and in document 8 chest: pain
+        "found": 2,
+        "marked_of_other_codes": 0,
+        **dict.fromkeys(("precision", "recall", "f1", "recall_all_codes", "f1_all_codes"), 2 / 3),
+    }
+    assert title["exact_token"]["marked"] == 4
+    assert 0 < spans["sources"]["model"]["share"] < 1
+
+
+def test_where_dev_has_no_marks_no_spans_are_measured_and_that_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    inputs = inputs_of("isd")
+    documents = inputs["documents"]["test"]
+    other = replace(documents, ids=np.array(["70", "80"]))
+    inputs["documents"] = {"train": documents, "dev": other, "test": documents}
+    found, _ = measure_evidence(**inputs)
+    assert found.keys() == {"split", "documents", "sources"}
+    assert "nothing is marked in the dev split" in caplog.text
 
 
 def test_a_baseline_that_is_not_kept_says_so() -> None:
@@ -143,9 +175,8 @@ def test_a_system_whose_codes_attend_to_nothing_says_so() -> None:
     inputs = inputs_of("bi_gru")
     with pytest.raises(ValueError, match="the system bi_gru has no evidence to show"):
         measure_evidence(**inputs)
-    notes = stream_table(table(TEXTS, NOTES))
     with pytest.raises(ValueError, match="the system bi_gru has no evidence to show"):
-        show_readings(**inputs, notes=notes, metrics={"test": {"threshold_tuned": 0.0}})
+        show_readings(**inputs, metrics={"test": {"threshold_tuned": 0.0}})
 
 
 def test_a_cohort_without_marks_has_no_evidence_to_measure() -> None:

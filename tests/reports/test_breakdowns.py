@@ -66,6 +66,22 @@ def test_a_figure_shows_baselines_what_is_named_and_the_best_and_no_more():
     assert [one.name for one in shown] == ["baseline1", "baseline2", "named", "e2", "e1", "e0"]
 
 
+def test_mdaces_measures_stand_beside_agreement_where_they_were_measured():
+    means = dict.fromkeys(where.AGREEMENT, 0.25) | {"pairs": 12}
+    evidence = {"sources": {"random": means, "model": means}}
+    f1 = {measure: {"f1": n / 4} for n, measure in enumerate(where.SPANS)}
+    measured = evidence | {"spans": {"sources": {"model": {"share": 0.1, **f1}}}}
+    told = RunResult(experiment="isd", seed=1, metrics={}, evidence=measured)
+    untold = RunResult(experiment="laat", seed=1, metrics={}, evidence=evidence)
+    found = where.plausibility_table([told, untold])
+    assert found.columns[-4:] == tuple(where.SPANS.values())
+    by_source = {row[0]: row[-4:] for row in found.rows}
+    nothing = (where.number(None),) * 4
+    expected = {"random": nothing, "isd": ("0.000", "0.250", "0.500", "0.750"), "laat": nothing}
+    assert by_source == expected
+    assert len(where.plausibility_table([untold]).columns) == 2 + len(where.AGREEMENT)
+
+
 def test_agreement_of_evidence_is_by_source_and_then_by_experiment():
     means = dict.fromkeys(where.AGREEMENT, 0.25) | {"pairs": 12}
     runs = [

@@ -7,6 +7,7 @@ from isd_pipeline.data.quality import published_counts as published
 from isd_pipeline.data.quality.published_counts import Expected
 
 Known = dict[str, Expected]
+_OF_SPLITS = ("_ids", "_documents_with_code", "source_types", "vocabulary")
 
 
 def check_published(counts: Mapping[str, int], settings: ExtractSettings) -> None:
@@ -37,7 +38,10 @@ def _mimic3(settings: ExtractSettings, counts: Mapping[str, float]) -> Known:
     if settings.systems is not None or settings.min_documents > 1:
         return files
     name = "50" if settings.codes == "top50" else "full"
-    return files | published.MIMIC3_COHORTS.get((name, settings.label_space), {})
+    cohort = published.MIMIC3_COHORTS.get((name, settings.label_space), {})
+    if settings.split == "mdace":  # moves documents, and with them the words of train
+        cohort = {name: one for name, one in cohort.items() if not name.endswith(_OF_SPLITS)}
+    return files | cohort
 
 
 def _mimic4(settings: ExtractSettings, counts: Mapping[str, float]) -> Known:

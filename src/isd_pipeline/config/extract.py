@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from isd_pipeline.config.cohorts import cohort_section
@@ -12,7 +13,7 @@ from isd_pipeline.data.custom.layout import CustomLayout
 
 SPLITS_OF = {  # what `split` may be; a source that comes split has the default alone
     "mimic2": ("laat", "caml"),
-    "mimic3": ("lists", "patients", "edin"),
+    "mimic3": ("lists", "patients", "edin", "mdace"),
     "mimic4": ("edin", "patients"),
 }
 FAULTY_SPACE = {"mimic3": "caml", "mimic4": "edin"}
@@ -28,7 +29,8 @@ class ExtractSettings:
     `split`: `lists`, CAML's id lists beside the files, or where there are none patients drawn by
     a hash; `patients`, always these; `edin`, `split_file` of Edin et al. (SIGIR 2023) or, where
     it is missing, our own stratified one; of MIMIC-II `laat`, its last training lines as dev, or
-    `caml`, no dev at all: the best epoch is then chosen on test, as CAML chose it.
+    `caml`, no dev at all: the best epoch is then chosen on test, as CAML chose it. `mdace` is
+    `lists`, but for MDACE's charts, which go where its authors put them.
     """
 
     # the file layout
@@ -40,13 +42,15 @@ class ExtractSettings:
     language: Literal["en", "es"] = "en"  # of the notes; CodiEsp has both
     kind: Literal["diagnoses", "procedures", "both"] = "diagnoses"  # CodiEsp's codes
     dev: Literal["both", "dev1", "dev2"] = "both"  # of CANTEMIST's two sets, those that are dev
-    split: Literal["lists", "patients", "edin", "laat", "caml"] = "lists"
+    split: Literal["lists", "patients", "edin", "laat", "caml", "mdace"] = "lists"
     split_file: str = ""  # of Edin et al., in `raw` or by its whole path
     split_seed: int = 1  # of our own splits
     dev_lines: int = 1_141  # of MIMIC-II's training lines, split laat
     min_documents: int = 1  # codes of fewer documents are dropped
     systems: tuple[icd.System, ...] | None = None  # of MIMIC-III and -IV; None: both
     patients: Literal["all", "carevue"] = "all"  # of MIMIC-III: those of MIMIC-II's time
+    mdace: str = ""  # MDACE's zip or folder, in `raw` or by its whole path: marks of MIMIC-III's
+    mdace_set: Literal["Inpatient", "Profee"] = "Inpatient"
     revision: icd.Revision = "icd9"  # which of MIMIC-IV's two
     release: str = "2.2"  # of MIMIC-IV's hosp tables
     custom: CustomLayout = field(default_factory=CustomLayout)  # of a user's own files
@@ -60,6 +64,10 @@ class ExtractSettings:
             raise ValueError(f"{self.source} has no label_space={self.label_space!r}; use clean")
         if self.patients != "all" and self.source != "mimic3":
             raise ValueError(f"patients={self.patients!r} is for the source mimic3 alone")
+        if self.mdace and self.source != "mimic3":
+            raise ValueError("mdace marks notes of the source mimic3 alone")
+        if not self.mdace and (self.split == "mdace" or self.mdace_set != "Inpatient"):
+            raise ValueError("split mdace and mdace_set need `mdace`, the release they are of")
         if self.revision != "icd9" and self.source != "mimic4":
             raise ValueError(f"revision={self.revision!r} is for the source mimic4 alone")
         if self.systems is not None and self.source not in ("mimic3", "mimic4"):
@@ -70,6 +78,11 @@ class ExtractSettings:
             raise ValueError("the texts of cantemist are Spanish; say language: es")
         if self.systems == ():
             raise ValueError("systems is empty; name diagnosis, procedure or both")
+
+    @property
+    def mdace_release(self) -> Path:
+        """Where MDACE lies."""
+        return Path(self.raw) / self.mdace
 
     @property
     def space(self) -> LabelSpace:

@@ -4,7 +4,7 @@ import hashlib
 import logging
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +121,30 @@ def splits_stratified(
         "documents_in_no_list": len(owner) - len(placed),
         "split_is_ours": 1,
     }
+
+
+def move_documents(
+    documents: pa.Table, splits: pa.Table, lists: Mapping[str, Collection[str]]
+) -> tuple[pa.Table, dict[str, int]]:
+    """`splits` with the documents of `lists` where those say; what is in no split stays so.
+
+    A moved document may part its patient's documents. Such patients are counted and told, for a
+    document of test is then not of a patient whom the model has never met.
+    """
+    patient_of = _patients(documents)
+    place = {document: split for split, ids in lists.items() for document in ids}
+    columns = (splits[name].to_pylist() for name in SPLITS.names)
+    before: dict[str, str] = dict(zip(*columns, strict=True))
+    after = {document: place.get(document, split) for document, split in before.items()}
+    moved = [document for document, split in before.items() if after[document] != split]
+    of_patient: dict[str, set[str]] = {}
+    for document, split in after.items():
+        of_patient.setdefault(patient_of[document], set()).add(split)
+    parted = sum(len(some) > 1 for some in of_patient.values())
+    LOG.warning("%d documents moved; %d patients are in more than one split", len(moved), parted)
+    table = _table(documents, after)
+    counts = {"documents_moved": len(moved), "patients_in_two_splits": parted}
+    return table, {**_sizes(table), **counts}
 
 
 def admission_of(document: str) -> str:

@@ -8,7 +8,7 @@ counts against every source alike.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,51 +54,58 @@ def marked_words(
     of codes that are not the document's is passed over, and so is a span without a word. Its
     codes are clean ones: of the label space `caml`, the procedures find no marks.
     """
-    spans = _spans(mentions, pa.array(documents.ids.tolist(), pa.string()))
+    spans = spans_of(mentions, pa.array(documents.ids.tolist(), pa.string()))
     place = {document: n for n, document in enumerate(documents.ids.tolist())}
     columns = ["document_id", "begins", "ends", "note_ids", "note_starts"]
     for batch in tokenized_notes.select(columns):
         known = pc.is_in(batch["document_id"], pa.array(list(spans), pa.string()))
         for row in batch.filter(known).to_pylist():
-            document = row["document_id"]
-            marks = _marks(row, spans[document], place[document], documents, codes)
+            document, n = row["document_id"], place[row["document_id"]]
+            marked = spans[document]
+            gold = [code for code in documents.labels_of(n) if codes.codes[code] in marked]
+            marks = rationales_of(row, marked, n, documents, codes, gold)
             if len(marks.codes):
                 yield marks
 
 
-_Spans = dict[str, list[tuple[str, int, int]]]  # code: note, begin, end
+MarkedSpans = dict[str, list[tuple[str, int, int]]]  # code: note, begin, end
 
 
-def _spans(mentions: pa.Table, documents: pa.Array) -> dict[str, _Spans]:
-    """By document, then by code."""
+def spans_of(mentions: pa.Table, documents: pa.Array) -> dict[str, MarkedSpans]:
+    """What is marked in some documents, by document, then by code."""
     rows = mentions.filter(pc.is_in(mentions["document_id"], documents))
     names = ("document_id", "code", "note_id", "begin", "end")
-    found: dict[str, _Spans] = defaultdict(lambda: defaultdict(list))
+    found: dict[str, MarkedSpans] = defaultdict(lambda: defaultdict(list))
     for document, code, *span in zip(*(rows[name].to_pylist() for name in names), strict=True):
         found[document][code].append(tuple(span))
     return found
 
 
-def _marks(
-    row: Mapping[str, Any], spans: _Spans, document: int, documents: Documents, codes: CodeIndex
+def rationales_of(
+    row: Mapping[str, Any],
+    spans: MarkedSpans,
+    document: int,
+    documents: Documents,
+    codes: CodeIndex,
+    wanted: Sequence[int],
 ) -> Rationales:
+    """The marked words of a row of `tokenized_notes`, for those of the `wanted` codes with any."""
     words = windows_around(row["begins"], row["ends"], 0, row["note_starts"])
     number = {note: n for n, note in enumerate(row["note_ids"])}
-    gold = [code for code in documents.labels_of(document) if codes.codes[code] in spans]
-    marked = np.zeros((len(gold), len(row["begins"])), dtype=bool)
-    for mine, code in zip(marked, gold, strict=True):
-        mine |= words.touch(*_numbered(spans[codes.codes[code]], number))
+    marked = np.zeros((len(wanted), len(row["begins"])), dtype=bool)
+    for mine, code in zip(marked, wanted, strict=True):
+        mine |= words.touch(*numbered(spans[codes.codes[code]], number))
     some = marked.any(axis=1)
     return Rationales(
         document,
         documents.tokens_of(document),
         tuple(row["note_starts"]),
-        np.array(gold, dtype=np.int64)[some],
+        np.array(wanted, dtype=np.int64)[some],
         marked[some],
     )
 
 
-def _numbered(spans: list[tuple[str, int, int]], number: Mapping[str, int]) -> np.ndarray:
+def numbered(spans: list[tuple[str, int, int]], number: Mapping[str, int]) -> np.ndarray:
     """Note, begin and end of each span, int [3, S], its note as a number within the document."""
     for note, _, _ in spans:
         if note not in number:

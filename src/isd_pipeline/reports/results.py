@@ -112,6 +112,11 @@ class Experiment:
         found = [run.evidence["sources"].get(source) for run in self.runs if run.evidence]
         return _mean([means[name] for means in found if means])
 
+    def span_figure(self, source: str, measure: str, name: str = "f1") -> Measured | None:
+        """A figure of one of MDACE's measures of a source of evidence."""
+        spans = [run.evidence.get("spans", {}).get("sources", {}) for run in self.runs]
+        return _mean([found[source][measure][name] for found in spans if source in found])
+
     def calibrated(self, name: str, when: str = "") -> Measured | None:
         """The `temperature`, or a metric `before` or `after` it."""
         found = [run.calibration for run in self.runs if run.calibration is not None]

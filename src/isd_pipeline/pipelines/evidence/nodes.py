@@ -1,8 +1,10 @@
 """Where a trained model found its codes, against where people say they stand."""
 
+import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import nlargest
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -14,8 +16,9 @@ from isd_pipeline.catalog.base_models import with_base_models
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.io.tables import RecordStream
 from isd_pipeline.embeddings.codes import description_ids
-from isd_pipeline.evaluation import plausibility, word_evidence
-from isd_pipeline.evaluation.plausibility import Rationales
+from isd_pipeline.evaluation import plausibility, span_evidence, word_evidence
+from isd_pipeline.evaluation.plausibility import Evidence, Rationales
+from isd_pipeline.evaluation.span_evidence import MarkedDocument
 from isd_pipeline.predictors import registry
 from isd_pipeline.predictors.artifact import Artifact
 from isd_pipeline.predictors.attention import windows_around
@@ -26,7 +29,10 @@ from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.splits import words_of_documents
 from isd_pipeline.text.vocabulary import Vocabulary
 
+LOG = logging.getLogger(__name__)
+
 SPLIT = "test"
+TUNED_ON = "dev"
 NOTES_SHOWN = 3
 
 
@@ -65,8 +71,8 @@ def make_explainer(
     if not mentions.num_rows:
         raise ValueError(
             f"{parameters['cohort']}: nobody has marked the evidence of its codes; there are "
-            "mentions of synthetic hospitals, of CANTEMIST, of CodiEsp with `language: es`, and of "
-            "a custom data set with a table `mentions`"
+            "mentions of synthetic hospitals, of CANTEMIST, of CodiEsp with `language: es`, of "
+            "MIMIC-III with `mdace`, and of a custom data set with a table `mentions`"
         )
     model.refuse_other_data(code_index, vocabulary)
     whole = with_base_models(model, models_of_runs, parameters)
@@ -84,6 +90,9 @@ def make_explainer(
 
 def measure_evidence(
     explainer: Explainer,
+    mentions: pa.Table,
+    tokenized_notes: RecordStream,
+    notes: RecordStream,
     code_index: CodeIndex,
     vocabulary: Vocabulary,
     documents: Mapping[str, Documents],
@@ -91,19 +100,57 @@ def measure_evidence(
     """Agreement of the test split: the means by source, and every pair of note and code.
 
     Three of the sources need no model: rare words, words of the title, words that go with the code.
+    Beside the means stand MDACE's measures, of the words from a weight on that dev tells.
     """
-    train = documents["train"]
+    simple = _evidence_without_model(code_index, vocabulary, documents["train"])
+    sources = {**simple, "model": explainer.evidence}
+    pairs = plausibility.compare_evidence(explainer.found, sources)
+    means = plausibility.mean_agreement(pairs).to_dict(orient="index")
+    told = {"split": SPLIT, "documents": int(pairs["document"].nunique()), "sources": means}
+    marked = {
+        split: list(
+            span_evidence.marked_documents(
+                mentions, tokenized_notes, notes, documents[split], code_index
+            )
+        )
+        for split in (TUNED_ON, SPLIT)
+    }
+    if not marked[TUNED_ON]:
+        LOG.warning("nothing is marked in the dev split: no weight is tuned, no spans are measured")
+        return told, pairs
+    words = words_of_documents(tokenized_notes, documents[TUNED_ON].ids.tolist())
+    of_dev = replace(explainer, documents=documents[TUNED_ON], words=words)
+    tuned_on = {**simple, "model": of_dev.evidence}
+    return {**told, "spans": _measure_spans(marked, tuned_on, sources, code_index)}, pairs
+
+
+def _measure_spans(
+    marked: Mapping[str, list[MarkedDocument]],
+    tuned_on: Mapping[str, Evidence],
+    sources: Mapping[str, Evidence],
+    code_index: CodeIndex,
+) -> dict[str, Any]:
+    """MDACE's measures by source, each at the weight that is best on dev."""
+    found = {}
+    for name, source in sources.items():
+        share = span_evidence.tune_share(marked[TUNED_ON], tuned_on[name])
+        measured = span_evidence.compare_spans(marked[SPLIT], source, share, code_index)
+        found[name] = {"share": share if isfinite(share) else None, **measured}
+    sizes = {split: len(documents) for split, documents in marked.items()}
+    return {"tuned_on": TUNED_ON, "documents": sizes, "sources": found}
+
+
+def _evidence_without_model(
+    code_index: CodeIndex, vocabulary: Vocabulary, train: Documents
+) -> dict[str, Evidence]:
+    """By counting words of the training documents."""
     held = word_evidence.words_held(train, len(vocabulary) + 2)
     titles, gold = description_ids(code_index, vocabulary), train.label_matrix(len(code_index))
-    sources = {
+    return {
         "rare words (IDF)": word_evidence.idf_evidence(held),
         "words of the title": word_evidence.title_evidence(titles, held),
         "words that go with the code": word_evidence.association_evidence(held, gold),
-        "model": explainer.evidence,
     }
-    pairs = plausibility.compare_evidence(explainer.found, sources)
-    means = plausibility.mean_agreement(pairs).to_dict(orient="index")
-    return {"split": SPLIT, "documents": int(pairs["document"].nunique()), "sources": means}, pairs
 
 
 def show_readings(

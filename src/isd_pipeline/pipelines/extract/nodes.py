@@ -15,9 +15,18 @@ from isd_pipeline.data.cohorts import labels_of_cohort
 from isd_pipeline.data.custom import source as own
 from isd_pipeline.data.io.tables import MENTIONS, Extraction, RecordStream, table_of
 from isd_pipeline.data.quality import published_counts as published
-from isd_pipeline.data.sources import cantemist, codiesp, mimic2, mimic3, mimic4, planted_evidence
+from isd_pipeline.data.sources import (
+    cantemist,
+    codiesp,
+    mdace,
+    mimic2,
+    mimic3,
+    mimic4,
+    planted_evidence,
+)
 from isd_pipeline.data.sources.selection import only_patients, only_systems
 from isd_pipeline.data.splits import (
+    move_documents,
     splits_by_patient,
     splits_from_feather,
     splits_from_lists,
@@ -52,7 +61,10 @@ def read_source(settings: ExtractSettings) -> Extraction:
             found = mimic3.extract(raw)
             if settings.patients == "carevue":
                 found = only_patients(found, *mimic3.carevue_patients(raw))
-            if (raw / "EVIDENCE.csv").is_file():  # the synthetic hospital says where codes stand
+            if settings.mdace:
+                release, charts = settings.mdace_release, settings.mdace_set
+                found = mdace.with_mentions(found, release, charts)
+            elif (raw / "EVIDENCE.csv").is_file():  # the synthetic hospital says where codes stand
                 found = replace(found, mentions=planted_evidence.read_mentions(raw))
         case "mimic4":
             found = mimic4.extract(raw, revision=settings.revision, label_space=settings.space)
@@ -94,6 +106,11 @@ def _split(
 ) -> tuple[pa.Table, dict[str, int]]:
     """By the id lists beside the files; ours by patient where there is none, or by choice."""
     folder = Path(settings.raw)
+    if settings.split == "mdace":
+        splits, counts = _split(documents, replace(settings, split="lists"), name)
+        charts = mdace.mdace_splits(settings.mdace_release, settings.mdace_set)
+        moved, counted = move_documents(documents, splits, charts)
+        return moved, counts | counted
     if settings.split == "patients" or not any(folder.glob("*_hadm_ids.csv")):
         return splits_by_patient(documents, seed=settings.split_seed)
     lists = {split: folder / f"{split}_{name}_hadm_ids.csv" for split in ("train", "dev", "test")}
