@@ -7,6 +7,7 @@ from typing import Any
 from isd_pipeline.config.cohorts import cohort_section
 from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.config.reading import read_config, refuse_unknown
+from isd_pipeline.evaluation.official import TASKS
 from isd_pipeline.reports.layout import Layout
 
 TABLES_FILE = "conf/base/parameters_tables.yml"
@@ -17,10 +18,15 @@ OUR_SPLIT = "our own split, not the published one"
 
 @dataclass(frozen=True, kw_only=True)
 class ReportSettings:
-    """How a cohort's page is headed."""
+    """How a cohort's page is headed, and what its runs are measured by."""
 
     k: int = 8  # the P@k of the paper's table
     stamp: str = ""  # shown over every table, where the numbers want a warning
+    official: str = ""  # the task whose official figures are measured, and whose systems are shown
+
+    def __post_init__(self) -> None:
+        if self.official:
+            refuse_unknown(self.official, list(TASKS), "the list of official tasks")
 
 
 def stamp_of(
