@@ -145,6 +145,11 @@ def with_official(resampled: Bootstrap, run: Predictions) -> Bootstrap:
     )
 
 
+def known_codes(train: Gold) -> Bool[np.ndarray, " L"]:
+    """The codes that a document of the training split has, by its gold codes [D, L]."""
+    return np.bincount(train.indices, minlength=train.shape[1]) > 0
+
+
 def _of_known(gold: Gold, scores: np.ndarray, known: np.ndarray) -> tuple[Gold, np.ndarray]:
     if known.shape != scores.shape[1:] or not known.any():
         raise ValueError(

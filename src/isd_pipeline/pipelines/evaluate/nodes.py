@@ -13,6 +13,7 @@ from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.evaluation.calibration import calibrate
 from isd_pipeline.evaluation.metrics import all_metrics, per_code
 from isd_pipeline.evaluation.official import (
+    known_codes,
     official_figures,
     official_predictions,
     tune_official_threshold,
@@ -97,7 +98,7 @@ def _of_task(
     code_index: CodeIndex,
 ) -> dict[str, dict[str, float]]:
     """The official figures of dev and test, at the threshold that is best of them on dev."""
-    known = _known(documents, code_index)
+    known = known_codes(documents["train"].label_matrix(len(code_index)))
     threshold = tune_official_threshold(gold["dev"], scores["dev"], known)
     return {
         split: official_figures(
@@ -105,12 +106,6 @@ def _of_task(
         )
         for split, labels in gold.items()
     }
-
-
-def _known(documents: Mapping[str, Documents], code_index: CodeIndex) -> np.ndarray:
-    """Which codes a training document has, bool [L]."""
-    train = documents["train"].label_matrix(len(code_index))
-    return np.bincount(train.indices, minlength=len(code_index)) > 0
 
 
 def stratify(
@@ -158,6 +153,7 @@ def resample_documents(
     resampled = bootstrap_run(gold, scores["test"], tuned=test["threshold_tuned"])
     if "official_threshold" not in test:
         return resampled
-    known, threshold = _known(documents, code_index), test["official_threshold"]
+    known = known_codes(documents["train"].label_matrix(len(code_index)))
+    threshold = test["official_threshold"]
     run = official_predictions(gold, scores["test"], known, threshold=threshold)
     return with_official(resampled, run)
