@@ -32,10 +32,10 @@ def official_table(
     """
     ours = [one for one in experiments(runs) if one.measured(FIRST)]
     rows = [
-        (_sorted(of.map, of.f1), _printed(name, of), "published")
+        (place(of.map, of.f1), printed_row(name, of), "published")
         for name, of in task.systems.items()
     ]
-    rows += [(_sorted(*_means(one)), _measured(one), one.mark) for one in ours]
+    rows += [(place(*_means(one)), _measured(one), one.mark) for one in ours]
     rows.sort(key=lambda row: row[0], reverse=True)
     return Table(
         f"{task.title}, official figures, test split",
@@ -47,8 +47,8 @@ def official_table(
     )
 
 
-def _sorted(mean_precision: float | None, f1: float | None) -> tuple[float, float]:
-    """By which rows are sorted: MAP, then F1; what was not printed comes last."""
+def place(mean_precision: float | None, f1: float | None) -> tuple[float, float]:
+    """By which rows are sorted, the highest first: MAP, then F1; what is not known comes last."""
     return mean_precision or -1.0, f1 or -1.0
 
 
@@ -57,7 +57,8 @@ def _means(one: Experiment) -> tuple[float | None, float | None]:
     return first.mean if first else None, second.mean if second else None
 
 
-def _printed(name: str, of: PublishedFigures) -> tuple[str, ...]:
+def printed_row(name: str, of: PublishedFigures) -> tuple[str, ...]:
+    """Name, source and year, and the figures of `NAMES`."""
     source = f"{of.source}, {of.year}{', derived' if of.derived else ''}"
     return name, source, number(of.map), number(of.f1), NONE, NONE
 
