@@ -7,6 +7,9 @@ A table stands between `<!-- table {...} -->` and `<!-- end -->`; the braces say
 `cohort` and `table` (the comparison), its `rows` and their names, its `columns`, and the `metric`
 whose difference to the table's reference comes last. `evidence: true` makes one of plausibility.
 What ends in `_cpu` or `_gpu` is of the seeds that were trained there.
+
+Between `<!-- published {...} -->` and `<!-- end -->` stand the published systems of an official
+`task` (conf/base/parameters_published.yml) and, of a `cohort`, its `rows`, the highest MAP first.
 """
 
 from __future__ import annotations
@@ -24,12 +27,18 @@ import yaml
 
 from isd_pipeline.catalog.formats import read_json
 from isd_pipeline.catalog.results import Run, read_results
+from isd_pipeline.config.reports import published_task
+from isd_pipeline.reports.official import place, printed_row
 
 PAGE = Path(__file__).parent / "results.md"
 RESULTS = Path(__file__).parents[1] / "results"
-MARKED = re.compile(r"<!-- table (\{.*?\}) -->\n.*?<!-- end -->", re.S)
+PUBLISHED = Path(__file__).parents[1] / "conf/base/parameters_published.yml"
+MARKED = re.compile(r"<!-- (table|published) (\{.*?\}) -->\n.*?<!-- end -->", re.S)
+OFFICIAL = ("official_map", "official_f1")
 HEADINGS = {
     "seeds": "seeds",
+    "official_map": "MAP, official",
+    "official_f1": "F1, official",
     "f1_micro": "micro-F1 at 0.5",
     "f1_micro_tuned": "micro-F1, tuned",
     "f1_macro_caml": "macro-F1 at 0.5",
@@ -160,19 +169,46 @@ def plausibility(asked: dict[str, Any]) -> list[list[str]]:
     return lines + [[of, *(f"{found[of][column]:.3f}" for column in columns)] for of in order]
 
 
+def published(asked: dict[str, Any]) -> list[list[str]]:
+    """Systems in rows: those that others published, in italics, and ours with their intervals."""
+    sections = yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))["published"]
+    found = []
+    for system, of in published_task(sections, asked["task"]).systems.items():
+        name, *cells = printed_row(system, of)
+        found.append((place(of.map, of.f1), [f"*{name}*", *cells[: 1 + len(OFFICIAL)]]))
+    for experiment, name in asked.get("rows", {}).items():
+        values = [values_of(asked["cohort"], experiment, column) for column in OFFICIAL]
+        means = [None if any(map(isnan, of_seeds)) else fmean(of_seeds) for of_seeds in values]
+        cells = [measured(asked["cohort"], experiment, column) for column in OFFICIAL]
+        row = [name or f"`{experiment}`", f"here, `{asked['cohort']}`", *cells]
+        found.append((place(*means), row))
+    found.sort(key=lambda row: row[0], reverse=True)
+    head = ["system", "source, year", *(HEADINGS[column] for column in OFFICIAL)]
+    return [head, *(row for _, row in found)]
+
+
+def measured(cohort: str, experiment: str, column: str) -> str:
+    """Mean and deviation over seeds, and the mean's recorded interval over test documents."""
+    path = RESULTS / cohort / "intervals.json"
+    known = read_json(path).get(experiment, {}).get("intervals", {}) if path.exists() else {}
+    bounds = [f"{bound:.3f}" for bound in known.get(column, ())]
+    return cell(cohort, experiment, column) + (f" [{', '.join(bounds)}]" if bounds else "")
+
+
 def filled(page: str) -> str:
     """The page with every marked table made anew."""
 
     def table(match: re.Match[str]) -> str:
-        asked = yaml.safe_load(match[1])
+        kind, asked = match[1], yaml.safe_load(match[2])
         make: Callable[[dict[str, Any]], list[list[str]]] = (
             plausibility if asked.get("evidence") else comparison
         )
-        head, *rows = make(asked)
+        head, *rows = published(asked) if kind == "published" else make(asked)
         last = "---" if asked.get("metric") else "--:"
-        rule = ["---", *["--:"] * (len(head) - 2), last]
+        words = 2 if kind == "published" else 1
+        rule = [*["---"] * words, *["--:"] * (len(head) - words - 1), last]
         lines = ["| " + " | ".join(cells) + " |" for cells in (head, rule, *rows)]
-        return "\n".join([f"<!-- table {match[1]} -->", *lines, "<!-- end -->"])
+        return "\n".join([f"<!-- {kind} {match[2]} -->", *lines, "<!-- end -->"])
 
     return MARKED.sub(table, page)
 

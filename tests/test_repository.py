@@ -1,6 +1,7 @@
 """What must hold for every file of the repository."""
 
 import ast
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -117,4 +118,22 @@ def test_the_page_of_results_says_what_the_files_of_the_runs_say() -> None:
     checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
     page = (ROOT / "docs/results.md").read_text(encoding="utf-8")
-    assert page.count("<!-- table ") == page.count("<!-- end -->") > 0
+    assert page.count("<!-- table ") + page.count("<!-- published ") == page.count("<!-- end -->")
+    assert page.count("<!-- table ") > 0
+    assert page.count("<!-- published ") > 0
+
+
+def test_a_table_of_published_systems_takes_rows_of_ours_in_its_order(monkeypatch) -> None:
+    spec = importlib.util.spec_from_file_location("results_tables", ROOT / "docs/results_tables.py")
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    scored = {"official_map": [0.5, 0.6], "official_f1": [0.4, 0.4]}
+    monkeypatch.setattr(tables, "values_of", lambda cohort, experiment, column: scored[column])
+    marker = "<!-- published {task: codiesp_procedures, cohort: none, rows: {isd: ours}} -->"
+    lines = tables.filled(f"{marker}\n<!-- end -->").splitlines()
+    assert (lines[0], lines[-1]) == (marker, "<!-- end -->")
+    first = [line.strip("| ").split(" | ")[0] for line in lines[3:-1]]
+    assert first[0] == "ours"
+    assert first[1:3] == [name for name in first if "López" in name or "best MAP" in name]
+    assert lines[3] == "| ours | here, `none` | 0.550 ± 0.071 | 0.400 |"
+    assert "| *MEDIA* | ODESIA, 2020 | – | 0.502 |" in lines

@@ -21,7 +21,7 @@ from isd_pipeline.tracking.tracker import RunKey, Tracker, TrackingSettings, git
 RUN_PARAMETERS = ["cohort", "experiment", "seed", "table", "device", "jobs"]
 SECTIONS = [
     *("cohorts", "profiles", "experiments", "renamed"),
-    *("tables", "search", "paper", "paper_cohorts"),
+    *("tables", "search", "paper", "paper_cohorts", "published"),
 ]
 TRACKED = {"train", "evaluate", "table", "publish", "search"}
 MADE_BY_SYSTEM = ("train", "evaluate", "search")

@@ -149,6 +149,12 @@ def test_the_parameters_that_stages_watch_exist(stages: dict) -> None:
                         section = section[part]
 
 
+def test_every_cohort_has_the_section_by_which_its_runs_are_measured_and_shown() -> None:
+    """DVC refuses a stage that watches a key that is not there."""
+    cohorts = read("conf/base/parameters_cohorts.yml")["cohorts"]
+    assert not [name for name, section in cohorts.items() if "report" not in section]
+
+
 def test_an_ensemble_waits_for_its_base_models_of_the_same_seed_and_for_a_baselines_only_one(
     stages: dict,
 ) -> None:

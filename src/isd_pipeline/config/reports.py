@@ -6,21 +6,28 @@ from typing import Any
 
 from isd_pipeline.config.cohorts import cohort_section
 from isd_pipeline.config.extract import ExtractSettings
-from isd_pipeline.config.reading import read_config, refuse_unknown
-from isd_pipeline.reports.layout import Layout
+from isd_pipeline.config.reading import choose, read_config, refuse_unknown
+from isd_pipeline.evaluation.official import TASKS
+from isd_pipeline.reports.layout import Layout, PublishedTask
 
 TABLES_FILE = "conf/base/parameters_tables.yml"
 TABLES = f"{TABLES_FILE}: tables"
+PUBLISHED = "conf/base/parameters_published.yml: published"
 SELECTED_ON_TEST = "no dev set: every model was chosen on test, as CAML chose it"
 OUR_SPLIT = "our own split, not the published one"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportSettings:
-    """How a cohort's page is headed."""
+    """How a cohort's page is headed, and what its runs are measured by."""
 
     k: int = 8  # the P@k of the paper's table
     stamp: str = ""  # shown over every table, where the numbers want a warning
+    official: str = ""  # the task whose official figures are measured, and whose systems are shown
+
+    def __post_init__(self) -> None:
+        if self.official:
+            refuse_unknown(self.official, list(TASKS), "the list of official tasks")
 
 
 def stamp_of(
@@ -36,6 +43,12 @@ def stamp_of(
     ours = bool((counts or {}).get("split_is_ours"))
     parts = (stamp, SELECTED_ON_TEST * (split == "caml"), OUR_SPLIT * ours)
     return "; ".join(part for part in parts if part)
+
+
+def published_task(published: Mapping[str, Any], task: str) -> PublishedTask:
+    """The published systems of one official task."""
+    section = choose(task, published, PUBLISHED)
+    return read_config(PublishedTask, section, f"{PUBLISHED}.{task}")
 
 
 def table_layouts(parameters: Mapping[str, Any]) -> dict[str, Layout]:

@@ -14,6 +14,7 @@ from typing import NamedTuple, Self, TypeVar
 import numpy as np
 
 from isd_pipeline.evaluation.cells import Gold
+from isd_pipeline.evaluation.official import NAMES
 from isd_pipeline.evaluation.resampling import (
     Bootstrap,
     over_seeds,
@@ -95,11 +96,15 @@ def approximate_randomisation(
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """One run, ready to be set against another: its answers at 0.5 and tuned, and its draws."""
+    """One run, ready to be set against another: its answers at 0.5 and tuned, and its draws.
+
+    official: its answers as an official task's scorer sees them, of a cohort that has one.
+    """
 
     at_half: Predictions
     at_tuned: Predictions
     resampled: Bootstrap
+    official: Predictions | None = None
 
     @classmethod
     def of(
@@ -126,10 +131,22 @@ def compare(
         for sides, ending in ((halves, ""), (tuned, "_tuned"))
         for name, found in approximate_randomisation(*sides, draws=draws, seed=seed).items()
     }
+    p_values |= _of_task(a, b, draws, seed)
     paired = paired_bootstrap(*(over_seeds([one.resampled for one in side]) for side in (a, b)))
     return {
         name: found._replace(p=p_values[name]) for name, found in paired.items() if name in p_values
     }
+
+
+def _of_task(
+    a: Sequence[ComparedRun], b: Sequence[ComparedRun], draws: int, seed: int
+) -> dict[str, float]:
+    """The p values of official figures; none unless every run has them."""
+    sides = [[one.official for one in side if one.official] for side in (a, b)]
+    if [len(side) for side in sides] != [len(a), len(b)]:
+        return {}
+    found = approximate_randomisation(*sides, draws=draws, seed=seed)
+    return {called: found[name].p for called, name in NAMES.items()}
 
 
 def _swaps(documents: int, draws: int, seed: int) -> Int[np.ndarray, "W D"]:

@@ -16,13 +16,14 @@ from isd_pipeline.shapes import Float
 TOO_FEW, TOO_MANY = 0.05, 10.0
 
 
-def tune_threshold(gold: Gold, scores: Float[np.ndarray, "D L"]) -> float:
+def tune_threshold(gold: Gold, scores: Float[np.ndarray, "D L"], *, missed: int = 0) -> float:
     """The threshold with the highest micro F1 on these documents, on the scale of the scores.
 
     The best cut is always just below the score of a true cell, so only those are tried: with c
     the score, tp = true cells not below c, predicted = cells not below c. The threshold lies
     midway between c and the next lower score; of two cuts with the same F1 the higher is taken,
-    which predicts less. Raises ValueError where no document has a code.
+    which predicts less. `missed` is how many true cells there are beside these that no threshold
+    reaches. Raises ValueError where no document has a code.
     """
     true_scores = _scores_of_true_cells(gold, scores)
     if not len(true_scores):
@@ -33,7 +34,7 @@ def tune_threshold(gold: Gold, scores: Float[np.ndarray, "D L"]) -> float:
     cuts, first = np.unique(true_scores, return_index=True)
     predicted = scores.size - cells_up_to(scores, cuts)[0]
     right = len(true_scores) - first
-    f1 = 2 * right / (predicted + len(true_scores))
+    f1 = 2 * right / (predicted + len(true_scores) + missed)
     best = len(f1) - 1 - int(np.argmax(f1[::-1]))
     return _just_below(scores, cuts[best])
 

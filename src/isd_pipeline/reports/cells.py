@@ -22,6 +22,10 @@ LABELS = {
     "p_at_8": "P@8",
     "r_at_8": "R@8",
     "map": "MAP",
+    "official_map": "MAP, official",
+    "official_f1": "F1, official (tuned)",
+    "official_precision": "precision, official (tuned)",
+    "official_recall": "recall, official (tuned)",
     "attention_sd": "attention sd at 4,000 words",
     "attention_entropy": "attention entropy (nats)",
     "attention_words": "words read by a query",
@@ -41,7 +45,8 @@ _DIGITS = {"attention_sd": 6, "attention_entropy": 2, "attention_words": 1}
 class Table:
     """Rows of cells under a caption; `words` names the columns that are read, not compared.
 
-    `marks` says of each row "", "baseline", "below" (below the best baseline) or "size".
+    `marks` says of each row "", "baseline", "below" (below the best baseline), "published" (by
+    others) or "size".
     """
 
     caption: str

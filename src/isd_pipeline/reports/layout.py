@@ -1,6 +1,6 @@
-"""What the rows and columns of a table of experiments are."""
+"""What the rows and columns of a table are: of our experiments, and of systems that others made."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,3 +23,31 @@ class Layout:
         """The metrics shown; the tables of the paper have P@5 of some cohorts, P@8 of others."""
         of_paper = ("auc_macro", "auc_micro", "f1_macro_caml", "f1_micro", f"p_at_{k}")
         return self.metrics or of_paper
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedFigures:
+    """What was printed of one system by an official task's rules; None is what was not.
+
+    year: of the system.  source: where the figures stand.  derived: the source prints a difference
+    to another figure, from which they follow.
+    """
+
+    year: int
+    source: str
+    map: float | None = None
+    f1: float | None = None
+    derived: bool = False
+
+    def __post_init__(self) -> None:
+        if self.map is None and self.f1 is None:
+            raise ValueError("neither map nor f1 is given; leave the system out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedTask:
+    """The published systems of one official task, by name. text: what they read, in words."""
+
+    title: str
+    text: str
+    systems: dict[str, PublishedFigures] = field(default_factory=dict)

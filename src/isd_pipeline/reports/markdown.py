@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from isd_pipeline.reports import breakdowns as where
 from isd_pipeline.reports.cells import Table, stamped
+from isd_pipeline.reports.official import official_tables
 from isd_pipeline.reports.paper import tables_of_paper
 from isd_pipeline.reports.results import Report, experiments
 from isd_pipeline.reports.tables import codes_tables, no_codes, result_tables
@@ -22,6 +23,7 @@ def results_markdown(report: Report) -> str:
     runs, stamp = report.runs, report.warning
     codes = codes_tables(runs, report.against)
     tables = [
+        *official_tables(report),
         *result_tables(runs),
         *tables_of_paper(report),
         where.strata_table(runs, "frequency", "f1_macro_per_code_present"),

@@ -11,10 +11,12 @@ from isd_pipeline.reports import breakdowns as where
 from isd_pipeline.reports import figures, results, tables
 from isd_pipeline.reports.cells import Table, cell, label, seeds, stamped, template
 from isd_pipeline.reports.data_card import card_tables
+from isd_pipeline.reports.official import official_tables
 from isd_pipeline.reports.paper import tables_of_paper
 
 OF_FREQUENCY = ("f1_macro_per_code_present", "f1_macro_caml_present", "f1_micro")
 SECTIONS = {  # by anchor, in the order of the page
+    "official": "Official figures",
     "run": "What was run",
     "data": "The data",
     "card": "Data card",
@@ -26,6 +28,7 @@ SECTIONS = {  # by anchor, in the order of the page
     "codes": "Code by code",
     "training": "Training",
 }
+LEADING = ("official_map", "f1_micro_tuned")  # the summary's metric: the first that all runs have
 ALWAYS = ("run", "results", "codes")
 
 
@@ -41,6 +44,7 @@ def page(report: results.Report) -> str:
     made = (where.calibration_table, where.sharpness_table, where.plausibility_table)
     small = [where.strata_table(runs, kind, "f1_micro") for kind in where.SMALL]
     parts: dict[str, Any] = {
+        "official": stamp(official_tables(report)),
         "data": _data(report.statistics, report.paper_cohort) if report.statistics else None,
         "card": stamp(card_tables(report.card)) if report.card else [],
         "paper": stamp(tables_of_paper(report)),
@@ -74,8 +78,8 @@ def summary(runs: Sequence[results.RunResult]) -> list[str]:
     found = results.experiments(runs)
     if not found:
         return ["Nothing was run yet."]
-    metric = (
-        "f1_micro_tuned" if all(one.measured("f1_micro_tuned") for one in found) else "f1_micro"
+    metric = next(
+        (name for name in LEADING if all(one.measured(name) for one in found)), "f1_micro"
     )
     sentences = [
         f"Best {said} by {label(metric)}: {_scored(one, metric)}."

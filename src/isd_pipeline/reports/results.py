@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from isd_pipeline.evaluation.resampling import Measured
-from isd_pipeline.reports.layout import Layout
+from isd_pipeline.reports.layout import Layout, PublishedTask
 
 SYNTHETIC = "synthetic: not comparable with the paper"
 # Columns of a history that are neither a loss nor, beginning with `dev_`, a dev metric.
@@ -227,10 +227,12 @@ class Report:
 
     `facts` is what was run (commit, fingerprints, versions), a dict, dicts within allowed.
     `layouts` are the tables of parameters_tables.yml, `comparisons` what the stage `compare` wrote
-    of them. `paper` and `paper_cohort` are the cohort's rows of parameters_paper.yml, unused where
-    `synthetic`. `k`: the P@k of the cohort's tables. `stamp`: what is said over every table.
-    `against`: with which experiment the best network one is compared code by code. `card` is that
-    of `data_card.data_card`.
+    of them. `paper` and `paper_cohort` are the cohort's rows of parameters_paper.yml. `k`: the P@k
+    of the cohort's tables. `stamp`: what is said over every table. `against`: with which experiment
+    the best network one is compared code by code. `card` is that of `data_card.data_card`.
+    `published` are the published systems of the official task that the cohort is, and `translated`
+    whether our runs read other words than they did. Where `synthetic`, nothing that others printed
+    is used.
     """
 
     runs: Sequence[RunResult]
@@ -246,11 +248,13 @@ class Report:
     stamp: str = ""
     against: str = "logistic_regression"
     card: Mapping[str, Any] | None = None
+    published: PublishedTask | None = None
+    translated: bool = False
 
     def __post_init__(self) -> None:
         if self.synthetic:
-            for name in ("paper", "paper_cohort"):
-                object.__setattr__(self, name, {})
+            for name, nothing in (("paper", {}), ("paper_cohort", {}), ("published", None)):
+                object.__setattr__(self, name, nothing)
 
     @property
     def warning(self) -> str:

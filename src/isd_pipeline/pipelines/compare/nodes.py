@@ -6,6 +6,7 @@ recorded of these very runs is kept, and anything else left out and told.
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from math import isclose
 from typing import Any
@@ -16,6 +17,7 @@ from isd_pipeline.catalog.results import Key, Run, contents
 from isd_pipeline.config.cohorts import cohort_section
 from isd_pipeline.config.reports import ReportSettings, table_layouts
 from isd_pipeline.data.cohorts import CodeIndex
+from isd_pipeline.evaluation.official import known_codes, official_predictions
 from isd_pipeline.evaluation.resampling import Bootstrap, over_seeds
 from isd_pipeline.evaluation.significance import ComparedRun, Difference, compare, holm
 from isd_pipeline.predictors.registry import BASELINE
@@ -78,12 +80,23 @@ def compare_experiments(
     """By table: the reference and, for each other experiment and metric, how far it is from it."""
     gold = documents["test"].label_matrix(len(code_index))
     tuned = {run.key: run.metrics["test"]["threshold_tuned"] for run in runs}
+    official = {
+        run.key: run.metrics["test"]["official_threshold"]
+        for run in runs
+        if "official_threshold" in run.metrics["test"]
+    }
     here, scores = replicates_of_these(runs, replicates_of_runs), scores_of_runs()
     baselines = {run.experiment for run in runs if run.kind == BASELINE}
 
     @cache
     def compared_run(key: Key) -> ComparedRun:
-        return ComparedRun.of(gold, scores[key]()["test"], tuned[key], here[key])
+        of_test = scores[key]()["test"]
+        run = ComparedRun.of(gold, of_test, tuned[key], here[key])
+        if key not in official:
+            return run
+        known = known_codes(documents["train"].label_matrix(len(code_index)))
+        seen = official_predictions(gold, of_test, known, threshold=official[key])
+        return replace(run, official=seen)
 
     @cache
     def compared(experiment: str, reference: str) -> tuple[int, dict[str, Difference]]:
@@ -117,10 +130,15 @@ def compare_experiments(
 
 
 def compared_metrics(layout: Layout, k: int) -> list[str]:
-    """What is compared: with the tests of these, Holm's correction counts."""
+    """What is compared, where runs have it: with the tests of these, Holm's correction counts."""
     macro = ("f1_macro_caml", "f1_macro_per_code")
     at_half = ["f1_micro", *macro, f"p_at_{k}", "map"]
-    names = [*at_half, *(f"{name}_tuned" for name in ("f1_micro", *macro))]
+    names = [
+        "official_map",
+        "official_f1",
+        *at_half,
+        *(f"{name}_tuned" for name in ("f1_micro", *macro)),
+    ]
     return [name for name in names if not layout.metrics or name in layout.metrics]
 
 

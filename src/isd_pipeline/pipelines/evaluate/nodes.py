@@ -7,9 +7,18 @@ import numpy as np
 import pandas as pd
 
 from isd_pipeline.catalog.run_context import RunContext
+from isd_pipeline.config.cohorts import cohort_section
+from isd_pipeline.config.reports import ReportSettings
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.evaluation.calibration import calibrate
 from isd_pipeline.evaluation.metrics import all_metrics, per_code
+from isd_pipeline.evaluation.official import (
+    known_codes,
+    official_figures,
+    official_predictions,
+    tune_official_threshold,
+    with_official,
+)
 from isd_pipeline.evaluation.resampling import Bootstrap, bootstrap_run
 from isd_pipeline.evaluation.strata import all_strata, code_table
 from isd_pipeline.evaluation.thresholds import collapse_metrics, tune_threshold, tuned_metrics
@@ -19,6 +28,8 @@ from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
     from isd_pipeline.predictors.artifact import Artifact
 
 
@@ -58,8 +69,13 @@ def measure(
     code_index: CodeIndex,
     sharpness: Mapping[str, float],
     run_context: RunContext,
+    cohorts: Mapping[str, Any],
+    cohort: str,
 ) -> dict[str, dict[str, Any]]:
-    """Metrics of dev and test at 0.5 and at the threshold tuned on dev; test's has `sharpness`."""
+    """Metrics of dev and test at 0.5 and at the threshold tuned on dev; test's has `sharpness`.
+
+    Of a cohort that is an official task's, its official figures are among them.
+    """
     gold = {split: documents[split].label_matrix(len(code_index)) for split in ("dev", "test")}
     threshold = tune_threshold(gold["dev"], scores["dev"])
     metrics: dict[str, dict[str, Any]] = {}
@@ -68,7 +84,28 @@ def measure(
         found |= tuned_metrics(labels, scores[split], threshold)
         metrics[split] = found | collapse_metrics(found)
     metrics["test"] |= sharpness
+    if task := cohort_section(cohorts, cohort, "report", ReportSettings).official:
+        for split, found in _of_task(task, gold, scores, documents, code_index).items():
+            metrics[split] |= found
     return {**metrics, "run": run_context.of("evaluate")}
+
+
+def _of_task(
+    task: str,
+    gold: Mapping[str, "csr_matrix"],
+    scores: Scores,
+    documents: Mapping[str, Documents],
+    code_index: CodeIndex,
+) -> dict[str, dict[str, float]]:
+    """The official figures of dev and test, at the threshold that is best of them on dev."""
+    known = known_codes(documents["train"].label_matrix(len(code_index)))
+    threshold = tune_official_threshold(gold["dev"], scores["dev"], known)
+    return {
+        split: official_figures(
+            labels, scores[split], known, threshold=threshold, codes=code_index.codes, task=task
+        )
+        for split, labels in gold.items()
+    }
 
 
 def stratify(
@@ -111,6 +148,12 @@ def resample_documents(
     code_index: CodeIndex,
     metrics: Mapping[str, Mapping[str, float]],
 ) -> Bootstrap:
-    """The metrics of 1,000 bootstrap replicates of the test documents."""
-    gold = documents["test"].label_matrix(len(code_index))
-    return bootstrap_run(gold, scores["test"], tuned=metrics["test"]["threshold_tuned"])
+    """The metrics of 1,000 bootstrap replicates of the test documents, official ones where any."""
+    gold, test = documents["test"].label_matrix(len(code_index)), metrics["test"]
+    resampled = bootstrap_run(gold, scores["test"], tuned=test["threshold_tuned"])
+    if "official_threshold" not in test:
+        return resampled
+    known = known_codes(documents["train"].label_matrix(len(code_index)))
+    threshold = test["official_threshold"]
+    run = official_predictions(gold, scores["test"], known, threshold=threshold)
+    return with_official(resampled, run)

@@ -13,7 +13,7 @@ from isd_pipeline.catalog.results import Key, Run, contents
 from isd_pipeline.config.cohorts import cohort_section, is_generated, name_in_paper
 from isd_pipeline.config.experiments import notes_of
 from isd_pipeline.config.extract import ExtractSettings
-from isd_pipeline.config.reports import ReportSettings, stamp_of, table_layouts
+from isd_pipeline.config.reports import ReportSettings, published_task, stamp_of, table_layouts
 from isd_pipeline.config.rows import merged_row
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.io.files import fingerprint_files
@@ -89,7 +89,7 @@ def make_report(
     """The page as HTML and its tables as Markdown."""
     cohort = parameters["cohort"]
     settings = cohort_section(parameters["cohorts"], cohort, "report", ReportSettings)
-    name = name_in_paper(parameters["cohorts"], cohort)
+    name, task = name_in_paper(parameters["cohorts"], cohort), settings.official
     notes, of_experiment = notes_of(parameters), contents(runs)
     of_these_runs = {
         experiment: known["intervals"]
@@ -142,8 +142,16 @@ def make_report(
         synthetic=is_generated(parameters["cohorts"], cohort),
         stamp=stamp_of(parameters["cohorts"], cohort, data_card["counts"]),
         card=data_card,
+        published=published_task(parameters["published"], task) if task else None,
+        translated=_is_translated(parameters["cohorts"], cohort),
     )
     return page(report), results_markdown(report)
+
+
+def _is_translated(cohorts: Mapping[str, Any], cohort: str) -> bool:
+    """Whether a cohort is CodiEsp's own English translation."""
+    settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
+    return settings.source == "codiesp" and settings.language == "en"
 
 
 def _statistics(
