@@ -12,6 +12,7 @@ from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.predictors.base import TrainingData, Vectors
 from isd_pipeline.predictors.registry import ENSEMBLE, kind_of
 from isd_pipeline.text.documents import Documents
+from isd_pipeline.text.mentions import mentions_of
 from isd_pipeline.text.splits import words_of_splits
 from isd_pipeline.text.vocabulary import Vocabulary
 
@@ -24,10 +25,11 @@ def training_data(
     vocabulary: Vocabulary,
     vectors: tuple[Lazy, Lazy, Lazy],
     words_of_notes: Lazy,
+    mentions_of_notes: Lazy,
     parameters: Mapping[str, Any],
     base: Mapping[str, Any],
 ) -> TrainingData:
-    """The documents; vectors, words and base models' scores are read when they are asked for."""
+    """The documents; what else there is, is read when it is asked for."""
     cohorts, cohort = parameters["cohorts"], parameters["cohort"]
     words, code_words, codes = vectors
     of_words = {"vocabulary": vocabulary.fingerprint}
@@ -45,6 +47,9 @@ def training_data(
         ),
         words=lambda: words_of_splits(words_of_notes(), documents),
         base_scores=base,
+        mentions=lambda: mentions_of(
+            mentions_of_notes(), words_of_notes(), documents["train"], code_index
+        ),
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from isd_pipeline.shapes import Float, Int
 from isd_pipeline.text.documents import Documents
+from isd_pipeline.text.mentions import Mentions, no_mentions
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -146,7 +147,8 @@ class Vectors(NamedTuple):
 class TrainingData:
     """What a cohort gives to learn from. What is large or not always there is read when called.
 
-    `base_scores`: of an ensemble's base models, by name and seed, their scores.
+    `base_scores`: of an ensemble's base models, by name and seed, their scores. `mentions`: of the
+    training documents, none where nobody looked.
     """
 
     documents: Mapping[str, Documents]
@@ -158,6 +160,7 @@ class TrainingData:
     vectors: Callable[[], Vectors]
     words: Callable[[], Words]
     base_scores: Mapping[str, Mapping[int, Callable[[], Scores]]] = field(default_factory=dict)
+    mentions: Callable[[], Mentions] = no_mentions
 
 
 @dataclass(frozen=True)

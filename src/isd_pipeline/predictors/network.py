@@ -20,12 +20,15 @@ from isd_pipeline.predictors.attention import Reading, read_codes, read_note, sh
 from isd_pipeline.predictors.base import Fitted, Options, Prediction, TokenisedNote, TrainingData
 from isd_pipeline.predictors.evidence import code_evidence, has_evidence
 from isd_pipeline.predictors.progress import Progress, Stopwatch
+from isd_pipeline.predictors.registry import learns_from_marks
 from isd_pipeline.predictors.scoring import predict
 from isd_pipeline.text.documents import Documents
+from isd_pipeline.text.mentions import Mentions
 from isd_pipeline.text.splits import fingerprints
 from isd_pipeline.training import checkpoints
 from isd_pipeline.training.device import choose_device
 from isd_pipeline.training.loop import Trained, TrainingConfig, make_optimizer, train
+from isd_pipeline.training.mention_notes import with_mention_notes
 
 logger = logging.getLogger(__name__)
 
@@ -65,9 +68,31 @@ def prepare(
     model = made.make_model(settings["model"], known).to(device)
     objective = made.make_objective(settings["objective"], known)
     weights = settings["objective"].weights
-    documents, training = data.documents["train"], settings["training"]
-    progress = Progress(documents, training, objective, weights, options.seed, made.sentences)
+    training, mentions = settings["training"], gold_mentions(settings, data)
+    documents, n_notes = data.documents["train"], 0
+    if mentions is not None:
+        marks |= {"mentions": mentions.fingerprint}
+        if training.mention_notes:
+            documents, mentions = with_mention_notes(documents, mentions, training.mention_context)
+            n_notes = len(documents) - len(data.documents["train"])
+    progress = Progress(
+        *(documents, training, objective, weights, options.seed, made.sentences), mentions, n_notes
+    )
     return Prepared(model, objective, progress, device, marks)
+
+
+def gold_mentions(settings: Mapping[str, Any], data: TrainingData) -> Mentions | None:
+    """The training documents' mentions of their gold codes, if the settings learn from any."""
+    if not learns_from_marks({name: asdict(section) for name, section in settings.items()}):
+        return None
+    found = data.mentions().of_gold(data.documents["train"])
+    if not len(found):
+        raise ValueError(
+            "nobody has marked a word of the training documents for their codes, so there is "
+            "nothing that the loss `attention` or `mention_notes` could teach: set both to 0, or "
+            "take a cohort with mentions"
+        )
+    return found
 
 
 def initialisation(

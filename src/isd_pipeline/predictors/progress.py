@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from torch import Tensor, nn
 
     from isd_pipeline.text.documents import Documents
+    from isd_pipeline.text.mentions import Mentions
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,8 @@ class Progress:
     weights: Mapping[str, float]
     seed: int
     sentences: bool
+    mentions: Mentions | None = None
+    n_notes: int = 0  # of the documents, those at the end that were made of mentions
     _bar: Any = None
     _shown: float = 0.0
 
@@ -44,9 +48,20 @@ class Progress:
             seed=self.seed,
             epoch=epoch,
             sentences=self.sentences,
+            mentions=self.mentions,
+            among=self._among(epoch),
         )
         self._bar = tqdm(batches, desc=f"epoch {epoch}", unit="batch", leave=False, disable=None)
         return self._bar
+
+    def _among(self, epoch: int) -> np.ndarray | None:
+        """The rows that an epoch reads, where these are not all."""
+        if not self.n_notes:
+            return None
+        from isd_pipeline.training.mention_notes import rows_of_epoch
+
+        n_documents, share = len(self.documents) - self.n_notes, self.training.mention_notes
+        return rows_of_epoch(n_documents, self.n_notes, share, seed=self.seed, epoch=epoch)
 
     def objective(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
         """The losses; once a second the bar is told, since a GPU has to be waited for."""

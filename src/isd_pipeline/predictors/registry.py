@@ -31,12 +31,26 @@ READS = {  # by kind, the catalog's files that its training reads beside the doc
     BASELINE: ("words_of_notes",),
     ENSEMBLE: ("words_of_notes", "scores_of_runs"),
 }
+MENTIONS = ("mentions_of_notes", "words_of_notes")  # and those of networks that learn from marks
 PART = {"mean": ("mean", MEAN)}  # several trainings of one system, read as one by an ensemble
 
 
 def kind_of(system: str) -> str:
     """Network, baseline or ensemble."""
     return (SYSTEMS | PART).get(system, ("", NETWORK))[1]
+
+
+def reads(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The catalog's files that a training of these merged settings reads beside the documents."""
+    kind = kind_of(settings["system"])
+    return READS[kind] + (MENTIONS if kind == NETWORK and learns_from_marks(settings) else ())
+
+
+def learns_from_marks(settings: Mapping[str, Any]) -> bool:
+    """Whether a network of these sections of settings learns from what people marked."""
+    objective, training = (settings.get(name) or {} for name in ("objective", "training"))
+    weight = (objective.get("weights") or {}).get("attention", 0)
+    return bool(weight or objective.get("attention") or training.get("mention_notes"))
 
 
 def is_seeded(system: str) -> bool:

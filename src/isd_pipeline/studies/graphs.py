@@ -17,9 +17,9 @@ import yaml
 from isd_pipeline.config.cohorts import COHORTS, is_generated
 from isd_pipeline.config.reading import choose, refuse_unknown
 from isd_pipeline.config.reports import TABLES_FILE, read_tables
-from isd_pipeline.config.rows import EXPERIMENTS, system_of
+from isd_pipeline.config.rows import EXPERIMENTS, merged_row, system_of
 from isd_pipeline.data.io.files import write_text
-from isd_pipeline.predictors.registry import ENSEMBLE, READS, is_seeded, kind_of
+from isd_pipeline.predictors.registry import ENSEMBLE, is_seeded, learns_from_marks, reads
 from isd_pipeline.studies.closures import CATALOG, code_of, read_catalog
 
 HEADER = "# Written by `isd study` from studies/stages.yaml and conf/base/parameters_tables.yml.\n"
@@ -29,6 +29,7 @@ LISTS = (
 SEEDS = list(range(1, 11))  # the paper's number; study.yaml may have fewer
 OF_STUDY = ("cohort", "experiments", "evidence", "seeds")
 OF_SYSTEM = ("train", "evaluate", "evidence")
+SCORES = "scores_of_runs"  # of its base models alone: their folders
 PIPELINES = re.compile(r"--pipelines=([a-z,]+)")
 Stage = dict[str, Any]
 
@@ -38,7 +39,8 @@ class Study:
 
     def __init__(self, lists: Mapping[str, Any], root: Path = Path()) -> None:
         self.root, self.lists = root, lists
-        self.parameters = {key: _section(key, root) for key in ("cohorts", "experiments")}
+        keys = ("cohorts", "experiments", "profiles")
+        self.parameters = {key: _section(key, root) for key in keys}
         for key in lists:
             refuse_unknown(key, list(OF_STUDY), f"studies/{lists.get('cohort')}/study.yaml")
         for name in (*lists["experiments"], *lists.get("evidence", [])):
@@ -86,23 +88,33 @@ class Study:
         for name in listed:
             system, seeds = system_of(self.parameters, name), self._seeds(name)
             base = self._base_folders(name) if kind == "train" else ()
+            marked = kind == "train" and self._learns_from_marks(name)
             systems: tuple[str, ...] = (system,)
             if kind == "evidence":  # the code of its base models explains it, too
                 of_base = (system_of(self.parameters, one) for one in self._base_models(name))
                 systems = tuple(dict.fromkeys((system, *of_base)))
             label = name if base or systems != (system,) else system
             label += "_all_seeds" if system == label == ENSEMBLE and self._is_one_run(name) else ""
-            groups.setdefault((label, systems, seeds, base), []).append(name)
-        for (label, systems, seeds, base), names in groups.items():
+            label += "_marked" if marked else ""
+            groups.setdefault((label, systems, seeds, base, marked), []).append(name)
+        for (label, systems, seeds, base, _), names in groups.items():
             stage = {**_filled(pattern), "matrix": {"experiment": names, "seed": list(seeds)}}
             if kind == "train":
-                stage["deps"] += [*self._reads(systems[0]), *base]
+                stage["deps"] += [*self._reads(names[0]), *base]
             yield f"{kind}_{label}", self._with_code(stage, systems)
 
-    def _reads(self, system: str) -> list[str]:
-        """The files that training a system reads beside those that every training does."""
+    def _learns_from_marks(self, name: str) -> bool:
+        """Whether an experiment's training reads what people marked."""
+        return learns_from_marks(self._settings(name))
+
+    def _settings(self, name: str) -> Mapping[str, Any]:
+        parameters = {**self.parameters, "cohort": self.lists["cohort"]}
+        return merged_row(parameters, name).settings
+
+    def _reads(self, name: str) -> list[str]:
+        """The files that training an experiment reads beside those that every training does."""
         catalog = read_catalog(self.root / CATALOG)
-        read = [catalog[n]["filepath"] for n in READS[kind_of(system)] if n != "scores_of_runs"]
+        read = [catalog[n]["filepath"] for n in reads(self._settings(name)) if n != SCORES]
         paths = [re.sub(r"\$\{runtime_params:(\w+),\w+\}", r"${\1}", path) for path in read]
         return sorted({str(Path(path).parent) if "04_feature" in path else path for path in paths})
 
@@ -191,7 +203,7 @@ def _dumped(document: Mapping[str, Any]) -> str:
 
 
 def _section(key: str, root: Path) -> Mapping[str, Any]:
-    """The cohorts or the experiments, as git has them."""
+    """The cohorts, the experiments or the profiles, as git has them."""
     found: Mapping[str, Any] = _read(root / f"conf/base/parameters_{key}.yml")[key]
     return found
 

@@ -5,6 +5,7 @@ Axes: M parts of mentions, S parts of one document.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -43,16 +44,41 @@ class Mentions:
     def __len__(self) -> int:
         return len(self.document)
 
+    @property
+    def columns(self) -> np.ndarray:
+        """document, code, mention, first and last as rows, int64 [5, M]."""
+        return np.stack([self.document, self.code, self.mention, self.first, self.last])
+
+    @property
+    def fingerprint(self) -> str:
+        """What weights that learned from them belong to."""
+        return hashlib.sha256(self.columns.tobytes()).hexdigest()[:16]
+
     def of_document(self, i: int) -> Mentions:
         """Those of document i alone."""
-        here = slice(*np.searchsorted(self.document, (i, i + 1)))
-        return Mentions(
-            self.document[here],
-            self.code[here],
-            self.mention[here],
-            self.first[here],
-            self.last[here],
-        )
+        return self.where(slice(*np.searchsorted(self.document, (i, i + 1))))
+
+    def of_gold(self, documents: Documents) -> Mentions:
+        """Those whose code is one of their document's."""
+        n_codes = 1 + max(self.code.max(initial=0), documents.labels.max(initial=0))
+        document = np.repeat(np.arange(len(documents)), np.diff(documents.label_starts))
+        gold = document * n_codes + documents.labels
+        return self.where(np.isin(self.document * n_codes + self.code, gold))
+
+    def where(self, rows: slice | np.ndarray) -> Mentions:
+        """Some rows alone."""
+        return of_columns(self.columns[:, rows])
+
+
+def no_mentions() -> Mentions:
+    """Of documents in which nobody marked anything."""
+    return of_columns(np.zeros((5, 0), dtype=np.int64))
+
+
+def of_columns(columns: np.ndarray, without_word: int = 0) -> Mentions:
+    """Of the five columns, int64 [5, M]."""
+    document, code, mention, first, last = np.ascontiguousarray(columns)
+    return Mentions(document, code, mention, first, last, without_word)
 
 
 def mentions_of(
@@ -86,8 +112,7 @@ def mentions_of(
     kept = found[found[:, 3] < found[:, 4]]
     if len(kept) < len(found):
         LOG.warning("%d parts of mentions hold no word and are left out", len(found) - len(kept))
-    document, code, mention, first, last = kept[np.lexsort(kept.T[::-1])].T.copy()
-    return Mentions(document, code, mention, first, last, len(found) - len(kept))
+    return of_columns(kept[np.lexsort(kept.T[::-1])].T, len(found) - len(kept))
 
 
 def _with_words(

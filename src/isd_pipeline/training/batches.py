@@ -19,9 +19,26 @@ from isd_pipeline.training.transfer import send
 
 if TYPE_CHECKING:
     from isd_pipeline.text.documents import Documents
+    from isd_pipeline.text.mentions import Mentions
 
 BATCHES_IN_A_POOL = 50
 LENGTH_NOISE = 0.05  # lengths count as up to 5 % more or less: neighbours change every epoch
+
+
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """The words of a batch's notes that people marked as naming a code, of codes that have any.
+
+    codes: [B, K], code numbers ascending, then -1.  words: [B, K, N], in a row of a code one
+    marked word at least.
+    """
+
+    codes: Int[Tensor, "B K"]
+    words: Bool[Tensor, "B K N"]
+
+    def to(self, device: torch.device) -> Marks:
+        """The same on another device."""
+        return Marks(send(self.codes, device), send(self.words, device))
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +48,14 @@ class Batch:
     tokens: [B, N], token ids, 0 is padding.  gold: [B, G], code numbers ascending, then -1;
     it stays on the host, where objectives draw from it.  rows: [B], where the documents stand
     among all.  begins: [B, N], the tokens at which sentences begin, where a system asks for them.
+    marks: of gold codes, where an objective learns from them.
     """
 
     tokens: Int[Tensor, "B N"]
     gold: Int[Tensor, "B G"]
     rows: np.ndarray
     begins: Bool[Tensor, "B N"] | None = None
+    marks: Marks | None = None
 
     @property
     def is_token(self) -> Bool[Tensor, "B N"]:
@@ -47,27 +66,33 @@ class Batch:
         """The same batch, what is read of it on another device: copied while a GPU computes."""
         device = torch.device(device)
         begins = None if self.begins is None else send(self.begins, device)
-        return replace(self, tokens=send(self.tokens, device), begins=begins)
+        marks = None if self.marks is None else self.marks.to(device)
+        return replace(self, tokens=send(self.tokens, device), begins=begins, marks=marks)
 
 
 @dataclass(frozen=True, eq=False)
 class Batches:
     """The batches of a list of rows, made one at a time while one iterates, again and again.
 
-    `sentences` is that of `collate`.
+    `sentences` and `mentions` are those of `collate`.
     """
 
     documents: Documents
     rows: Sequence[np.ndarray]
     max_tokens: int
     sentences: bool = False
+    mentions: Mentions | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __iter__(self) -> Iterator[Batch]:
         for rows in self.rows:
-            yield collate(self.documents, rows, self.max_tokens, sentences=self.sentences)
+            yield collate(
+                *(self.documents, rows, self.max_tokens),
+                sentences=self.sentences,
+                mentions=self.mentions,
+            )
 
 
 def training_batches(
@@ -78,11 +103,18 @@ def training_batches(
     seed: int,
     epoch: int,
     sentences: bool = False,
+    mentions: Mentions | None = None,
+    among: np.ndarray | None = None,
 ) -> Batches:
-    """One epoch: every document once, in an order that (seed, epoch) gives."""
+    """One epoch: every document once, in an order that (seed, epoch) gives.
+
+    `among`: the rows of the documents that are read, where these are not all.
+    """
     lengths = np.minimum(documents.lengths, max_tokens)
+    lengths = lengths if among is None else lengths[among]
     rows = epoch_batches(lengths, batch_size, seed=seed, epoch=epoch)
-    return Batches(documents, rows, max_tokens, sentences=sentences)
+    rows = rows if among is None else [among[some] for some in rows]
+    return Batches(documents, rows, max_tokens, sentences=sentences, mentions=mentions)
 
 
 def epoch_batches(
@@ -109,7 +141,12 @@ def ordered_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
 
 
 def collate(
-    documents: Documents, rows: np.ndarray, max_tokens: int, *, sentences: bool = False
+    documents: Documents,
+    rows: np.ndarray,
+    max_tokens: int,
+    *,
+    sentences: bool = False,
+    mentions: Mentions | None = None,
 ) -> Batch:
     """Pad some documents to the longest of them.
 
@@ -118,6 +155,7 @@ def collate(
         rows: which documents, [B].
         max_tokens: a longer document loses what is beyond.
         sentences: say where sentences begin.
+        mentions: say which words these mark, of the documents' gold codes; none beyond max_tokens.
     """
     starts = documents.token_starts[rows]
     kept = np.minimum(documents.token_starts[rows + 1] - starts, max_tokens)
@@ -126,7 +164,8 @@ def collate(
         padded[:keep] = documents.tokens[start : start + keep]
     gold = torch.from_numpy(_gold(documents, rows))
     begins = _begins(documents, rows, kept) if sentences else None
-    return Batch(torch.from_numpy(tokens), gold, rows, begins)
+    marks = None if mentions is None else _marks(mentions, rows, kept)
+    return Batch(torch.from_numpy(tokens), gold, rows, begins, marks)
 
 
 def read(model: nn.Module, batch: Batch) -> Any:
@@ -136,6 +175,13 @@ def read(model: nn.Module, batch: Batch) -> Any:
     return model(batch.tokens, batch.is_token, begins=batch.begins)
 
 
+def marks_of(batch: Batch) -> Marks:
+    """The marks of a batch that an objective learns from."""
+    if batch.marks is None:
+        raise ValueError("attention is to be learned from marks, and the batch has none")
+    return batch.marks
+
+
 def _begins(documents: Documents, rows: np.ndarray, kept: np.ndarray) -> Bool[Tensor, "B N"]:
     """At which of the kept tokens sentences begin."""
     begins = np.zeros((len(rows), max(kept, default=0)), dtype=bool)
@@ -143,6 +189,24 @@ def _begins(documents: Documents, rows: np.ndarray, kept: np.ndarray) -> Bool[Te
         starts = documents.sentences_of(row)
         begin[starts[starts < keep]] = True
     return torch.from_numpy(begins)
+
+
+def _marks(mentions: Mentions, rows: np.ndarray, kept: np.ndarray) -> Marks:
+    """The marks among the kept tokens; of a code that has none there, nothing."""
+    found: list[dict[int, np.ndarray]] = [{} for _ in rows]
+    n_words = max(kept, default=0)
+    for of_note, row, keep in zip(found, rows, kept, strict=True):
+        mine = mentions.of_document(int(row))
+        for code, first, last in zip(mine.code, mine.first, mine.last, strict=True):
+            if first < keep:
+                of_code = of_note.setdefault(int(code), np.zeros(n_words, dtype=bool))
+                of_code[first : min(last, keep)] = True
+    codes = np.full((len(rows), max([1, *map(len, found)])), -1, dtype=np.int64)
+    words = np.zeros((*codes.shape, n_words), dtype=bool)
+    for n, of_note in enumerate(found):
+        for k, (code, of_code) in enumerate(of_note.items()):
+            codes[n, k], words[n, k] = code, of_code
+    return Marks(torch.from_numpy(codes), torch.from_numpy(words))
 
 
 def _gold(documents: Documents, rows: np.ndarray) -> np.ndarray:

@@ -44,7 +44,9 @@ class TrainingConfig:
     """How to train; the defaults are the paper's, or the authors' code's where it is silent.
 
     `patience` counts epochs without a better `metric` on the development set, after the warm-up.
-    `bf16` holds on a GPU; a CPU always computes in fp32.
+    `bf16` holds on a GPU; a CPU always computes in fp32. `mention_notes` is the share of the
+    mentions that an epoch also reads as short notes, each with `mention_context` words on either
+    side (`training/mention_notes.py`).
     """
 
     learning_rate: float | int = 3e-4
@@ -58,18 +60,22 @@ class TrainingConfig:
     metric: str = "dev_f1_micro"
     max_tokens: int = 4000
     precision: str = "bf16"
+    mention_notes: float | int = 0.0
+    mention_context: int = 10
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "batch_size", "max_epochs", "clip", "patience", "max_tokens"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)} must be above 0")
-        for name in ("weight_decay", "warm_up_epochs"):
+        for name in ("weight_decay", "warm_up_epochs", "mention_notes", "mention_context"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name}={getattr(self, name)} must be 0 or more")
         choices = {"schedule": ("linear", "constant"), "precision": ("bf16", "fp32")}
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be one of {known}")
+        if self.mention_notes > 1:
+            raise ValueError(f"mention_notes={self.mention_notes} is a share: 1 at most")
         if self.warm_up_epochs >= self.max_epochs:
             raise ValueError(
                 f"warm_up_epochs={self.warm_up_epochs} leaves nothing of "

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from isd_pipeline.shapes import Bool, Float, Int
-from isd_pipeline.training.kernels import widened
+from isd_pipeline.training.kernels import NEVER, widened
 
 
 def binary_cross_entropy(
@@ -42,6 +42,26 @@ def cross_entropy(
 ) -> Float[Tensor, ""]:
     """Mean of -log softmax at the target, over the notes that count; 0 if none does."""
     return mean_where(F.cross_entropy(widened(logits), target, reduction="none"), counts)
+
+
+def attention_on_marks(
+    scores: Float[Tensor, "B K N"],
+    is_place: Bool[Tensor, "B N"],
+    marked: Bool[Tensor, "B K N"],
+) -> Float[Tensor, ""]:
+    """Mean of -log of the attention that falls on marked places, over the rows that have any.
+
+        -log sum_{n marked} softmax_n(s)_n
+
+    Args:
+        scores: what the attention of K codes is the softmax of.
+        is_place: False gets no attention.
+        marked: the places that people marked for each code; a row without any does not count.
+    """
+    scores = widened(scores).masked_fill(~is_place[:, None], NEVER)
+    on_marked = scores.masked_fill(~marked, NEVER).logsumexp(dim=-1)
+    missed = (scores.logsumexp(dim=-1) - on_marked).flatten()
+    return mean_where(missed, marked.any(dim=-1).flatten())
 
 
 def cosine(left: Float[Tensor, "B Q D"], right: Float[Tensor, "B P D"]) -> Float[Tensor, "B Q P"]:

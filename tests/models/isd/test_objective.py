@@ -277,6 +277,7 @@ def test_weights_are_the_papers_with_what_differs():
         "missing": 5e-4,
         "removal": 5e-4,
         "distillation": 0,
+        "attention": 0,  # ours
     }
     assert asdict(config)["weights"] == dict(config.weights)
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from isd_pipeline.models.isd.base import ISDConfig, ISDOutput, TextAndCodes, scale
 from isd_pipeline.models.layers.axes import Codes, Mask, Tokens
 from isd_pipeline.models.layers.label_attention import LABELS_AT_ONCE, by_labels, label_attention
-from isd_pipeline.shapes import Float
+from isd_pipeline.shapes import Float, Int
 from isd_pipeline.training.kernels import read, widened
 
 
@@ -46,6 +46,12 @@ class LabelAttention(nn.Module):
         """The attention of some codes alone."""
         return label_attention(self._scaled()[codes], hidden, is_token)
 
+    def scores_of(
+        self, codes: Int[Tensor, "B K"], hidden: Float[Tensor, "B N D"]
+    ) -> Float[Tensor, "B K N"]:
+        """Of some codes of each note, what their attention is the softmax of."""
+        return self._scaled()[codes] @ hidden.mT
+
     def _scaled(self) -> Tensor:
         return self.queries * (self.temperature / self.queries.shape[-1] ** 0.5)
 
@@ -72,9 +78,20 @@ class LabelwiseISD(TextAndCodes):
     def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> ISDOutput:
         """Score every code for every note; a note has at least one token."""
         hidden = self.read(tokens, is_token)
-        scores = self.each_label(hidden, is_token, self.codes)
+        logits = self.score(hidden, is_token)
         weights = self.each_label.attention(hidden, is_token) if want_attention else None
-        return ISDOutput(self.logit_scale * scores + self.label_bias, None, weights)
+        return ISDOutput(logits, None, weights)
+
+    def score(self, hidden: Float[Tensor, "B N D"], is_token: Mask) -> Float[Tensor, "B L"]:
+        """Score all codes by what each attends to."""
+        scores = self.each_label(hidden, is_token, self.codes)
+        return self.logit_scale * scores + self.label_bias
+
+    def attention_scores(
+        self, hidden: Float[Tensor, "B N D"], codes: Int[Tensor, "B K"]
+    ) -> Float[Tensor, "B K N"]:
+        """What the attention of some codes of each note is the softmax of."""
+        return self.each_label.scores_of(codes, hidden)
 
     def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note."""

@@ -53,6 +53,13 @@ class SharedAttention(nn.Module):
         found, attention, _ = read(scaled, hidden, is_token, self.dropout if self.training else 0.0)
         return found, attention
 
+    def scores_of(
+        self, queries: Int[Tensor, "B K"], hidden: Float[Tensor, "B N D"]
+    ) -> Float[Tensor, "B K N"]:
+        """Of some queries of each note, what their attention is the softmax of."""
+        scaled = self.queries * (self.temperature / self.queries.shape[-1] ** 0.5)
+        return scaled[queries] @ hidden.mT
+
 
 class ISD(TextAndCodes):
     """One note in, one logit per code out: Figure 2, left to right.
@@ -119,6 +126,20 @@ class ISD(TextAndCodes):
     def score(self, shared: Float[Tensor, "B Q D"]) -> Float[Tensor, "B L"]:
         """Score all codes by the shared representations."""
         return self.logit_scale * best_match(shared, self.codes) + self.label_bias
+
+    def attention_scores(
+        self,
+        shared: Float[Tensor, "B Q D"],
+        hidden: Float[Tensor, "B N D"],
+        codes: Int[Tensor, "B K"],
+    ) -> Float[Tensor, "B K N"]:
+        """What the attention behind some codes of each note is the softmax of.
+
+        It is that of the representation which wins the code, Eq. 11; who wins is not learned here.
+        """
+        with torch.no_grad():
+            winners = (self.codes[codes] @ shared.mT).argmax(dim=-1)
+        return self.attend.scores_of(winners, hidden)
 
     def codes_and_mask(self) -> Float[Tensor, "R D"]:
         """E^l with l_mask as its row L: what the slots of code completion hold."""

@@ -24,8 +24,14 @@ from isd_pipeline.models.isd.completion import Completion, missing_code, wrong_c
 from isd_pipeline.models.isd.labelwise import LabelwiseISD
 from isd_pipeline.models.isd.network import ISD
 from isd_pipeline.shapes import Bool, Float, Int
-from isd_pipeline.training.batches import Batch
-from isd_pipeline.training.losses import binary_cross_entropy, cosine, cross_entropy, mean_where
+from isd_pipeline.training.batches import Batch, marks_of
+from isd_pipeline.training.losses import (
+    attention_on_marks,
+    binary_cross_entropy,
+    cosine,
+    cross_entropy,
+    mean_where,
+)
 from isd_pipeline.training.transfer import HostCopy, send
 
 LOSSES = {  # the lambdas of Eq. 15; what has weight 0 is not computed at all
@@ -35,11 +41,12 @@ LOSSES = {  # the lambdas of Eq. 15; what has weight 0 is not computed at all
     "removal": 5e-4,
     "distillation": 1e-3,
 }
+OURS = {"attention": 0.0}  # that codes attend to the words which people marked as naming them
 
 
 @dataclass(frozen=True, kw_only=True)
 class ISDObjectiveConfig:
-    """The losses' weights: of them those are given that differ from `LOSSES`, the paper's."""
+    """The losses' weights: those are given that differ from `LOSSES`, the paper's, and `OURS`."""
 
     weights: Mapping[str, float | int] = field(default_factory=dict)
 
@@ -49,13 +56,14 @@ class ISDObjectiveConfig:
 
 def _weights(differences: Mapping[str, float | int]) -> dict[str, float]:
     """The paper's weights with some of them changed."""
+    known = LOSSES | OURS
     for name, weight in differences.items():
-        if name not in LOSSES:
-            near = get_close_matches(name, LOSSES, n=1) or list(LOSSES)
+        if name not in known:
+            near = get_close_matches(name, known, n=1) or list(known)
             raise ValueError(f"weights: no loss '{name}'; did you mean {' or '.join(near)}?")
         if not weight >= 0:
             raise ValueError(f"weights: {name}={float(weight)} is below 0")
-    return {name: float(differences.get(name, weight)) for name, weight in LOSSES.items()}
+    return {name: float(differences.get(name, weight)) for name, weight in known.items()}
 
 
 class TeacherText(NamedTuple):
@@ -106,8 +114,10 @@ class ISDObjective:
         device, host_gold = model.codes.device, batch.gold
         tokens, gold = send(batch.tokens, device), send(host_gold, device)
         is_token = tokens != 0
-        if not isinstance(model, ISD) or self._wanted <= {"prediction"}:
+        if self._wanted <= {"prediction"}:
             return {"prediction": binary_cross_entropy(model(tokens, is_token).logits, gold)}
+        if not isinstance(model, ISD):
+            return self._labelwise(model, batch, gold)
 
         tasks = self._tasks(host_gold, device)
         table = model.codes_and_mask()
@@ -127,8 +137,27 @@ class ISDObjective:
         for (name, task), answer in zip(tasks.items(), student.answers, strict=True):
             logits = model.complete(answer, table)
             losses[name] = cross_entropy(logits, task.answer, task.counts)
+        if "attention" in self._wanted:
+            marks = marks_of(batch).to(device)
+            scores = model.attention_scores(student.shared, hidden, marks.codes.clamp(min=0))
+            losses["attention"] = attention_on_marks(scores, is_token, marks.words)
         if distillation is not None:
             losses["distillation"] = distillation.loss()
+        return {name: losses[name] for name in self.weights if name in losses}
+
+    def _labelwise(self, model: LabelwiseISD, batch: Batch, gold: Tensor) -> dict[str, Tensor]:
+        """Prediction and attention, of one reading of the notes."""
+        device = gold.device
+        tokens, marks = send(batch.tokens, device), marks_of(batch).to(device)
+        is_token = tokens != 0
+        hidden = model.read(tokens, is_token)
+        losses = {
+            "attention": attention_on_marks(
+                model.attention_scores(hidden, marks.codes.clamp(min=0)), is_token, marks.words
+            )
+        }
+        if "prediction" in self._wanted:
+            losses["prediction"] = binary_cross_entropy(model.score(hidden, is_token), gold)
         return {name: losses[name] for name in self.weights if name in losses}
 
     def _tasks(self, gold: Tensor, device: torch.device) -> dict[str, Completion]:
@@ -155,7 +184,7 @@ class ISDObjective:
 
     def _refuse(self, model: ISD | LabelwiseISD) -> None:
         """Some losses need parts that a model may lack."""
-        extra = self._wanted - {"prediction"}
+        extra = self._wanted - {"prediction", "attention"}
         if extra and not isinstance(model, ISD):
             raise ValueError(
                 "representation: per_label has no shared representations; set the weights of "

@@ -33,6 +33,7 @@ def search_settings(
     code_word_vectors: Lazy,
     code_vectors: Lazy,
     words_of_notes: Lazy,
+    mentions_of_notes: Lazy,
     run_context: RunContext,
     parameters: Mapping[str, Any],
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -42,7 +43,8 @@ def search_settings(
     settings, code = read_search(parameters), run_context.code.get("search", "")
     vectors = (word_vectors, code_word_vectors, code_vectors)
     cohort = (development_documents, code_index, vocabulary)
-    data = training_data(*cohort, vectors, words_of_notes, parameters, base={})
+    of_notes = (words_of_notes, mentions_of_notes)
+    data = training_data(*cohort, vectors, *of_notes, parameters, base={})
     marks = fingerprints(*cohort)
     record = record_path(settings, parameters, marks, code)
     bench = trials.Bench(data, parameters, settings.metric, record.stem)

@@ -29,6 +29,7 @@ def train(
     code_word_vectors: Lazy,
     code_vectors: Lazy,
     words_of_notes: Lazy,
+    mentions_of_notes: Lazy,
     scores_of_runs: Lazy,
     run_context: RunContext,
     parameters: Mapping[str, Any],
@@ -39,7 +40,8 @@ def train(
     plan = read_plan(parameters)
     vectors = (word_vectors, code_word_vectors, code_vectors)
     data = training_data(
-        *(documents, code_index, vocabulary, vectors, words_of_notes, parameters),
+        *(documents, code_index, vocabulary, vectors),
+        *(words_of_notes, mentions_of_notes, parameters),
         base=base_of(plan, scores_of_runs, parameters),
     )
     options = Options(
