@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from isd_pipeline.text.documents import Documents
+from isd_pipeline.text.mentions import of_columns
 from isd_pipeline.training.batches import (
     Batches,
     collate,
@@ -60,6 +61,42 @@ def test_a_batch_says_where_sentences_begin_only_where_a_system_asks():
     assert collate(documents, np.array([1, 0]), 3).begins is None
     with pytest.raises(ValueError, match="do not say where sentences begin"):
         collate(THREE, np.array([0]), 3, sentences=True)
+
+
+# document, code, mention, first, last
+MENTIONS = of_columns(
+    np.array([[0, 2, 0, 1, 2], [0, 2, 1, 3, 4], [0, 5, 2, 2, 4], [2, 1, 3, 0, 1]]).T
+)
+
+
+def test_a_batch_says_which_of_its_words_are_marked_for_which_code():
+    marks = collate(THREE, np.array([2, 0]), 4_000, mentions=MENTIONS).marks
+    assert marks is not None
+    assert marks.codes.tolist() == [[1, -1], [2, 5]]
+    assert marks.words.int().tolist() == [
+        [[1, 0, 0, 0], [0, 0, 0, 0]],
+        [[0, 1, 0, 1], [0, 0, 1, 1]],
+    ]
+    assert collate(THREE, np.array([0]), 4_000).marks is None
+
+
+def test_a_mark_beyond_the_last_token_that_is_read_is_cut_and_with_it_its_code():
+    cut = collate(THREE, np.array([0]), 3, mentions=MENTIONS).marks
+    assert cut is not None
+    assert (cut.codes.tolist(), cut.words.int().tolist()) == ([[2, 5]], [[[0, 1, 0], [0, 0, 1]]])
+    shorter = collate(THREE, np.array([0]), 2, mentions=MENTIONS).marks
+    assert shorter is not None
+    assert (shorter.codes.tolist(), shorter.words.int().tolist()) == ([[2]], [[[0, 1]]])
+    unmarked = collate(THREE, np.array([1]), 2, mentions=MENTIONS).marks
+    assert unmarked is not None
+    assert (unmarked.codes.tolist(), unmarked.words.any().item()) == ([[-1]], False)
+
+
+def test_an_epoch_among_some_rows_reads_those_once():
+    among = np.array([0, 2])
+    batches = training_batches(THREE, 1, 4, seed=1, epoch=1, among=among, mentions=MENTIONS)
+    assert sorted(int(batch.rows[0]) for batch in batches) == [0, 2]
+    assert all(batch.tokens[0, 0] == 1 + 6 * (batch.rows[0] == 2) for batch in batches)
 
 
 def test_every_document_comes_once_an_epoch():

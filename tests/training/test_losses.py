@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from isd_pipeline.training.losses import (
+    attention_on_marks,
     binary_cross_entropy,
     cosine,
     cross_entropy,
@@ -55,6 +56,26 @@ def test_cross_entropy_by_hand():
     target, counts = torch.tensor([1, 0, 1]), torch.tensor([True, False, True])
     want = (-math.log(0.75) - math.log(0.5)) / 2
     assert cross_entropy(logits, target, counts).item() == pytest.approx(want)
+
+
+def test_attention_on_marks_by_hand():
+    """Two codes of a note of three words attend 1/2, 1/4, 1/4; marked are words 0 and 2, word 1."""
+    scores = torch.tensor([[[2.0, 1.0, 1.0, 9.0]] * 2]).log()
+    is_word = torch.tensor([[True, True, True, False]])
+    marked = torch.tensor([[[True, False, True, False], [False, True, False, False]]])
+    want = -(math.log(3 / 4) + math.log(1 / 4)) / 2
+    assert attention_on_marks(scores, is_word, marked).item() == pytest.approx(want)
+
+
+def test_codes_without_a_mark_and_scores_that_leave_no_mass_on_marks_stay_finite():
+    scores = torch.tensor([[[500.0, -500.0], [3.0, 4.0]]], requires_grad=True)
+    marked = torch.tensor([[[False, True], [False, False]]])
+    loss = attention_on_marks(scores, torch.ones(1, 2, dtype=torch.bool), marked)
+    loss.backward()
+    assert loss.item() == pytest.approx(1_000)
+    assert scores.grad.tolist() == [[[1.0, -1.0], [0.0, 0.0]]]
+    nothing = attention_on_marks(scores, torch.ones(1, 2, dtype=torch.bool), marked & False)
+    assert nothing.item() == 0
 
 
 def test_cosine_by_hand():

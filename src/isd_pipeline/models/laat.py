@@ -78,6 +78,13 @@ class LAAT(nn.Module):
         """Score every code for every note; a note has at least one token."""
         return LabelOutput(self.codes(self.read(tokens, is_token), is_token))
 
+    def with_attention_scores(
+        self, tokens: Tokens, is_token: Mask, codes: Int[Tensor, "B K"]
+    ) -> tuple[Tensor, Tensor]:
+        """The logits, [B, L], and what the attention of some codes is the softmax of, [B, K, N]."""
+        hidden = self.read(tokens, is_token)
+        return self.codes(hidden, is_token), self.codes.attention_scores(codes, hidden)
+
     def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note."""
         return self.codes.attention_of(codes, self.read(tokens, is_token), is_token)
@@ -149,6 +156,12 @@ class Level(nn.Module):
         """The attention of some labels alone, of one note."""
         attention: Tensor = self.attend.attention_of(labels, self._keys(hidden), is_token)
         return attention[0]
+
+    def attention_scores(
+        self, labels: Int[Tensor, "B K"], hidden: Float[Tensor, "B N D"]
+    ) -> Float[Tensor, "B K N"]:
+        """What the attention of some labels of each note is the softmax of."""
+        return self.attend.queries[labels] @ self._keys(hidden).mT
 
     def _keys(self, hidden: Tensor) -> Tensor:
         keys: Tensor = self.transform(hidden).tanh()

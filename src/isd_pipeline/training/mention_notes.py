@@ -30,15 +30,14 @@ def with_mention_notes(
     document, first, last = _extents(mentions)
     lengths = documents.lengths[document]
     begin, end = np.maximum(first - context, 0), np.minimum(last + context, lengths)
-    document, begin, end = np.unique(np.stack([document, begin, end]), axis=1)
-    parts = [_within(mentions, *window) for window in zip(document, begin, end, strict=True)]
-    return _appended(documents, document, begin, end, parts), _joined(
-        mentions, parts, len(documents)
-    )
+    distinct = np.unique(np.stack([document, begin, end]), axis=1)
+    windows = [(d, a, b) for d, a, b in distinct.T.tolist()]
+    parts = [_within(mentions, *window) for window in windows]
+    return _appended(documents, windows, parts), _joined(mentions, parts, len(documents))
 
 
 def rows_of_epoch(
-    n_documents: int, n_notes: int, share: float, *, seed: int, epoch: int
+    n_documents: int, n_notes: int, share: float | int, *, seed: int, epoch: int
 ) -> np.ndarray:
     """The rows that an epoch reads: all documents, and a share of the notes behind them.
 
@@ -69,14 +68,9 @@ def _within(mentions: Mentions, document: int, begin: int, end: int) -> Mentions
 
 
 def _appended(
-    documents: Documents,
-    document: np.ndarray,
-    begin: np.ndarray,
-    end: np.ndarray,
-    parts: list[Mentions],
+    documents: Documents, windows: list[tuple[int, int, int]], parts: list[Mentions]
 ) -> Documents:
-    """The documents, and behind them these stretches of them."""
-    windows = list(zip(document.tolist(), begin.tolist(), end.tolist(), strict=True))
+    """The documents, and behind them these stretches of them: document, first word, end."""
     ids = [f"{documents.ids[d]}:{a}-{b}" for d, a, b in windows]
     tokens = [documents.tokens_of(d)[a:b] for d, a, b in windows]
     labels = [np.unique(of_note.code).astype(np.int32) for of_note in parts]

@@ -78,21 +78,20 @@ class LabelwiseISD(TextAndCodes):
     def forward(self, tokens: Tokens, is_token: Mask, want_attention: bool = False) -> ISDOutput:
         """Score every code for every note; a note has at least one token."""
         hidden = self.read(tokens, is_token)
-        logits = self.score(hidden, is_token)
         weights = self.each_label.attention(hidden, is_token) if want_attention else None
-        return ISDOutput(logits, None, weights)
+        return ISDOutput(self._logits(hidden, is_token), None, weights)
 
-    def score(self, hidden: Float[Tensor, "B N D"], is_token: Mask) -> Float[Tensor, "B L"]:
-        """Score all codes by what each attends to."""
-        scores = self.each_label(hidden, is_token, self.codes)
-        return self.logit_scale * scores + self.label_bias
-
-    def attention_scores(
-        self, hidden: Float[Tensor, "B N D"], codes: Int[Tensor, "B K"]
-    ) -> Float[Tensor, "B K N"]:
-        """What the attention of some codes of each note is the softmax of."""
-        return self.each_label.scores_of(codes, hidden)
+    def with_attention_scores(
+        self, tokens: Tokens, is_token: Mask, codes: Int[Tensor, "B K"]
+    ) -> tuple[Tensor, Tensor]:
+        """The logits, [B, L], and what the attention of some codes is the softmax of, [B, K, N]."""
+        hidden = self.read(tokens, is_token)
+        return self._logits(hidden, is_token), self.each_label.scores_of(codes, hidden)
 
     def attention_of(self, tokens: Tokens, is_token: Mask, codes: Codes) -> Float[Tensor, "K N"]:
         """What some codes attend to in one note."""
         return self.each_label.attention_of(codes, self.read(tokens, is_token), is_token)[0]
+
+    def _logits(self, hidden: Float[Tensor, "B N D"], is_token: Mask) -> Float[Tensor, "B L"]:
+        scores = self.each_label(hidden, is_token, self.codes)
+        return self.logit_scale * scores + self.label_bias

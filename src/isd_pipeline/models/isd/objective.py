@@ -23,6 +23,7 @@ from torch import Tensor
 from isd_pipeline.models.isd.completion import Completion, missing_code, wrong_code
 from isd_pipeline.models.isd.labelwise import LabelwiseISD
 from isd_pipeline.models.isd.network import ISD
+from isd_pipeline.models.prediction import prediction_and_attention
 from isd_pipeline.shapes import Bool, Float, Int
 from isd_pipeline.training.batches import Batch, marks_of
 from isd_pipeline.training.losses import (
@@ -117,7 +118,8 @@ class ISDObjective:
         if self._wanted <= {"prediction"}:
             return {"prediction": binary_cross_entropy(model(tokens, is_token).logits, gold)}
         if not isinstance(model, ISD):
-            return self._labelwise(model, batch, gold)
+            losses = prediction_and_attention(model, batch.to(device))
+            return {name: loss for name, loss in losses.items() if name in self._wanted}
 
         tasks = self._tasks(host_gold, device)
         table = model.codes_and_mask()
@@ -143,21 +145,6 @@ class ISDObjective:
             losses["attention"] = attention_on_marks(scores, is_token, marks.words)
         if distillation is not None:
             losses["distillation"] = distillation.loss()
-        return {name: losses[name] for name in self.weights if name in losses}
-
-    def _labelwise(self, model: LabelwiseISD, batch: Batch, gold: Tensor) -> dict[str, Tensor]:
-        """Prediction and attention, of one reading of the notes."""
-        device = gold.device
-        tokens, marks = send(batch.tokens, device), marks_of(batch).to(device)
-        is_token = tokens != 0
-        hidden = model.read(tokens, is_token)
-        losses = {
-            "attention": attention_on_marks(
-                model.attention_scores(hidden, marks.codes.clamp(min=0)), is_token, marks.words
-            )
-        }
-        if "prediction" in self._wanted:
-            losses["prediction"] = binary_cross_entropy(model.score(hidden, is_token), gold)
         return {name: losses[name] for name in self.weights if name in losses}
 
     def _tasks(self, gold: Tensor, device: torch.device) -> dict[str, Completion]:

@@ -1,0 +1,168 @@
+"""A network that learns from marks, fitted from a cohort's data: killed, refused, and as before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from isd_pipeline.data.cohorts import CodeIndex
+from isd_pipeline.embeddings.words import Embedding
+from isd_pipeline.models.isd.lstm import LSTMISDConfig
+from isd_pipeline.models.isd.objective import ISDObjectiveConfig
+from isd_pipeline.predictors.base import Fitted, Options, TrainingData, Vectors
+from isd_pipeline.predictors.network import fit, prepare
+from isd_pipeline.predictors.registry import learns_from_marks, reads
+from isd_pipeline.text.mentions import no_mentions
+from isd_pipeline.text.vocabulary import Vocabulary
+from isd_pipeline.training.loop import TrainingConfig
+from tests.models.test_learning import N_CODES, N_FILLERS
+from tests.models.test_marks import telling
+
+DOCUMENTS, MENTIONS = telling(24, 0)
+WORDS = Vocabulary(tuple(f"w{n:02}" for n in range(N_CODES + N_FILLERS)))
+CODES = CodeIndex(
+    tuple(f"A{n:02}" for n in range(N_CODES)),
+    ("diagnosis",) * N_CODES,
+    tuple(f"w{n:02}" for n in range(N_CODES)),
+)
+
+
+def vectors(n: int) -> Embedding:
+    matrix = np.random.default_rng(n).normal(size=(n, 8)).astype(np.float32)
+    return Embedding(matrix, {})
+
+
+def data_of(**more: Any) -> TrainingData:
+    n_words = N_CODES + N_FILLERS + 2
+    found = TrainingData(
+        documents=dict.fromkeys(("train", "dev", "test"), DOCUMENTS),
+        codes=CODES,
+        vocabulary=WORDS,
+        revision="icd10cm",
+        language="en",
+        tokeniser="caml",
+        vectors=lambda: Vectors(vectors(n_words), vectors(n_words), vectors(N_CODES)),
+        words=dict,
+    )
+    return replace(found, **more)
+
+
+def settings_of(attention: float = 0.0, **training: Any) -> dict[str, Any]:
+    rest = {"teacher": 0, "missing": 0, "removal": 0, "distillation": 0}
+    short = {"max_epochs": 3, "warm_up_epochs": 0, "batch_size": 6, "learning_rate": 0.01}
+    return {
+        "model": LSTMISDConfig(width=8, representation="per_label", residual_words=3.0),
+        "objective": ISDObjectiveConfig(weights={**rest, "attention": attention}),
+        "training": TrainingConfig(**short, **training),
+    }
+
+
+class KilledError(Exception):
+    pass
+
+
+def options(on_epoch: Callable[..., None] = lambda epoch, figures: None) -> Options:
+    figures = dict.fromkeys(("dev_f1_micro", "dev_f1_micro_tuned", "dev_map"), 0.5)
+    return Options(seed=1, dev_figures=lambda gold, scores: figures, on_epoch=on_epoch)
+
+
+def fitted(folder: Path, monkeypatch: pytest.MonkeyPatch, settings: Any, data: Any) -> Fitted:
+    folder.mkdir(exist_ok=True)
+    monkeypatch.chdir(folder)
+    return fit("isd_lstm", settings, data, options())
+
+
+def same(first: Fitted, second: Fitted) -> bool:
+    keys = first.weights.keys()
+    equal = all(torch.equal(first.weights[key], second.weights[key]) for key in keys)
+    return equal and first.history == second.history
+
+
+def test_a_killed_training_that_learns_from_marks_goes_on_to_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(0.5, mention_notes=0.5, mention_context=2)
+    data = data_of(mentions=lambda: MENTIONS)
+    whole = fitted(tmp_path / "whole", monkeypatch, settings, data)
+
+    def kill(epoch: int, figures: object) -> None:
+        if epoch == 3:
+            raise KilledError
+
+    (tmp_path / "killed").mkdir()
+    monkeypatch.chdir(tmp_path / "killed")
+    with pytest.raises(KilledError):
+        fit("isd_lstm", settings, data, options(kill))
+    assert list(Path("scratch/training").glob("*/epoch-0002.json"))
+    assert same(fitted(tmp_path / "killed", monkeypatch, settings, data), whole)
+    assert {"attention", "prediction"} <= whole.history[0].keys()
+    assert whole.fingerprints == {"mentions": MENTIONS.fingerprint}
+
+
+def test_a_training_that_asks_for_no_marks_never_looks_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise AssertionError("the mentions are read")
+
+    settings = settings_of()
+    unasked = fitted(tmp_path / "a", monkeypatch, settings, data_of(mentions=refuse))
+    before = fitted(tmp_path / "b", monkeypatch, settings, data_of())
+    assert same(unasked, before)
+    assert unasked.fingerprints == {}
+
+
+@pytest.mark.parametrize("settings", [settings_of(0.5), settings_of(mention_notes=0.5)])
+def test_where_nobody_marked_anything_there_is_a_line_that_says_what_to_do(settings: Any) -> None:
+    wrong = replace(MENTIONS, code=(MENTIONS.code + 1) % N_CODES)
+    foreign = wrong.where(np.flatnonzero(wrong.document == 99))
+    for mentions in (no_mentions, lambda: foreign):
+        with pytest.raises(ValueError, match="set both to 0, or take a cohort") as error:
+            prepare("isd_lstm", settings, data_of(mentions=mentions), options())
+        assert "\n" not in str(error.value)
+
+
+def test_marks_of_codes_that_a_document_does_not_have_teach_nothing() -> None:
+    wrong = replace(MENTIONS, code=(MENTIONS.code + 1) % N_CODES)
+    gold = {(d, c) for d in range(len(DOCUMENTS)) for c in DOCUMENTS.labels_of(d).tolist()}
+    kept = wrong.of_gold(DOCUMENTS)
+    pairs = set(zip(kept.document.tolist(), kept.code.tolist(), strict=True))
+    assert pairs == gold & set(zip(wrong.document.tolist(), wrong.code.tolist(), strict=True))
+    assert 0 < len(kept) < len(wrong)
+
+
+def test_mention_notes_are_read_beside_the_documents_a_share_an_epoch() -> None:
+    settings = settings_of(mention_notes=0.5, mention_context=2)
+    prepared = prepare("isd_lstm", settings, data_of(mentions=lambda: MENTIONS), options())
+    rows = [
+        np.concatenate([batch.rows for batch in prepared.progress.batches_of(epoch)])
+        for epoch in (1, 2)
+    ]
+    n_documents, n_notes = len(DOCUMENTS), prepared.progress.n_notes
+    for of_epoch in rows:
+        assert set(range(n_documents)) <= set(of_epoch.tolist())
+        assert len(set(of_epoch.tolist())) == len(of_epoch) == n_documents + round(n_notes / 2)
+    assert sorted(rows[0].tolist()) != sorted(rows[1].tolist())
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_asked"),
+    [
+        ({}, False),
+        ({"objective": {"weights": {"attention": 0, "teacher": 1}}}, False),
+        ({"objective": {"weights": {"attention": 0.1}}}, True),
+        ({"objective": {"attention": 1}}, True),
+        ({"training": {"mention_notes": 0.5}}, True),
+    ],
+)
+def test_only_a_training_that_learns_from_marks_reads_them(settings: Any, is_asked: bool) -> None:
+    assert learns_from_marks(settings) == is_asked
+    read = reads({"system": "isd", **settings})
+    assert ("mentions_of_notes" in read, "words_of_notes" in read) == (is_asked, is_asked)
+    assert "mentions_of_notes" not in reads({"system": "logistic_regression", **settings})
