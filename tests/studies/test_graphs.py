@@ -12,13 +12,13 @@ import pytest
 import yaml
 
 from isd_pipeline.config.reports import read_tables
-from isd_pipeline.predictors.registry import READS, kind_of
+from isd_pipeline.predictors.registry import MENTIONS, READS, kind_of
 from isd_pipeline.studies.graphs import Study, render_demo, render_study, write_study
 
 ROOT = Path(__file__).parents[2]
 RUN = {"cohort": "synthetic", "experiment": "isd", "seed": 1, "table": "table3"}
 PLAIN = ("settings", "generate", "extract", "preprocess", "embed")
-OF_RUNS = ("train_isd", "train_logistic_regression", "train_ensemble_isd")
+OF_RUNS = ("train_isd", "train_isd_marked", "train_logistic_regression", "train_ensemble_isd")
 OF_RUNS += ("evaluate_isd", "evaluate_ensemble", "evidence_isd")
 STUDIES = sorted(path.parent.name for path in ROOT.glob("studies/*/study.yaml"))
 SCORES, MODELS = "data/07_model_output/synthetic", "data/06_models/synthetic"
@@ -88,8 +88,9 @@ def test_dvc_knows_everything_that_a_pipeline_reads_and_writes(name: str, stages
     deps, outs = dvc_paths(stages[name])
     reads, writes = kedro_paths(*pipelines_of(stages[name]))
     if name.startswith("train_"):  # of what may be read, the system's kind reads its own
-        system = {"ensemble_isd": "ensemble"}.get(name[6:], name[6:])
-        lazy = set().union(*READS.values()) - set(READS[kind_of(system)])
+        system = {"ensemble_isd": "ensemble", "isd_marked": "isd"}.get(name[6:], name[6:])
+        own = {*READS[kind_of(system)], *(MENTIONS if name.endswith("_marked") else ())}
+        lazy = set().union(*READS.values(), MENTIONS) - own
         reads = {dataset: path for dataset, path in reads.items() if dataset not in lazy}
     reads = {dataset: path for dataset, path in reads.items() if path != MODELS}
     assert {path for path in reads.values() if not covered(path, deps)} == set()
@@ -107,6 +108,17 @@ def test_dvc_watches_no_file_that_is_not_read_and_promises_none_that_is_not_writ
     assert {
         out for out in outs if not any(covered(path, {out}) for path in writes.values())
     } == set()
+
+
+def test_only_a_training_that_learns_from_marks_waits_for_the_mentions(stages: dict) -> None:
+    waiting = {
+        name
+        for name, stage in stages.items()
+        if name.startswith("train_") and any("mentions.parquet" in dep for dep in stage["deps"])
+    }
+    assert waiting == {"train_isd_marked", "train_isd_lstm_marked"}
+    assert stages["train_isd_marked"]["matrix"]["experiment"] == ["isd_aligned_marked"]
+    assert "isd_aligned_marked" in stages["evaluate_isd"]["matrix"]["experiment"]
 
 
 def test_a_search_is_no_stage_and_touches_nothing_that_a_stage_reads_or_gives(
