@@ -88,6 +88,10 @@ def no_words() -> None:
     raise AssertionError("a network reads token ids")
 
 
+def no_mentions() -> None:
+    raise AssertionError("no row here learns from marks")
+
+
 def no_scores() -> None:
     raise AssertionError("only an ensemble has base models")
 
@@ -101,6 +105,7 @@ INPUTS = (
     lambda: lambda **_: vectors(8),
     lambda: lambda **_: average_titles(CODES, WORDS, vectors(8)),
     no_words,
+    no_mentions,
 )
 
 
