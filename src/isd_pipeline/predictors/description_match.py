@@ -82,11 +82,17 @@ class DescriptionMatch:
         each = [self._match(words) for words in documents]
         return Match(*(np.stack(part).astype(np.float32) for part in zip(*each, strict=True)))
 
-    def _match(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The best of each code's names by each measure: three times [L]."""
+    def by_name(
+        self, words: Sequence[str]
+    ) -> tuple[Float[np.ndarray, " T"], Float[np.ndarray, " T"]]:
+        """The share of each name that stands within some window, and within the whole note."""
         places, numbers = self._found(words)
         near = self._best(_windows(places), numbers)
-        whole = self._best(np.zeros((len(places), 1), dtype=np.int64), numbers)
+        return near, self._best(np.zeros((len(places), 1), dtype=np.int64), numbers)
+
+    def _match(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The best of each code's names by each measure: three times [L]."""
+        near, whole = self.by_name(words)
         return tuple(  # type: ignore[return-value]
             np.maximum.reduceat(part, self.first) for part in (near, whole, near * self.totals)
         )

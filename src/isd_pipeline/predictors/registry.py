@@ -24,6 +24,7 @@ NETWORK, BASELINE, ENSEMBLE, MEAN = "network", "baseline", "ensemble", "mean"
 SYSTEMS = {
     "logistic_regression": ("linear", BASELINE),
     "linear_svm": ("linear", BASELINE),
+    "mention_dictionary": ("mentions.predictor", BASELINE),
     "ensemble": ("ensemble", ENSEMBLE),
 }
 READS = {  # by kind, the catalog's files that its training reads beside the documents
@@ -42,12 +43,15 @@ def kind_of(system: str) -> str:
 
 def reads(settings: Mapping[str, Any]) -> tuple[str, ...]:
     """The catalog's files that a training of these merged settings reads beside the documents."""
-    kind = kind_of(settings["system"])
-    return READS[kind] + (MENTIONS if kind == NETWORK and learns_from_marks(settings) else ())
+    of_kind = READS[kind_of(settings["system"])]
+    more = MENTIONS if learns_from_marks(settings) else ()
+    return of_kind + tuple(name for name in more if name not in of_kind)
 
 
 def learns_from_marks(settings: Mapping[str, Any]) -> bool:
-    """Whether a network of these sections of settings learns from what people marked."""
+    """Whether a system of these sections of settings learns from what people marked."""
+    if settings.get("system") == "mention_dictionary":
+        return True
     objective, training = (settings.get(name) or {} for name in ("objective", "training"))
     weight = (objective.get("weights") or {}).get("attention", 0)
     return bool(weight or objective.get("attention") or training.get("mention_notes"))

@@ -1,0 +1,1 @@
+"""What coders marked as naming a code, looked for in other notes."""

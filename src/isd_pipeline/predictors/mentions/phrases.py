@@ -1,0 +1,86 @@
+"""The phrases that coders marked in the training documents, and which codes each named.
+
+Axes: D documents, P phrases, E entries (a phrase and a code that it was marked for), L codes.
+"""
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+
+import numpy as np
+
+from isd_pipeline.shapes import Int
+from isd_pipeline.text.mentions import Mentions
+
+Words = Sequence[str]
+Phrase = tuple[str, ...]
+NOBODY = -1  # in place of a document
+
+
+@cache
+def folded(word: str) -> str:
+    """A word in small letters without its accents: "lesión" and "lesion" are one."""
+    parts = unicodedata.normalize("NFKD", word.lower())
+    return "".join(letter for letter in parts if not unicodedata.combining(letter))
+
+
+@dataclass(frozen=True)
+class Phrases:
+    """Phrases, sorted, and their entries, sorted by phrase and code.
+
+    phrase, code: of each entry, [E].  alone: the only training document in which the entry was
+    marked, or `NOBODY` where there are several, [E]; it is needed for scores of that document.
+    """
+
+    phrases: tuple[Phrase, ...]
+    phrase: Int[np.ndarray, " E"]
+    code: Int[np.ndarray, " E"]
+    alone: Int[np.ndarray, " E"]
+
+    def entries_of(self, phrase: int) -> slice:
+        """The entries of one phrase."""
+        return slice(*np.searchsorted(self.phrase, (phrase, phrase + 1)))
+
+
+def collect_phrases(
+    words: Sequence[Words],
+    mentions: Mentions,
+    spell: Callable[[str], str],
+    *,
+    parts: bool,
+    longest: int,
+) -> Phrases:
+    """All marked phrases of the training documents, spelled by `spell`.
+
+    A mention in several parts ("dolor ... renal") is the phrase of all its words and, with `parts`,
+    also each part of it. A phrase of more than `longest` words is left out.
+    """
+    marked: dict[tuple[Phrase, int], set[int]] = {}
+    for document, code, spans in _mentions(mentions):
+        spelled = [[spell(word) for word in words[document][a:b]] for a, b in spans]
+        found = {tuple(chain.from_iterable(spelled))} | (
+            {tuple(one) for one in spelled} if parts else set()
+        )
+        for phrase in found:
+            if len(phrase) <= longest:
+                marked.setdefault((phrase, code), set()).add(document)
+    entries = sorted(marked)
+    phrases = sorted({phrase for phrase, _ in entries})
+    number = {phrase: n for n, phrase in enumerate(phrases)}
+    only = [next(iter(own)) if len(own := marked[e]) == 1 else NOBODY for e in entries]
+    return Phrases(
+        tuple(phrases),
+        np.array([number[phrase] for phrase, _ in entries], dtype=np.int64),
+        np.array([code for _, code in entries], dtype=np.int64),
+        np.array(only, dtype=np.int64),
+    )
+
+
+def _mentions(mentions: Mentions) -> list[tuple[int, int, list[tuple[int, int]]]]:
+    """Document, code and parts of each mention."""
+    spans: dict[tuple[int, int, int], list[tuple[int, int]]] = {}
+    for document, code, mention, first, last in mentions.columns.T.tolist():
+        spans.setdefault((document, code, mention), []).append((first, last))
+    return [(document, code, parts) for (document, code, _), parts in spans.items()]
