@@ -128,7 +128,7 @@ def test_the_numerals_at_the_ends_are_those_of_each_document(documents):
     assert found == [edin_by_definition(*own) for own in documents]
 
 
-@given(st.lists(clinical, min_size=1, max_size=8), st.sampled_from(["caml", "edin"]))
+@given(st.lists(clinical, min_size=1, max_size=8), st.sampled_from(["caml", "edin", "numerals"]))
 def test_no_two_numbers_stand_for_one_word_and_each_is_used(texts, rule):
     words = tokenize_all(texts, rule).words
     assert sorted(words.dictionary.to_pylist()) == sorted(set(words.to_pylist()))

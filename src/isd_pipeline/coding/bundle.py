@@ -26,6 +26,7 @@ FORMAT = 2
 RECORD, WEIGHTS, SEAL = "bundle.json", "weights.safetensors", "sha256"
 TOKENISERS: dict[Tokeniser, str] = {  # what a bundle says of the rule by which its notes were cut
     "caml": "words of letters, digits and underscores; numerals dropped; lower case",
+    "numerals": "words of letters, digits and underscores; lower case",
     "edin": "lower case; words of a-z and 0-9; digits dropped but at the ends of a document",
 }
 REMEDY = "copy it again, or make it again with `isd bundle`"

@@ -7,6 +7,8 @@ but numerals is dropped, then the rest is lower-cased.
 underscore and a letter with an accent part words; a run of digits is dropped, but for one that is
 the very first thing in a document, or the very last, which their expression leaves standing.
 
+`numerals`: as `caml`, and numerals stay, for codes of which "grado 2" or "tipo 1" decides.
+
 `begin` and `end` count code points of the note as it was written: `note[begin:end]`, cut by the
 rule, is the word.
 
@@ -41,7 +43,7 @@ TOKENIZED_NOTES = pa.schema(
     ]
 )
 AT_ONCE = 128  # notes that are cut together: few enough for the processor's cache
-Tokeniser = Literal["caml", "edin"]
+Tokeniser = Literal["caml", "edin", "numerals"]
 _COLUMNS = ("document_id", "patient_id", "note_id", "text")
 
 
@@ -73,6 +75,7 @@ class _Rule:
 # with a dot an i with a dot set over it, which is no letter any more and so ends the word.
 _RULES = {
     "caml": _Rule(re.compile(r"\w+"), str.isnumeric, str.lower, spares_borders=False),
+    "numerals": _Rule(re.compile(r"\w+"), lambda run: False, str.lower, spares_borders=False),
     "edin": _Rule(
         re.compile("[A-Za-z0-9\u212a]*\u0130|[A-Za-z0-9\u212a]+"),
         str.isdecimal,

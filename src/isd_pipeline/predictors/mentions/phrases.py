@@ -16,7 +16,6 @@ from isd_pipeline.text.mentions import Mentions
 
 Words = Sequence[str]
 Phrase = tuple[str, ...]
-NOBODY = -1  # in place of a document
 
 
 @cache
@@ -30,14 +29,12 @@ def folded(word: str) -> str:
 class Phrases:
     """Phrases, sorted, and their entries, sorted by phrase and code.
 
-    phrase, code: of each entry, [E].  alone: the only training document in which the entry was
-    marked, or `NOBODY` where there are several, [E]; it is needed for scores of that document.
+    phrase, code: of each entry, [E].
     """
 
     phrases: tuple[Phrase, ...]
     phrase: Int[np.ndarray, " E"]
     code: Int[np.ndarray, " E"]
-    alone: Int[np.ndarray, " E"]
 
     def entries_of(self, phrase: int) -> slice:
         """The entries of one phrase."""
@@ -57,7 +54,7 @@ def collect_phrases(
     A mention in several parts ("dolor ... renal") is the phrase of all its words and, with `parts`,
     also each part of it. A phrase of more than `longest` words is left out.
     """
-    marked: dict[tuple[Phrase, int], set[int]] = {}
+    entries: set[tuple[Phrase, int]] = set()
     for document, code, spans in _mentions(mentions):
         spelled = [[spell(word) for word in words[document][a:b]] for a, b in spans]
         found = {tuple(chain.from_iterable(spelled))} | (
@@ -65,17 +62,12 @@ def collect_phrases(
         )
         for phrase in found:
             if len(phrase) <= longest:
-                marked.setdefault((phrase, code), set()).add(document)
-    entries = sorted(marked)
+                entries.add((phrase, code))
     phrases = sorted({phrase for phrase, _ in entries})
     number = {phrase: n for n, phrase in enumerate(phrases)}
-    only = [next(iter(own)) if len(own := marked[e]) == 1 else NOBODY for e in entries]
-    return Phrases(
-        tuple(phrases),
-        np.array([number[phrase] for phrase, _ in entries], dtype=np.int64),
-        np.array([code for _, code in entries], dtype=np.int64),
-        np.array(only, dtype=np.int64),
-    )
+    rows = [(number[phrase], code) for phrase, code in sorted(entries)]
+    numbers, codes = np.array(rows, dtype=np.int64).reshape(-1, 2).T
+    return Phrases(tuple(phrases), numbers, codes)
 
 
 def _mentions(mentions: Mentions) -> list[tuple[int, int, list[tuple[int, int]]]]:

@@ -6,9 +6,11 @@ Three ways to look for a marked phrase give the features of each pair of note an
 - by its letters, for what is spelled or inflected otherwise (`similar.py`);
 - by its stems within ten words, whatever stands between them (`description_match.py`).
 
-Gradient-boosted trees weigh them. They are fitted on the training documents, each looked at as if
-its own marks were not known. Where the development documents are training documents too, they are
-scored by trees that have not seen them.
+Gradient-boosted trees weigh them. They are fitted on the training documents, each looked at by the
+phrases of other training documents alone: its own marks name its own codes too well. (To leave out
+nothing but the document itself would tell its codes: every count would be one less for them.) Where
+the development documents are training documents too, they are scored by trees that have not seen
+them.
 
 Axes: D documents, L codes, E entries (a phrase and a code), F features, N words, K codes asked for.
 """
@@ -34,12 +36,13 @@ from isd_pipeline.predictors.base import (
 )
 from isd_pipeline.predictors.description_match import DescriptionMatch
 from isd_pipeline.predictors.linear_fit import NEVER_SEEN
-from isd_pipeline.predictors.mentions.exact import ExactMatch, Found, Own
+from isd_pipeline.predictors.mentions.exact import ExactMatch, Found
 from isd_pipeline.predictors.mentions.phrases import Phrases, Words, collect_phrases, folded
 from isd_pipeline.predictors.mentions.similar import Best, SimilarMatch, best_of_codes
 from isd_pipeline.predictors.mentions.trees import BoostedTrees, fit_trees
 from isd_pipeline.predictors.sparse_arrays import to_numpy, to_tensors
-from isd_pipeline.shapes import Bool, Float, Int
+from isd_pipeline.shapes import Float, Int
+from isd_pipeline.text.mentions import Mentions, of_columns
 from isd_pipeline.text.stems import Language, stemmer
 
 NOT_FOUND = -12.0
@@ -52,8 +55,8 @@ class MentionConfig:
 
     `longest`: words of a phrase. `span`: words of a note that are compared with a phrase by their
     letters; a pair of note and code is looked at where these are at least `least_similarity` alike,
-    or where a phrase of the code is found. `trees`, of `depth` splits, are added at `rate`. `folds`
-    score the development documents where these are training documents too.
+    or where a phrase of the code is found. `trees`, of `depth` splits, are added at `rate`. The
+    training documents are looked at in `folds`, each by the phrases of the others.
     """
 
     longest: int = 12
@@ -62,7 +65,7 @@ class MentionConfig:
     trees: int = 150
     depth: int = 4
     rate: float = 0.07
-    folds: int = 5
+    folds: int = 10
 
     def __post_init__(self) -> None:
         refuse_below(self, longest=1, span=1, trees=1, depth=1, folds=2)
@@ -89,25 +92,21 @@ def fit(system: str, settings: Mapping[str, Any], data: TrainingData, options: O
             "nobody has marked a word of the training documents for their codes, so there is no "
             "phrase to look for; take a cohort with mentions"
         )
-    spelled = Spelling.of(data.language)
-    collected = [
-        collect_phrases(words["train"], mentions, spell, parts=parts, longest=config.longest)
-        for spell, parts in ((spelled.folded, True), (spelled.stem, False), (spelled.folded, False))
-    ]
-    matches = Matches.of_training(collected, words["train"], gold, config, spelled)
-    owns = [Own(n, frozenset(gold[n].indices.tolist())) for n in range(len(train))]
-    known = [matches.pairs(*one) for one in zip(words["train"], owns, strict=True)]
+    marked = Marked(words["train"], mentions, gold, Spelling.of(data.language))
+    fold = np.random.default_rng(0).permutation(len(train)) % config.folds
+    known = _pairs_by_others(marked, fold, config)
     truth = [np.isin(one.codes, gold[n].indices) for n, one in enumerate(known)]
+    matches = Matches.of_marked(marked, config)
     fitted = MentionDictionary(matches, _trees(known, truth, config))
     dev, test = (fitted.scores_of(words[split]) for split in ("dev", "test"))
     rows = _rows_in_train(train.ids, data.documents["dev"].ids)
     if len(rows):
-        dev = _crossed(fitted, known, truth, config)[rows]
+        dev = _crossed(fitted, known, truth, fold, config)[rows]
     minutes = (time.monotonic() - started) / 60
     return Fitted(
         to_tensors(fitted.arrays()),
         {"system": system, "model": asdict(config), **fitted.words(), "language": data.language},
-        {"minutes": minutes, "on_gpu": 0.0, "phrases": float(len(collected[0].phrases))},
+        {"minutes": minutes, "on_gpu": 0.0, "phrases": float(len(matches.joined.phrases))},
         scores={"dev": dev, "test": test},
         fingerprints={"mentions": mentions.fingerprint},
     )
@@ -124,6 +123,24 @@ class Spelling(NamedTuple):
         """The stems of a language."""
         cut = stemmer(language)
         return cls(folded, lambda word: folded(cut(word)))
+
+
+class Marked(NamedTuple):
+    """Training documents: their words, their mentions, their codes [D, L], how words compare."""
+
+    words: Sequence[Words]
+    mentions: Mentions
+    gold: sparse.csr_matrix
+    spelled: Spelling
+
+    def of(self, documents: Int[np.ndarray, " D"]) -> "Marked":
+        """Some of them alone."""
+        place = np.full(len(self.words), -1)
+        place[documents] = np.arange(len(documents))
+        columns = self.mentions.columns[:, place[self.mentions.document] >= 0].copy()
+        columns[0] = place[columns[0]]
+        words = [self.words[n] for n in documents.tolist()]
+        return Marked(words, of_columns(columns), self.gold[documents], self.spelled)
 
 
 class Pairs(NamedTuple):
@@ -149,20 +166,19 @@ class Matches:
     least: float
 
     @classmethod
-    def of_training(
-        cls,
-        collected: Sequence[Phrases],
-        words: Sequence[Words],
-        gold: sparse.csr_matrix,
-        config: MentionConfig,
-        spelled: Spelling,
-    ) -> "Matches":
-        """Count phrases in the training documents."""
-        whole, stems, joined = collected
-        order = np.lexsort([joined.phrase, joined.code])  # as `near` has its names
-        by_code = Phrases(
-            joined.phrases, joined.phrase[order], joined.code[order], joined.alone[order]
+    def of_marked(cls, marked: Marked, config: MentionConfig) -> "Matches":
+        """Collect the phrases of training documents, and count in these how far to believe them."""
+        words, gold, spelled = marked.words, marked.gold, marked.spelled
+        whole, stems, joined = (
+            collect_phrases(words, marked.mentions, spell, parts=parts, longest=config.longest)
+            for spell, parts in (
+                (spelled.folded, True),
+                (spelled.stem, False),
+                (spelled.folded, False),
+            )
         )
+        order = np.lexsort([joined.phrase, joined.code])  # as `near` has its names
+        by_code = Phrases(joined.phrases, joined.phrase[order], joined.code[order])
         spoken = [" ".join(phrase) for phrase in joined.phrases]
         borders = np.flatnonzero(np.diff(by_code.code)) + 1
         names = [[spoken[n] for n in own] for own in np.split(by_code.phrase, borders)]
@@ -176,24 +192,20 @@ class Matches:
             least=config.least_similarity,
         )
 
-    def pairs(self, words: Words, own: Own | None = None) -> Pairs:
-        """The codes that a note may mean; of a training document as if it were none."""
-        n_codes = len(self.frequency)
-        exact, stems = (one.features(words, n_codes, own) for one in (self.exact, self.stems))
-        known = np.full(len(self.joined.code), own is None)
-        if own is not None:
-            known = self.joined.alone != own.document
-        similar = self._of_codes(self.similar.best(words).similarity[self.joined.phrase], known)
-        near, whole = (self._of_codes(one, known) for one in self.near.by_name(words))
-        weight = self._of_codes(self.near.by_name(words)[0] * self.near.totals, known)
-        often = self.frequency - (0 if own is None else np.isin(np.arange(n_codes), [*own.gold]))
-        seen = np.log(np.maximum(often, 0) + 0.5)
-        x = np.column_stack([exact, stems, similar, near, whole, weight, seen])
+    def pairs(self, words: Words) -> Pairs:
+        """The codes that a note may mean."""
+        exact, stems = (
+            one.features(words, len(self.frequency)) for one in (self.exact, self.stems)
+        )
+        similar = self._of_codes(self.similar.best(words).similarity[self.joined.phrase])
+        near, whole = self.near.by_name(words)
+        measures = [self._of_codes(one) for one in (near, whole, near * self.near.totals)]
+        x = np.column_stack([exact, stems, similar, *measures, np.log(self.frequency + 0.5)])
         codes = np.flatnonzero((exact[:, 0] >= 0) | (stems[:, 0] >= 0) | (similar >= self.least))
         return Pairs(codes, x[codes])
 
-    def _of_codes(self, by_entry: np.ndarray, known: Bool[np.ndarray, " E"]) -> np.ndarray:
-        return best_of_codes(np.where(known, by_entry, -1.0), self.joined.code, len(self.frequency))
+    def _of_codes(self, by_entry: Float[np.ndarray, " E"]) -> Float[np.ndarray, " L"]:
+        return best_of_codes(by_entry, self.joined.code, len(self.frequency))
 
 
 @dataclass(frozen=True)
@@ -287,11 +299,23 @@ def load(
         stems=ExactMatch.of_arrays(of("stems"), settings["phrases_of_stems"], spelled.stem),
         similar=SimilarMatch.of_arrays(of("similar"), settings["runs"], config.span),
         near=DescriptionMatch.of_arrays(of("near"), settings["stems"], spelled.stem),
-        joined=Phrases((), joined["phrase"], joined["code"], np.zeros(0, dtype=np.int64)),
+        joined=Phrases((), joined["phrase"], joined["code"]),
         frequency=arrays["frequency"],
         least=config.least_similarity,
     )
     return MentionDictionary(matches, BoostedTrees.of_arrays(of("trees")))
+
+
+def _pairs_by_others(
+    marked: Marked, fold: Int[np.ndarray, " D"], config: MentionConfig
+) -> list[Pairs]:
+    """The pairs of each training document, by the phrases of the documents of other folds."""
+    pairs: list[Pairs] = [None] * len(fold)  # type: ignore[list-item]
+    for k in range(config.folds):
+        matches = Matches.of_marked(marked.of(np.flatnonzero(fold != k)), config)
+        for n in np.flatnonzero(fold == k).tolist():
+            pairs[n] = matches.pairs(marked.words[n])
+    return pairs
 
 
 def _trees(
@@ -319,10 +343,10 @@ def _crossed(
     fitted: MentionDictionary,
     known: Sequence[Pairs],
     truth: Sequence[np.ndarray],
+    fold: Int[np.ndarray, " D"],
     config: MentionConfig,
 ) -> Float[np.ndarray, "D L"]:
     """Scores of the training documents, each by trees that have not seen it."""
-    fold = np.random.default_rng(0).permutation(len(known)) % config.folds
     scores = np.empty((len(known), len(fitted.matches.frequency)), dtype=np.float32)
     for k in range(config.folds):
         others = np.flatnonzero(fold != k).tolist()
