@@ -23,6 +23,7 @@ from isd_pipeline.predictors.network import scratch_folder
 from isd_pipeline.predictors.registry import load
 from isd_pipeline.text.documents import Documents
 from tests.coding.tiny import CODES, bundle_of
+from tests.predictors.mentions.tiny import dictionary
 from tests.predictors.test_reading_notes import Kept, mean_of_two, words_of
 from tests.predictors.test_reading_notes import linear as kept_linear
 
@@ -69,7 +70,7 @@ def fitted_linear(system: str = "logistic_regression") -> Fitted:
     return linear.fit(system, {"model": LinearConfig(min_df=1, cost=10.0)}, data(), OPTIONS)
 
 
-@pytest.mark.parametrize("kept", [kept_network, kept_linear, mean_of_two])
+@pytest.mark.parametrize("kept", [kept_network, kept_linear, mean_of_two, dictionary])
 def test_it_reads_a_note_as_before_it_was_written(tmp_path: Path, kept: Callable[[], Kept]) -> None:
     settings, weights = kept()
     before = load(settings, weights).read(NOTE, True)

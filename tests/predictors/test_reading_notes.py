@@ -34,6 +34,7 @@ from isd_pipeline.text.stems import stemmer
 from isd_pipeline.text.tokens import tokenize
 from isd_pipeline.training.loop import TrainingConfig
 from tests.coding.tiny import CODES, bundle_of, notes_of
+from tests.predictors.mentions.tiny import dictionary
 
 TEXTS = (
     "Acute pneumonia with sepsis.",
@@ -200,6 +201,7 @@ KINDS: dict[str, Callable[[], Kept]] = {
     "network by code": lambda: kept_of(bundle_of("caml")),
     "network without evidence": lambda: kept_of(bundle_of("bi_gru")),
     "linear": linear,
+    "mention dictionary": dictionary,
     "ensemble": lambda: kept_of(ensemble_of_two()),
     "ensemble without descriptions": lambda: kept_of(ensemble_of_two(descriptions=False)),
     "mean": mean_of_two,
@@ -287,7 +289,7 @@ def documents_of(notes: list[TokenisedNote]) -> Documents:
     )
 
 
-@pytest.mark.parametrize("kind", ["linear", "ensemble"])
+@pytest.mark.parametrize("kind", ["linear", "mention dictionary", "ensemble"])
 def test_what_reads_words_does_not_score_token_ids(kind: str) -> None:
     with pytest.raises(ValueError, match="reads words, not token ids; fit it again"):
         made(kind).score(documents_of(NOTES))

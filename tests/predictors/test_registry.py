@@ -22,6 +22,7 @@ from isd_pipeline.predictors.registry import (
     kind_of,
     module_name,
     predictor,
+    reads,
 )
 
 CONF = Path(__file__).parents[2] / "conf/base/parameters_experiments.yml"
@@ -73,7 +74,14 @@ def test_a_seed_moves_every_kind_but_a_baseline() -> None:
         "ensemble": True,
         "logistic_regression": False,
         "linear_svm": False,
+        "mention_dictionary": False,
     }
+
+
+def test_the_mention_dictionary_reads_words_and_mentions_and_no_other_baseline_does() -> None:
+    read = {name: set(reads({"system": name})) for name in SYSTEMS if kind_of(name) == BASELINE}
+    assert read.pop("mention_dictionary") == {"words_of_notes", "mentions_of_notes"}
+    assert set(map(tuple, read.values())) == {("words_of_notes",)}
 
 
 def test_asking_for_a_kind_imports_no_torch() -> None:

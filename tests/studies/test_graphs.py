@@ -21,6 +21,7 @@ PLAIN = ("settings", "generate", "extract", "preprocess", "embed")
 OF_RUNS = ("train_isd", "train_isd_marked", "train_logistic_regression", "train_ensemble_isd")
 OF_RUNS += ("evaluate_isd", "evaluate_ensemble", "evidence_isd")
 STUDIES = sorted(path.parent.name for path in ROOT.glob("studies/*/study.yaml"))
+OF_MENTIONS = ("exact", "phrases", "predictor", "similar", "trees")
 SCORES, MODELS = "data/07_model_output/synthetic", "data/06_models/synthetic"
 
 
@@ -119,6 +120,19 @@ def test_only_a_training_that_learns_from_marks_waits_for_the_mentions(stages: d
     assert waiting == {"train_isd_marked", "train_isd_lstm_marked"}
     assert stages["train_isd_marked"]["matrix"]["experiment"] == ["isd_aligned_marked"]
     assert "isd_aligned_marked" in stages["evaluate_isd"]["matrix"]["experiment"]
+
+
+def test_the_mention_dictionary_waits_for_the_mentions_and_watches_its_own_code() -> None:
+    lists = {"cohort": "cantemist", "seeds": [1, 2]}
+    lists["experiments"] = ["mention_dictionary", "logistic_regression", "isd_aligned"]
+    made = Study(lists, ROOT).stages()
+    stage = made["train_mention_dictionary_marked"]
+    files = {"data/02_intermediate/${cohort}/mentions.parquet"}
+    files |= {f"src/isd_pipeline/predictors/mentions/{name}.py" for name in OF_MENTIONS}
+    assert files <= names(stage["deps"])
+    assert stage["matrix"] == {"experiment": ["mention_dictionary"], "seed": [1]}
+    for other in ("train_logistic_regression", "train_isd"):
+        assert not files & names(made[other]["deps"])
 
 
 def test_a_search_is_no_stage_and_touches_nothing_that_a_stage_reads_or_gives(

@@ -1,4 +1,4 @@
-"""Words as CAML and as Edin et al. cut them, and where each stands in the note as written."""
+"""Words as CAML and as Edin et al. cut them, or with numerals, and where each stands in a note."""
 
 import re
 import unicodedata
@@ -117,6 +117,43 @@ def test_words_of_edin_et_al_are_those_of_their_definition_and_offsets_cut_them_
     for note, first, last in zip(notes, found.starts, found.starts[1:], strict=False):
         for n in range(first, last):
             assert edin_by_definition(note[found.begins[n] : found.ends[n]]) == [words[n]]
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "places"),
+    [
+        ("Grado 2, tipo 1", ["grado", "2", "tipo", "1"], [(0, 5), (6, 7), (9, 13), (14, 15)]),
+        ("12/34", ["12", "34"], [(0, 2), (3, 5)]),
+        ("7.5 mg", ["7", "5", "mg"], [(0, 1), (2, 3), (4, 6)]),
+        ("m² 5² ½ ٣", ["m²", "5²", "½", "٣"], [(0, 2), (3, 5), (6, 7), (8, 9)]),
+        ("8140/3 1_2 Ñandú", ["8140", "3", "1_2", "ñandú"], [(0, 4), (5, 6), (7, 10), (11, 16)]),
+        (" \n-", [], []),
+    ],
+)
+def test_the_rule_that_keeps_numerals_by_hand(text, words, places):
+    tokens = tokenize(text, "numerals")
+    assert tokens.words.to_pylist() == words
+    assert list(zip(tokens.begins, tokens.ends, strict=True)) == places
+
+
+@settings(max_examples=200)
+@given(st.lists(st.one_of(plain, clinical, st.text(max_size=20)), min_size=1, max_size=8))
+@example(["", "5 a", "b 7", ""])
+@example(["5", "6", "é 7"])
+@example([chr(code) for code in range(128)])
+def test_with_numerals_words_are_all_runs_and_those_of_caml_in_the_same_places(notes):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("isd_pipeline.text.tokens.AT_ONCE", 3)
+        found, without = (tokenize_all(notes, rule) for rule in ("numerals", "caml"))
+    found.words.validate(full=True)
+    runs = [(n, match) for n, note in enumerate(notes) for match in re.finditer(r"\w+", note)]
+    note_of = np.repeat(np.arange(len(notes)), np.diff(found.starts))
+    assert found.words.to_pylist() == [match[0].lower() for _, match in runs]
+    places = list(zip(note_of, found.begins, found.ends, strict=True))
+    assert places == [(n, *match.span()) for n, match in runs]
+    kept = np.array([not match[0].isnumeric() for _, match in runs], dtype=bool)
+    assert found.begins[kept].tolist() == without.begins.tolist()
+    assert found.words.filter(pa.array(kept)).to_pylist() == without.words.to_pylist()
 
 
 @given(st.lists(st.lists(clinical, min_size=1, max_size=3), min_size=1, max_size=4))

@@ -24,7 +24,7 @@ PHRASES = {
     CHEST_PAIN: ("chest pain", "pain of the left chest"),
 }
 ASIDE = ("the family", "a walk", "no complaint", "naïve", "the chest", "of the left", "3 days")
-SMALL = MentionConfig(trees=12, depth=2, rate=0.3, folds=4)
+SMALL = MentionConfig(trees=40, depth=3, rate=0.2, folds=4)
 OPTIONS = Options(seed=1, dev_figures=lambda gold, scores: {})
 
 

@@ -82,7 +82,8 @@ def sections(system: str) -> dict[str, type[Any]]:
 def fit(system: str, settings: Mapping[str, Any], data: TrainingData, options: Options) -> Fitted:
     """Collect the phrases of the training documents, and learn how far each way is to be believed.
 
-    Raises a ValueError where nobody has marked a word of them for their codes.
+    Raises a ValueError where nobody has marked a word of them for their codes, where there is one
+    document alone, and where some of the development documents are training documents but not all.
     """
     started, config = time.monotonic(), settings["model"]
     train, words = data.documents["train"], data.words()
@@ -92,14 +93,14 @@ def fit(system: str, settings: Mapping[str, Any], data: TrainingData, options: O
             "nobody has marked a word of the training documents for their codes, so there is no "
             "phrase to look for; take a cohort with mentions"
         )
+    rows = _rows_in_train(train.ids, data.documents["dev"].ids)
     marked = Marked(words["train"], mentions, gold, Spelling.of(data.language))
-    fold = np.random.default_rng(0).permutation(len(train)) % config.folds
+    fold = _folds(len(train), config.folds)
     known = _pairs_by_others(marked, fold, config)
     truth = [np.isin(one.codes, gold[n].indices) for n, one in enumerate(known)]
     matches = Matches.of_marked(marked, config)
     fitted = MentionDictionary(matches, _trees(known, truth, config))
     dev, test = (fitted.scores_of(words[split]) for split in ("dev", "test"))
-    rows = _rows_in_train(train.ids, data.documents["dev"].ids)
     if len(rows):
         dev = _crossed(fitted, known, truth, fold, config)[rows]
     minutes = (time.monotonic() - started) / 60
@@ -217,7 +218,9 @@ class MentionDictionary(ReadsWords):
 
     def scores_of(self, documents: Sequence[Words]) -> Float[np.ndarray, "D L"]:
         """The log-odds of every code for documents, given as words; float32."""
-        return np.stack([self._scores(self.matches.pairs(words)) for words in documents])
+        scores = [self._scores(self.matches.pairs(words)) for words in documents]
+        nothing = np.zeros((0, len(self.matches.frequency)), dtype=np.float32)
+        return np.stack(scores) if scores else nothing
 
     def read(self, note: TokenisedNote, evidence: bool) -> Prediction:
         """One note, every word of it."""
@@ -306,12 +309,22 @@ def load(
     return MentionDictionary(matches, BoostedTrees.of_arrays(of("trees")))
 
 
+def _folds(n_documents: int, most: int) -> Int[np.ndarray, " D"]:
+    """The fold of each training document, by chance; none is empty."""
+    if n_documents < 2:
+        raise ValueError(
+            f"{n_documents} training document: each is looked at by the phrases of others, so "
+            "there must be two at least"
+        )
+    return np.random.default_rng(0).permutation(n_documents) % min(most, n_documents)
+
+
 def _pairs_by_others(
     marked: Marked, fold: Int[np.ndarray, " D"], config: MentionConfig
 ) -> list[Pairs]:
     """The pairs of each training document, by the phrases of the documents of other folds."""
     pairs: list[Pairs] = [None] * len(fold)  # type: ignore[list-item]
-    for k in range(config.folds):
+    for k in range(fold.max() + 1):
         matches = Matches.of_marked(marked.of(np.flatnonzero(fold != k)), config)
         for n in np.flatnonzero(fold == k).tolist():
             pairs[n] = matches.pairs(marked.words[n])
@@ -348,7 +361,7 @@ def _crossed(
 ) -> Float[np.ndarray, "D L"]:
     """Scores of the training documents, each by trees that have not seen it."""
     scores = np.empty((len(known), len(fitted.matches.frequency)), dtype=np.float32)
-    for k in range(config.folds):
+    for k in range(fold.max() + 1):
         others = np.flatnonzero(fold != k).tolist()
         trees = _trees([known[n] for n in others], [truth[n] for n in others], config)
         for n in np.flatnonzero(fold == k).tolist():
