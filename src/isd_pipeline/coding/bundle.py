@@ -5,7 +5,7 @@
 
 The JSON holds the SHA-256 of the weights and its own, which therefore stands for the whole and is
 the bundle's name in every answer. It tells damage, not forgery: who can change a file can change
-its sum. Nothing of a note is in a bundle but words: the vocabulary's, a regression's word pairs, and
+its sum. Nothing of a note is in a bundle but words: the vocabulary's, a regression's word pairs and
 the phrases of a mention dictionary.
 """
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -110,7 +111,10 @@ def fitted(data: TrainingData | None = None, config: MentionConfig = SMALL) -> F
     return fit("mention_dictionary", {"model": config}, data or data_of(), OPTIONS)
 
 
-def dictionary() -> tuple[dict[str, Any], Mapping[str, Tensor]]:
+_fitted_once = cache(fitted)
+
+
+def dictionary() -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Settings and weights, as a training keeps them."""
-    found = fitted()
+    found = _fitted_once()
     return dict(found.settings), dict(found.weights)
