@@ -6,14 +6,16 @@ not seen dev. Only what is said of test is new.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from isd_pipeline.catalog.base_models import stage_command
 from isd_pipeline.catalog.runs import ByDocument, OfCohort
 from isd_pipeline.config.experiments import first_cohort
-from isd_pipeline.predictors.artifact import Artifact
+
+if TYPE_CHECKING:
+    from isd_pipeline.predictors.artifact import Artifact
 
 
 def first_dev_scores(
@@ -37,10 +39,11 @@ def first_dev_scores(
 
 
 def first_model(
-    found: Mapping[OfCohort, Callable[[], Artifact]], parameters: Mapping[str, Any]
-) -> Artifact:
+    found: Mapping[OfCohort, Callable[[], "Artifact"]], parameters: Mapping[str, Any]
+) -> "Artifact":
     """The first training's model; raises a FileNotFoundError where it is not there."""
-    return _first(found, "train", parameters)
+    model: Artifact = _first(found, "train", parameters)
+    return model
 
 
 def _first(found: Mapping[OfCohort, Callable[[], Any]], stage: str, parameters: Any) -> Any:

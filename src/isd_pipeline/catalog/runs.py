@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,9 @@ from isd_pipeline.catalog.formats import read_json, read_scores
 from isd_pipeline.catalog.replicates import read_bootstrap
 from isd_pipeline.catalog.results import Key, Run
 from isd_pipeline.evaluation.resampling import Bootstrap
-from isd_pipeline.predictors.artifact import Artifact, find_artifacts
+
+if TYPE_CHECKING:
+    from isd_pipeline.predictors.artifact import Artifact
 
 OfCohort = tuple[str, str, int]  # cohort, experiment, seed
 ByDocument = Mapping[str, tuple[list[str], np.ndarray]]  # by split: ids of documents, scores [D, L]
@@ -82,8 +84,10 @@ def find_scores_of_cohorts(folder: Path) -> dict[OfCohort, Callable[[], ByDocume
     }
 
 
-def find_models_of_cohorts(folder: Path) -> dict[OfCohort, Callable[[], Artifact]]:
+def find_models_of_cohorts(folder: Path) -> dict[OfCohort, Callable[[], "Artifact"]]:
     """The model of every run of every cohort, each read when it is called."""
+    from isd_pipeline.predictors.artifact import find_artifacts
+
     cohorts = sorted(folder.iterdir())
     return {(c.name, *key): read for c in cohorts for key, read in find_artifacts(c).items()}
 
