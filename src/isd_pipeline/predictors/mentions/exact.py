@@ -65,7 +65,7 @@ class ExactMatch:
         """The phrases of a note from left to right, at each word the longest that begins there."""
         spelled, found, at = [self.spell(word) for word in words], [], 0
         while at < len(spelled):
-            one = self._longest_at(spelled, at)
+            one = self._longest_at(spelled, at) if spelled[at] in self._longest_from else None
             if one is not None:
                 found.append(one)
             at = at + 1 if one is None else one.last
@@ -128,7 +128,8 @@ class ExactMatch:
         return np.where(found > 0, self.coded_in / (found + SMOOTHING), 0.5)
 
     def _longest_at(self, spelled: Sequence[str], at: int) -> Found | None:
-        for last in range(min(len(spelled), at + self._longest), at, -1):
+        longest = at + self._longest_from[spelled[at]]
+        for last in range(min(len(spelled), longest), at, -1):
             phrase = self._numbers.get(tuple(spelled[at:last]))
             if phrase is not None:
                 return Found(phrase, at, last)
@@ -139,8 +140,12 @@ class ExactMatch:
         return {phrase: n for n, phrase in enumerate(self.phrases.phrases)}
 
     @cached_property
-    def _longest(self) -> int:
-        return max((len(phrase) for phrase in self.phrases.phrases), default=0)
+    def _longest_from(self) -> dict[str, int]:
+        """The words of the longest phrase that begins with a word."""
+        longest: dict[str, int] = {}
+        for phrase in self.phrases.phrases:
+            longest[phrase[0]] = max(len(phrase), longest.get(phrase[0], 0))
+        return longest
 
 
 def _add(row: np.ndarray, share: float, seen: float, length: int, often: int) -> None:

@@ -20,9 +20,14 @@ Phrase = tuple[str, ...]
 
 @cache
 def folded(word: str) -> str:
-    """A word in small letters without its accents: "lesión" and "lesion" are one."""
+    """A word in small letters without its accents: "lesión" and "lesion" are one.
+
+    There is no space in it, for phrases are kept as words with a space between them; a few letters
+    are a space and a mark by their decomposition.
+    """
     parts = unicodedata.normalize("NFKD", word.lower())
-    return "".join(letter for letter in parts if not unicodedata.combining(letter))
+    kept = (c for c in parts if not unicodedata.combining(c) and not c.isspace())
+    return "".join(kept)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ Axes: D documents, L codes, E entries (a phrase and a code), F features, N words
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -119,7 +119,7 @@ class Spelling(NamedTuple):
     def of(cls, language: Language) -> "Spelling":
         """The stems of a language."""
         cut = stemmer(language)
-        return cls(folded, lambda word: folded(cut(word)))
+        return cls(folded, cache(lambda word: folded(cut(word))))
 
 
 class Marked(NamedTuple):

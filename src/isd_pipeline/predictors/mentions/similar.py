@@ -24,7 +24,8 @@ from isd_pipeline.predictors.sparse_arrays import from_arrays, to_arrays
 from isd_pipeline.shapes import Float, Int
 
 SHORTEST, LONGEST = 3, 5  # letters of a run
-PHRASES_AT_ONCE = 4096
+PHRASES_AT_ONCE = 64  # few enough that the sums of a long note stay near the processor
+ROUNDING = 1e-6  # by which spans that are equally similar may differ
 
 
 class Best(NamedTuple):
@@ -61,15 +62,19 @@ class SimilarMatch:
 
     def best(self, words: Words) -> Best:
         """Compare every span of a note with every phrase."""
-        vectors = self._vectors([_runs_of([word]) for word in words]).astype(np.float32)
-        norms = _span_norms(vectors, self.span)
+        number = {word: n for n, word in enumerate(dict.fromkeys(words))}
+        each = np.array([number[word] for word in words], dtype=np.int64)
+        vectors = self._vectors([_runs_of([word]) for word in number]).astype(np.float32)
+        norms = _span_norms(vectors[each], self.span)
         parts = [
             _best(
-                np.asarray((vectors @ self.phrases[:, at : at + PHRASES_AT_ONCE]).todense()), norms
+                (vectors @ self._by_phrase[:, at : at + PHRASES_AT_ONCE]).toarray().T[:, each],
+                norms,
             )
             for at in range(0, self.phrases.shape[1], PHRASES_AT_ONCE)
         ]
-        return Best(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+        nothing = Best(np.zeros(0), np.zeros(0, dtype=int), np.zeros(0, dtype=int))
+        return Best(*(np.concatenate(part) for part in zip(nothing, *parts, strict=True)))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All but the runs of letters, to be kept."""
@@ -96,6 +101,10 @@ class SimilarMatch:
         rows, columns, times = np.array(cells, dtype=np.int64).reshape(-1, 3).T
         shape = (len(counts), len(self.runs))
         return sparse.csr_matrix((times * self.rarity[columns], (rows, columns)), shape)
+
+    @cached_property
+    def _by_phrase(self) -> sparse.csc_matrix:
+        return self.phrases.tocsc()
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
@@ -139,17 +148,20 @@ def _span_norms(vectors: sparse.csr_matrix, span: int) -> list[np.ndarray]:
     return norms
 
 
-def _best(dots: Float[np.ndarray, "N P"], norms: list[np.ndarray]) -> Best:
+def _best(dots: Float[np.ndarray, "P N"], norms: list[np.ndarray]) -> Best:
     """The most similar span of each phrase; of equals the first of the shortest."""
-    sums = np.concatenate([np.zeros((1, dots.shape[1])), np.cumsum(dots, axis=0, dtype=np.float64)])
-    columns = np.arange(dots.shape[1])
-    found = Best(np.zeros(len(columns)), np.zeros(len(columns), int), np.ones(len(columns), int))
+    n_phrases, n_words = dots.shape
+    sums = np.zeros((n_phrases, n_words + 1))
+    np.cumsum(dots, axis=1, dtype=np.float64, out=sums[:, 1:])
+    found = Best(np.zeros(n_phrases), np.zeros(n_phrases, int), np.ones(n_phrases, int))
+    placed = np.zeros(n_phrases)  # how similar the span is whose place is kept
     for length, norm in enumerate(norms, start=1):
-        cosines = sums[length:] - sums[:-length]
-        cosines /= np.where(norm > 0, norm, np.inf)[:, None]
-        first = cosines.argmax(axis=0)
-        best = cosines[first, columns]
+        cosines = sums[:, length:] - sums[:, :-length]
+        cosines /= np.where(norm > 0, norm, np.inf)
+        best = cosines.max(axis=1)
         better = best > found.similarity + 1e-9
-        found.similarity[better], found.first[better] = best[better], first[better]
-        found.length[better] = length
+        found.similarity[better] = best[better]
+        nearer = np.flatnonzero(best > placed + ROUNDING)
+        placed[nearer], found.length[nearer] = best[nearer], length
+        found.first[nearer] = (cosines[nearer] >= best[nearer, None] - ROUNDING).argmax(axis=1)
     return found
