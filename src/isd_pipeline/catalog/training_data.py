@@ -28,6 +28,7 @@ def training_data(
     mentions_of_notes: Lazy,
     parameters: Mapping[str, Any],
     base: Mapping[str, Any],
+    first: Callable[[], Any] | None = None,
 ) -> TrainingData:
     """The documents; what else there is, is read when it is asked for."""
     cohorts, cohort = parameters["cohorts"], parameters["cohort"]
@@ -47,6 +48,7 @@ def training_data(
         ),
         words=lambda: words_of_splits(words_of_notes(), documents),
         base_scores=base,
+        first=first,
         mentions=lambda: mentions_of(
             mentions_of_notes(), words_of_notes(), documents["train"], code_index
         ),

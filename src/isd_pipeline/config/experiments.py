@@ -41,7 +41,18 @@ def read_plan(parameters: Mapping[str, Any]) -> Plan:
             refuse_unknown(name, list(parameters["experiments"]), key)
             if kind_of(system_of(parameters, name)) == ENSEMBLE:
                 raise ValueError(f"{key}: {name} is an ensemble; name its base models instead")
+    if first_cohort(parameters) and getattr(read.get("training"), "keep", "last") != "last":
+        raise ValueError(
+            f"cohorts.{parameters['cohort']} has `last_of`, so nothing can be chosen on its dev: "
+            "write `training: {keep: last}` into its section train"
+        )
     return Plan(row.experiment, row.system, read)
+
+
+def first_cohort(parameters: Mapping[str, Any]) -> str:
+    """The cohort whose runs were chosen on dev, where the run's cohort is its last training."""
+    section = parameters["cohorts"][parameters["cohort"]].get("extract") or {}
+    return str(section.get("last_of", ""))
 
 
 def shown_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -46,6 +46,7 @@ class ExtractSettings:
     split_file: str = ""  # of Edin et al., in `raw` or by its whole path
     split_seed: int = 1  # of our own splits
     dev_lines: int = 1_141  # of MIMIC-II's training lines, split laat
+    last_of: str = ""  # a cohort of the same documents, on whose dev all was chosen: dev trains too
     min_documents: int = 1  # codes of fewer documents are dropped
     systems: tuple[icd.System, ...] | None = None  # of MIMIC-III and -IV; None: both
     patients: Literal["all", "carevue"] = "all"  # of MIMIC-III: those of MIMIC-II's time
@@ -83,6 +84,23 @@ class ExtractSettings:
     def mdace_release(self) -> Path:
         """Where MDACE lies."""
         return Path(self.raw) / self.mdace
+
+    def refuse_other_last(self, cohorts: Mapping[str, Any], cohort: str) -> None:
+        """Raise a ValueError unless `last_of` names a cohort that differs in nothing but the place.
+
+        Scores of dev are taken from there, since here its documents train.
+        """
+        if not self.last_of:
+            return
+        first = cohort_section(cohorts, self.last_of, "extract", ExtractSettings)
+        for name in ("preprocess", "extract"):
+            here, there = (dict(cohorts[one].get(name) or {}) for one in (cohort, self.last_of))
+            differs = {key for key in {*here, *there} if here.get(key) != there.get(key)}
+            if first.last_of or differs - {"last_of", "raw"}:
+                raise ValueError(
+                    f"{cohort}: last_of: {self.last_of}, whose section {name} says otherwise "
+                    f"({', '.join(sorted(differs))}); only `raw` may differ"
+                )
 
     @property
     def space(self) -> LabelSpace:

@@ -25,10 +25,23 @@ SPLIT_NAMES = ("train", "dev", "test")
 DEV_AND_TEST = "dev_and_test"  # MIMIC-II as CAML had it: one set to choose on and to test on
 _EDIN_NAMES = {"train": "train", "val": "dev", "test": "test"}
 
+TRAIN_AND_DEV = "train_and_dev"  # of a last training: what was chosen on dev may train, too
+
 
 def names_of(split: str) -> tuple[str, ...]:
     """What a document's row may say when it is in `split`: the name itself, or that of two."""
-    return (split, DEV_AND_TEST) if split in ("dev", "test") else (split,)
+    both = {
+        "train": (TRAIN_AND_DEV,),
+        "dev": (DEV_AND_TEST, TRAIN_AND_DEV),
+        "test": (DEV_AND_TEST,),
+    }
+    return (split, *both.get(split, ()))
+
+
+def with_dev_in_train(splits: pa.Table) -> pa.Table:
+    """The same splits, and the documents of dev train as well."""
+    names = [TRAIN_AND_DEV if split == "dev" else split for split in splits["split"].to_pylist()]
+    return splits.set_column(1, SPLITS.field("split"), pa.array(names, pa.string()))
 
 
 def splits_from_lists(

@@ -148,7 +148,8 @@ class TrainingData:
     """What a cohort gives to learn from. What is large or not always there is read when called.
 
     `base_scores`: of an ensemble's base models, by name and seed, their scores. `mentions`: of the
-    training documents, none where nobody looked.
+    training documents, none where nobody looked. `first`: of a last training, whose dev trains as
+    well, the fitted model of the first, an `Artifact`.
     """
 
     documents: Mapping[str, Documents]
@@ -160,6 +161,7 @@ class TrainingData:
     vectors: Callable[[], Vectors]
     words: Callable[[], Words]
     base_scores: Mapping[str, Mapping[int, Callable[[], Scores]]] = field(default_factory=dict)
+    first: Callable[[], Any] | None = None
     mentions: Callable[[], Mentions] = no_mentions
 
 

@@ -94,7 +94,7 @@ def fit(system: str, settings: Mapping[str, Any], data: TrainingData, options: O
         )
         for split in ("dev", "test")
     }
-    dev, weights = cross_fit(known["dev"], gold["dev"], config, options.seed)
+    dev, weights = _weigh(known["dev"], gold["dev"], config, data, options.seed)
     fitted = Ensemble(tuple(of_base), weights, frequency, match)
     runs = {name: list(of_seeds) for name, of_seeds in data.base_scores.items()}
     seeds = max([1, *map(len, runs.values())])
@@ -105,6 +105,21 @@ def fit(system: str, settings: Mapping[str, Any], data: TrainingData, options: O
         {"minutes": minutes, "on_gpu": 0.0, "seeds": float(seeds)},
         scores={"dev": dev, "test": weights.score(known["test"])},
     )
+
+
+def _weigh(
+    dev: Float[np.ndarray, "D L F"],
+    gold: sparse.csr_matrix,
+    config: EnsembleConfig,
+    data: TrainingData,
+    seed: int,
+) -> tuple[Float[np.ndarray, "D L"], "Weights"]:
+    """Scores of dev and the weights; of a last training the first's, for here dev trains too."""
+    if data.first is None:
+        return cross_fit(dev, gold, config, seed)
+    arrays = to_numpy(data.first().weights)
+    weights = Weights(arrays["weights"], arrays["means"], float(arrays["bias"][0]))
+    return weights.score(dev), weights
 
 
 def kept_settings(config: EnsembleConfig, fitted: "Ensemble", language: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from isd_pipeline.config.cohorts import COHORTS, is_generated
+from isd_pipeline.config.experiments import first_cohort
 from isd_pipeline.config.reading import choose, refuse_unknown
 from isd_pipeline.config.reports import TABLES_FILE, read_tables
 from isd_pipeline.config.rows import EXPERIMENTS, merged_row, system_of
@@ -101,7 +102,16 @@ class Study:
             stage = {**_filled(pattern), "matrix": {"experiment": names, "seed": list(seeds)}}
             if kind == "train":
                 stage["deps"] += [*self._reads(names[0]), *base]
+            stage["deps"] += self._of_first_training(kind, is_ensemble=bool(base))
             yield f"{kind}_{label}", self._with_code(stage, systems)
+
+    def _of_first_training(self, kind: str, *, is_ensemble: bool) -> list[str]:
+        """What a cohort's last training takes from the cohort on whose dev all was chosen."""
+        first = first_cohort({**self.parameters, "cohort": self.lists["cohort"]})
+        run = f"{first}/${{item.experiment}}/seed_${{item.seed}}"
+        if first and kind == "evaluate":
+            return [f"data/05_model_input/{first}", f"data/07_model_output/{run}"]
+        return [f"data/06_models/{run}"] if first and kind == "train" and is_ensemble else []
 
     def _learns_from_marks(self, name: str) -> bool:
         """Whether an experiment's training reads what people marked."""

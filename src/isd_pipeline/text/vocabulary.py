@@ -16,14 +16,14 @@ import pyarrow.compute as pc
 
 from isd_pipeline.data.io.files import write_json
 from isd_pipeline.data.io.tables import RecordStream
-from isd_pipeline.data.splits import DEV_AND_TEST
+from isd_pipeline.data.splits import DEV_AND_TEST, TRAIN_AND_DEV
 from isd_pipeline.text.tokens import Tokeniser, tokenize
 
 Source = Literal["train", "all", "train_and_unlabelled"]
 SPLITS_READ = {
-    "train": ("train",),
-    "all": ("train", "dev", "test", DEV_AND_TEST, "unlabelled"),
-    "train_and_unlabelled": ("train", "unlabelled"),
+    "train": ("train", TRAIN_AND_DEV),
+    "all": ("train", "dev", "test", DEV_AND_TEST, TRAIN_AND_DEV, "unlabelled"),
+    "train_and_unlabelled": ("train", TRAIN_AND_DEV, "unlabelled"),
 }
 
 

@@ -46,7 +46,8 @@ class TrainingConfig:
     `patience` counts epochs without a better `metric` on the development set, after the warm-up.
     `bf16` holds on a GPU; a CPU always computes in fp32. `mention_notes` is the share of the
     mentions that an epoch also reads as short notes, each with `mention_context` words on either
-    side (`training/mention_notes.py`).
+    side (`training/mention_notes.py`). `keep: last` keeps the last epoch's weights and has no
+    patience: for a training whose development documents train as well.
     """
 
     learning_rate: float | int = 3e-4
@@ -60,6 +61,7 @@ class TrainingConfig:
     metric: str = "dev_f1_micro"
     max_tokens: int = 4000
     precision: str = "bf16"
+    keep: str = "best"
     mention_notes: float | int = 0.0
     mention_context: int = 10
 
@@ -71,6 +73,7 @@ class TrainingConfig:
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name}={getattr(self, name)} must be 0 or more")
         choices = {"schedule": ("linear", "constant"), "precision": ("bf16", "fp32")}
+        choices |= {"keep": ("best", "last")}
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be one of {known}")
@@ -128,7 +131,7 @@ def train(
     resume: State | None = None,
     save_state: Callable[[State], None] | None = None,
 ) -> Trained:
-    """Train until `validate` has not improved for `config.patience` epochs.
+    """Train until `validate` has not improved for `config.patience` epochs, or to the end.
 
     An epoch is a function of (weights, optimizer, seed, epoch), so that a training that goes on
     from `resume` makes the same steps as one that was never interrupted.
@@ -154,7 +157,10 @@ def train(
         raise ValueError("optimizer: only one made with fused=True leaves out an unsound step")
     epoch, best, history = _start(model, optimizer, resume)
     while epoch < config.max_epochs:
-        if epoch - max(best.epoch, config.warm_up_epochs) >= config.patience:
+        if (
+            config.keep == "best"
+            and epoch - max(best.epoch, config.warm_up_epochs) >= config.patience
+        ):
             break
         epoch += 1
         torch.manual_seed(_mixed(seed, epoch))
@@ -162,7 +168,7 @@ def train(
         figures = train_epoch(model, batches, objective, optimizer, config, weights, epoch)
         figures |= validate(model)
         score = _score(figures, config.metric, epoch)
-        if score > best.score:
+        if config.keep == "last" or score > best.score:
             state = model.state_dict()
             best = Best(score, epoch, {k: v.detach().clone().cpu() for k, v in state.items()})
         history = (*history, figures)

@@ -21,7 +21,7 @@ from isd_pipeline.predictors.artifact import Artifact, read_artifact, write_arti
 from isd_pipeline.predictors.base import Fitted, TokenisedNote
 from isd_pipeline.predictors.linear_fit import NEVER_SEEN
 from isd_pipeline.predictors.mentions import predictor
-from isd_pipeline.predictors.mentions.predictor import NOT_FOUND, MentionConfig
+from isd_pipeline.predictors.mentions.predictor import MentionConfig
 from isd_pipeline.predictors.registry import load
 from isd_pipeline.text.mentions import no_mentions
 from isd_pipeline.text.tokens import tokenize
@@ -31,6 +31,7 @@ from tests.predictors.mentions.tiny import (
     FEVER,
     NUTRITION,
     OTHERS,
+    PHRASES,
     PNEUMONIA,
     SEPSIS,
     SMALL,
@@ -73,17 +74,18 @@ def test_a_phrase_that_was_marked_in_training_finds_its_code(made: Fitted) -> No
 def test_what_is_inflected_or_without_its_accent_finds_it_too(made: Fitted) -> None:
     for text, code in (("seen for FEVERS", FEVER), ("ácute pneumonia", PNEUMONIA)):
         scores, evidence = read(made, text.lower())
-        assert (scores.argmax(), scores[code] > NOT_FOUND) == (code, True)
+        assert (scores.argmax(), scores[code] > NEVER_SEEN) == (code, True)
         assert evidence[code].sum() == pytest.approx(1)
 
 
-def test_a_code_without_a_training_document_was_never_seen_and_others_are_not_found(
+def test_a_code_none_of_whose_phrases_is_found_scores_as_one_that_was_never_seen(
     made: Fitted,
 ) -> None:
     scores, evidence = read(made, "quite well")
-    assert scores.tolist() == [*[NOT_FOUND] * 4, NEVER_SEEN]
+    assert scores.tolist() == [NEVER_SEEN] * 5
     assert not evidence.any()
-    assert scores[NUTRITION] == NEVER_SEEN
+    scores, _ = read(made, " ".join(phrase for both in PHRASES.values() for phrase in both))
+    assert (scores > NEVER_SEEN).tolist() == [True] * 4 + [False]  # nobody has the last
 
 
 def test_evidence_lies_on_the_words_of_the_phrase_or_of_what_is_most_like_one(
@@ -102,7 +104,7 @@ def test_every_row_of_evidence_is_a_whole_or_nothing(made: Fitted) -> None:
         scores, evidence = read(made, " ".join(one.words))
         sums = evidence.sum(axis=1)
         assert sums == pytest.approx(np.round(sums))
-        assert (sums[scores > NOT_FOUND] > 0.5).all()
+        assert (sums[scores > NEVER_SEEN] > 0.5).all()
 
 
 LONE = Marked(["quite", "unheardof", "trouble"], (CHEST_PAIN,), ((CHEST_PAIN, ((1, 3),)),))
@@ -121,8 +123,8 @@ def test_documents_of_dev_that_were_trained_on_are_scored_as_if_they_had_not_bee
     found, seen = in_train([*TRAIN, LONE])
     assert found.scores is not None
     dev = found.scores["dev"]
-    assert seen[-1, CHEST_PAIN] > NOT_FOUND  # its own phrase is known to what was fitted
-    assert dev[-1, CHEST_PAIN] == NOT_FOUND
+    assert seen[-1, CHEST_PAIN] > NEVER_SEEN  # its own phrase is known to what was fitted
+    assert dev[-1, CHEST_PAIN] == NEVER_SEEN
     assert not np.array_equal(dev[:-1], seen[:-1])
 
 
@@ -186,8 +188,8 @@ def test_fewer_documents_than_folds_are_each_a_fold(many: int) -> None:
     documents = [FEVER_ALONE, FEVER_AND_PAIN, *[UNMARKED] * 4][:many]
     found = fitted(data_of(documents), replace(SMALL, folds=10))
     scores, _ = read(found, "fever")
-    assert scores[FEVER] > NOT_FOUND
-    assert scores[SEPSIS] == (NOT_FOUND if many > 2 else NEVER_SEEN)
+    assert scores[FEVER] > NEVER_SEEN
+    assert scores[SEPSIS] == NEVER_SEEN  # no word of it was marked
 
 
 def test_a_fold_whose_others_have_no_mention_has_no_pairs_and_harms_no_other() -> None:
@@ -210,7 +212,7 @@ def test_phrases_that_are_all_too_long_to_be_joined_leave_their_parts() -> None:
     ]
     found = fitted(data_of(documents), replace(SMALL, longest=1))
     scores, evidence = read(found, "chills today")
-    assert scores[FEVER] > NOT_FOUND
+    assert scores[FEVER] > NEVER_SEEN
     assert evidence[FEVER].tolist() == [1, 0]
 
 

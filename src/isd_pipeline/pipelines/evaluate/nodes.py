@@ -1,13 +1,16 @@
 """Weights and documents > scores of every code > metrics, and where, how surely they hold."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from isd_pipeline.catalog.last_training import first_dev_scores
 from isd_pipeline.catalog.run_context import RunContext
+from isd_pipeline.catalog.runs import ByDocument, OfCohort
 from isd_pipeline.config.cohorts import cohort_section
+from isd_pipeline.config.experiments import first_cohort
 from isd_pipeline.config.reports import ReportSettings
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.evaluation.calibration import calibrate
@@ -38,12 +41,27 @@ def score_documents(
     documents: Mapping[str, Documents],
     code_index: CodeIndex,
     vocabulary: Vocabulary,
+    scores_of_cohorts: Callable[[], Mapping[OfCohort, Callable[[], ByDocument]]],
     parameters: Mapping[str, Any],
 ) -> tuple[Scores, dict[str, float]]:
     """Log-odds [D, L] of dev and test; how concentrated a network's attention on test is.
 
-    Scores that the fit gave are taken as they are.
+    Scores that the fit gave are taken as they are. Those of a last training's dev are its first's.
     """
+    scores, sharpness = _scores_here(model, documents, code_index, vocabulary, parameters)
+    if first_cohort(parameters):
+        ids = documents["dev"].ids.tolist()
+        scores = {**scores, "dev": first_dev_scores(scores_of_cohorts(), ids, parameters)}
+    return scores, sharpness
+
+
+def _scores_here(
+    model: "Artifact",
+    documents: Mapping[str, Documents],
+    code_index: CodeIndex,
+    vocabulary: Vocabulary,
+    parameters: Mapping[str, Any],
+) -> tuple[Scores, dict[str, float]]:
     import torch
 
     from isd_pipeline.evaluation.sharpness import attention_sharpness

@@ -31,6 +31,7 @@ from isd_pipeline.data.splits import (
     splits_from_feather,
     splits_from_lists,
     splits_stratified,
+    with_dev_in_train,
 )
 
 LOG = logging.getLogger(__name__)
@@ -86,6 +87,16 @@ def split_documents(
     Vocabulary and word vectors are of all documents also where a cohort keeps fewer.
     """
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
+    settings.refuse_other_last(cohorts, cohort)
+    everything, some, counts = _split_documents(notes, extraction, settings)
+    if settings.last_of:
+        everything, some = with_dev_in_train(everything), with_dev_in_train(some)
+    return everything, some, counts
+
+
+def _split_documents(
+    notes: RecordStream, extraction: Extraction, settings: ExtractSettings
+) -> tuple[pa.Table, pa.Table, dict[str, int]]:
     if extraction.splits is not None:
         return extraction.splits, extraction.splits, extraction.counts
     names = ["document_id", "patient_id"]  # once each, in the order of the notes

@@ -1,13 +1,14 @@
 """Documents, vectors, words, base models' scores, one row of the experiments > what was fitted."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from isd_pipeline.catalog.run_context import RunContext
 from isd_pipeline.catalog.training_data import Lazy, base_of, training_data
-from isd_pipeline.config.experiments import read_plan
+from isd_pipeline.config.experiments import first_cohort, read_plan
 from isd_pipeline.config.reading import plain
 from isd_pipeline.config.rows import merged_row
 from isd_pipeline.data.cohorts import CodeIndex
@@ -31,6 +32,7 @@ def train(
     words_of_notes: Lazy,
     mentions_of_notes: Lazy,
     scores_of_runs: Lazy,
+    models_of_cohorts: Lazy,
     run_context: RunContext,
     parameters: Mapping[str, Any],
 ) -> tuple["Artifact", pd.DataFrame, dict[str, Any]]:
@@ -43,6 +45,7 @@ def train(
         *(documents, code_index, vocabulary, vectors),
         *(words_of_notes, mentions_of_notes, parameters),
         base=base_of(plan, scores_of_runs, parameters),
+        first=partial(_first, models_of_cohorts, parameters) if first_cohort(parameters) else None,
     )
     options = Options(
         seed=parameters["seed"],
@@ -64,3 +67,9 @@ def train(
     history = pd.DataFrame(fitted.history).rename(columns={"loss": "total"})
     history.insert(0, "epoch", range(1, len(history) + 1))
     return artifact, history, {**fitted.figures, "run": run}
+
+
+def _first(models_of_cohorts: Lazy, parameters: Mapping[str, Any]) -> "Artifact":
+    from isd_pipeline.catalog.last_training import first_model
+
+    return first_model(models_of_cohorts(), parameters)

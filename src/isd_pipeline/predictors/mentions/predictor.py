@@ -45,9 +45,6 @@ from isd_pipeline.shapes import Float, Int
 from isd_pipeline.text.mentions import Mentions, of_columns
 from isd_pipeline.text.stems import Language, stemmer
 
-NOT_FOUND = -12.0
-"""The score of a code none of whose phrases is found: below every one that is."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class MentionConfig:
@@ -232,9 +229,9 @@ class MentionDictionary(ReadsWords):
         return MentionDictionary(self.matches, trees)._scores(pairs)
 
     def _scores(self, pairs: Pairs) -> Float[np.ndarray, " L"]:
-        scores = np.where(self.matches.frequency > 0, NOT_FOUND, NEVER_SEEN)
+        scores = np.full(len(self.matches.frequency), NEVER_SEEN)  # where no phrase is found
         if len(pairs.codes):
-            scores[pairs.codes] = np.maximum(self.trees(pairs.x), NOT_FOUND + 1)
+            scores[pairs.codes] = self.trees(pairs.x)
         return scores.astype(np.float32)
 
     def _evidence(self, words: Words, codes: Int[np.ndarray, " K"]) -> Float[np.ndarray, "K N"]:
