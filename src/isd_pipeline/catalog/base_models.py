@@ -76,6 +76,11 @@ def with_base_models(
     """
     if kind_of(model.settings["system"]) != ENSEMBLE:
         return model
+    if any("/" in name for name in model.settings["runs"]):
+        raise ValueError(
+            f"{parameters['experiment']} weighs two views, each the run of a cohort: what explains "
+            f"a note is its view's; ask for that of {' or '.join(model.settings['runs'])}"
+        )
     parts = {}
     for name, seeds in model.settings["runs"].items():
         found = {

@@ -31,6 +31,7 @@ def train(
     words_of_notes: Lazy,
     mentions_of_notes: Lazy,
     scores_of_runs: Lazy,
+    other_cohorts: Lazy,
     run_context: RunContext,
     parameters: Mapping[str, Any],
 ) -> tuple["Artifact", pd.DataFrame, dict[str, Any]]:
@@ -42,7 +43,9 @@ def train(
     data = training_data(
         *(documents, code_index, vocabulary, vectors),
         *(words_of_notes, mentions_of_notes, parameters),
-        base=base_of(plan, scores_of_runs, parameters),
+        base=base_of(
+            *(plan, scores_of_runs, other_cohorts, documents, code_index, parameters),
+        ),
     )
     options = Options(
         seed=parameters["seed"],
