@@ -6,28 +6,31 @@ and one may lack a document that the other has. So scores are put together by do
 Axes: D documents, L codes.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isd_pipeline.catalog.base_models import stage_command
-from isd_pipeline.catalog.runs import Key, find_scores
+from isd_pipeline.catalog.base_models import Key, stage_command
 from isd_pipeline.config.rows import has_one_run, run_of
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.predictors.base import Scores
-from isd_pipeline.predictors.ensemble import EnsembleConfig
 from isd_pipeline.text.documents import Documents, read_ids
+
+if TYPE_CHECKING:
+    from isd_pipeline.predictors.ensemble import EnsembleConfig
 
 SCORED = ("dev", "test")
 
 
 @dataclass(frozen=True)
 class OtherCohort:
-    """What is on disk of a cohort: its codes, the ids of dev and test in order, its runs' scores."""
+    """What is on disk of a cohort: codes, the ids of dev and test in their order, runs' scores."""
 
     name: str
     codes: CodeIndex
@@ -41,6 +44,8 @@ def open_cohorts(data: Path) -> Callable[[str], OtherCohort]:
 
 
 def _open_cohort(data: Path, cohort: str) -> OtherCohort:
+    from isd_pipeline.catalog.runs import find_scores
+
     codes, documents = data / "03_primary" / cohort / "code_index.json", data / "05_model_input"
     if not codes.exists():
         raise FileNotFoundError(
@@ -74,7 +79,7 @@ def view_scores(
         cohort, experiment = run_of(name)
         seed = seed_of_view(name, parameters)
         other, key = cohort_of(cohort), {"cohort": cohort, "experiment": experiment, "seed": seed}
-        refuse_other_codes(other, codes, parameters["cohort"])
+        refuse_other_codes(cohort, other.codes, parameters["cohort"], codes)
         if (experiment, seed) not in other.scores_of_runs:
             raise FileNotFoundError(
                 f"{name}, seed {seed}, has no scores yet: run "
@@ -90,13 +95,13 @@ def seed_of_view(name: str, parameters: Mapping[str, Any]) -> int:
     return 1 if has_one_run(parameters, name) else int(parameters["seed"])
 
 
-def refuse_other_codes(other: OtherCohort, codes: CodeIndex, cohort: str) -> None:
+def refuse_other_codes(other: str, of_other: CodeIndex, cohort: str, codes: CodeIndex) -> None:
     """Raise a ValueError where a view's cohort has other codes than the ensemble's."""
-    if other.codes.fingerprint != codes.fingerprint:
+    if of_other.fingerprint != codes.fingerprint:
         raise ValueError(
-            f"{other.name} has other codes than {cohort} ({len(other.codes)} and {len(codes)}): "
-            "views are of the same codes; make both from one release with `kedro run "
-            f"--pipelines=extract,preprocess --params cohort={other.name}`, or name another cohort"
+            f"{other} has other codes than {cohort} ({len(of_other)} and {len(codes)}, or other "
+            "titles): views are of the same codes; make both from one release with `kedro run "
+            f"--pipelines=extract,preprocess --params cohort={other}`, or name another cohort"
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from isd_pipeline.config.cohorts import COHORTS, cohort_section
 from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.config.reading import flatten, read_config, refuse_unknown
-from isd_pipeline.config.rows import EXPERIMENTS, SECTIONS, merged_row, run_of, system_of
+from isd_pipeline.config.rows import EXPERIMENTS, SECTIONS, merged_row, own_row, run_of, system_of
 from isd_pipeline.predictors.registry import ENSEMBLE, kind_of, predictor
 
 
@@ -53,7 +53,7 @@ def refuse_base_models(model: Any, parameters: Mapping[str, Any], source: str) -
     for _, experiment in runs.values():
         refuse_unknown(experiment, list(parameters["experiments"]), key)
     if model.views:
-        _refuse_views([cohort for cohort, _ in runs.values()], model, parameters, source)
+        _refuse_views(runs, model, parameters, source)
         return
     for name in runs:
         if kind_of(system_of(parameters, name)) == ENSEMBLE:
@@ -61,13 +61,18 @@ def refuse_base_models(model: Any, parameters: Mapping[str, Any], source: str) -
 
 
 def _refuse_views(
-    cohorts: list[str], model: Any, parameters: Mapping[str, Any], source: str
+    runs: Mapping[str, tuple[str, str]], model: Any, parameters: Mapping[str, Any], source: str
 ) -> None:
     key = f"{source}.base_models"
+    cohorts = [cohort for cohort, _ in runs.values()]
     if len(cohorts) != 2 or not all(cohorts):
         raise ValueError(f"{key}: two views are two base models, each as COHORT/EXPERIMENT")
     for cohort in cohorts:
         refuse_unknown(cohort, list(parameters["cohorts"]), f"{key}: {COHORTS}")
+    for name, (_, experiment) in runs.items():
+        of_view = own_row(parameters, experiment).get("model") or {}
+        if any("/" in one for one in of_view.get("base_models", ())):
+            raise ValueError(f"{key}: {name} is of two views itself; name one of its views")
     languages = [language_of(parameters["cohorts"], cohort) for cohort in cohorts]
     if len(set(languages)) == 1:
         raise ValueError(f"{key}: both views are of one language, {languages[0]}")
