@@ -9,7 +9,7 @@ import numpy as np
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
-from isd_pipeline.catalog.base_models import stage_command, with_base_models
+from isd_pipeline.catalog.base_models import is_of_views, stage_command, with_base_models
 from isd_pipeline.catalog.views import refuse_other_codes, rows_of
 from isd_pipeline.coding.bundle import Bundle
 from isd_pipeline.coding.view_bundle import ViewBundle
@@ -43,7 +43,7 @@ def bundle_of_run(cohort: str, experiment: str, seed: int, project: Path) -> Bun
     """
     key = {"cohort": cohort, "experiment": experiment, "seed": seed}
     parameters, found = _read(key, project)
-    if any("/" in name for name in found["model"].settings.get("runs", ())):
+    if is_of_views(found["model"]):
         return _of_views(parameters, found, key, project)
     return _of_one(parameters, found, key)
 
@@ -79,8 +79,9 @@ def _of_views(
     model, ids = found["model"], found["documents"]["test"].ids[:COMPARED].tolist()
     _refuse_other_data(model, found, key)
     views, scores = {}, {}
-    for name, [seed] in model.settings["runs"].items():
+    for name in model.settings["model"]["base_models"]:  # the order of the weights
         cohort, experiment = run_of(name)
+        [seed] = model.settings["runs"][name]
         of_view = {"cohort": cohort, "experiment": experiment, "seed": seed}
         settings, there = _read(of_view, project)
         refuse_other_codes(cohort, there["code_index"], key["cohort"], found["code_index"])
