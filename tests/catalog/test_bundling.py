@@ -14,22 +14,27 @@ from click.testing import CliRunner, Result
 
 from isd_pipeline.__main__ import main
 from isd_pipeline.catalog.formats import read_scores, write_scores
-from isd_pipeline.coding.bundle import read_bundle
+from isd_pipeline.coding.bundle import read_bundle, write_bundle
+from isd_pipeline.coding.view_bundle import read_view_bundle
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.training.checkpoints import read_model, write_model
 from tests.checkout import copy_checkout
 
 RUNS = ("isd", "logistic_regression", "linear_svm", "small_ensemble", "isd:2", "seeds_ensemble")
+TWIN = ("logistic_regression:1:twin", "two_views:1:synthetic")
 STAGES = (
     *("generate", "extract", "preprocess", "embed"),
-    *(f"{stage}:{run}" for run in RUNS for stage in ("train", "evaluate")),
+    *(f"{stage}:isd:1:twin" for stage in ("extract", "preprocess", "embed")),
+    *(f"{stage}:{run}" for run in (*RUNS, *TWIN) for stage in ("train", "evaluate")),
 )
 BASE_MODELS = {"base_models": ["isd", "logistic_regression"]}
 ENSEMBLES = {
     "small_ensemble": {"system": "ensemble", "model": BASE_MODELS},
     "seeds_ensemble": {"system": "ensemble", "model": BASE_MODELS | {"every_seed": True}},
 }
+VIEWS = ["twin/logistic_regression", "synthetic/small_ensemble"]
+TWO_VIEWS = {"system": "ensemble", "model": {"base_models": VIEWS, "descriptions": False}}
 RUN = """
 import sys
 from pathlib import Path
@@ -37,7 +42,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 bootstrap_project(Path.cwd())
 for stage, *run in (words.split(":") for words in sys.argv[1:]):
-    chosen = dict(zip(["experiment", "seed"], [*run[:1], *map(int, run[1:])]))
+    chosen = dict(zip(["experiment", "seed", "cohort"], [*run[:1], *map(int, run[1:2]), *run[2:]]))
     with KedroSession.create(Path.cwd(), runtime_params=chosen) as session:
         session.run(pipeline_names=[stage])
 """
@@ -50,6 +55,13 @@ TINY = {
         "systems": {"isd": {"model": {"width": 16, "n_queries": 4}}},
         "training": {"max_epochs": 2, "warm_up_epochs": 1, "max_tokens": 60},
     },
+}
+# The same notes as if in Spanish, their numerals kept: so they are longer, and in another order.
+OF_TWIN = {
+    **{name: TINY[name] for name in ("embed", "train")},
+    "extract": TINY["extract"] | {"language": "es"},
+    "preprocess": TINY["preprocess"] | {"tokeniser": "numerals"},
+    "report": {"k": 8},
 }
 NOTES = "data/02_intermediate/synthetic/notes.parquet"
 OUTPUT = "data/07_model_output/synthetic/{}/seed_1/scores.safetensors"
@@ -71,11 +83,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = copy_checkout(tmp_path_factory.mktemp("project"))
     cohorts = project / "conf/base/parameters_cohorts.yml"
     rows = yaml.safe_load(cohorts.read_text())
-    rows["cohorts"]["synthetic"] = TINY
+    rows["cohorts"] |= {"synthetic": TINY, "twin": OF_TWIN}
     cohorts.write_text(yaml.safe_dump(rows))
     experiments = project / "conf/base/parameters_experiments.yml"
     rows = yaml.safe_load(experiments.read_text())
-    rows["experiments"] |= ENSEMBLES
+    rows["experiments"] |= ENSEMBLES | {"two_views": TWO_VIEWS}
     experiments.write_text(yaml.safe_dump(rows))
     (project / "conf/base/tracking.yml").write_text("uri: ''\n")
     made = python(project, "-c", RUN, *STAGES)
@@ -137,10 +149,7 @@ def test_the_notes_of_the_test_split_get_the_scores_of_the_evaluation(
     assert made.returncode == 0, made.stderr
     documents = Documents.open(project / "data/05_model_input/synthetic/test")
     scores = read_scores(project / OUTPUT.format(experiment))["test"]
-    texts: dict[str, str] = {}  # a summary and its addenda are one document
-    for note in pq.read_table(project / NOTES).to_pylist():
-        earlier = texts.get(note["document_id"])
-        texts[note["document_id"]] = f"{earlier}\n{note['text']}" if earlier else note["text"]
+    texts = texts_of(project)
     monkeypatch.chdir(tmp_path)
     lines = [json.dumps({"id": id, "text": texts[id]}) for id in documents.ids.tolist()]
     Path("notes.jsonl").write_text("\n".join(lines))
@@ -281,3 +290,83 @@ def test_an_ensemble_of_a_base_model_of_other_data_makes_no_bundle(project: Path
         "--params cohort=synthetic,experiment=logistic_regression,seed=1` again"
     ) in refused.stderr
     assert not (project / "bundles").exists()
+
+
+@pytest.fixture(scope="module")
+def views(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle of two views, far from the project."""
+    folder = tmp_path_factory.mktemp("elsewhere") / "views"
+    made = python(
+        project, "-m", "isd_pipeline", "bundle", "synthetic", "two_views", "--to", str(folder)
+    )
+    assert made.returncode == 0, made.stderr
+    return folder
+
+
+def texts_of(project: Path) -> dict[str, str]:
+    """By id the documents of the test split: a summary and its addenda are one."""
+    texts: dict[str, str] = {}
+    for note in pq.read_table(project / NOTES).to_pylist():
+        earlier = texts.get(note["document_id"])
+        texts[note["document_id"]] = f"{earlier}\n{note['text']}" if earlier else note["text"]
+    ids = Documents.open(project / "data/05_model_input/synthetic/test").ids.tolist()
+    return {name: texts[name] for name in ids}
+
+
+def test_both_views_of_the_test_split_get_the_scores_of_the_evaluation(
+    project: Path, views: Path, tmp_path: Path
+) -> None:
+    """By document id, though the two cohorts have their documents in different orders."""
+    import numpy as np
+
+    texts = texts_of(project)
+    orders = [
+        Documents.open(project / f"data/05_model_input/{cohort}/test").ids.tolist()
+        for cohort in ("synthetic", "twin")
+    ]
+    assert orders[0] != orders[1]
+    lines = [
+        json.dumps({"id": name, "language": language, "text": text})
+        for name, text in texts.items()
+        for language in ("en", "es")
+    ]
+    (tmp_path / "notes.jsonl").write_text("\n".join(lines))
+    coded = isd("code", views, tmp_path / "notes.jsonl", "--top", 1000)
+    assert coded.exit_code == 0, coded.output
+    assert f"notes {len(texts)}, with a problem 0, not read whole {len(texts)}" in coded.output
+    answers = map(json.loads, (tmp_path / "notes.jsonl.codes.jsonl").open(encoding="utf-8"))
+    recorded = read_scores(project / OUTPUT.format("two_views"))["test"]
+    made = read_view_bundle(views)
+    assert list(made.views) == ["es", "en"]
+    for answer, row in zip(answers, recorded.astype(np.float64), strict=True):
+        found = {code["code"]: code["score"] for code in answer["codes"]}
+        likely = 1 / (1 + np.exp(-row / made.temperature))
+        np.testing.assert_allclose([found[c] for c in made.codes.codes], likely, rtol=1e-4)
+        assert answer["views"] == ["es", "en"]
+
+
+def test_each_view_alone_is_the_bundle_of_its_own_run(project: Path, views: Path) -> None:
+    from isd_pipeline.catalog.bundling import bundle_of_run
+
+    own = bundle_of_run("synthetic", "small_ensemble", 1, project)
+    assert write_bundle(own, views.parent / "own") == read_bundle(views / "en").sha256
+    assert read_bundle(views / "es").name == "twin-logistic_regression-1"
+
+
+def test_views_whose_run_was_trained_again_make_no_bundle(project: Path) -> None:
+    """The weights were fitted on scores that are gone."""
+    path = project / "data/07_model_output/synthetic/two_views/seed_1/scores.safetensors"
+    kept = path.read_bytes()
+    write_scores({split: found + 0.5 for split, found in read_scores(path).items()}, path)
+    refused = python(project, "-m", "isd_pipeline", "bundle", "synthetic", "two_views")
+    path.write_bytes(kept)
+    assert "the metrics are of other weights" in refused.stderr
+    assert "--pipelines=train,evaluate --params cohort=synthetic,experiment=two_views" in (
+        refused.stderr
+    )
+
+
+def test_the_evidence_of_two_views_is_asked_of_each(project: Path) -> None:
+    refused = python(project, "-c", RUN, "evidence:two_views")
+    assert "two_views weighs two views" in refused.stderr
+    assert "ask for that of twin/logistic_regression or synthetic/small_ensemble" in refused.stderr

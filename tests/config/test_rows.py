@@ -256,6 +256,45 @@ def test_base_models_are_experiments_and_no_ensembles(base_models: list[str], to
         read_plan(given | {"experiment": "both"})
 
 
+VIEWS = ["small/row", "plain/both"]  # of which the second is an ensemble
+
+
+def of_views(base_models: list[str], **model: Any) -> dict[str, Any]:
+    """Parameters of a row that weighs these, the cohort `plain` in Spanish."""
+    row = {"system": "ensemble", "model": {"base_models": base_models, **model}}
+    given = changed("experiments", "pair", to=row)
+    for cohort, language in (("small", "en"), ("plain", "es")):
+        of_cohort = given["cohorts"][cohort]
+        of_cohort["extract"] = {"source": "codiesp", "raw": "x", "language": language}
+    return given | {"experiment": "pair"}
+
+
+def test_two_views_are_runs_of_two_cohorts_and_may_be_ensembles() -> None:
+    plan = read_plan(of_views(VIEWS, descriptions=False))
+    assert plan.sections["model"].views
+    assert not read_plan(of_views(["row"])).sections["model"].views
+
+
+@pytest.mark.parametrize(
+    ("base_models", "model", "told"),
+    [
+        (["smal/row", "plain/both"], {}, r"has no 'smal'; did you mean 'small'"),
+        (["small/rwo", "plain/both"], {}, r"has no 'rwo'; did you mean 'row'"),
+        (["small/row", "both"], {}, "two base models, each as COHORT/EXPERIMENT"),
+        (["small/row"], {}, "two base models, each as COHORT/EXPERIMENT"),
+        (["small/row", "small/both"], {}, "both views are of one language, en"),
+        (["small/row", "plain/pair"], {}, "plain/pair is of two views itself"),
+        (VIEWS, {"descriptions": True}, r"pair\.model\.descriptions: true, but"),
+        (VIEWS, {"every_seed": True}, r"pair\.model\.every_seed: true, but"),
+    ],
+)
+def test_what_are_no_two_views_is_refused(
+    base_models: list[str], model: dict[str, bool], told: str
+) -> None:
+    with pytest.raises(ValueError, match=told):
+        read_plan(of_views(base_models, **{"descriptions": False, **model}))
+
+
 @pytest.mark.parametrize("cohort", list(CONFIGURED["cohorts"]))
 def test_every_experiment_can_be_read_for_every_cohort(cohort: str) -> None:
     for name, row in CONFIGURED["experiments"].items():

@@ -23,6 +23,7 @@ OF_RUNS += ("evaluate_isd", "evaluate_ensemble", "evidence_isd")
 STUDIES = sorted(path.parent.name for path in ROOT.glob("studies/*/study.yaml"))
 OF_MENTIONS = ("exact", "phrases", "predictor", "similar", "trees")
 SCORES, MODELS = "data/07_model_output/synthetic", "data/06_models/synthetic"
+OTHER_COHORTS = "data"  # of which a training of views alone reads some files
 
 
 @cache
@@ -105,6 +106,7 @@ def test_dvc_watches_no_file_that_is_not_read_and_promises_none_that_is_not_writ
 ) -> None:
     deps, outs = dvc_paths(stages[name])
     reads, writes = kedro_paths(*pipelines_of(stages[name]))
+    reads = {dataset: path for dataset, path in reads.items() if path != OTHER_COHORTS}
     allowed = {*reads.values(), "data/01_raw/synthetic", "data/05_settings/synthetic"}
     assert {path for path in deps if not covered(path, allowed)} == set()
     assert {
@@ -207,6 +209,28 @@ def test_an_ensemble_waits_for_its_base_models_of_the_same_seed_and_for_a_baseli
         f"{folder}isd_aligned/seed_${{item.seed}}",
         f"{folder}logistic_regression/seed_1",
     }
+
+
+def test_an_ensemble_of_two_views_waits_for_the_other_cohorts_run_documents_and_codes() -> None:
+    lists = read("studies/codiesp_es_full/study.yaml")
+    made = {**lists, "experiments": [*lists["experiments"], "two_views"]}
+    found = Study(made, ROOT).stages()["train_two_views"]
+    assert {dep for dep in found["deps"] if "/codiesp_full" in dep} == {
+        "data/03_primary/codiesp_full/code_index.json",
+        "data/05_model_input/codiesp_full",
+        "data/07_model_output/codiesp_full/ensemble_words/seed_${item.seed}",
+    }
+    own = "data/07_model_output/${cohort}/"
+    assert [dep for dep in found["deps"] if dep.startswith(own)] == [
+        f"{own}ensemble_words/seed_${{item.seed}}"
+    ]
+
+
+def test_two_views_are_no_stage_of_a_cohort_that_is_neither(stages: dict) -> None:
+    for cohort, experiments in (("cantemist", ["ensemble_words"]), ("codiesp_es_full", [])):
+        lists = {"cohort": cohort, "experiments": [*experiments, "two_views"], "seeds": [1]}
+        assert "train_two_views" not in Study(lists, ROOT).stages()
+    assert "train_two_views" not in stages
 
 
 def test_an_ensemble_of_every_seed_waits_for_all_and_is_run_once(stages: dict) -> None:

@@ -76,6 +76,12 @@ def with_base_models(
     """
     if kind_of(model.settings["system"]) != ENSEMBLE:
         return model
+    if is_of_views(model):
+        views = " or ".join(model.settings["model"]["base_models"])
+        raise ValueError(
+            f"{parameters['experiment']} weighs two views, each the run of a cohort: what explains "
+            f"a note is its view's; ask for that of {views}"
+        )
     parts = {}
     for name, seeds in model.settings["runs"].items():
         found = {
@@ -88,6 +94,11 @@ def with_base_models(
             [parts[name]] = found.values()
     weights = _joined({ENSEMBLE: model, **parts})
     return replace(model, weights=weights, settings={**model.settings, **_settings(parts)})
+
+
+def is_of_views(model: Checkpoint) -> bool:
+    """Whether it is an ensemble of runs of other cohorts, which are no part of its weights."""
+    return any("/" in name for name in model.settings.get("runs", ()))
 
 
 def stage_command(stage: str, key: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """A finished run's files, found through the catalog, as a bundle."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,19 @@ import numpy as np
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
-from isd_pipeline.catalog.base_models import stage_command, with_base_models
+from isd_pipeline.catalog.base_models import is_of_views, stage_command, with_base_models
+from isd_pipeline.catalog.views import refuse_other_codes, rows_of
 from isd_pipeline.coding.bundle import Bundle
+from isd_pipeline.coding.view_bundle import ViewBundle
 from isd_pipeline.config.cohorts import cohort_section
+from isd_pipeline.config.experiments import language_of
 from isd_pipeline.config.extract import revision_of
 from isd_pipeline.config.preprocess import PreprocessSettings
+from isd_pipeline.config.rows import run_of
 from isd_pipeline.predictors import registry
 from isd_pipeline.predictors.base import TokenisedNote
+from isd_pipeline.predictors.ensemble import Weights
+from isd_pipeline.predictors.sparse_arrays import to_numpy
 from isd_pipeline.text.splits import fingerprints, words_of_documents
 from isd_pipeline.training.checkpoints import Checkpoint
 
@@ -26,28 +33,36 @@ COMPARED = 3  # test documents, the shortest
 SLACK = 0.25  # log-odds that bf16 on a GPU and fp32 may lie apart
 
 
-def bundle_of_run(cohort: str, experiment: str, seed: int, project: Path) -> Bundle:
+def bundle_of_run(cohort: str, experiment: str, seed: int, project: Path) -> Bundle | ViewBundle:
     """The bundle of a run that was trained and evaluated; of an ensemble, its base models too.
+
+    Of an ensemble of two views it holds the bundles of both.
 
     Raises a FileNotFoundError that names the command to run where a file is missing, and a
     ValueError for a linear baseline that is not kept, and where the files are not of one training.
     """
     key = {"cohort": cohort, "experiment": experiment, "seed": seed}
     parameters, found = _read(key, project)
+    if is_of_views(found["model"]):
+        return _of_views(parameters, found, key, project)
+    return _of_one(parameters, found, key)
+
+
+def _of_one(
+    parameters: Mapping[str, Any], found: Mapping[str, Any], key: Mapping[str, Any]
+) -> Bundle:
     model = with_base_models(found["model"], found["models_of_runs"], {**parameters, **key})
     _refuse_other_data(model, found, key)
-    _refuse_other_weights(model, found, key)
+    ids = found["documents"]["test"].ids[:COMPARED].tolist()
+    _refuse_other_weights(_scores(model, found, ids), found, key)
     metrics, cohorts = found["metrics"]["test"], parameters["cohorts"]
-    gold = found["documents"]["train"].label_matrix(len(found["code_index"]))
-    preprocess = cohort_section(cohorts, cohort, "preprocess", PreprocessSettings)
+    preprocess = cohort_section(cohorts, key["cohort"], "preprocess", PreprocessSettings)
     return Bundle(
-        cohort=cohort,
-        experiment=experiment,
-        seed=seed,
-        revision=revision_of(cohorts, cohort),
+        **key,
+        revision=revision_of(cohorts, key["cohort"]),
         settings=model.settings,
         codes=found["code_index"],
-        training_counts=tuple(gold.sum(axis=0).A1.tolist()),
+        training_counts=_training_counts(found),
         vocabulary=found["vocabulary"],
         vocabulary_settings=vars(preprocess.vocabulary),
         threshold_tuned=metrics["threshold_tuned"],
@@ -56,6 +71,43 @@ def bundle_of_run(cohort: str, experiment: str, seed: int, project: Path) -> Bun
         metrics=metrics,
         weights=model.weights,
     )
+
+
+def _of_views(
+    parameters: Mapping[str, Any], found: Mapping[str, Any], key: Mapping[str, Any], project: Path
+) -> ViewBundle:
+    model, ids = found["model"], found["documents"]["test"].ids[:COMPARED].tolist()
+    _refuse_other_data(model, found, key)
+    views, scores = {}, {}
+    for name in model.settings["model"]["base_models"]:  # the order of the weights
+        cohort, experiment = run_of(name)
+        [seed] = model.settings["runs"][name]
+        of_view = {"cohort": cohort, "experiment": experiment, "seed": seed}
+        settings, there = _read(of_view, project)
+        refuse_other_codes(cohort, there["code_index"], key["cohort"], found["code_index"])
+        language = language_of(parameters["cohorts"], cohort)
+        views[language] = _of_one(settings, there, of_view)
+        scores[language] = _scores(views[language], there, ids)
+    arrays, metrics = to_numpy(model.weights), found["metrics"]["test"]
+    made = ViewBundle(
+        **key,
+        views=views,
+        weights=Weights(arrays["weights"], arrays["means"], float(arrays["bias"][0])),
+        training_counts=_training_counts(found),
+        threshold_tuned=metrics["threshold_tuned"],
+        temperature=found["calibration"]["temperature"],
+        fingerprints=model.fingerprints,
+        metrics=metrics,
+    )
+    x = made.ensemble.features(scores, [])
+    _refuse_other_weights(made.weights.score(x), found, key, "train,evaluate")
+    return made
+
+
+def _training_counts(found: Mapping[str, Any]) -> tuple[int, ...]:
+    """How many training documents have each code."""
+    gold = found["documents"]["train"].label_matrix(len(found["code_index"]))
+    return tuple(gold.sum(axis=0).A1.tolist())
 
 
 def _read(key: Mapping[str, Any], project: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -86,18 +138,22 @@ def _refuse_other_data(model: Checkpoint, found: Mapping[str, Any], key: Mapping
             raise ValueError(f"the weights were trained with other {name}; run {again} again")
 
 
-def _refuse_other_weights(
-    model: Checkpoint, found: Mapping[str, Any], key: Mapping[str, Any]
-) -> None:
-    """Numbers measured on other weights: told by a few documents, read as a bundle reads them."""
+def _scores(model: Checkpoint | Bundle, found: Mapping[str, Any], ids: Sequence[str]) -> np.ndarray:
+    """Log-odds [D, L] of some test documents, read as a bundle reads them."""
     documents, read = found["documents"]["test"], registry.load(model.settings, model.weights).read
-    few = range(min(COMPARED, len(documents)))
-    words = words_of_documents(found["tokenized_notes"], documents.ids[: len(few)].tolist())
-    known = [TokenisedNote.of_document(documents, n, words[n]) for n in few]
-    scores = np.stack([read(note, False).scores for note in known])
+    places = rows_of(documents.ids.tolist(), ids, "the test split of a view", "the ensemble")
+    words = words_of_documents(found["tokenized_notes"], ids)
+    known = map(partial(TokenisedNote.of_document, documents), places, words)
+    return np.stack([read(note, False).scores for note in known])
+
+
+def _refuse_other_weights(
+    scores: np.ndarray, found: Mapping[str, Any], key: Mapping[str, Any], stage: str = "evaluate"
+) -> None:
+    """Numbers measured on other weights: told by the scores of a few documents, the first."""
     recorded = found["scores"]["test"][: len(scores)]
     if recorded.shape != scores.shape or abs(recorded - scores).max() > SLACK:
-        again = stage_command("evaluate", key)
+        again = stage_command(stage, key)
         raise ValueError(
             "the metrics are of other weights, so the threshold and the temperature are not these "
             f"weights' own; run {again} again"

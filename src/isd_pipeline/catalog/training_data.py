@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from isd_pipeline.catalog.base_models import base_scores
+from isd_pipeline.catalog.views import view_scores
 from isd_pipeline.config.cohorts import cohort_section
 from isd_pipeline.config.experiments import Plan
 from isd_pipeline.config.extract import ExtractSettings, revision_of
@@ -55,8 +56,18 @@ def training_data(
     )
 
 
-def base_of(plan: Plan, scores_of_runs: Lazy, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def base_of(
+    plan: Plan,
+    scores_of_runs: Lazy,
+    other_cohorts: Lazy,
+    documents: Mapping[str, Documents],
+    code_index: CodeIndex,
+    parameters: Mapping[str, Any],
+) -> dict[str, Any]:
     """The scores of an ensemble's base models; others have none."""
     if kind_of(plan.system) != ENSEMBLE:
         return {}
-    return base_scores(plan.sections["model"], scores_of_runs(), parameters)
+    config = plan.sections["model"]
+    if config.views:
+        return view_scores(config, other_cohorts(), documents, code_index, parameters)
+    return base_scores(config, scores_of_runs(), parameters)

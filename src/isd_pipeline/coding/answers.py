@@ -4,16 +4,19 @@ import csv
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from isd_pipeline.coding.coder import Answer, Note
+from isd_pipeline.coding.evidence import Span
 from isd_pipeline.coding.page import write_page
 
 COLUMNS = (
     *("id", "code", "title", "system", "score", "above_threshold", "evidence"),
     *("truncated_at", "problem", "model"),
 )
+OF_VIEWS = ("views", "remark")  # columns of a bundle of two views
 Coded = Iterable[tuple[Note, Answer]]
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # an apostrophe keeps a spreadsheet from computing it
 
@@ -29,28 +32,51 @@ def form_of(path: Path) -> Callable[[Coded, TextIO], None]:
 def write_jsonl(coded: Coded, file: TextIO) -> None:
     """One object a note."""
     for _, answer in coded:
-        file.write(json.dumps(asdict(answer), ensure_ascii=False) + "\n")
+        file.write(json.dumps(_record(answer), ensure_ascii=False) + "\n")
+
+
+def _record(answer: Answer) -> dict[str, Any]:
+    """What an answer says; of views only where the bundle has any."""
+    record = asdict(answer)
+    if answer.views is None:
+        del record["views"], record["remark"]
+        for code in record["codes"]:
+            for span in code["evidence"]:
+                del span["view"]
+    return record
 
 
 def write_csv(coded: Coded, file: TextIO) -> None:
-    """One row a code, its evidence as `begin-end` pairs; of a note without codes its problem."""
-    table = csv.writer(file, lineterminator="\n")
-    table.writerow(COLUMNS)
-    for _, answer in coded:
+    """One row a code, its evidence as `begin-end` pairs; of a note without codes its problem.
+
+    Of a bundle of two views a pair has its text's language before it, and two columns more say
+    which texts were read and what has to be known of them.
+    """
+    table, answers = csv.writer(file, lineterminator="\n"), (answer for _, answer in coded)
+    first = next(answers, None)
+    of_views = first is not None and first.views is not None
+    table.writerow(COLUMNS + (OF_VIEWS if of_views else ()))
+    for answer in answers if first is None else chain([first], answers):
         for row in _rows(answer):
             table.writerow(f"'{cell}" if str(cell).startswith(FORMULA) else cell for cell in row)
 
 
 def _rows(answer: Answer) -> list[tuple[object, ...]]:
-    last = (answer.truncated_at, answer.problem, answer.model.sha256)
+    last: tuple[object, ...] = (answer.truncated_at, answer.problem, answer.model.sha256)
+    if answer.views is not None:
+        last += (" ".join(answer.views), answer.remark)
     if answer.problem is not None:
         return [(answer.id, *[None] * 6, *last)]
     return [
         (
             *(answer.id, code.code, code.title, code.system, code.score),
             str(code.above_threshold).lower(),
-            " ".join(f"{span.begin}-{span.end}" for span in code.evidence),
+            " ".join(map(_place, code.evidence)),
             *last,
         )
         for code in answer.codes
     ]
+
+
+def _place(span: Span) -> str:
+    return f"{span.view}:{span.begin}-{span.end}" if span.view else f"{span.begin}-{span.end}"

@@ -24,6 +24,7 @@ from isd_pipeline.text.tokens import Tokeniser
 from isd_pipeline.text.vocabulary import Vocabulary
 
 FORMAT = 2
+VIEWS_FORMAT = 3  # of a folder that holds two bundles (view_bundle.py)
 RECORD, WEIGHTS, SEAL = "bundle.json", "weights.safetensors", "sha256"
 TOKENISERS: dict[Tokeniser, str] = {  # what a bundle says of the rule by which its notes were cut
     "caml": "words of letters, digits and underscores; numerals dropped; lower case",
@@ -74,6 +75,11 @@ class Bundle:
         return f"{self.cohort}-{self.experiment}-{self.seed}"
 
     @property
+    def system(self) -> str:
+        """What was trained."""
+        return str(self.settings["system"])
+
+    @property
     def max_tokens(self) -> int | None:
         """How many words of a note the network reads, of several the least; None: all."""
         return min(_limits(self.settings), default=None)
@@ -108,22 +114,39 @@ def read_bundle(folder: Path | str) -> Bundle:
         ValueError: it is damaged, of a newer format, or does not fit this version.
     """
     folder = Path(folder)
-    path = _file(folder, RECORD)
-    record = read_sealed(path, "bundle", REMEDY, SEAL, "format")
-    if record["format"] != FORMAT:
-        raise ValueError(
-            f"{path}: a bundle of format {record['format']}, this isd_pipeline reads format "
-            f"{FORMAT}; install the one that made it, or make it again with `isd bundle`"
-        )
-    refuse_changed(path, record, SEAL, REMEDY)
+    record = read_record(folder, FORMAT)
     weights = unpack(_file(folder, WEIGHTS), record.get("weights_sha256", ""), REMEDY)
     try:
         return _bundle(record, weights)
     except (TypeError, ValueError, KeyError) as error:
+        raise unreadable(folder, record, error) from None
+
+
+def format_of(folder: Path | str) -> int:
+    """The format of a bundle, whatever its kind; raises what `read_bundle` raises."""
+    record = read_sealed(_file(Path(folder), RECORD), "bundle", REMEDY, SEAL, "format")
+    return int(record["format"])
+
+
+def read_record(folder: Path, expected: int) -> dict[str, Any]:
+    """What the JSON of a bundle says, refused where it is damaged or of another format."""
+    path = _file(folder, RECORD)
+    record = read_sealed(path, "bundle", REMEDY, SEAL, "format")
+    if record["format"] != expected:
         raise ValueError(
-            f"{folder}: made by isd_pipeline {record.get('version')}, which this one, "
-            f"{__version__}, cannot read ({' '.join(str(error).split())})"
-        ) from None
+            f"{path}: a bundle of format {record['format']}, this isd_pipeline reads format "
+            f"{expected}; install the one that made it, or make it again with `isd bundle`"
+        )
+    refuse_changed(path, record, SEAL, REMEDY)
+    return record
+
+
+def unreadable(folder: Path, record: Mapping[str, Any], error: Exception) -> ValueError:
+    """What is raised of a whole bundle that another version made."""
+    return ValueError(
+        f"{folder}: made by isd_pipeline {record.get('version')}, which this one, "
+        f"{__version__}, cannot read ({' '.join(str(error).split())})"
+    )
 
 
 def refuse_folder(folder: Path, *, force: bool) -> None:

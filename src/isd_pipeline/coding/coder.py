@@ -8,35 +8,48 @@ twice as fast.)
 Axes: L codes, K of them shown, N words of a note.
 """
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from scipy.special import expit, logit
 
 from isd_pipeline import __version__
-from isd_pipeline.coding.bundle import Bundle, read_bundle
+from isd_pipeline.coding.bundle import VIEWS_FORMAT, Bundle, format_of, read_bundle
 from isd_pipeline.coding.evidence import Span, spans
+from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.predictors import registry
-from isd_pipeline.predictors.base import TokenisedNote
-from isd_pipeline.shapes import Int
+from isd_pipeline.predictors.base import Prediction, TokenisedNote
+from isd_pipeline.shapes import Float, Int
 from isd_pipeline.text.sentences import sentence_starts
 from isd_pipeline.text.tokens import tokenize_all
 
+if TYPE_CHECKING:
+    from isd_pipeline.coding.view_coder import ViewCoder
+
 TUNED = "tuned"
+SEVERAL = "the note is given in several languages, and this model reads one: give that text alone"
 
 
 @dataclass(frozen=True)
 class Note:
-    """A note to be coded. `fault` says why its text could not be read, where it could not."""
+    """A note to be coded. `fault` says why its text could not be read, where it could not.
+
+    For a bundle of two views: `language` is that of the text, None where nobody said it; `others`
+    is the same document in another language.
+    """
 
     id: str
     text: str
     fault: str | None = None
+    language: str | None = None
+    others: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +84,9 @@ class Answer:
 
     `threshold` is on the scale of the scores. `truncated_at` is the offset from which on the note
     was not read, None if it was read whole. `problem` says why there are no codes.
+
+    Of a bundle of two views: `views` are the languages of the texts that were read, and `remark`
+    says what has to be known of them. Of another bundle both are None.
     """
 
     id: str
@@ -79,19 +95,29 @@ class Answer:
     truncated_at: int | None
     problem: str | None
     model: Model
+    views: tuple[str, ...] | None = None
+    remark: str | None = None
 
 
 @dataclass(frozen=True)
-class _Words:
-    """The words of a note, and where they stand in it, [N]."""
+class NoteWords:
+    """The words of a note, and where they stand in it, [N]; the rest as an answer says it."""
 
     read: TokenisedNote
     begins: Int[np.ndarray, " N"]
     ends: Int[np.ndarray, " N"]
+    problem: str | None
+    truncated_at: int | None
+
+    def spans(self, weights: Float[np.ndarray, " N"]) -> tuple[Span, ...]:
+        """The heaviest words as stretches of the note."""
+        return tuple(spans(weights, self.begins, self.ends))
 
 
 class Coder:
     """A bundle made ready to code notes, on one device, in fp32."""
+
+    languages: tuple[str, ...] = ()  # of several views, which it has not
 
     def __init__(self, bundle: Bundle, device: str = "cpu") -> None:
         if device == "cuda" and not torch.cuda.is_available():
@@ -106,10 +132,15 @@ class Coder:
             ) from None
         self._name = Model(bundle.name, bundle.sha256)
 
-    @classmethod
-    def open(cls, folder: Path | str, device: str = "cpu") -> Self:
-        """Make a bundle ready; raises what `read_bundle` raises."""
-        return cls(read_bundle(folder), device)
+    @staticmethod
+    def open(folder: Path | str, device: str = "cpu") -> Coder | ViewCoder:
+        """Make a bundle of either kind ready; raises what reading it raises."""
+        from isd_pipeline.coding.view_bundle import read_view_bundle
+        from isd_pipeline.coding.view_coder import ViewCoder
+
+        if format_of(folder) == VIEWS_FORMAT:
+            return ViewCoder(read_view_bundle(folder), device)
+        return Coder(read_bundle(folder), device)
 
     @property
     def has_evidence(self) -> bool:
@@ -130,21 +161,14 @@ class Coder:
         one `tuned` on dev or a score from 0 to 1. Without `evidence` a note is read faster, and
         its scores are the same.
         """
-        cut = self._cut(threshold)
+        cut = cut_of(threshold, self.bundle.threshold_tuned, self.bundle.temperature)
         return [
-            self._answer(note, words, top, cut, evidence and self.has_evidence)
-            for note, words in zip(notes, self._words(notes), strict=True)
+            self._answer(note, words, top, cut, evidence)
+            for note, words in zip(notes, self.words(notes), strict=True)
         ]
 
-    def _cut(self, threshold: str | float) -> float:
-        """The threshold as log-odds before calibration, where no rounding moves a code over it."""
-        if threshold == TUNED:
-            return self.bundle.threshold_tuned
-        if isinstance(threshold, str) or not 0 <= threshold <= 1:
-            raise ValueError(f"threshold {threshold}: `{TUNED}` or a score from 0 to 1 is wanted")
-        return float(self.bundle.temperature * logit(threshold))
-
-    def _words(self, notes: Sequence[Note]) -> list[_Words]:
+    def words(self, notes: Sequence[Note]) -> list[NoteWords]:
+        """The words of each note, as the training notes were cut."""
         if not notes:
             return []
         vocabulary = self.bundle.vocabulary
@@ -153,47 +177,95 @@ class Coder:
         parts = (np.split(values, found.starts[1:-1]) for values in columns)
         words = (found.words[a:b].to_pylist() for a, b in pairwise(found.starts.tolist()))
         return [
-            _Words(TokenisedNote(of_note, tokens, sentence_starts(note.text, begins)), begins, ends)
-            for note, of_note, tokens, begins, ends in zip(notes, words, *parts, strict=True)
+            self._words_of(note, *of_note)
+            for note, *of_note in zip(notes, words, *parts, strict=True)
         ]
 
-    def _answer(self, note: Note, words: _Words, top: int, cut: float, evidence: bool) -> Answer:
+    def _words_of(
+        self,
+        note: Note,
+        words: Sequence[str],
+        tokens: Int[np.ndarray, " N"],
+        begins: Int[np.ndarray, " N"],
+        ends: Int[np.ndarray, " N"],
+    ) -> NoteWords:
         limit = self.bundle.max_tokens
-        tokens = words.read.tokens[:limit]
-        problem = note.fault or _problem(note.text, tokens, self.bundle.vocabulary.unknown)
-        codes = () if problem else self._suggest(words, top, cut, evidence)
-        beyond = words.ends[:0] if problem or limit is None else words.ends[limit - 1 :]
+        problem = note.fault or (SEVERAL if note.others else None)
+        problem = problem or _problem(note.text, tokens[:limit], self.bundle.vocabulary.unknown)
+        beyond = ends[:0] if problem or limit is None else ends[limit - 1 :]
+        truncated_at = int(beyond[0]) if len(beyond) > 1 else None
+        read = TokenisedNote(words, tokens, sentence_starts(note.text, begins))
+        return NoteWords(read, begins, ends, problem, truncated_at)
+
+    def read(self, words: NoteWords, evidence: bool) -> Prediction:
+        """What the model says of a note that has no problem."""
+        return self._predictor.read(words.read, evidence and self.has_evidence)
+
+    def _answer(self, note: Note, words: NoteWords, top: int, cut: float, evidence: bool) -> Answer:
+        temperature = self.bundle.temperature
+        codes: tuple[Suggestion, ...] = ()
+        if words.problem is None:
+            found = self.read(words, evidence)
+            scale = Scale(self.bundle.codes, cut, temperature)
+            codes = scale.suggest(found, top, lambda shown: _spans(found, words, shown))
         return Answer(
             id=note.id,
             codes=codes,
-            threshold=float(expit(cut / self.bundle.temperature)),
-            truncated_at=int(beyond[0]) if len(beyond) > 1 else None,
-            problem=problem,
+            threshold=float(expit(cut / temperature)),
+            truncated_at=words.truncated_at,
+            problem=words.problem,
             model=self._name,
         )
 
-    def _suggest(
-        self, words: _Words, top: int, cut: float, evidence: bool
+
+@dataclass(frozen=True)
+class Scale:
+    """The codes [L], and from which log-odds on one is suggested, before calibration."""
+
+    codes: CodeIndex
+    cut: float
+    temperature: float
+
+    def suggest(
+        self,
+        found: Prediction,
+        top: int,
+        spans_of: Callable[[Int[np.ndarray, " K"]], Sequence[tuple[Span, ...]]],
     ) -> tuple[Suggestion, ...]:
         """Likeliest first; of equals the first in the order of the codes."""
-        found = self._predictor.read(words.read, evidence)
-        scores, codes = found.scores, self.bundle.codes
-        shown = np.argsort(-scores, kind="stable")[: max(top, int((scores > cut).sum()))]
-        none = np.zeros((len(shown), len(words.begins)))
-        weights = none if found.evidence is None else found.evidence(shown)
+        scores, codes = found.scores, self.codes
+        shown = np.argsort(-scores, kind="stable")[: max(top, int((scores > self.cut).sum()))]
         adds = found.sources and found.sources(shown)
         return tuple(
             Suggestion(
                 code=codes.codes[code],
                 title=codes.titles[code],
                 system=codes.systems[code],
-                score=float(expit(np.float64(scores[code]) / self.bundle.temperature)),
-                above_threshold=bool(scores[code] > cut),
-                evidence=tuple(spans(weights[k], words.begins, words.ends)),
+                score=float(expit(np.float64(scores[code]) / self.temperature)),
+                above_threshold=bool(scores[code] > self.cut),
+                evidence=stretches,
                 sources=None if adds is None else {n: float(of[k]) for n, of in adds.items()},
             )
-            for k, code in enumerate(shown)
+            for k, (code, stretches) in enumerate(zip(shown, spans_of(shown), strict=True))
         )
+
+
+def cut_of(threshold: str | float, tuned: float, temperature: float) -> float:
+    """The threshold as log-odds before calibration, where no rounding moves a code over it."""
+    if threshold == TUNED:
+        return tuned
+    if isinstance(threshold, str) or not 0 <= threshold <= 1:
+        raise ValueError(f"threshold {threshold}: `{TUNED}` or a score from 0 to 1 is wanted")
+    return float(temperature * logit(threshold))
+
+
+def _spans(
+    found: Prediction, words: NoteWords, shown: Int[np.ndarray, " K"]
+) -> list[tuple[Span, ...]]:
+    """The evidence of each code that is shown."""
+    if found.evidence is None:
+        return [()] * len(shown)
+    return [words.spans(weights) for weights in found.evidence(shown)]
 
 
 def _problem(text: str, tokens: Int[np.ndarray, " N"], unknown: int) -> str | None:

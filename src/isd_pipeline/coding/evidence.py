@@ -16,11 +16,15 @@ LEAST = 0.25  # of the heaviest word's weight: what is lighter is not shown
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of a note: code points [begin, end), and the weight of its words together."""
+    """A stretch of a note: code points [begin, end), and the weight of its words together.
+
+    `view` is the language of the text that it is of, where a note may have several.
+    """
 
     begin: int
     end: int
     weight: float
+    view: str | None = None
 
 
 def spans(

@@ -5,31 +5,36 @@ told in that note's answer. Neither holds a word of a text, nor an id.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from isd_pipeline.coding.coder import Note
-from isd_pipeline.data.io.delimited import read_csv
+from isd_pipeline.data.io.delimited import read_csv, read_header
 
 LARGEST = 16 << 20  # bytes of one note
 KINDS = "a .csv, .csv.gz, .jsonl or .txt file, or a folder of .txt files"
 NOT_UTF8 = "the note is not UTF-8; convert it first, e.g. `iconv -f latin1 -t utf8`"
 
 
-def read_notes(path: Path) -> Iterator[Note]:
+def read_notes(path: Path, languages: Sequence[str] = ()) -> Iterator[Note]:
     """The notes of a file or a folder, in its order; memory holds one block of the file.
 
     A CSV has the columns `id` and `text`, a line of JSONL the same keys; others are passed over.
     A .txt file is a note, its name without the ending the id.
 
+    Where `languages` are given, a row may have one as its `language`, and rows that follow each
+    other with one id and different languages are one note.
+
     Raises:
         FileNotFoundError: there is no such file, or the folder has no .txt file.
-        ValueError: it is none of these kinds, damaged, lacks a column, or gives an id twice.
+        ValueError: it is none of these kinds, damaged, lacks a column, gives an id twice or a
+            language that is none of `languages`.
     """
     seen: set[str] = set()
-    for place, note in _numbered(Path(path)):
+    for place, note in _joined(_numbered(Path(path), languages)):
         # Half a surrogate pair: JSON can escape it, and no file can hold it.
         if not note.id or any("\ud800" <= letter <= "\udfff" for letter in note.id):
             raise ValueError(f"{place}: no id that can be written; each note needs one of its own")
@@ -39,16 +44,35 @@ def read_notes(path: Path) -> Iterator[Note]:
         yield note
 
 
-def _numbered(path: Path) -> Iterator[tuple[str, Note]]:
-    """Each note with its place, for a message."""
+def _joined(numbered: Iterator[tuple[str, Note]]) -> Iterator[tuple[str, Note]]:
+    """Rows that follow each other with one id, each in a language of its own, as one note."""
+    held: tuple[str, Note] | None = None
+    for place, note in numbered:
+        if held is not None and _is_other(note, held[1]):
+            held = held[0], replace(held[1], others=(*held[1].others, note))
+            continue
+        if held is not None:
+            yield held
+        held = place, note
+    if held is not None:
+        yield held
+
+
+def _is_other(note: Note, first: Note) -> bool:
+    languages = {note.language, *(one.language for one in (first, *first.others))}
+    return note.id == first.id and None not in languages and len(languages) == 2 + len(first.others)
+
+
+def _numbered(path: Path, languages: Sequence[str]) -> Iterator[tuple[str, Note]]:
+    """Each text with its place, for a message."""
     if path.is_dir():
         return _of_folder(path)
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file or folder; give {KINDS}")
     if path.name.lower().endswith((".csv", ".csv.gz")):
-        return _of_csv(path)
+        return _of_csv(path, languages)
     if path.suffix.lower() == ".jsonl":
-        return _of_jsonl(path)
+        return _of_jsonl(path, languages)
     if path.suffix.lower() == ".txt":
         return iter([(str(path), _of_text(path))])
     raise ValueError(f"{path}: the ending says no kind of notes; give {KINDS}")
@@ -72,23 +96,36 @@ def _of_text(path: Path) -> Note:
         return Note(path.stem, "", NOT_UTF8)
 
 
-def _of_csv(path: Path) -> Iterator[tuple[str, Note]]:
-    for batch in read_csv(path, ["id", "text"]):
+def _of_csv(path: Path, languages: Sequence[str]) -> Iterator[tuple[str, Note]]:
+    columns = ["id", "text"]
+    if languages and "language" in map(str.lower, read_header(path)):
+        columns.append("language")
+    for batch in read_csv(path, columns):
         for row in batch.to_pylist():
-            yield f"{path}, row {row['row']}, column id", Note(row["id"] or "", row["text"] or "")
+            place = f"{path}, row {row['row']}, column"
+            language = _language(row.get("language"), languages, f"{place} language")
+            yield f"{place} id", Note(row["id"] or "", row["text"] or "", language=language)
 
 
-def _of_jsonl(path: Path) -> Iterator[tuple[str, Note]]:
+def _language(value: str | None, languages: Sequence[str], place: str) -> str | None:
+    if value and value not in languages:
+        raise ValueError(
+            f"{place}: a language that the bundle does not read; it reads {' and '.join(languages)}"
+        )
+    return value or None
+
+
+def _of_jsonl(path: Path, languages: Sequence[str]) -> Iterator[tuple[str, Note]]:
     with path.open("rb") as file:
         for number, line in enumerate(iter(partial(file.readline, LARGEST + 1), b""), start=1):
             place = f"{path}, line {number}"
             if len(line) > LARGEST:
                 raise ValueError(f"{place}: longer than {LARGEST >> 20} MiB; is it JSON Lines?")
             if line.strip():
-                yield place, _of_line(line.removeprefix(b"\xef\xbb\xbf"), place)
+                yield place, _of_line(line.removeprefix(b"\xef\xbb\xbf"), languages, place)
 
 
-def _of_line(line: bytes, place: str) -> Note:
+def _of_line(line: bytes, languages: Sequence[str], place: str) -> Note:
     try:
         row = json.loads(line.decode("utf-8"))
     except UnicodeDecodeError:
@@ -97,7 +134,9 @@ def _of_line(line: bytes, place: str) -> Note:
         raise ValueError(f"{place}: not a JSON object, or cut off") from None
     if not isinstance(row, dict):
         raise ValueError(f"{place}: not a JSON object")
-    return Note(_text_of(row, "id", place), _text_of(row, "text", place))
+    said = _text_of(row, "language", place) if languages and "language" in row else None
+    language = _language(said, languages, f"{place}, key `language`")
+    return Note(_text_of(row, "id", place), _text_of(row, "text", place), language=language)
 
 
 def _text_of(row: dict[str, Any], key: str, place: str) -> str:

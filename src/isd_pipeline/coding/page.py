@@ -39,18 +39,30 @@ def write_page(coded: Iterable[tuple[Note, Answer]], file: TextIO) -> None:
 
 def _shown(coded: tuple[Note, Answer]) -> dict[str, Any]:
     note, answer = coded
+    texts = texts_of(note, answer)
     rows = [
-        (code, [list(_snippet(note.text, run)) for run in _runs(code)]) for code in answer.codes
+        (code, [(run[0].view, list(_snippet(texts[run[0].view], run))) for run in _runs(code)])
+        for code in answer.codes
     ]
     chosen = [code for code in answer.codes if code.above_threshold]
-    return {"answer": answer, "rows": rows, "marks": list(marks(note.text, chosen))}
+    views = [(view, list(marks(text, chosen, view))) for view, text in texts.items()]
+    return {"answer": answer, "rows": rows, "views": views}
+
+
+def texts_of(note: Note, answer: Answer) -> dict[str | None, str]:
+    """The texts that were read, by the view that the evidence names."""
+    if not answer.views:
+        return {None: note.text}
+    given = {one.language: one.text for one in (note, *note.others)}
+    return {view: given.get(view, note.text) for view in answer.views}
 
 
 def _runs(code: Suggestion) -> list[list[Span]]:
-    """Stretches that stand so near each other that one snippet shows them."""
+    """Stretches that stand so near each other in one text that one snippet shows them."""
     runs: list[list[Span]] = []
     for span in code.evidence:
-        if runs and span.begin - runs[-1][-1].end <= 2 * AROUND:
+        last = runs[-1][-1] if runs else None
+        if last and last.view == span.view and span.begin - last.end <= 2 * AROUND:
             runs[-1].append(span)
         else:
             runs.append([span])
@@ -70,9 +82,10 @@ def _snippet(text: str, run: list[Span]) -> Iterator[Piece]:
     yield after + "…", None
 
 
-def marks(text: str, codes: Iterable[Suggestion]) -> Iterator[Mark]:
-    """The whole note in parts, each with the codes whose evidence it is: all joined give `text`."""
-    spans = [(span, code.code) for code in codes for span in code.evidence]
+def marks(text: str, codes: Iterable[Suggestion], view: str | None = None) -> Iterator[Mark]:
+    """A whole text in parts, each with the codes whose evidence it is: all joined give `text`."""
+    found = ((span, code.code) for code in codes for span in code.evidence)
+    spans = [(span, code) for span, code in found if span.view == view]
     borders = sorted({0, len(text), *(b for span, _ in spans for b in (span.begin, span.end))})
     for begin, end in pairwise(borders):
         here = [(code, span) for span, code in spans if span.begin <= begin and end <= span.end]

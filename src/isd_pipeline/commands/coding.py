@@ -24,11 +24,16 @@ def bundle(cohort: str, experiment: str, seed: int, to: Path | None, force: bool
     """
     from isd_pipeline.catalog.bundling import bundle_of_run
     from isd_pipeline.coding.bundle import refuse_folder, write_bundle
+    from isd_pipeline.coding.view_bundle import ViewBundle, write_view_bundle
 
     folder = to or Path("bundles", f"{cohort}-{experiment}-{seed}")
     refuse_folder(folder, force=force)
     made = bundle_of_run(cohort, experiment, seed, Path())
-    click.echo(f"{folder}: {made.name}, sha256 {write_bundle(made, folder)}")
+    if isinstance(made, ViewBundle):
+        sha256 = write_view_bundle(made, folder)
+    else:
+        sha256 = write_bundle(made, folder)
+    click.echo(f"{folder}: {made.name}, sha256 {sha256}")
     click.echo(f"Use of it: {made.data_use}.", err=True)
 
 
@@ -56,7 +61,8 @@ def code(
 ) -> None:
     """Code NOTES with a BUNDLE.
 
-    NOTES is a .csv or .jsonl (id, text), a .txt, or a folder of these.
+    NOTES is a .csv or .jsonl (id, text), a .txt, or a folder of these. For a bundle of two views
+    `language` may stand beside the text: rows with one id are the views of one note.
 
     Exit status: 0 every note has codes; 1 some have a problem instead; 2 nothing was written.
     """
@@ -71,9 +77,10 @@ def code(
     torch.set_num_threads(jobs)
     coder = Coder.open(bundle, device)
     if asked["evidence"] and not coder.has_evidence:
-        click.echo(f"{coder.bundle.settings['system']}: has no evidence to show", err=True)
+        click.echo(f"{coder.bundle.system}: has no evidence to show", err=True)
     counts = batch.code_notes(coder, notes, to, **asked)
     told = "notes {notes}, with a problem {problems}, not read whole {truncated}"
+    told += ", with a remark {remarks}" if coder.languages else ""
     click.echo(told.format(**counts))
     click.echo(to)
     sys.exit(counts["problems"] > 0)

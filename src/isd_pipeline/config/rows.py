@@ -15,7 +15,7 @@ from typing import Any
 from isd_pipeline.config.cohorts import COHORTS
 from isd_pipeline.config.reading import choose, flatten, refuse_unknown
 from isd_pipeline.models.registry import names as networks
-from isd_pipeline.predictors.registry import NETWORK, SYSTEMS, kind_of
+from isd_pipeline.predictors.registry import NETWORK, SYSTEMS, is_seeded, kind_of
 
 EXPERIMENTS = "conf/base/parameters_experiments.yml: experiments"
 PROFILES = "conf/base/parameters_profiles.yml: profiles"
@@ -78,7 +78,19 @@ def own_row(parameters: Mapping[str, Any], experiment: str) -> Mapping[str, Any]
 
 def system_of(parameters: Mapping[str, Any], experiment: str) -> str:
     """The system of an experiment, which no cohort changes."""
-    return str(own_row(parameters, experiment).get("system", DEFAULT_SYSTEM))
+    return str(own_row(parameters, run_of(experiment)[1]).get("system", DEFAULT_SYSTEM))
+
+
+def run_of(base_model: str, cohort: str = "") -> tuple[str, str]:
+    """The cohort and the experiment of a base model: COHORT/EXPERIMENT, or one of `cohort`."""
+    other, _, experiment = base_model.rpartition("/")
+    return other or cohort, experiment
+
+
+def has_one_run(parameters: Mapping[str, Any], experiment: str) -> bool:
+    """Whether one run stands for any seed: a linear baseline's, and one of all seeds together."""
+    model = own_row(parameters, run_of(experiment)[1]).get("model") or {}
+    return not is_seeded(system_of(parameters, experiment)) or bool(model.get("every_seed"))
 
 
 def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -49,6 +49,7 @@ OWN = "ensemble"  # before the names of its own weights, where its base models' 
 class EnsembleConfig:
     """`base_models` are experiments, with their runs of the same seed (a baseline has one run).
 
+    Two of them may be views, COHORT/EXPERIMENT: runs of two cohorts over the same documents.
     With `every_seed` a base model's scores are the means over all its runs (only seeds that every
     network among them has), so that the ensemble has one run where they have several.
     `descriptions` adds what `DescriptionMatch` finds. `cost` is C, the inverse of the penalty. The
@@ -71,6 +72,11 @@ class EnsembleConfig:
         names = self.base_models
         if len(set(names)) < len(names) or not (names or self.descriptions):
             raise ValueError(f"base_models={list(names)}: one or more experiments, each once")
+
+    @property
+    def views(self) -> bool:
+        """Whether the base models are runs of cohorts that they name."""
+        return any("/" in name for name in self.base_models)
 
 
 def sections(system: str) -> dict[str, type[Any]]:

@@ -18,9 +18,9 @@ from isd_pipeline.config.cohorts import COHORTS, is_generated
 from isd_pipeline.config.experiments import first_cohort
 from isd_pipeline.config.reading import choose, refuse_unknown
 from isd_pipeline.config.reports import TABLES_FILE, read_tables
-from isd_pipeline.config.rows import EXPERIMENTS, merged_row, system_of
+from isd_pipeline.config.rows import EXPERIMENTS, has_one_run, merged_row, run_of, system_of
 from isd_pipeline.data.io.files import write_text
-from isd_pipeline.predictors.registry import ENSEMBLE, is_seeded, learns_from_marks, reads
+from isd_pipeline.predictors.registry import ENSEMBLE, learns_from_marks, reads
 from isd_pipeline.studies.closures import CATALOG, code_of, read_catalog
 
 HEADER = "# Written by `isd study` from studies/stages.yaml and conf/base/parameters_tables.yml.\n"
@@ -31,6 +31,7 @@ SEEDS = list(range(1, 11))  # the paper's number; study.yaml may have fewer
 OF_STUDY = ("cohort", "experiments", "evidence", "seeds")
 OF_SYSTEM = ("train", "evaluate", "evidence")
 SCORES = "scores_of_runs"  # of its base models alone: their folders
+OF_VIEW = ("data/03_primary/{}/code_index.json", "data/05_model_input/{}")  # of another cohort
 PIPELINES = re.compile(r"--pipelines=([a-z,]+)")
 Stage = dict[str, Any]
 
@@ -75,9 +76,17 @@ class Study:
 
     @cached_property
     def runnable(self) -> list[str]:
-        """The experiments of the lists, without ensembles whose base models are not among them."""
-        listed = self.lists["experiments"]
-        return [name for name in listed if set(listed).issuperset(self._base_models(name))]
+        """The experiments of the lists, without ensembles whose base models are not among them.
+
+        Of two views the one of this cohort has to be: the other is listed by its own study.
+        """
+        return [name for name in self.lists["experiments"] if self._is_runnable(name)]
+
+    def _is_runnable(self, name: str) -> bool:
+        listed, cohort = self.lists["experiments"], self.lists["cohort"]
+        runs = [run_of(one, cohort) for one in self._base_models(name)]
+        here = [experiment for of, experiment in runs if of == cohort]
+        return set(listed).issuperset(here) and bool(here or not runs)
 
     def _of_kind(self, kind: str, pattern: Stage) -> Iterator[tuple[str, Stage]]:
         """A stage for those experiments that watch the same code and wait for the same files.
@@ -147,17 +156,23 @@ class Study:
         return bool(self._model(name).get("every_seed"))
 
     def _seeds(self, name: str) -> tuple[int, ...]:
-        one = not is_seeded(system_of(self.parameters, name)) or self._is_one_run(name)
-        return (1,) if one else tuple(self.lists["seeds"])
+        return (1,) if has_one_run(self.parameters, name) else tuple(self.lists["seeds"])
 
     def _base_folders(self, name: str) -> tuple[str, ...]:
-        """The runs of its base models: of the same seed, or of all; of a baseline its only one."""
-        folder = "data/07_model_output/${cohort}"
-        runs = "" if self._is_one_run(name) else "/seed_${item.seed}"
-        return tuple(
-            f"{folder}/{one}" + (runs if is_seeded(system_of(self.parameters, one)) else "/seed_1")
-            for one in self._base_models(name)
-        )
+        """The runs of its base models: of the same seed, or of all; of a baseline its only one.
+
+        Of a view of another cohort also that cohort's codes and documents.
+        """
+        seeds = "" if self._is_one_run(name) else "/seed_${item.seed}"
+        found: dict[str, None] = {}
+        for one in self._base_models(name):
+            cohort, experiment = run_of(one, self.lists["cohort"])
+            own = cohort == self.lists["cohort"]
+            runs = "/seed_1" if has_one_run(self.parameters, one) else seeds
+            folder = "${cohort}" if own else cohort
+            found[f"data/07_model_output/{folder}/{experiment}{runs}"] = None
+            found |= dict.fromkeys(path.format(cohort) for path in OF_VIEW if not own)
+        return tuple(found)
 
 
 def render_study(lists: Mapping[str, Any], root: Path = Path()) -> str:

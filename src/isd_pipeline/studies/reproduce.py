@@ -15,7 +15,7 @@ from isd_pipeline.catalog.results import Run, read_results
 from isd_pipeline.catalog.runs import read_runs
 from isd_pipeline.config.loading import read_parameters
 from isd_pipeline.config.reading import flatten, plain, refuse_unknown
-from isd_pipeline.config.rows import merged_row
+from isd_pipeline.config.rows import merged_row, run_of
 from isd_pipeline.data.io.files import write_text
 
 HEADLINE = ("f1_micro", "f1_micro_tuned", "f1_macro_caml_tuned", "p_at_5", "p_at_8")
@@ -152,8 +152,8 @@ def _project(cohort: str, recorded: Run, root: Path) -> Path:
     """A project folder of its own: the settings, the prepared data, and what an ensemble weighs."""
     project = root / SCRATCH / f"{cohort}-{recorded.experiment}-{recorded.seed}"
     shutil.rmtree(project, ignore_errors=True)
-    outputs, data = Path("data/07_model_output", cohort), project / "data"
-    (project / outputs).mkdir(parents=True)
+    outputs, data = Path("data/07_model_output"), project / "data"
+    (project / outputs / cohort).mkdir(parents=True)
     shutil.copytree(root / "conf", project / "conf")
     write_text(project / "conf/local/tracking.yml", 'uri: ""\n')
     (project / "src").mkdir()  # Kedro wants it to be no link
@@ -162,7 +162,9 @@ def _project(cohort: str, recorded: Run, root: Path) -> Path:
     for name in READ:
         _link(root / "data" / name, data / name)
     for name in ((recorded.settings or {}).get("model") or {}).get("base_models", ()):
-        _link(root / outputs / name, project / outputs / name)
+        run = outputs.joinpath(*run_of(name, cohort))
+        (project / run).parent.mkdir(exist_ok=True)
+        _link(root / run, project / run)
     return project
 
 

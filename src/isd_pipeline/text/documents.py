@@ -91,9 +91,7 @@ class Documents:
     def open(cls, folder: Path) -> Documents:
         """Read what `save` or `encode_documents` wrote; tokens and sentences stay on disk."""
         folder = Path(folder)
-        if not (folder / "ids.json").exists():
-            raise FileNotFoundError(f"{folder}: holds no documents; run the stage that makes them")
-        ids = np.array(json.loads((folder / "ids.json").read_text("utf-8")), dtype=str)
+        ids = np.array(read_ids(folder), dtype=str)
         names = [*_ARRAYS, *(name for name in _SENTENCES if (folder / f"{name}.npy").exists())]
         arrays = {name: _load(folder / f"{name}.npy") for name in names}
         documents = cls(ids, **arrays)
@@ -108,6 +106,14 @@ class Documents:
             sizes = [-1 if part is None else len(part) for part in (values, starts)]
             if sizes[1] != len(self) + 1 or starts[-1] != sizes[0]:
                 raise ValueError(f"{folder}: {name}s.npy and {name}_starts.npy do not fit")
+
+
+def read_ids(folder: Path) -> list[str]:
+    """The ids of a folder of documents, in their order."""
+    if not (folder / "ids.json").exists():
+        raise FileNotFoundError(f"{folder}: holds no documents; run the stage that makes them")
+    ids: list[str] = json.loads((folder / "ids.json").read_text("utf-8"))
+    return ids
 
 
 def open_splits(folder: Path) -> dict[str, Documents]:

@@ -33,6 +33,7 @@ def train(
     mentions_of_notes: Lazy,
     scores_of_runs: Lazy,
     models_of_cohorts: Lazy,
+    other_cohorts: Lazy,
     run_context: RunContext,
     parameters: Mapping[str, Any],
 ) -> tuple["Artifact", pd.DataFrame, dict[str, Any]]:
@@ -44,7 +45,9 @@ def train(
     data = training_data(
         *(documents, code_index, vocabulary, vectors),
         *(words_of_notes, mentions_of_notes, parameters),
-        base=base_of(plan, scores_of_runs, parameters),
+        base=base_of(
+            *(plan, scores_of_runs, other_cohorts, documents, code_index, parameters),
+        ),
         first=partial(_first, models_of_cohorts, parameters) if first_cohort(parameters) else None,
     )
     options = Options(
