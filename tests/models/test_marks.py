@@ -10,15 +10,17 @@ import pytest
 import torch
 from torch import nn
 
+from isd_pipeline.models import prediction
 from isd_pipeline.models.isd.network import ISD
 from isd_pipeline.models.prediction import Prediction, PredictionConfig, ReadsMarks
 from isd_pipeline.models.registry import load, names
 from isd_pipeline.models.system import ReadsByCode
-from isd_pipeline.predictors.attention import code_attention, read_note
+from isd_pipeline.predictors.attention import code_attention
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.mentions import Mentions, of_columns
 from isd_pipeline.training.batches import Batch, Marks, collate, training_batches
 from isd_pipeline.training.loop import TrainingConfig, make_optimizer, train
+from isd_pipeline.training.losses import attention_on_marks
 from tests.models.test_learning import LENGTH, N_CODES, corpus, start_of
 from tests.models.test_systems import model_of
 
@@ -68,19 +70,32 @@ def missed(kind: str, model: nn.Module, batch: Batch) -> torch.Tensor:
     return found
 
 
+def mixed_shares(
+    model: ISD, tokens: np.ndarray, codes: list[int], marked: np.ndarray
+) -> np.ndarray:
+    """Each query's attention to the marked words, by how well it matches each code."""
+    words = torch.from_numpy(tokens)[None]
+    with torch.no_grad():
+        output = model.eval()(words, words != 0, want_attention=True)
+        scores = model.logit_scale * output.shared[0] @ model.codes[codes].T
+    match = scores.softmax(dim=0).numpy()
+    return np.array(
+        [match[:, k] @ output.attention[0].numpy() @ marked[k] for k in range(len(codes))]
+    )
+
+
 @kinds
 def test_the_loss_is_of_the_attention_that_evidence_shows(kind: str) -> None:
     model, batch, wanted = small(kind), small_batch(), []
     for row, length in ((0, 9), (1, 3), (2, 14)):
         tokens = batch.tokens[row, :length].numpy()
         codes = [code for code in batch.gold[row].tolist() if code >= 0]
+        marked = batch.marks.words[row, : len(codes), :length].numpy()
         if isinstance(model, ISD):
-            reading = read_note(model, tokens)
-            attention = np.stack([reading.attention_of(code) for code in codes])
+            shares = mixed_shares(model, tokens, codes, marked)
         else:
-            attention = code_attention(model, tokens, np.array(codes))
-        for k in range(len(codes)):
-            wanted.append(-np.log(attention[k][batch.marks.words[row, k, :length].numpy()].sum()))
+            shares = (code_attention(model, tokens, np.array(codes)) * marked).sum(axis=1)
+        wanted += (-np.log(shares)).tolist()
     assert missed(kind, model, batch).item() == pytest.approx(np.mean(wanted), rel=1e-4)
 
 
@@ -104,18 +119,16 @@ def test_neither_padding_nor_the_order_of_notes_changes_the_loss(kind: str) -> N
     close(missed(kind, model, padded), together, atol=1e-12, rtol=1e-12)
 
 
-@kinds
-def test_the_attention_of_no_other_code_is_made(kind: str, monkeypatch: Any) -> None:
-    model, batch, seen = small(kind), small_batch(), []
-    module = __import__("isd_pipeline.models.prediction", fromlist=["x"])
-    if KINDS[kind][0] == "isd" and not KINDS[kind][1]:
-        module = __import__("isd_pipeline.models.isd.objective", fromlist=["x"])
-    real = module.attention_on_marks
+def test_nothing_of_all_codes_is_made_for_the_attention_of_a_few(monkeypatch: Any) -> None:
+    seen = []
     monkeypatch.setattr(
-        module, "attention_on_marks", lambda *given: seen.append(given[0]) or real(*given)
+        prediction,
+        "attention_on_marks",
+        lambda *given: seen.append(given[0].shape) or attention_on_marks(*given),
     )
-    missed(kind, model, batch)
-    assert [tuple(scores.shape) for scores in seen] == [(4, 2, 14)]
+    for kind in set(KINDS) - {"shared queries"}:
+        missed(kind, small(kind), small_batch())
+    assert seen == [(4, 2, 14)] * 3
 
 
 def telling(n: int, seed: int) -> tuple[Documents, Mentions]:

@@ -11,6 +11,8 @@ from torch import Tensor
 from isd_pipeline.shapes import Bool, Float, Int
 from isd_pipeline.training.kernels import NEVER, widened
 
+LEAST = 1e-12  # a share of attention of which there is a logarithm
+
 
 def binary_cross_entropy(
     logits: Float[Tensor, "B L"],
@@ -62,6 +64,11 @@ def attention_on_marks(
     on_marked = scores.masked_fill(~marked, NEVER).logsumexp(dim=-1)
     missed = (scores.logsumexp(dim=-1) - on_marked).flatten()
     return mean_where(missed, marked.any(dim=-1).flatten())
+
+
+def missed_share(share: Float[Tensor, "B K"], counts: Bool[Tensor, "B K"]) -> Float[Tensor, ""]:
+    """Mean of -log of a share of attention, over those that count: `attention_on_marks` of sums."""
+    return mean_where(-widened(share).clamp(min=LEAST).log().flatten(), counts.flatten())
 
 
 def cosine(left: Float[Tensor, "B Q D"], right: Float[Tensor, "B P D"]) -> Float[Tensor, "B Q P"]:

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from isd_pipeline.models.isd.base import ISDConfig, ISDOutput, TextAndCodes, scale
 from isd_pipeline.models.isd.completion import Completion
 from isd_pipeline.models.layers.axes import Mask, Tokens
+from isd_pipeline.models.layers.label_attention import label_attention
 from isd_pipeline.models.layers.parts import InteractiveDecoder, all_slots
-from isd_pipeline.shapes import Float, Int
+from isd_pipeline.shapes import Bool, Float, Int
 from isd_pipeline.training.kernels import best_match, read, widened
 
 
@@ -53,12 +54,10 @@ class SharedAttention(nn.Module):
         found, attention, _ = read(scaled, hidden, is_token, self.dropout if self.training else 0.0)
         return found, attention
 
-    def scores_of(
-        self, queries: Int[Tensor, "B K"], hidden: Float[Tensor, "B N D"]
-    ) -> Float[Tensor, "B K N"]:
-        """Of some queries of each note, what their attention is the softmax of."""
+    def attention(self, hidden: Float[Tensor, "B N D"], is_token: Mask) -> Float[Tensor, "B Q N"]:
+        """What the queries attend to, without dropout, to learn from; `forward`'s is to look at."""
         scaled = self.queries * (self.temperature / self.queries.shape[-1] ** 0.5)
-        return scaled[queries] @ hidden.mT
+        return label_attention(scaled, hidden, is_token)
 
 
 class ISD(TextAndCodes):
@@ -127,19 +126,24 @@ class ISD(TextAndCodes):
         """Score all codes by the shared representations."""
         return self.logit_scale * best_match(shared, self.codes) + self.label_bias
 
-    def attention_scores(
+    def share_on_marks(
         self,
         shared: Float[Tensor, "B Q D"],
         hidden: Float[Tensor, "B N D"],
+        is_token: Mask,
         codes: Int[Tensor, "B K"],
-    ) -> Float[Tensor, "B K N"]:
-        """What the attention behind some codes of each note is the softmax of.
+        marked: Bool[Tensor, "B K N"],
+    ) -> Float[Tensor, "B K"]:
+        """How much of the attention behind some codes of each note falls on words marked for them.
 
-        It is that of the representation which wins the code, Eq. 11; who wins is not learned here.
+            sum_q softmax_q(s <shared_q, code>) sum_{n marked} alpha_qn
+
+        Every query counts by how well its representation matches the code, so that a query which
+        reads the marked words is also drawn to the code; the winner alone (Eq. 11) teaches less.
         """
-        with torch.no_grad():
-            winners = (self.codes[codes] @ shared.mT).argmax(dim=-1)
-        return self.attend.scores_of(winners, hidden)
+        match = widened(self.logit_scale * (self.codes[codes] @ shared.mT)).softmax(dim=-1)
+        attention = self.attend.attention(hidden, is_token)
+        return (match * (marked.to(attention.dtype) @ attention.mT)).sum(dim=-1)
 
     def codes_and_mask(self) -> Float[Tensor, "R D"]:
         """E^l with l_mask as its row L: what the slots of code completion hold."""

@@ -27,11 +27,11 @@ from isd_pipeline.models.prediction import prediction_and_attention
 from isd_pipeline.shapes import Bool, Float, Int
 from isd_pipeline.training.batches import Batch, marks_of
 from isd_pipeline.training.losses import (
-    attention_on_marks,
     binary_cross_entropy,
     cosine,
     cross_entropy,
     mean_where,
+    missed_share,
 )
 from isd_pipeline.training.transfer import HostCopy, send
 
@@ -141,8 +141,9 @@ class ISDObjective:
             losses[name] = cross_entropy(logits, task.answer, task.counts)
         if "attention" in self._wanted:
             marks = marks_of(batch).to(device)
-            scores = model.attention_scores(student.shared, hidden, marks.codes.clamp(min=0))
-            losses["attention"] = attention_on_marks(scores, is_token, marks.words)
+            asked = marks.codes.clamp(min=0)
+            share = model.share_on_marks(student.shared, hidden, is_token, asked, marks.words)
+            losses["attention"] = missed_share(share, marks.words.any(dim=-1))
         if distillation is not None:
             losses["distillation"] = distillation.loss()
         return {name: losses[name] for name in self.weights if name in losses}
