@@ -156,6 +156,18 @@ def test_a_document_is_looked_at_by_the_phrases_of_other_folds_alone() -> None:
     assert whole.pairs(LONE.words).codes.tolist() == [CHEST_PAIN]
 
 
+def test_the_trees_that_score_a_trained_document_have_not_seen_what_is_true_of_its_fold() -> None:
+    marked, fold = marked_of(TRAIN), np.arange(len(TRAIN)) % 4
+    known = predictor._pairs_by_others(marked, fold, SMALL)
+    truth = [np.isin(one.codes, marked.gold[n].indices) for n, one in enumerate(known)]
+    lies = [~of if k == 0 else of for of, k in zip(truth, fold, strict=True)]
+    trees = predictor._trees(known, truth, SMALL)
+    made = predictor.MentionDictionary(predictor.Matches.of_marked(marked, SMALL), trees)
+    one, other = (predictor._crossed(made, known, told, fold, SMALL) for told in (truth, lies))
+    assert np.array_equal(one[fold == 0], other[fold == 0])
+    assert not np.array_equal(one[fold == 1], other[fold == 1])
+
+
 def marked_of(documents: list[Marked]) -> predictor.Marked:
     gold = documents_of(documents).label_matrix(5)
     spelled = predictor.Spelling.of("en")

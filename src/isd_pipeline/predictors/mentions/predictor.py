@@ -313,7 +313,7 @@ def _folds(n_documents: int, most: int) -> Int[np.ndarray, " D"]:
             f"{n_documents} training document: each is looked at by the phrases of others, so "
             "there must be two at least"
         )
-    return np.random.default_rng(0).permutation(n_documents) % min(most, n_documents)
+    return np.random.default_rng(0).permutation(n_documents) % most
 
 
 def _pairs_by_others(
