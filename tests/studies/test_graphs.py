@@ -222,7 +222,7 @@ def test_an_ensemble_of_two_views_waits_for_the_other_cohorts_run_documents_and_
     }
     own = "data/07_model_output/${cohort}/"
     assert [dep for dep in found["deps"] if dep.startswith(own)] == [
-        f"{own}ensemble_words/seed_${{item.seed}}"
+        f"{own}ensemble_mentions/seed_${{item.seed}}"
     ]
 
 
