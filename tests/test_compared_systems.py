@@ -204,7 +204,8 @@ def test_weights_read_again_score_the_notes_as_they_did_when_they_were_trained(
     words = Vocabulary.open(project / f"data/03_primary/{COHORT}/vocabulary.json")
     for name in TINY:
         artifact = read_artifact(project / f"data/06_models/{COHORT}/{name}/seed_1")
-        scores, _ = score_documents(artifact, documents, index, words, {"jobs": 1, "device": "cpu"})
+        chosen = {"jobs": 1, "device": "cpu", "cohort": COHORT, "cohorts": {COHORT: {}}}
+        scores, _ = score_documents(artifact, documents, index, words, dict, chosen)
         kept = read_scores(
             project / f"data/07_model_output/{COHORT}/{name}/seed_1/scores.safetensors"
         )
