@@ -89,7 +89,7 @@ def summary(runs: Sequence[results.RunResult]) -> list[str]:
     baseline = results.best_baseline(found, metric)
     if baseline is None:
         return [*sentences, tables.NO_BASELINE]
-    sentences.append(f"Best linear baseline: {_scored(baseline, metric)}.")
+    sentences.append(f"Best baseline: {_scored(baseline, metric)}.")
     if below := list(tables.below_baseline(found, baseline, metric)):
         others = sum(not one.baseline for one in found)
         sentences.append(f"Below the best baseline: {tables.few_or_how_many(below, others)}.")
