@@ -41,6 +41,7 @@ class ExtractSettings:
     real: bool = False
     language: Literal["en", "es"] = "en"  # of the notes; CodiEsp has both
     kind: Literal["diagnoses", "procedures", "both"] = "diagnoses"  # CodiEsp's codes
+    mentions: Literal["original", "projected"] = "original"  # CodiEsp's, onto its English texts
     dev: Literal["both", "dev1", "dev2"] = "both"  # of CANTEMIST's two sets, those that are dev
     split: Literal["lists", "patients", "edin", "laat", "caml", "mdace"] = "lists"
     split_file: str = ""  # of Edin et al., in `raw` or by its whole path
@@ -77,6 +78,8 @@ class ExtractSettings:
             raise ValueError(f"dev={self.dev!r} is for the source cantemist alone")
         if self.language != "es" and self.source == "cantemist":
             raise ValueError("the texts of cantemist are Spanish; say language: es")
+        if self.mentions == "projected" and (self.source, self.language) != ("codiesp", "en"):
+            raise ValueError("mentions: projected is for the English texts of codiesp alone")
         if self.systems == ():
             raise ValueError("systems is empty; name diagnosis, procedure or both")
 

@@ -7,7 +7,8 @@ An article is its own patient.
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -16,12 +17,14 @@ import pyarrow as pa
 from isd_pipeline.data.codes import coding_systems, icd
 from isd_pipeline.data.io import tables
 from isd_pipeline.data.io.archives import file_names, read_texts, refuse_documents_twice, tab_rows
+from isd_pipeline.data.projection import project_mentions
 from isd_pipeline.data.quality.near_duplicates import without_near_duplicates
 from isd_pipeline.data.sources.brat import parts_of
 
 LOG = logging.getLogger(__name__)
 
 Language = Literal["en", "es"]
+Marks = Literal["original", "projected"]
 _TEXTS = {"es": "text_files", "en": "text_files_en"}
 KINDS: dict[str, tuple[icd.System, ...]] = {
     "diagnoses": (icd.DIAGNOSIS,),
@@ -45,20 +48,27 @@ def extract(
     systems: Iterable[icd.System] = (icd.DIAGNOSIS,),
     unlabelled: bool = True,
     near: float = 0.6,
+    mentions: Marks = "original",
 ) -> tables.Extraction:
     """Read the corpus with its official splits; background reports are the split "unlabelled".
 
     A background report that shares `near` of its five-word runs with a report of dev or test is
     left out altogether, since word vectors would otherwise have read the text they are tested
-    on. Those near a train report stay; both are counted. The Spanish originals have mentions.
+    on. Those near a train report stay; both are counted. The Spanish originals have mentions, the
+    English texts those that are `projected` from them: how words are translated is learned from
+    the reports of train and of the background, all of them, in some minutes.
 
     Raises FileNotFoundError or ValueError, in one line, with file, row and column. Reports that
     have a text in one language alone, and codes that ICD-10 lacks, are logged once, with how many.
     """
     if language not in _TEXTS:
         raise ValueError(f"language={language!r} is neither 'en' nor 'es'")
-    path = Path(path)
-    files, halves = _read_files(path, _TEXTS[language]), _tell_of_missing_halves(path)
+    if mentions == "projected" and language == "es":
+        raise ValueError("the Spanish texts are marked themselves: projected is for language: en")
+    path, folders = Path(path), {_TEXTS[language]}
+    if mentions == "projected":
+        folders.add(_TEXTS["es"])
+    files, halves = _read_files(path, folders), _tell_of_missing_halves(path)
     texts = {name: _texts(files, path, name, _TEXTS[language]) for name in SPLIT_NAMES}
     background = _texts(files, path, "background", _TEXTS[language]) if unlabelled else {}
     everything = {**texts, "background": background}
@@ -77,36 +87,66 @@ def extract(
     unlisted = _tell_of_unlisted([(row[2], row[3]) for row in rows])
     splits = sorted([*labelled.items(), *((article, "unlabelled") for article in kept)])
     text_of = {**texts["train"], **texts["dev"], **texts["test"], **kept}
+    marked, projected = None, dict[str, int]()
+    if mentions == "projected":
+        marked, projected = _projected(files, path, set(systems), {**texts, "background": kept})
+    elif language == "es":
+        marked = _mentions(files, path, set(systems))
     notes = [(article, article, article, text_of[article]) for article, _ in splits]
     return tables.Extraction(
         notes=tables.stream_table(tables.table_of(notes, tables.NOTES), rows=1_024),
         codes=tables.stream_table(tables.table_of(rows, tables.CODES)),
         titles=tables.stream_table(tables.table_of(titles, tables.TITLES)),
-        counts=counts | counted | halves | titled | unlisted | {"code_rows": len(rows)},
+        counts=counts | counted | halves | titled | unlisted | projected | {"code_rows": len(rows)},
         splits=tables.table_of(splits, tables.SPLITS),
-        mentions=_mentions(files, path, set(systems)) if language == "es" else None,
+        mentions=marked,
     )
 
 
-def _mentions(files: dict[str, str], path: Path, systems: set[icd.System]) -> pa.Table:
+def _projected(
+    files: dict[str, str], path: Path, systems: set[icd.System], english: dict[str, dict[str, str]]
+) -> tuple[pa.Table, dict[str, int]]:
+    """The mentions of the Spanish texts in the English ones, which are given by split."""
+    spanish = {
+        article: text
+        for split, texts in english.items()
+        for article, text in _texts(files, path, split, _TEXTS["es"]).items()
+        if article in texts
+    }
+    everything = {article: text for texts in english.values() for article, text in texts.items()}
+    alone = everything.keys() - spanish.keys()
+    mentions = _mentions(files, path, systems, alone)
+    learned = {*english["train"], *english["background"]}
+    found, counts = project_mentions(mentions, spanish, everything, learned)
+    told = (
+        "CodiEsp: of the marks in Spanish texts %d are in English ones, of %d words are not there"
+    )
+    LOG.info(told, counts["mentions_projected"], counts["mentions_dropped"])
+    return found, counts
+
+
+def _mentions(
+    files: dict[str, str], path: Path, systems: set[icd.System], alone: Collection[str] = ()
+) -> pa.Table:
     """The words that the experts marked as the reason for a code (CodiEsp-X), of every split.
 
     The four empty parts of the corpus are left out, and so is what was marked twice for one code.
+    Reports that are `alone` may lack the Spanish text, so that no place of theirs is checked.
     """
     found = dict.fromkeys(
-        mention for split in SPLIT_NAMES for mention in _marked(files, path, split)
+        mention for split in SPLIT_NAMES for mention in _marked(files, path, split, alone)
     )
     wanted = [one for one in found if one[0][2] in systems and one[1]]
     rows = ((*of, *part, n) for n, (of, parts) in enumerate(wanted) for part in parts)
     return tables.table_of(rows, tables.MENTIONS)
 
 
-def _read_files(path: Path, texts: str) -> dict[str, str]:
-    """Path inside the corpus, such as `train/trainD.tsv`, to content: tables, and `texts`."""
+def _read_files(path: Path, folders: Collection[str]) -> dict[str, str]:
+    """Path inside the corpus, such as `train/trainD.tsv`, to content: tables, texts of folders."""
 
     def name_of(name: str) -> str | None:
         parts = name.split("/")
-        if name.endswith(".txt") and parts[-2:-1] == [texts]:
+        if name.endswith(".txt") and len(parts) > 1 and parts[-2] in folders:
             return "/".join(parts[-3:])
         return "/".join(parts[-2:]) if name.endswith(".tsv") else None
 
@@ -168,18 +208,19 @@ def _codes(
 
 
 def _marked(
-    files: dict[str, str], path: Path, split: str
+    files: dict[str, str], path: Path, split: str, alone: Collection[str]
 ) -> Iterator[tuple[tuple[str, str, str, str], tuple[tuple[int, int], ...]]]:
     """Document, note, system and code of each mention, and its parts, in file order."""
     texts = _texts(files, path, split, _TEXTS["es"])
     for where, cells in tab_rows(files, path, f"{split}/{split}X.tsv", width=5):
         article, kind, code, _, places = cells
-        if article not in texts:
+        length = len(texts[article]) if article in texts else sys.maxsize
+        if article not in texts and article not in alone:
             raise ValueError(f"{where}: no {split} text for this article")
         if kind not in _MARKED:
             raise ValueError(f"{where}, column 2: neither DIAGNOSTICO nor PROCEDIMIENTO")
         code = _code(code, _MARKED[kind], f"{where}, column 3")
-        parts = parts_of(places, len(texts[article]), f"{where}, column 5")
+        parts = parts_of(places, length, f"{where}, column 5")
         yield (article, article, _MARKED[kind], code), tuple((b, e) for b, e in parts if b < e)
 
 

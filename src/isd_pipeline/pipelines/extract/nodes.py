@@ -71,7 +71,8 @@ def read_source(settings: ExtractSettings) -> Extraction:
             found = mimic4.extract(raw, revision=settings.revision, label_space=settings.space)
         case "codiesp":
             kinds = codiesp.KINDS[settings.kind]
-            found = codiesp.extract(raw, language=settings.language, systems=kinds)
+            language, mentions = settings.language, settings.mentions
+            found = codiesp.extract(raw, language=language, systems=kinds, mentions=mentions)
         case "cantemist":
             found = cantemist.extract(raw, dev=settings.dev)
         case "custom":
