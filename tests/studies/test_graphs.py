@@ -218,7 +218,7 @@ def test_an_ensemble_of_two_views_waits_for_the_other_cohorts_run_documents_and_
     assert {dep for dep in found["deps"] if "/codiesp_full" in dep} == {
         "data/03_primary/codiesp_full/code_index.json",
         "data/05_model_input/codiesp_full",
-        "data/07_model_output/codiesp_full/ensemble_words/seed_${item.seed}",
+        "data/07_model_output/codiesp_full/ensemble_mentions_descriptions/seed_${item.seed}",
     }
     own = "data/07_model_output/${cohort}/"
     assert [dep for dep in found["deps"] if dep.startswith(own)] == [
