@@ -85,7 +85,7 @@ def align(
 ) -> Alignment:
     """Link the words of document n of `first` and of `second`; only some are learned from.
 
-    The same texts always give the same links. A million words of each take less than a minute and 1.3 GB.
+    The same texts always give the same links. A million words take less than a minute and 1.3 GB.
 
     Raises ValueError unless `second` and `learned_from` are as many as `first`.
     """
