@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.data.io.tables import MENTIONS
 from isd_pipeline.data.sources.codiesp import KINDS, extract
 
@@ -135,8 +136,10 @@ def test_marks_are_projected_onto_the_english_texts_where_that_is_asked_for(tmp_
     ]
     assert found.counts["mentions_projected"] == 3
     assert found.notes.read().equals(extract(corpus(tmp_path)).notes.read())
-    with pytest.raises(ValueError, match="projected is for language: en"):
-        extract(corpus(tmp_path), language="es", mentions="projected")
+    spanish = {"language": "es", "mentions": "projected"}
+    assert "projected is for language: en" in refused(corpus(tmp_path), **spanish)
+    with pytest.raises(ValueError, match="for the English texts of codiesp alone"):
+        ExtractSettings(source="codiesp", raw="", **spanish)
 
 
 def test_marks_of_a_report_without_a_spanish_text_are_passed_over_and_counted(tmp_path):
