@@ -316,6 +316,8 @@ def test_the_rows_of_another_release_of_mimic4_are_known_by_their_number() -> No
         ("mimic2", {"systems": ["diagnosis"]}, "systems is for the sources mimic3 and mimic4"),
         ("mimic3_clean", {"revision": "icd10"}, "is for the source mimic4 alone"),
         ("mimic4_icd9", {"revision": "icd11"}, "revision"),
+        ("mimic2", {"mentions": "projected"}, "is for the English texts of codiesp alone"),
+        ("mimic2", {"mentions": "projecte"}, "mentions"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(

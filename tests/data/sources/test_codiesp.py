@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.data.io.tables import MENTIONS
 from isd_pipeline.data.sources.codiesp import KINDS, extract
 
@@ -124,6 +125,34 @@ def test_a_span_gives_a_row_a_part_none_of_them_empty_or_twice(tmp_path):
 
 def test_the_english_texts_have_no_marked_words(tmp_path):
     assert extract(corpus(tmp_path), language="en").mentions is None
+
+
+def test_marks_are_projected_onto_the_english_texts_where_that_is_asked_for(tmp_path):
+    found = extract(corpus(tmp_path), mentions="projected")
+    rows = [tuple(row.values()) for row in found.mentions.to_pylist()]
+    assert rows == [
+        (article, article, "diagnosis", "R69", 0, len("report"), n)
+        for n, article in enumerate(("A1", "B1", "C1"))
+    ]
+    assert found.counts["mentions_projected"] == 3
+    assert found.notes.read().equals(extract(corpus(tmp_path)).notes.read())
+    spanish = {"language": "es", "mentions": "projected"}
+    assert "projected is for language: en" in refused(corpus(tmp_path), **spanish)
+    with pytest.raises(ValueError, match="for the English texts of codiesp alone"):
+        ExtractSettings(source="codiesp", raw="", **spanish)
+
+
+def test_marks_of_a_report_without_a_spanish_text_are_passed_over_and_counted(tmp_path):
+    texts = {
+        "text_files/A2": "informe A2 about",
+        "text_files_en/A2": "report A2",
+        "text_files/A1": None,
+    }
+    path = corpus(tmp_path, **{f"train/{name}.txt": text for name, text in texts.items()})
+    found = extract(path, mentions="projected")
+    assert found.mentions["document_id"].to_pylist() == ["B1", "C1"]
+    assert found.counts["mentions_of_one_text"] == 1
+    assert found.counts["reports_without_es"] == 1
 
 
 @pytest.mark.parametrize(
@@ -264,6 +293,22 @@ def test_the_official_spans_are_places_in_the_spanish_texts():
         (row["document_id"], row["code"]) for row in corpus.codes.read().to_pylist()
     }
     assert found == told_words()
+
+
+@needs_corpus
+@pytest.mark.slow
+def test_most_official_marks_have_their_words_in_the_english_texts():
+    texts = extract(ZIP, unlabelled=False).notes.read()
+    english = dict(zip(texts["note_id"].to_pylist(), texts["text"].to_pylist(), strict=True))
+    marked, found = (
+        {row["mention"]: row for row in extract(ZIP, **how).mentions.to_pylist()}
+        for how in ({"language": "es"}, {"mentions": "projected"})
+    )
+    assert len(found) > 0.85 * len(marked)
+    assert all(found[n]["code"] == marked[n]["code"] for n in found)
+    fever = [row for row in found.values() if row["code"] == "R50.9"]
+    said = [english[row["note_id"]][row["begin"] : row["end"]].lower() for row in fever]
+    assert sum("fever" in words or "febrile" in words for words in said) > 0.9 * len(said)
 
 
 def told_words():

@@ -56,7 +56,7 @@ def extract(
     left out altogether, since word vectors would otherwise have read the text they are tested
     on. Those near a train report stay; both are counted. The Spanish originals have mentions, the
     English texts those that are `projected` from them: how words are translated is learned from
-    the reports of train and of the background, all of them, in some minutes.
+    the reports of train and of the background, in about a minute.
 
     Raises FileNotFoundError or ValueError, in one line, with file, row and column. Reports that
     have a text in one language alone, and codes that ICD-10 lacks, are logged once, with how many.

@@ -71,8 +71,9 @@ def make_explainer(
     if not mentions.num_rows:
         raise ValueError(
             f"{parameters['cohort']}: nobody has marked the evidence of its codes; there are "
-            "mentions of synthetic hospitals, of CANTEMIST, of CodiEsp with `language: es`, of "
-            "MIMIC-III with `mdace`, and of a custom data set with a table `mentions`"
+            "mentions of synthetic hospitals, of CANTEMIST, of CodiEsp with `language: es` or "
+            "`mentions: projected`, of MIMIC-III with `mdace`, and of a custom data set with a "
+            "table `mentions`"
         )
     model.refuse_other_data(code_index, vocabulary)
     whole = with_base_models(model, models_of_runs, parameters)
