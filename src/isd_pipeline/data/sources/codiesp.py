@@ -17,7 +17,7 @@ import pyarrow as pa
 from isd_pipeline.data.codes import coding_systems, icd
 from isd_pipeline.data.io import tables
 from isd_pipeline.data.io.archives import file_names, read_texts, refuse_documents_twice, tab_rows
-from isd_pipeline.data.projection import project_mentions
+from isd_pipeline.data.projection import COUNTS, project_mentions
 from isd_pipeline.data.quality.near_duplicates import without_near_duplicates
 from isd_pipeline.data.sources.brat import parts_of
 
@@ -110,6 +110,7 @@ def _projected(
     spanish = {
         article: text
         for split, texts in english.items()
+        if texts  # no background was asked for
         for article, text in _texts(files, path, split, _TEXTS["es"]).items()
         if article in texts
     }
@@ -118,10 +119,8 @@ def _projected(
     mentions = _mentions(files, path, systems, alone)
     learned = {*english["train"], *english["background"]}
     found, counts = project_mentions(mentions, spanish, everything, learned)
-    told = (
-        "CodiEsp: of the marks in Spanish texts %d are in English ones, of %d words are not there"
-    )
-    LOG.info(told, counts["mentions_projected"], counts["mentions_dropped"])
+    told = "CodiEsp: marks carried over to English: %d, dropped: %d, of reports of one language: %d"
+    LOG.info(told, *(counts[name] for name in COUNTS))
     return found, counts
 
 
