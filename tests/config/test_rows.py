@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from isd_pipeline.config.experiments import notes_of, read_plan, shown_parameters
+from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.config.reading import flatten
 from isd_pipeline.config.rows import merged, merged_row, own_row, system_of
 from isd_pipeline.hooks import ParametersHook
@@ -384,3 +385,26 @@ def test_all_runs_of_a_system_are_shown_with_the_same_names() -> None:
     ]
     assert shown[0].keys() == shown[1].keys()
     assert {"cohort", "experiment", "seed", "system", "training.learning_rate"} <= shown[0].keys()
+
+
+def test_a_network_of_a_last_training_may_not_choose_an_epoch() -> None:
+    rows = {"isd": {}, "words": {"system": "logistic_regression"}}
+    last = {"extract": {"last_of": "first"}}
+    chosen: dict[str, Any] = {"cohort": "last", "experiment": "words", "seed": 1}
+    chosen |= {"cohorts": {"last": last}, "experiments": rows}
+    assert read_plan(chosen).system == "logistic_regression"
+    with pytest.raises(ValueError, match="nothing can be chosen on its dev"):
+        read_plan({**chosen, "experiment": "isd"})
+    last["train"] = {"training": {"keep": "last"}}
+    assert read_plan({**chosen, "experiment": "isd"}).sections["training"].keep == "last"
+
+
+def test_a_last_cohort_differs_from_the_first_in_nothing_but_its_place() -> None:
+    first = {"extract": {"source": "codiesp", "raw": "a", "language": "es"}}
+    last = {"extract": {**first["extract"], "raw": "b", "last_of": "first"}}
+    cohorts = {"first": first, "last": last}
+    settings = ExtractSettings(**last["extract"])
+    settings.refuse_other_last(cohorts, "last")
+    last["preprocess"] = {"tokeniser": "numerals"}
+    with pytest.raises(ValueError, match=r"section preprocess says otherwise \(tokeniser\)"):
+        settings.refuse_other_last(cohorts, "last")

@@ -9,13 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import feather
 
-from isd_pipeline.data.io.tables import LABELS
+from isd_pipeline.data.io.tables import LABELS, SPLITS
 from isd_pipeline.data.splits import (
     PUBLISHED,
+    names_of,
     splits_by_patient,
     splits_from_feather,
     splits_from_lists,
     splits_stratified,
+    with_dev_in_train,
 )
 
 
@@ -204,3 +206,12 @@ def test_the_stratified_split_is_ours_by_patient_and_holds_the_shares_of_frequen
         held = [split_of[document] for document, row in coded.items() if code in row]
         assert held.count("test") / len(held) == pytest.approx(0.15, abs=0.02)
         assert held.count("dev") / len(held) == pytest.approx(0.10, abs=0.02)
+
+
+def test_the_documents_of_dev_are_in_both_splits() -> None:
+    rows = {"document_id": ["1", "2", "3", "4"], "split": ["train", "dev", "test", "unlabelled"]}
+    splits = with_dev_in_train(pa.table(rows, schema=SPLITS))["split"].to_pylist()
+    members = {name: [s in names_of(name) for s in splits] for name in ("train", "dev", "test")}
+    assert members["train"] == [True, True, False, False]
+    assert members["dev"] == [False, True, False, False]
+    assert members["test"] == [False, False, True, False]

@@ -101,8 +101,7 @@ def test_all_weights_learn_that_are_said_to(name: str):
     objective = system.make_objective(config, start)
     batch = Batch(notes(9, 5, 14), torch.tensor([[0, 2], [1, -1], [5, -1]]), np.arange(3))
     losses = objective(model, batch)
-    unasked = {name for name, weight in config.weights.items() if not weight}
-    assert set(config.weights) - unasked <= set(losses) <= set(config.weights)
+    assert set(losses) == {name for name, weight in config.weights.items() if weight}
     sum(config.weights[key] * loss for key, loss in losses.items()).backward()
     unmoved = {n for n, p in model.named_parameters() if p.requires_grad and p.grad is None}
     assert unmoved == set()

@@ -15,7 +15,7 @@ import pytest
 from isd_pipeline.data.io.tables import MENTIONS, NOTES, stream_table
 from isd_pipeline.pipelines.evidence import nodes
 from isd_pipeline.predictors.artifact import Artifact
-from isd_pipeline.predictors.ensemble import under
+from isd_pipeline.predictors.sparse_arrays import under
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.tokens import tokenize_notes
 from tests.coding.tiny import CODES, bundle_of

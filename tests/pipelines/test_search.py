@@ -273,7 +273,7 @@ def test_the_best_row_trained_as_an_experiment_scores_what_its_trial_did(
     write_rows(found, Path("row.yml"))
     experiments = OmegaConfigLoader(".", base_env=".", config_patterns={"rows": ["row*"]})["rows"]
     chosen = these | {"experiment": "small_searched"} | experiments
-    _, _, figures = train(*INPUTS, no_scores, no_scores, no_scores, CONTEXT, chosen)
+    _, _, figures = train(*INPUTS, no_scores, no_scores, CONTEXT, chosen)
     assert figures["best_dev_score"] == trials["score"].max()
 
 

@@ -94,8 +94,7 @@ def test_dvc_knows_everything_that_a_pipeline_reads_and_writes(name: str, stages
         own = {*READS[kind_of(system)], *(MENTIONS if name.endswith("_marked") else ())}
         lazy = set().union(*READS.values(), MENTIONS) - own
         reads = {dataset: path for dataset, path in reads.items() if dataset not in lazy}
-    passed = {"scores_of_cohorts", "models_of_cohorts"}  # a last training's: tested below
-    reads = {d: path for d, path in reads.items() if path != MODELS and d not in passed}
+    reads = {d: path for d, path in reads.items() if path not in (MODELS, OTHER_COHORTS)}
     assert {path for path in reads.values() if not covered(path, deps)} == set()
     assert {path for path in writes.values() if not covered(path, outs)} == set()
 
@@ -142,14 +141,17 @@ def test_a_last_training_waits_for_the_first_and_no_other_training_does(stages: 
     lists = {"experiments": ["logistic_regression", "ensemble_words"], "seeds": [1]}
     found = Study({**lists, "cohort": "codiesp_es_full_last"}).stages()
     run = "codiesp_es_full/${item.experiment}/seed_${item.seed}"
-    scored = ["data/05_model_input/codiesp_es_full", f"data/07_model_output/{run}"]
+    prepared = [
+        f"data/{part}"
+        for part in ("03_primary/codiesp_es_full/code_index.json", "05_model_input/codiesp_es_full")
+    ]
     for name, stage in found.items():
         elsewhere = [dep for dep in stage["deps"] if "codiesp_es_full/" in f"{dep}/"]
         if name.startswith("evaluate_"):
-            assert elsewhere == scored
+            assert elsewhere == [*prepared, f"data/07_model_output/{run}"]
         else:
             weighed = name == "train_ensemble_words"
-            assert elsewhere == ([f"data/06_models/{run}"] if weighed else [])
+            assert elsewhere == ([*prepared, f"data/06_models/{run}"] if weighed else [])
     first = Study({**lists, "cohort": "codiesp_es_full"}).stages()
     assert not [d for stage in first.values() for d in stage["deps"] if "_last" in d]
 

@@ -10,7 +10,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 from isd_pipeline.catalog.base_models import is_of_views, stage_command, with_base_models
-from isd_pipeline.catalog.views import refuse_other_codes, rows_of
+from isd_pipeline.catalog.other_cohorts import refuse_other_codes, rows_of
 from isd_pipeline.coding.bundle import Bundle
 from isd_pipeline.coding.view_bundle import ViewBundle
 from isd_pipeline.config.cohorts import cohort_section
@@ -88,11 +88,11 @@ def _of_views(
         language = language_of(parameters["cohorts"], cohort)
         views[language] = _of_one(settings, there, of_view)
         scores[language] = _scores(views[language], there, ids)
-    arrays, metrics = to_numpy(model.weights), found["metrics"]["test"]
+    metrics = found["metrics"]["test"]
     made = ViewBundle(
         **key,
         views=views,
-        weights=Weights(arrays["weights"], arrays["means"], float(arrays["bias"][0])),
+        weights=Weights.of_arrays(to_numpy(model.weights)),
         training_counts=_training_counts(found),
         threshold_tuned=metrics["threshold_tuned"],
         temperature=found["calibration"]["temperature"],

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,12 +13,6 @@ from isd_pipeline.catalog.formats import read_json, read_scores
 from isd_pipeline.catalog.replicates import read_bootstrap
 from isd_pipeline.catalog.results import Key, Run
 from isd_pipeline.evaluation.resampling import Bootstrap
-
-if TYPE_CHECKING:
-    from isd_pipeline.predictors.artifact import Artifact
-
-OfCohort = tuple[str, str, int]  # cohort, experiment, seed
-ByDocument = Mapping[str, tuple[list[str], np.ndarray]]  # by split: ids of documents, scores [D, L]
 
 
 def read_runs(folder: Path) -> list[Run]:
@@ -72,30 +66,6 @@ def find_scores(folder: Path) -> dict[Key, Callable[[], Mapping[str, np.ndarray]
     """The scores of every run, which are large: each is read when it is called."""
     found = _of_runs(folder, "scores.safetensors")
     return {key: partial(read_scores, path) for key, path in found}
-
-
-def find_scores_of_cohorts(folder: Path) -> dict[OfCohort, Callable[[], ByDocument]]:
-    """The scores of every run of every cohort, with the documents that they are of."""
-    encoded = folder.parent / "05_model_input"
-    return {
-        (cohort.name, *key): partial(_by_document, path, encoded / cohort.name)
-        for cohort in sorted(folder.iterdir())
-        for key, path in _of_runs(cohort, "scores.safetensors")
-    }
-
-
-def find_models_of_cohorts(folder: Path) -> dict[OfCohort, Callable[[], "Artifact"]]:
-    """The model of every run of every cohort, each read when it is called."""
-    from isd_pipeline.predictors.artifact import find_artifacts
-
-    cohorts = sorted(folder.iterdir())
-    return {(c.name, *key): read for c in cohorts for key, read in find_artifacts(c).items()}
-
-
-def _by_document(path: Path, encoded: Path) -> ByDocument:
-    """By split: the ids of its documents, and their scores."""
-    ids = {split: read_json(encoded / split / "ids.json") for split in ("dev", "test")}
-    return {split: (ids[split], scores) for split, scores in read_scores(path).items()}
 
 
 def _of_runs(folder: Path, name: str) -> list[tuple[Key, Path]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from isd_pipeline.catalog.base_models import base_scores
-from isd_pipeline.catalog.views import view_scores
+from isd_pipeline.catalog.other_cohorts import view_scores
 from isd_pipeline.config.cohorts import cohort_section
 from isd_pipeline.config.experiments import Plan
 from isd_pipeline.config.extract import ExtractSettings, revision_of

@@ -83,6 +83,12 @@ class Prediction:
     sources: Sources | None = None
 
 
+def sum_to_one(weights: Float[np.ndarray, "K N"]) -> Float[np.ndarray, "K N"]:
+    """Rows of evidence as shares; a row without any stays 0."""
+    sums = weights.sum(axis=1, keepdims=True)
+    return np.divide(weights, sums, out=np.zeros_like(weights), where=sums > 0)
+
+
 class Predictor(Protocol):
     """What was fitted, ready to read.
 

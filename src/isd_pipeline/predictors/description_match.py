@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from isd_pipeline.predictors.base import sum_to_one
 from isd_pipeline.predictors.sparse_arrays import from_arrays, to_arrays
 from isd_pipeline.shapes import Float, Int
 from isd_pipeline.text.tokens import tokenize
@@ -145,8 +146,7 @@ class DescriptionMatch:
             of_name = self.shares[:, [self.first[code] + name]].toarray().ravel()
             times = np.bincount(numbers[inside], minlength=len(of_name))
             row[places[inside]] = of_name[numbers[inside]] / times[numbers[inside]]
-        sums = found.sum(axis=1, keepdims=True)
-        return np.divide(found, sums, out=found, where=sums > 0)
+        return sum_to_one(found)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All but the stems and how they are made, to be kept."""

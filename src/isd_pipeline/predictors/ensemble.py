@@ -33,10 +33,11 @@ from isd_pipeline.predictors.base import (
     Sources,
     TokenisedNote,
     TrainingData,
+    sum_to_one,
 )
 from isd_pipeline.predictors.description_match import DescriptionMatch, Match
 from isd_pipeline.predictors.linear_fit import NEVER_SEEN
-from isd_pipeline.predictors.sparse_arrays import to_numpy, to_tensors
+from isd_pipeline.predictors.sparse_arrays import to_numpy, to_tensors, under
 from isd_pipeline.shapes import Float, Int
 from isd_pipeline.text.stems import stemmer
 
@@ -123,8 +124,7 @@ def _weigh(
     """Scores of dev and the weights; of a last training the first's, for here dev trains too."""
     if data.first is None:
         return cross_fit(dev, gold, config, seed)
-    arrays = to_numpy(data.first().weights)
-    weights = Weights(arrays["weights"], arrays["means"], float(arrays["bias"][0]))
+    weights = Weights.of_arrays(to_numpy(data.first().weights))
     return weights.score(dev), weights
 
 
@@ -164,6 +164,15 @@ class Weights(NamedTuple):
         rows = [one.astype(np.float64) @ self.weights + self.bias for one in x]
         return np.stack(rows).astype(np.float32)
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """To be kept."""
+        return {**self._asdict(), "bias": np.array([self.bias])}
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Weights":
+        """The opposite; other arrays may stand beside these."""
+        return cls(arrays["weights"], arrays["means"], float(arrays["bias"][0]))
+
 
 @dataclass(frozen=True)
 class Ensemble:
@@ -200,9 +209,7 @@ class Ensemble:
         """All but words and names of base models, to be kept."""
         of_match = {} if self.match is None else self.match.arrays()
         return {
-            "weights": self.weights.weights,
-            "means": self.weights.means,
-            "bias": np.array([self.weights.bias]),
+            **self.weights.arrays(),
             "frequency": self.frequency,
             **{f"{DESCRIPTIONS}.{part}": values for part, values in of_match.items()},
         }
@@ -216,7 +223,7 @@ class Ensemble:
         stem: Callable[[str], str],
     ) -> "Ensemble":
         """The opposite of `arrays`; `stems` are None where descriptions are not weighed."""
-        weights = Weights(arrays["weights"], arrays["means"], float(arrays["bias"][0]))
+        weights = Weights.of_arrays(arrays)
         if len(weights.weights) != len(_sources(base_models, descriptions=stems is not None)):
             raise ValueError(
                 f"{len(weights.weights)} weights do not fit {len(base_models)} base models"
@@ -260,12 +267,6 @@ def load(
     return EnsemblePredictor(Ensemble.of_arrays(arrays, base_models, stems, stem), base)
 
 
-def under(name: str, parts: Mapping[str, Any], separator: str = "/") -> dict[str, Any]:
-    """The weights of one part, by their own names."""
-    head = f"{name}{separator}"
-    return {key.removeprefix(head): value for key, value in parts.items() if key.startswith(head)}
-
-
 def _together(
     parts: Mapping[str, Evidence | None],
     sources: Sources,
@@ -282,8 +283,7 @@ def _together(
         evidence = None if name == FREQUENCY else parts[name]
         if evidence is not None:
             total += np.maximum(added, 0)[:, None] * evidence(codes)
-    sums = total.sum(axis=1, keepdims=True)
-    return np.divide(total, sums, out=total, where=sums > 0)
+    return sum_to_one(total)
 
 
 def features(

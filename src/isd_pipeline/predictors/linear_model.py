@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from isd_pipeline.predictors.base import sum_to_one
 from isd_pipeline.predictors.sparse_arrays import from_arrays, to_arrays
 from isd_pipeline.shapes import Float, Int
 
@@ -62,9 +63,7 @@ class LinearModel:
         for word in range(self._longest):
             inside = found.lengths > word
             np.add.at(by_word, found.starts[inside] + word, share[inside])
-        total = by_word.T
-        sums = total.sum(axis=1, keepdims=True)
-        return np.divide(total, sums, out=np.zeros_like(total), where=sums > 0)
+        return sum_to_one(by_word.T)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All but the n-grams, to be kept."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from isd_pipeline.predictors import registry
 from isd_pipeline.predictors.base import Evidence, Prediction, Predictor, ReadsWords, TokenisedNote
-from isd_pipeline.predictors.ensemble import under
+from isd_pipeline.predictors.sparse_arrays import under
 from isd_pipeline.shapes import Float, Int
 from isd_pipeline.text.documents import Documents
 

@@ -51,8 +51,10 @@ def reads(settings: Mapping[str, Any]) -> tuple[str, ...]:
 def learns_from_marks(settings: Mapping[str, Any]) -> bool:
     """Whether a system of these sections of settings learns from what people marked."""
     system = settings.get("system", "")  # of sections without it: a network's
-    if system == "mention_dictionary" or kind_of(system) != NETWORK:
-        return bool(system == "mention_dictionary")
+    if system == "mention_dictionary":
+        return True
+    if kind_of(system) != NETWORK:
+        return False
     objective, training = (settings.get(name) or {} for name in ("objective", "training"))
     weight = (objective.get("weights") or {}).get("attention", 0)
     return bool(weight or objective.get("attention") or training.get("mention_notes"))

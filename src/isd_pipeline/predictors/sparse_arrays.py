@@ -1,11 +1,14 @@
 """Sparse matrices and arrays under names, for files that hold nothing but tensors."""
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor
+
+T = TypeVar("T")
 
 
 def to_arrays(name: str, matrix: sparse.csr_matrix) -> dict[str, np.ndarray]:
@@ -21,6 +24,12 @@ def from_arrays(name: str, arrays: Mapping[str, np.ndarray]) -> sparse.csr_matri
         arrays[f"{name}.{part}"] for part in ("data", "indices", "indptr", "shape")
     )
     return sparse.csr_matrix((data, indices, indptr), shape=tuple(shape.tolist()))
+
+
+def under(name: str, parts: Mapping[str, T], separator: str = "/") -> dict[str, T]:
+    """The arrays or tensors of one part, by their own names."""
+    head = f"{name}{separator}"
+    return {key.removeprefix(head): value for key, value in parts.items() if key.startswith(head)}
 
 
 def to_tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:

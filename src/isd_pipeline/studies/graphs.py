@@ -31,7 +31,7 @@ SEEDS = list(range(1, 11))  # the paper's number; study.yaml may have fewer
 OF_STUDY = ("cohort", "experiments", "evidence", "seeds")
 OF_SYSTEM = ("train", "evaluate", "evidence")
 SCORES = "scores_of_runs"  # of its base models alone: their folders
-OF_VIEW = ("data/03_primary/{}/code_index.json", "data/05_model_input/{}")  # of another cohort
+OF_OTHER = ("data/03_primary/{}/code_index.json", "data/05_model_input/{}")  # of another cohort
 PIPELINES = re.compile(r"--pipelines=([a-z,]+)")
 Stage = dict[str, Any]
 
@@ -117,10 +117,11 @@ class Study:
     def _of_first_training(self, kind: str, *, is_ensemble: bool) -> list[str]:
         """What a cohort's last training takes from the cohort on whose dev all was chosen."""
         first = first_cohort({**self.parameters, "cohort": self.lists["cohort"]})
-        run = f"{first}/${{item.experiment}}/seed_${{item.seed}}"
-        if first and kind == "evaluate":
-            return [f"data/05_model_input/{first}", f"data/07_model_output/{run}"]
-        return [f"data/06_models/{run}"] if first and kind == "train" and is_ensemble else []
+        folder = {"evaluate": "07_model_output", "train": "06_models" if is_ensemble else None}
+        if not first or not folder.get(kind):
+            return []
+        run = f"data/{folder[kind]}/{first}/${{item.experiment}}/seed_${{item.seed}}"
+        return [*(path.format(first) for path in OF_OTHER), run]
 
     def _learns_from_marks(self, name: str) -> bool:
         """Whether an experiment's training reads what people marked."""
@@ -171,7 +172,7 @@ class Study:
             runs = "/seed_1" if has_one_run(self.parameters, one) else seeds
             folder = "${cohort}" if own else cohort
             found[f"data/07_model_output/{folder}/{experiment}{runs}"] = None
-            found |= dict.fromkeys(path.format(cohort) for path in OF_VIEW if not own)
+            found |= dict.fromkeys(path.format(cohort) for path in OF_OTHER if not own)
         return tuple(found)
 
 

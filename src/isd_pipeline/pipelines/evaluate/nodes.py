@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from isd_pipeline.catalog.last_training import first_dev_scores
+from isd_pipeline.catalog.other_cohorts import Open, first_dev_scores
 from isd_pipeline.catalog.run_context import RunContext
-from isd_pipeline.catalog.runs import ByDocument, OfCohort
 from isd_pipeline.config.cohorts import cohort_section
 from isd_pipeline.config.experiments import first_cohort
 from isd_pipeline.config.reports import ReportSettings
@@ -41,7 +40,7 @@ def score_documents(
     documents: Mapping[str, Documents],
     code_index: CodeIndex,
     vocabulary: Vocabulary,
-    scores_of_cohorts: Callable[[], Mapping[OfCohort, Callable[[], ByDocument]]],
+    other_cohorts: Callable[[], Open],
     parameters: Mapping[str, Any],
 ) -> tuple[Scores, dict[str, float]]:
     """Log-odds [D, L] of dev and test; how concentrated a network's attention on test is.
@@ -50,8 +49,8 @@ def score_documents(
     """
     scores, sharpness = _scores_here(model, documents, code_index, vocabulary, parameters)
     if first_cohort(parameters):
-        ids = documents["dev"].ids.tolist()
-        scores = {**scores, "dev": first_dev_scores(scores_of_cohorts(), ids, parameters)}
+        dev = first_dev_scores(other_cohorts(), documents, code_index, parameters)
+        scores = {**scores, "dev": dev}
     return scores, sharpness
 
 

@@ -1,11 +1,11 @@
 """Documents, vectors, words, base models' scores, one row of the experiments > what was fitted."""
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from isd_pipeline.catalog.other_cohorts import first_model
 from isd_pipeline.catalog.run_context import RunContext
 from isd_pipeline.catalog.training_data import Lazy, base_of, training_data
 from isd_pipeline.config.experiments import first_cohort, read_plan
@@ -32,7 +32,6 @@ def train(
     words_of_notes: Lazy,
     mentions_of_notes: Lazy,
     scores_of_runs: Lazy,
-    models_of_cohorts: Lazy,
     other_cohorts: Lazy,
     run_context: RunContext,
     parameters: Mapping[str, Any],
@@ -48,7 +47,7 @@ def train(
         base=base_of(
             *(plan, scores_of_runs, other_cohorts, documents, code_index, parameters),
         ),
-        first=partial(_first, models_of_cohorts, parameters) if first_cohort(parameters) else None,
+        first=_first(other_cohorts, code_index, parameters),
     )
     options = Options(
         seed=parameters["seed"],
@@ -72,7 +71,10 @@ def train(
     return artifact, history, {**fitted.figures, "run": run}
 
 
-def _first(models_of_cohorts: Lazy, parameters: Mapping[str, Any]) -> "Artifact":
-    from isd_pipeline.catalog.last_training import first_model
-
-    return first_model(models_of_cohorts(), parameters)
+def _first(
+    other_cohorts: Lazy, code_index: CodeIndex, parameters: Mapping[str, Any]
+) -> Callable[[], "Artifact"] | None:
+    """What reads the model of a last training's first; None for any other training."""
+    if not first_cohort(parameters):
+        return None
+    return lambda: first_model(other_cohorts(), code_index, parameters)

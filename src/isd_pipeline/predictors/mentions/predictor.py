@@ -33,6 +33,7 @@ from isd_pipeline.predictors.base import (
     ReadsWords,
     TokenisedNote,
     TrainingData,
+    sum_to_one,
 )
 from isd_pipeline.predictors.description_match import DescriptionMatch
 from isd_pipeline.predictors.linear_fit import NEVER_SEEN
@@ -40,7 +41,7 @@ from isd_pipeline.predictors.mentions.exact import ExactMatch, Found
 from isd_pipeline.predictors.mentions.phrases import Phrases, Words, collect_phrases, folded
 from isd_pipeline.predictors.mentions.similar import Best, SimilarMatch, best_of_codes
 from isd_pipeline.predictors.mentions.trees import BoostedTrees, fit_trees
-from isd_pipeline.predictors.sparse_arrays import to_numpy, to_tensors
+from isd_pipeline.predictors.sparse_arrays import to_numpy, to_tensors, under
 from isd_pipeline.shapes import Float, Int
 from isd_pipeline.text.mentions import Mentions, of_columns
 from isd_pipeline.text.stems import Language, stemmer
@@ -240,8 +241,7 @@ class MentionDictionary(ReadsWords):
         found, cut, best = exact.find(words), stems.find(words), self.matches.similar.best(words)
         rows = [self._row(int(code), len(words), found, cut, best) for code in codes]
         total = np.stack(rows) if rows else np.zeros((0, len(words)))
-        sums = total.sum(axis=1, keepdims=True)
-        return np.divide(total, sums, out=np.zeros_like(total), where=sums > 0)
+        return sum_to_one(total)
 
     def _row(
         self, code: int, n_words: int, found: list[Found], cut: list[Found], best: Best
@@ -288,22 +288,18 @@ def load(
     """What was fitted; raises a ValueError where settings and weights do not fit."""
     arrays, spelled = to_numpy(weights), Spelling.of(settings["language"])
     config = MentionConfig(**settings["model"])
-
-    def of(part: str) -> dict[str, np.ndarray]:
-        head = f"{part}."
-        return {n.removeprefix(head): v for n, v in arrays.items() if n.startswith(head)}
-
-    joined = of("joined")
+    names = ("exact", "stems", "similar", "near", "joined", "trees")
+    of = {name: under(name, arrays, ".") for name in names}
     matches = Matches(
-        exact=ExactMatch.of_arrays(of("exact"), settings["phrases"], spelled.folded),
-        stems=ExactMatch.of_arrays(of("stems"), settings["phrases_of_stems"], spelled.stem),
-        similar=SimilarMatch.of_arrays(of("similar"), settings["runs"], config.span),
-        near=DescriptionMatch.of_arrays(of("near"), settings["stems"], spelled.stem),
-        joined=Phrases((), joined["phrase"], joined["code"]),
+        exact=ExactMatch.of_arrays(of["exact"], settings["phrases"], spelled.folded),
+        stems=ExactMatch.of_arrays(of["stems"], settings["phrases_of_stems"], spelled.stem),
+        similar=SimilarMatch.of_arrays(of["similar"], settings["runs"], config.span),
+        near=DescriptionMatch.of_arrays(of["near"], settings["stems"], spelled.stem),
+        joined=Phrases((), of["joined"]["phrase"], of["joined"]["code"]),
         frequency=arrays["frequency"],
         least=config.least_similarity,
     )
-    return MentionDictionary(matches, BoostedTrees.of_arrays(of("trees")))
+    return MentionDictionary(matches, BoostedTrees.of_arrays(of["trees"]))
 
 
 def _folds(n_documents: int, most: int) -> Int[np.ndarray, " D"]:

@@ -1,4 +1,4 @@
-"""Scores of two cohorts over the same documents, put together by document id."""
+"""Runs of another cohort over the same documents: of a view, and of the first training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ import numpy as np
 import pytest
 
 from isd_pipeline.catalog.formats import write_scores
-from isd_pipeline.catalog.views import open_cohorts, view_scores
+from isd_pipeline.catalog.other_cohorts import (
+    first_dev_scores,
+    first_model,
+    open_cohorts,
+    view_scores,
+)
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.predictors.ensemble import EnsembleConfig
 from isd_pipeline.text.documents import Documents
@@ -132,9 +137,39 @@ def test_scores_of_an_earlier_preprocessing_are_refused(data: Path) -> None:
 
 
 def test_what_is_not_made_yet_names_the_command_that_makes_it(data: Path) -> None:
-    told = "en/both, seed 1, has no scores yet: .*train,evaluate --params cohort=en,experiment=both"
+    told = "en/both, seed 1, is not there yet: .*train,evaluate --params cohort=en,experiment=both"
     with pytest.raises(FileNotFoundError, match=told):
         found_in(data, seed=1)
     (data / "03_primary/en/code_index.json").unlink()
     with pytest.raises(FileNotFoundError, match="extract,preprocess --params cohort=en`"):
         found_in(data)
+
+
+LAST = {
+    **PARAMETERS,
+    "cohort": "last",
+    "experiment": "both",
+    "cohorts": {"last": {"extract": {"last_of": "en"}}},
+}
+
+
+def first_dev(data: Path, ids: list[str], codes: CodeIndex = CODES) -> np.ndarray:
+    return first_dev_scores(open_cohorts(data), {"dev": documents_of(ids)}, codes, LAST)
+
+
+def test_a_last_training_takes_the_firsts_scores_of_dev_by_document(data: Path) -> None:
+    ids = ["d4", "d1", "d3", "d2"]
+    assert first_dev(data, ids)[:, 0].tolist() == [400, 100, 300, 200]
+
+
+def test_a_last_training_of_other_documents_or_codes_is_refused_in_a_line(data: Path) -> None:
+    with pytest.raises(ValueError, match="en's dev split lacks 1 of the 2 documents that last has"):
+        first_dev(data, ["d1", "d9"])
+    with pytest.raises(ValueError, match="en has other codes than last"):
+        first_dev(data, ["d1"], replace(CODES, titles=("a", "b", "another")))
+
+
+def test_a_first_training_that_was_not_run_is_named_with_its_command(data: Path) -> None:
+    told = "en/both, seed 2, is not there yet: run `kedro run --pipelines=train --params cohort=en,"
+    with pytest.raises(FileNotFoundError, match=told):
+        first_model(open_cohorts(data), CODES, LAST)
