@@ -6,19 +6,25 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from isd_pipeline.data.io.tables import stream_table
 from isd_pipeline.data.sources.mdace import read_annotations
+from isd_pipeline.embeddings.words import Embedding
 from isd_pipeline.evaluation.dev_figures import dev_figures
+from isd_pipeline.models.isd.lstm import LSTMISDConfig
+from isd_pipeline.models.isd.objective import ISDObjectiveConfig
 from isd_pipeline.pipelines.evidence.nodes import make_explainer, measure_evidence
 from isd_pipeline.pipelines.extract.nodes import extract_tables, split_documents
 from isd_pipeline.pipelines.preprocess.nodes import count_words, encode, label, tokenize
 from isd_pipeline.predictors import registry
 from isd_pipeline.predictors.artifact import Artifact
-from isd_pipeline.predictors.base import Options, TrainingData
+from isd_pipeline.predictors.base import Options, TrainingData, Vectors
 from isd_pipeline.text.documents import open_splits
+from isd_pipeline.text.mentions import mentions_of
 from isd_pipeline.text.splits import words_of_splits
+from isd_pipeline.training.loop import TrainingConfig
 from tests.data.sources.mdace_layout import (
     ZIP,
     chart,
@@ -47,8 +53,14 @@ def release_of(path: Path) -> Path:
     return write_release(path, charts, {name: list(ids) for name, ids in splits.items()})
 
 
-def measured(folder: Path, release: Path, min_documents: int = 1) -> dict[str, Any]:
-    """What the stages from extract to evidence find of a logistic regression."""
+def measured(
+    folder: Path,
+    release: Path,
+    min_documents: int = 1,
+    system: str = "logistic_regression",
+    sections: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What the stages from extract to evidence find of a model, of a regression by default."""
     lay_hospital(folder / "mimic", read_annotations(release, "data/Inpatient/ICD-9"))
     extract = {
         "source": "mimic3",
@@ -67,11 +79,13 @@ def measured(folder: Path, release: Path, min_documents: int = 1) -> dict[str, A
     encode(tokenized, labels, kept, vocabulary, index)(folder / "documents")
     documents = open_splits(folder / "documents")
     data = TrainingData(
-        *(documents, index, vocabulary, "icd9", "en", "caml", lambda: pytest.fail("no vectors")),
+        *(documents, index, vocabulary, "icd9", "en", "caml"),
+        vectors=lambda: drawn_vectors(vocabulary.rows, len(index)),
         words=lambda: words_of_splits(tokenized, documents),
+        mentions=lambda: mentions_of(mentions, tokenized, documents["train"], index),
     )
-    system = "logistic_regression"
-    sections = {name: made() for name, made in registry.predictor(system).sections(system).items()}
+    known = registry.predictor(system).sections(system)
+    sections = sections or {name: made() for name, made in known.items()}
     options = Options(seed=1, dev_figures=dev_figures)
     fitted = registry.predictor(system).fit(system, sections, data, options)
     model = Artifact.of(fitted, data, 1)
@@ -79,6 +93,47 @@ def measured(folder: Path, release: Path, min_documents: int = 1) -> dict[str, A
         mentions, model, {}, index, vocabulary, tokenized, documents, {"cohort": "c"}
     )
     return measure_evidence(explainer, mentions, tokenized, notes, index, vocabulary, documents)[0]
+
+
+def drawn_vectors(n_words: int, n_codes: int) -> Vectors:
+    """Vectors that mean nothing."""
+    draw = np.random.default_rng(1)
+    words, code_words, codes = (
+        Embedding(draw.normal(size=(n, 16)).astype(np.float32), {})
+        for n in (n_words, n_words, n_codes)
+    )
+    return Vectors(words, code_words, codes)
+
+
+def network(attention: float, epochs: int, max_tokens: int = 1_000) -> dict[str, Any]:
+    """A small one with label-wise attention, which the marks supervise by this weight."""
+    rest = dict.fromkeys(("teacher", "missing", "removal", "distillation"), 0)
+    return {
+        "model": LSTMISDConfig(width=16, representation="per_label", decoder_start=0.1),
+        "objective": ISDObjectiveConfig(weights={**rest, "attention": attention}),
+        "training": TrainingConfig(
+            max_epochs=epochs,
+            warm_up_epochs=0,
+            batch_size=4,
+            learning_rate=0.01,
+            max_tokens=max_tokens,
+            keep="last",
+        ),
+    }
+
+
+def test_attention_that_learned_from_mdaces_marks_finds_those_of_its_test_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same network without the marks names the codes by words that it does not look at."""
+    monkeypatch.chdir(tmp_path)
+    found = {}
+    for weight in (0.0, 1.0):
+        folder = tmp_path / str(weight)
+        folder.mkdir()
+        given = (release_of(folder / "mdace.zip"), 2, "isd_lstm", network(weight, epochs=30))
+        found[weight] = measured(folder, *given)["sources"]["model"]["average_precision"]
+    assert found[1.0] > 0.9 > found[0.0]
 
 
 def test_a_regression_points_at_the_words_that_were_laid_under_the_marks(tmp_path: Path) -> None:
