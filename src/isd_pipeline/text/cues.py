@@ -1,0 +1,119 @@
+"""The cues of a language, read from a file that is edited by hand, and found in a text.
+
+`cues/en.toml`, `cues/es.toml`. Phrases are written in small letters without accents, as notes are
+compared; `{a,b}` is either, so "{no,without} pain" is two phrases; `*` stands for letters. Of the
+lists of a kind
+
+    list       stands before a list of findings ("denies fever, chills or cough")
+    item       stands before one finding, or several joined by "or" ("possible pneumonia")
+    sentence   holds for all that follows in its sentence ("if", "mother")
+    after      stands behind the findings ("was ruled out")
+    around     stands between two ("versus")
+
+`ends` are phrases at which cues stop, of every kind or of one. `no_cue` looks like a cue and is
+none ("no further"): where phrases overlap the longest counts, and the first of all.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from itertools import product
+from typing import Any, Literal, NamedTuple, get_args
+
+Kind = Literal["denied", "family", "hypothetical", "historical", "uncertain"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+REACHES = ("list", "item", "sentence", "after", "around")
+LANGUAGES = ("en", "es")
+_PLAIN = str.maketrans("áàâäãéèêëíìîïóòôöõúùûüñç’", "aaaaaeeeeiiiiooooouuuunc'")
+
+
+class Role(NamedTuple):
+    """What a phrase does: a cue of a kind with a reach, or an end of a kind (`reach` "ends")."""
+
+    kind: Kind
+    reach: str
+
+
+@dataclass(frozen=True)
+class Cues:
+    """Those of one language, ready to be looked for.
+
+    `roles` of each phrase; a phrase without any is no cue. `joining` words stand between the
+    items of a list, and of them `going_on` say that it goes on. An item with one of the `verbs`
+    is a clause.
+    """
+
+    roles: Mapping[str, tuple[Role, ...]]
+    pattern: re.Pattern[str]
+    joining: frozenset[str]
+    going_on: frozenset[str]
+    verbs: frozenset[str]
+    function_words: frozenset[str]
+
+    def find(self, plain: str, begin: int, end: int) -> Iterator[tuple[int, int, tuple[Role, ...]]]:
+        """Every phrase between two places of a text that `plain` made: begin, end, roles."""
+        for found in self.pattern.finditer(plain, begin, end):
+            roles = self.roles.get(" ".join(found[0].split()), ())
+            yield found.start(), found.end(), roles
+
+
+def plain(text: str) -> str:
+    """In small letters without accents; every code point stays at its place."""
+    lower = text.lower()
+    if len(lower) != len(text):  # a capital I with a dot becomes two
+        lower = "".join(low if len(low := letter.lower()) == 1 else letter for letter in text)
+    return lower.translate(_PLAIN)
+
+
+@cache
+def cues_of(language: str) -> Cues:
+    """The cues of `en` or `es`."""
+    read = tomllib.loads(files(__package__).joinpath("cues", f"{language}.toml").read_text("utf-8"))
+    roles: dict[str, list[Role]] = {}
+    for phrase, *role in _phrases(read):
+        roles.setdefault(phrase, []).extend(role)
+    words = (frozenset(read[name]) for name in ("joining", "going_on", "verbs", "function_words"))
+    return Cues({phrase: tuple(of) for phrase, of in roles.items()}, any_of(roles), *words)
+
+
+def language_of(text: str) -> str:
+    """That of `LANGUAGES` whose function words come more often; the first of equals."""
+    words = re.findall(r"\w+", plain(text))
+    counts = {name: sum(map(cues_of(name).function_words.__contains__, words)) for name in LANGUAGES}
+    return max(LANGUAGES, key=lambda name: counts[name])
+
+
+def _phrases(read: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """Each phrase of a file with its role, if it has one."""
+    for kind in KINDS:
+        for reach, phrases in read[kind].items():
+            if reach not in REACHES:
+                raise ValueError(f"cues of {kind}: no reach '{reach}'; known are {REACHES}")
+            yield from ((one, Role(kind, reach)) for phrase in phrases for one in spelled(phrase))
+        ends = (*read["ends"]["every"], *read["ends"].get(kind, ()))
+        yield from ((one, Role(kind, "ends")) for phrase in ends for one in spelled(phrase))
+    yield from ((one,) for phrase in read["no_cue"]["phrases"] for one in spelled(phrase))
+
+
+def spelled(phrase: str) -> Iterator[str]:
+    """All that a phrase with braces stands for."""
+    parts = re.split(r"\{([^}]*)\}", phrase)
+    choices = [part.split(",") if n % 2 else [part] for n, part in enumerate(parts)]
+    return (" ".join("".join(one).split()) for one in product(*choices))
+
+
+def any_of(phrases: Iterable[str]) -> re.Pattern[str]:
+    """Finds any of some phrases as whole words, the longest of those that begin at one place."""
+    longest_first = sorted(phrases, key=lambda phrase: (-len(phrase), phrase))
+    words = [one for one in longest_first if re.match(r"[\w*]", one)]
+    signs = [one for one in longest_first if not re.match(r"[\w*]", one)]
+    either = [rf"(?<!\w)(?:{'|'.join(map(_expression, words))})"] if words else []
+    return re.compile("|".join([*either, *map(_expression, signs)]))
+
+
+def _expression(phrase: str) -> str:
+    inside = r"\s+".join(map(re.escape, phrase.split())).replace(r"\*", r"\w*")
+    return inside + (r"(?!\w)" if re.search(r"[\w*]$", phrase) else "")
