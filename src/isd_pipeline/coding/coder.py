@@ -22,6 +22,7 @@ from scipy.special import expit, logit
 
 from isd_pipeline import __version__
 from isd_pipeline.coding.bundle import VIEWS_FORMAT, Bundle, format_of, read_bundle
+from isd_pipeline.coding.context import in_context
 from isd_pipeline.coding.evidence import Span, spans
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.predictors import registry
@@ -58,7 +59,7 @@ class Suggestion:
 
     `sources`, of an ensemble: what each part of it adds to the score, in log-odds before
     calibration, beyond what it adds to an average pair of note and code. Above 0 it is evidence
-    for the code.
+    for the code. `evidence_only` says what all of its evidence is, if none is the patient's own.
     """
 
     code: str
@@ -68,6 +69,7 @@ class Suggestion:
     above_threshold: bool
     evidence: tuple[Span, ...]
     sources: dict[str, float] | None = None
+    evidence_only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is said of a note: the likeliest code first.
+    """What is said of a note: the likeliest code first, of those that the evidence is not against.
 
     `threshold` is on the scale of the scores. `truncated_at` is the offset from which on the note
     was not read, None if it was read whole. `problem` says why there are no codes.
@@ -208,7 +210,7 @@ class Coder:
             found = self.read(words, evidence)
             scale = Scale(self.bundle.codes, cut, temperature)
             codes = scale.suggest(found, top, lambda shown: _spans(found, words, shown))
-        return Answer(
+        answer = Answer(
             id=note.id,
             codes=codes,
             threshold=float(expit(cut / temperature)),
@@ -216,6 +218,7 @@ class Coder:
             problem=words.problem,
             model=self._name,
         )
+        return in_context(answer, {None: note})
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isd_pipeline.shapes import Float, Int
+from isd_pipeline.text.scopes import Cue
 
 # Of 30 pairs, the one whose words agreed best with planted evidence (docs/coding.md).
 WORDS = 10  # that are shown for a code, at most
@@ -18,13 +19,16 @@ LEAST = 0.25  # of the heaviest word's weight: what is lighter is not shown
 class Span:
     """A stretch of a note: code points [begin, end), and the weight of its words together.
 
-    `view` is the language of the text that it is of, where a note may have several.
+    `view` is the language of the text that it is of, where a note may have several. `context` says
+    what it stands for, if not simply for a finding of the patient; `section`, under what heading.
     """
 
     begin: int
     end: int
     weight: float
     view: str | None = None
+    context: tuple[Cue, ...] = ()
+    section: str | None = None
 
 
 def spans(

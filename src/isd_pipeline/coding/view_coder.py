@@ -23,6 +23,7 @@ from isd_pipeline.coding.coder import (
     Scale,
     cut_of,
 )
+from isd_pipeline.coding.context import in_context
 from isd_pipeline.coding.evidence import Span
 from isd_pipeline.coding.view_bundle import ViewBundle
 from isd_pipeline.predictors.base import Prediction, Sources
@@ -75,7 +76,7 @@ class ViewCoder:
         problems = {language: of.problem for language, of in words.items() if of.problem}
         read = {language: of for language, of in words.items() if language not in problems}
         if len(read) == 2:
-            answer = self._of_both(note.id, read, scale, top, evidence)
+            answer = in_context(self._of_both(note.id, read, scale, top, evidence), dict(texts))
             said += [f"{name} was not read whole" for name, of in read.items() if of.truncated_at]
         else:
             language, text = next((one for one in texts if one[0] in read), texts[0])
@@ -96,7 +97,7 @@ class ViewCoder:
         languages = [one.language for one in given]
         if languages == [None]:
             language, said = self._guess(given[0])
-            return [(language, given[0])], said
+            return [(language, replace(given[0], language=language))], said
         if len(set(languages)) < len(languages) or not set(languages) <= {*self.languages}:
             known = " and ".join(self.languages)
             raise ValueError(f"a note's texts are each in one language, of {known}, and say which")

@@ -4,7 +4,7 @@ Cues (`cues/`) hold for words of their statement (`scopes.py`), and a stretch is
 cue holds for all its words. Under the heading of a family history everything is a relative's.
 """
 
-from isd_pipeline.text.cues import KINDS, cues_of, language_of, plain
+from isd_pipeline.text.cues import KINDS, LANGUAGES, cues_of, language_of, plain
 from isd_pipeline.text.scopes import Cue, Scope, Statement
 from isd_pipeline.text.sections import FAMILY, section_at, sections_of
 from isd_pipeline.text.statements import statements_of
@@ -18,7 +18,7 @@ class Context:
 
     def __init__(self, text: str, language: str | None = None) -> None:
         self._plain = plain(text)
-        self._cues = cues_of(language or language_of(text))
+        self._cues = cues_of(language if language in LANGUAGES else language_of(text))
         self._statements = statements_of(text)
         self._sections = sections_of(text)
         self._read: dict[int, list[Scope]] = {}
@@ -27,6 +27,10 @@ class Context:
         """The name of the section that a place is in; None of one without a known heading."""
         found = section_at(self._sections, begin)
         return found.name if found else None
+
+    def phrase(self, cue: Cue) -> str:
+        """The words of a cue, in small letters without accents."""
+        return " ".join(self._plain[cue.begin : cue.end].split())
 
     def of(self, begin: int, end: int) -> tuple[Cue, ...]:
         """The cues of each kind that holds for all words of a stretch, by kind, then by place."""
