@@ -18,9 +18,10 @@ class Context:
 
     def __init__(self, text: str, language: str | None = None) -> None:
         self._plain = plain(text)
-        self._cues = cues_of(language if language in LANGUAGES else language_of(text))
+        language = language if language in LANGUAGES else language_of(text)
+        self._cues = cues_of(language)
         self._statements = statements_of(text)
-        self._sections = sections_of(text)
+        self._sections = sections_of(text, language)
         self._read: dict[int, list[Scope]] = {}
 
     def section(self, begin: int) -> str | None:

@@ -21,7 +21,8 @@ from isd_pipeline.text.cues import Cues, Kind, Role
 
 FIRST, FURTHER = 8, 6  # words of the items behind a cue
 BEFORE = 3  # words of the items before a cue, but for the one that it stands in
-_SIGN, _BREAK = re.compile(r"[,;:/()\n]"), re.compile(r"[,;)]")
+_SIGN = re.compile(r"[,;:()]|\n[^\S\n]*[-*#•]")
+_BREAK = re.compile(r"[,;)]")  # nothing behind it belongs to a cue before it
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class Statement:
         starts = [n for n, gap in enumerate(gaps, 1) if self._joins(n) or _SIGN.search(gap)]
         self._items = [0, *starts]  # the words at which they begin
         self._breaks = {n for n, gap in enumerate(gaps, 1) if _BREAK.search(gap)}
+        self._titled = {n for n, gap in enumerate(gaps, 1) if ":" in gap}
         found = cues.find(plain, words[0][0] - 1 if words[0][0] else 0, words[-1][1] + 1)
         begins, ends = [begin for begin, _ in words], [end for _, end in words]
         self._phrases = [
@@ -120,7 +122,8 @@ class Statement:
     def _since(self, phrase: _Phrase, kind: Kind) -> int:
         """The first word of what stands before a cue and belongs to it."""
         ends = [one.last for one in self._phrases if one.end <= phrase.begin and one.ends(kind)]
-        limit = max(ends, default=0)
+        titled = [n for n in self._titled if n <= phrase.first]
+        limit = max([*ends, *titled], default=0)
         if phrase.first <= limit:
             return phrase.first
         first = max(self._item_start(phrase.first), phrase.first - FIRST, limit)

@@ -1,4 +1,4 @@
-"""The sections of a note, by its headings, English and Spanish (`sections.toml`).
+"""The sections of a note, by its headings in English or Spanish (`sections.toml`).
 
 A heading is one of the file's phrases, in any case, that stands
 
@@ -43,9 +43,9 @@ class Section:
     end: int
 
 
-def sections_of(text: str) -> list[Section]:
+def sections_of(text: str, language: str) -> list[Section]:
     """The sections of a note, in its order; what stands before the first heading is in none."""
-    found = _headings(text)
+    found = _headings(text, language)
     return [
         Section(name, begin, heading_end, _end(text, name, heading_end, end))
         for (begin, heading_end, name), (end, *_) in pairwise([*found, (len(text), 0, None)])
@@ -58,9 +58,9 @@ def section_at(sections: list[Section], place: int) -> Section | None:
     return sections[n] if n >= 0 and place < sections[n].end else None
 
 
-def _headings(text: str) -> list[tuple[int, int, str | None]]:
+def _headings(text: str, language: str) -> list[tuple[int, int, str | None]]:
     """Begin, end and name of each."""
-    names, *patterns = _known()
+    names, *patterns = _known(language)
     titles: dict[int, tuple[int, str | None]] = {}
     for found in _TITLE.finditer(text):
         titles[found.start("title")] = found.end("title"), None
@@ -79,10 +79,11 @@ def _end(text: str, name: str | None, heading_end: int, end: int) -> int:
 
 
 @cache
-def _known() -> tuple[dict[str, str], re.Pattern[str], re.Pattern[str]]:
+def _known(language: str) -> tuple[dict[str, str], re.Pattern[str], re.Pattern[str]]:
     """The section of each phrase, and what finds headings at lines and behind sentences."""
     read = tomllib.loads(files(__package__).joinpath("sections.toml").read_text("utf-8"))
-    names = {one: name for name, phrases in read.items() for of in phrases for one in spelled(of)}
+    known = read[language].items()
+    names = {one: name for name, phrases in known for of in phrases for one in spelled(of)}
     title = f"(?P<title>{any_of(names).pattern})"
     at_line = re.compile(rf"^[^\S\n]*{_BULLET}{title}[^\S\n]*(?::|\.?[^\S\n]*$)", re.M)
     return names, at_line, re.compile(rf"(?<=[.!?]\s){title}(?=:)")

@@ -4,6 +4,8 @@ Hospital notes are broken into lines at a fixed width, which says nothing; but l
 item, often without a full stop. A line break ends a statement where the writer had room to go on:
 where the next line's first word would have fitted into the longest line of its paragraph, or where
 the next line begins with a bullet or a number. Behind a colon or a comma a list goes on.
+And a full stop behind a word of four letters or more, which is no abbreviation, ends a sentence
+before a small letter, too: "without incident. on day 2 he".
 
 Axes: N words, runs of letters, digits and underscores; M statements.
 """
@@ -12,6 +14,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from operator import itemgetter
 
 import numpy as np
@@ -21,6 +24,7 @@ from isd_pipeline.text.sentences import sentence_starts
 NARROWEST = 40  # columns at which lines are thought to be broken, at least
 _WORD = re.compile(r"\w+")
 _BULLET = re.compile(r"[^\S\n]*(?:[-*#•]|\d{1,2}[.)][^\S\n])")
+_STOP = re.compile(r"[^\W\d_]{4,}[.?!]\s+(?=[a-z])")
 _GOES_ON = (":", ",")
 
 
@@ -52,28 +56,31 @@ def statements_of(text: str) -> Statements:
     places = [found.span() for found in _WORD.finditer(text)]
     begins = [begin for begin, _ in places]
     starts = set(sentence_starts(text, np.array(begins, dtype=np.int64)).tolist())
-    starts |= {bisect_left(begins, place) for place in _lines(text)}
+    ends = chain(_lines(text), (found.end() for found in _STOP.finditer(text)))
+    starts |= {bisect_left(begins, place) for place in ends}
     return Statements(places, sorted(starts | {len(places)}))
 
 
 def _lines(text: str) -> Iterator[int]:
     """Where lines begin whose line break ends a statement."""
-    place = 0
-    for paragraph in re.split(r"(\n[^\S\n]*\n)", text):
-        lines = paragraph.split("\n")
-        width = max(NARROWEST, *(len(line.rstrip()) for line in lines))
-        listed = False
-        for n, line in enumerate(lines):
-            if n and _is_apart(lines[n - 1].rstrip(), line, width, listed):
-                yield place
-            listed = line.rstrip().endswith(":") or (listed and _BULLET.match(line) is not None)
-            place += len(line) + 1
-        place -= 1
+    lines = text.split("\n")
+    width, place, listed = _width(lines), 0, False
+    for last, line in pairwise(lines):
+        place += len(last) + 1
+        listed = last.rstrip().endswith(":") or (listed and _BULLET.match(last) is not None)
+        if _is_apart(last.rstrip(), line, width, listed):
+            yield place
+
+
+def _width(lines: list[str]) -> int:
+    """The columns that nine in ten lines fit into, of those that a line follows."""
+    lengths = sorted(len(last.rstrip()) for last, line in pairwise(lines) if line.strip())
+    return max(NARROWEST, lengths[int(0.9 * len(lengths))] if lengths else 0)
 
 
 def _is_apart(last: str, line: str, width: int, listed: bool) -> bool:
     """Whether a line does not go on with what the last one says."""
     if last.endswith(_GOES_ON) or (listed and _BULLET.match(line)):
         return False
-    first = line.split(maxsplit=1)[:1] or [""]
-    return _BULLET.match(line) is not None or len(last) + 1 + len(first[0]) <= width
+    first, *_ = line.split(maxsplit=1) or [""]
+    return _BULLET.match(line) is not None or len(last) + 1 + len(first) <= width
