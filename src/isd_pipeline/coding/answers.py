@@ -11,10 +11,11 @@ from typing import Any, TextIO
 from isd_pipeline.coding.coder import Answer, Note
 from isd_pipeline.coding.evidence import Span
 from isd_pipeline.coding.page import write_page
+from isd_pipeline.text.scopes import Cue
 
 COLUMNS = (
     *("id", "code", "title", "system", "score", "above_threshold", "evidence"),
-    *("truncated_at", "problem", "model"),
+    *("truncated_at", "problem", "model", "context", "section", "evidence_only"),
 )
 OF_VIEWS = ("views", "remark")  # columns of a bundle of two views
 Coded = Iterable[tuple[Note, Answer]]
@@ -49,6 +50,9 @@ def _record(answer: Answer) -> dict[str, Any]:
 def write_csv(coded: Coded, file: TextIO) -> None:
     """One row a code, its evidence as `begin-end` pairs; of a note without codes its problem.
 
+    Of each pair `context` has its cues, as in `denied:12-14`, and `section` its section; `none`
+    where there is none.
+
     Of a bundle of two views a pair has its text's language before it, and two columns more say
     which texts were read and what has to be known of them.
     """
@@ -62,20 +66,27 @@ def write_csv(coded: Coded, file: TextIO) -> None:
 
 
 def _rows(answer: Answer) -> list[tuple[object, ...]]:
-    last: tuple[object, ...] = (answer.truncated_at, answer.problem, answer.model.sha256)
-    if answer.views is not None:
-        last += (" ".join(answer.views), answer.remark)
+    whole = (answer.truncated_at, answer.problem, answer.model.sha256)
+    views = () if answer.views is None else (" ".join(answer.views), answer.remark)
     if answer.problem is not None:
-        return [(answer.id, *[None] * 6, *last)]
+        return [(answer.id, *[None] * 6, *whole, *[None] * 3, *views)]
     return [
         (
             *(answer.id, code.code, code.title, code.system, code.score),
             str(code.above_threshold).lower(),
             " ".join(map(_place, code.evidence)),
-            *last,
+            *whole,
+            " ".join(",".join(map(_cue, span.context)) or "none" for span in code.evidence),
+            " ".join(span.section or "none" for span in code.evidence),
+            " ".join(code.evidence_only),
+            *views,
         )
         for code in answer.codes
     ]
+
+
+def _cue(cue: Cue) -> str:
+    return f"{cue.kind}:{cue.begin}-{cue.end}"
 
 
 def _place(span: Span) -> str:

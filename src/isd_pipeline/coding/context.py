@@ -6,18 +6,18 @@ person's comes below the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from isd_pipeline.coding.evidence import Span
 from isd_pipeline.text.context import Context
 from isd_pipeline.text.cues import LANGUAGES, Kind, cues_of, plain
 
 if TYPE_CHECKING:
     from isd_pipeline.coding.coder import Answer, Note, Suggestion
 
-NOT_THE_PATIENTS: tuple[Kind, ...] = ("denied", "family")
+AGAINST: tuple[Kind, ...] = ("denied", "family")  # says that a finding is not the patient's
 
 
 def in_context(answer: Answer, texts: Mapping[str | None, Note]) -> Answer:
@@ -42,33 +42,34 @@ def _in_context(code: Suggestion, contexts: Mapping[str | None, Context]) -> Sug
         )
         for span in code.evidence
     )
-    only = [set(_against(code.title, span, contexts)) for span in evidence]
-    kinds = set().union(*only) if only and all(only) else set()
-    return replace(code, evidence=evidence, evidence_only=tuple(sorted(kinds)))
+    phrases = [
+        [(cue.kind, contexts[span.view].phrase(cue)) for cue in span.context if cue.kind in AGAINST]
+        for span in evidence
+    ]
+    only = _only(phrases, code.title) if phrases and all(phrases) else ()
+    return replace(code, evidence=evidence, evidence_only=only)
 
 
-def _against(
-    title: str, span: Span, contexts: Mapping[str | None, Context]
-) -> Iterator[Kind]:
-    """The kinds that say that a stretch is no finding of the patient, for a code of this title.
+def _only(phrases: list[list[tuple[Kind, str]]], title: str) -> tuple[Kind, ...]:
+    """The kinds that all the evidence of a code is of; none if a stretch may be the patient's own.
 
     "Family history of asthma" is a relative's by itself, and of "acquired absence of kidney" an
-    absence is no denial: what the title says says nothing against the code.
+    absence is no denial: what the code's title says, says nothing against the code.
     """
-    kinds, phrases = _said_by(title)
-    for cue in span.context:
-        phrase = contexts[span.view].phrase(cue)
-        if cue.kind == "denied" and phrase not in phrases:
-            yield cue.kind
-        if cue.kind == "family" and cue.kind not in kinds:
-            yield cue.kind
+    kinds, said = _said_by(title)
+    against = [
+        {kind for kind, phrase in of if phrase not in said and not (kind == "family" and kind in kinds)}
+        for of in phrases
+    ]
+    return tuple(sorted(set().union(*against))) if all(against) else ()
 
 
-def _said_by(title: str) -> tuple[set[Kind], set[str]]:
+@lru_cache(maxsize=4096)
+def _said_by(title: str) -> tuple[frozenset[Kind], frozenset[str]]:
     """The kinds of the cues in a title, and the cues themselves, of either language."""
     text, kinds, phrases = plain(title), set[Kind](), set[str]()
     for language in LANGUAGES:
         for begin, end, roles in cues_of(language).find(text, 0, len(text)):
             kinds.update(role.kind for role in roles if role.reach != "ends")
             phrases.add(" ".join(text[begin:end].split()))
-    return kinds, phrases
+    return frozenset(kinds), frozenset(phrases)

@@ -41,12 +41,18 @@ def _shown(coded: tuple[Note, Answer]) -> dict[str, Any]:
     note, answer = coded
     texts = texts_of(note, answer)
     rows = [
-        (code, [(run[0].view, list(_snippet(texts[run[0].view], run))) for run in _runs(code)])
-        for code in answer.codes
+        (code, [_seen(texts[run[0].view], run) for run in _runs(code)]) for code in answer.codes
     ]
     chosen = [code for code in answer.codes if code.above_threshold]
     views = [(view, list(marks(text, chosen, view))) for view, text in texts.items()]
     return {"answer": answer, "rows": rows, "views": views}
+
+
+def _seen(text: str, run: list[Span]) -> tuple[str | None, list[Piece], list[str]]:
+    """The view, the snippet, and what is known of its stretches: sections, kinds by their cues."""
+    sections = [span.section.replace("_", " ") for span in run if span.section]
+    cues = [f"{cue.kind}: “{text[cue.begin : cue.end]}”" for span in run for cue in span.context]
+    return run[0].view, list(_snippet(text, run)), [*dict.fromkeys([*sections, *cues])]
 
 
 def texts_of(note: Note, answer: Answer) -> dict[str | None, str]:

@@ -27,7 +27,9 @@ Kind = Literal["denied", "family", "hypothetical", "historical", "uncertain"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 REACHES = ("list", "item", "sentence", "after", "around")
 LANGUAGES = ("en", "es")
-_PLAIN = str.maketrans("áàâäãéèêëíìîïóòôöõúùûüñç’", "aaaaaeeeeiiiiooooouuuunc'")
+_EXPRESSIONS = {" ": r"\s+", "*": r"\w*"}
+_PLAIN = dict(zip("áàâäãéèêëíìîïóòôöõúùûüñç’", "aaaaaeeeeiiiiooooouuuunc'", strict=True))
+_FOREIGN = re.compile(r"[^\x00-\x7f]")
 
 
 class Role(NamedTuple):
@@ -65,7 +67,7 @@ def plain(text: str) -> str:
     lower = text.lower()
     if len(lower) != len(text):  # a capital I with a dot becomes two
         lower = "".join(low if len(low := letter.lower()) == 1 else letter for letter in text)
-    return lower.translate(_PLAIN)
+    return _FOREIGN.sub(lambda letter: _PLAIN.get(letter[0], letter[0]), lower)
 
 
 @cache
@@ -81,7 +83,7 @@ def cues_of(language: str) -> Cues:
 
 def language_of(text: str) -> str:
     """That of `LANGUAGES` whose function words come more often; the first of equals."""
-    words = re.findall(r"\w+", plain(text))
+    words = plain(text).split()
     counts = {name: sum(map(cues_of(name).function_words.__contains__, words)) for name in LANGUAGES}
     return max(LANGUAGES, key=lambda name: counts[name])
 
@@ -107,13 +109,18 @@ def spelled(phrase: str) -> Iterator[str]:
 
 def any_of(phrases: Iterable[str]) -> re.Pattern[str]:
     """Finds any of some phrases as whole words, the longest of those that begin at one place."""
-    longest_first = sorted(phrases, key=lambda phrase: (-len(phrase), phrase))
-    words = [one for one in longest_first if re.match(r"[\w*]", one)]
-    signs = [one for one in longest_first if not re.match(r"[\w*]", one)]
-    either = [rf"(?<!\w)(?:{'|'.join(map(_expression, words))})"] if words else []
-    return re.compile("|".join([*either, *map(_expression, signs)]))
+    words = {one for one in phrases if re.match(r"[\w*]", one)}
+    either = [rf"(?<!\w){_either(words)}"] if words else []
+    return re.compile("|".join([*either, *map(_either, [{one} for one in set(phrases) - words])]))
 
 
-def _expression(phrase: str) -> str:
-    inside = r"\s+".join(map(re.escape, phrase.split())).replace(r"\*", r"\w*")
-    return inside + (r"(?!\w)" if re.search(r"[\w*]$", phrase) else "")
+def _either(tails: Iterable[str], last: str = "") -> str:
+    """Any of what may follow the sign `last`: sign by sign, for what begins alike is read once."""
+    by_sign: dict[str, set[str]] = {}
+    for tail in tails:
+        by_sign.setdefault(tail[:1], set()).add(tail[1:])
+    ends = [r"(?!\w)" if re.match(r"[\w*]", last) else ""] if by_sign.pop("", None) else []
+    signs = sorted(by_sign, key=lambda sign: (sign == "*", sign))
+    branches = [_EXPRESSIONS.get(one) or re.escape(one) for one in signs]
+    found = [branch + _either(by_sign[one], one) for branch, one in zip(branches, signs, strict=True)]
+    return found[0] if len(found + ends) == 1 and found else f"(?:{'|'.join(found + ends)})"

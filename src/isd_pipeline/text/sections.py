@@ -17,7 +17,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from isd_pipeline.text.cues import any_of, plain, spelled
 
@@ -64,10 +64,10 @@ def _headings(text: str, language: str) -> list[tuple[int, int, str | None]]:
     titles: dict[int, tuple[int, str | None]] = {}
     for found in _TITLE.finditer(text):
         titles[found.start("title")] = found.end("title"), None
-    for pattern in patterns:  # a title that is known goes before
-        for found in pattern.finditer(plain(text)):
-            name = names[" ".join(found["title"].split())]
-            titles[found.start("title")] = found.end("title"), name
+    lower = plain(text)
+    for found in chain.from_iterable(pattern.finditer(lower) for pattern in patterns):
+        name = names[" ".join(found["title"].split())]
+        titles[found.start("title")] = found.end("title"), name
     return [(begin, *titles[begin]) for begin in sorted(titles)]
 
 

@@ -24,7 +24,7 @@ from isd_pipeline.text.sentences import sentence_starts
 NARROWEST = 40  # columns at which lines are thought to be broken, at least
 _WORD = re.compile(r"\w+")
 _BULLET = re.compile(r"[^\S\n]*(?:[-*#•]|\d{1,2}[.)][^\S\n])")
-_STOP = re.compile(r"[^\W\d_]{4,}[.?!]\s+(?=[a-z])")
+_STOP = re.compile(r"[.?!](?<=[^\W\d_]{4}.)\s+(?=[a-z])")
 _GOES_ON = (":", ",")
 
 
