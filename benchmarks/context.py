@@ -20,12 +20,10 @@ import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from measuring import cpu_seconds
 
-from isd_pipeline.coding import coder as coding
-from isd_pipeline.coding.notes import read_notes
 from isd_pipeline.synthetic import HospitalSettings
 from isd_pipeline.synthetic.frames import DENIED
 from isd_pipeline.synthetic.mentions import Mention, mentions_of
@@ -87,7 +85,7 @@ def report(summaries: list[tuple[str, list[Planted]]]) -> None:
     kept = [one for one, kinds in zip(own, found, strict=True) if not kinds & {D, F}]
     print(
         f"ratio of mentions that are the patient's: {sum(own) / len(own):.3f} of all, "
-        f"{sum(kept) / len(kept):.3f} of those not set apart; {sum(kept) / sum(own):.3f} of them kept"
+        f"{sum(kept) / len(kept):.3f} of those not set apart; kept {sum(kept) / sum(own):.3f}"
     )
 
 
@@ -101,7 +99,9 @@ def agreement(meant: list[Kinds], found: list[Kinds], kind: str) -> tuple[float,
     return both / max(count(found, kind), 1), both / max(count(meant, kind), 1)
 
 
-def marked(summaries: list[tuple[str, list[Planted]]], languages: tuple) -> list[Kinds]:
+def marked(
+    summaries: list[tuple[str, list[Planted]]], languages: tuple[str | None, ...]
+) -> list[Kinds]:
     """The kinds that each mention is marked with by the cues of some languages; None: found."""
     kinds: list[Kinds] = []
     for text, mentions in summaries:
@@ -163,12 +163,15 @@ def means(decoy: Mention) -> Kinds:
 
 def slower(bundle: Path, notes: Path) -> float:
     """How many times as long coding takes with context as without: the median of five pairs."""
+    from isd_pipeline.coding import coder as coding
+    from isd_pipeline.coding.notes import read_notes
+
     coder, read = coding.Coder.open(bundle), list(read_notes(notes))
     with_context = coding.in_context
     coder.code(read)
 
-    def seconds(in_context: Callable) -> float:
-        coding.in_context = in_context
+    def seconds(in_context: Callable[..., Any]) -> float:
+        coding.in_context = in_context  # type: ignore[attr-defined]
         return cpu_seconds(lambda: coder.code(read))
 
     without = lambda answer, texts: answer  # noqa: E731

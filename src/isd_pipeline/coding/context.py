@@ -58,7 +58,11 @@ def _only(phrases: list[list[tuple[Kind, str]]], title: str) -> tuple[Kind, ...]
     """
     kinds, said = _said_by(title)
     against = [
-        {kind for kind, phrase in of if phrase not in said and not (kind == "family" and kind in kinds)}
+        {
+            kind
+            for kind, phrase in of
+            if phrase not in said and not (kind == "family" and kind in kinds)
+        }
         for of in phrases
     ]
     return tuple(sorted(set().union(*against))) if all(against) else ()

@@ -84,7 +84,9 @@ def cues_of(language: str) -> Cues:
 def language_of(text: str) -> str:
     """That of `LANGUAGES` whose function words come more often; the first of equals."""
     words = plain(text).split()
-    counts = {name: sum(map(cues_of(name).function_words.__contains__, words)) for name in LANGUAGES}
+    counts = {
+        name: sum(map(cues_of(name).function_words.__contains__, words)) for name in LANGUAGES
+    }
     return max(LANGUAGES, key=lambda name: counts[name])
 
 
@@ -122,5 +124,7 @@ def _either(tails: Iterable[str], last: str = "") -> str:
     ends = [r"(?!\w)" if re.match(r"[\w*]", last) else ""] if by_sign.pop("", None) else []
     signs = sorted(by_sign, key=lambda sign: (sign == "*", sign))
     branches = [_EXPRESSIONS.get(one) or re.escape(one) for one in signs]
-    found = [branch + _either(by_sign[one], one) for branch, one in zip(branches, signs, strict=True)]
+    found = [
+        branch + _either(by_sign[one], one) for branch, one in zip(branches, signs, strict=True)
+    ]
     return found[0] if len(found + ends) == 1 and found else f"(?:{'|'.join(found + ends)})"

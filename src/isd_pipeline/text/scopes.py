@@ -90,7 +90,11 @@ class Statement:
         for phrase in self._phrases:
             for kind in phrase.kinds:
                 first, last = self._held(phrase, kind)
-                begin = min(phrase.begin, self._places[first][0]) if first < len(self._places) else phrase.begin
+                begin = (
+                    min(phrase.begin, self._places[first][0])
+                    if first < len(self._places)
+                    else phrase.begin
+                )
                 end = max(phrase.end, self._places[last - 1][1])
                 yield Scope(Cue(kind, phrase.begin, phrase.end), begin, end)
 

@@ -25,7 +25,8 @@ FAMILY = "family_history"
 SHORT = (FAMILY, "allergies")
 _BULLET = r"(?:[-*#•][^\S\n]*|\d{1,2}[.)][^\S\n]*)?"
 _TITLE = re.compile(
-    rf"^[^\S\n]*{_BULLET}(?P<title>[A-ZÁÉÍÓÚÑ][^\n.:;,]{{1,40}}(?=:)|[A-ZÁÉÍÓÚÑ /&-]{{5,40}}):?[^\S\n]*$",
+    rf"^[^\S\n]*{_BULLET}"
+    r"(?P<title>[A-ZÁÉÍÓÚÑ][^\n.:;,]{1,40}(?=:)|[A-ZÁÉÍÓÚÑ /&-]{5,40}):?[^\S\n]*$",
     re.MULTILINE,
 )
 
