@@ -95,6 +95,7 @@ def test_a_system_is_held_against_the_rationales_and_its_readings_are_shown(
     assert found["documents"] == 2
     assert found["sources"]["model"]["pairs"] == 3
     assert set(pairs.loc[pairs.source == "model", "words"]) == {12, 3}
+    assert [row["pairs"] for row in found["places"]["section"]] == [3]
     for threshold, told in ((-99.0, True), (99.0, False)):
         metrics = {"test": {"threshold_tuned": threshold}}
         page = show_readings(**inputs, metrics=metrics)
@@ -159,7 +160,7 @@ def test_where_dev_has_no_marks_no_spans_are_measured_and_that_is_told(
     other = replace(documents, ids=np.array(["70", "80"]))
     inputs["documents"] = {"train": documents, "dev": other, "test": documents}
     found, _ = measure_evidence(**inputs)
-    assert found.keys() == {"split", "documents", "sources"}
+    assert found.keys() == {"split", "documents", "sources", "places"}
     assert "nothing is marked in the dev split" in caplog.text
 
 

@@ -82,6 +82,23 @@ def test_mdaces_measures_stand_beside_agreement_where_they_were_measured():
     assert len(where.plausibility_table([untold]).columns) == 2 + len(where.AGREEMENT)
 
 
+def test_evidence_is_shown_by_the_section_of_its_marks():
+    means = dict.fromkeys(where.AGREEMENT, 0.25) | {"pairs": 12}
+    rows = [
+        {"place": place, "pairs": size, "average_precision": {"model": score, "random": 0.1}}
+        for place, size, score in (("past_history", 9, 0.5), ("no heading", 3, 0.75))
+    ]
+    evidence = {"sources": {"model": means}, "places": {"section": rows, "context": rows[:1]}}
+    runs = [
+        RunResult(experiment="isd", seed=1, metrics={}, evidence=evidence),
+        RunResult(experiment="laat", seed=1, metrics={}, evidence={"sources": {"model": means}}),
+    ]
+    found = where.places_table(runs, "section")
+    assert found.rows == (("past history", "9", "0.500"), ("no heading", "3", "0.750"))
+    assert where.places_table(runs, "context") is None
+    assert where.places_table(runs[1:], "section") is None
+
+
 def test_agreement_of_evidence_is_by_source_and_then_by_experiment():
     means = dict.fromkeys(where.AGREEMENT, 0.25) | {"pairs": 12}
     runs = [

@@ -31,6 +31,10 @@ AGREEMENT = {
     "first": "first word marked",
 }
 
+PLACES = {  # where marks stand
+    "section": "A pair is in the section of its first mark, found by its heading.",
+    "context": "A pair is denied, a relative's and so on if each of its marks is, found by cues.",
+}
 SPANS = {  # MDACE's, shown where they were measured
     "exact_span": "F1, spans",
     "position_independent_span": "F1, spans anywhere",
@@ -174,6 +178,31 @@ def plausibility_table(runs: Sequence[RunResult]) -> Table | None:
             "(recall), intersection over union (IoU).",
             *((_OF_SPANS,) if spans else ()),
         ),
+    )
+
+
+def places_table(runs: Sequence[RunResult], by: str) -> Table | None:
+    """The evidence's average precision by where the marks stand; None where that says nothing."""
+    found = [one for one in experiments(runs) if any("places" in run.evidence for run in one.runs)]
+    measured = (
+        run.evidence["places"] for one in found for run in one.runs if "places" in run.evidence
+    )
+    rows = next(measured, {}).get(by, ())
+    if len(rows) < 2:
+        return None
+    return Table(
+        f"Evidence of gold codes, average precision by the {by} of the marks",
+        (by, "pairs", *(one.shown for one in found)),
+        tuple(
+            (
+                row["place"].replace("_", " "),
+                number(row["pairs"], 0),
+                *(cell(one.placed(by, row["place"], MODEL)) for one in found),
+            )
+            for row in rows
+        ),
+        {by},
+        notes=(PLACES[by],),
     )
 
 

@@ -32,6 +32,7 @@ def results_markdown(report: Report) -> str:
         where.calibration_table(runs),
         where.sharpness_table(runs),
         where.plausibility_table(runs),
+        *(where.places_table(runs, by) for by in where.PLACES),
         *codes,
     ]
     parts = [markdown(stamped(table, stamp)) for table in tables if table]

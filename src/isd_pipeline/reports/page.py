@@ -42,6 +42,7 @@ def page(report: results.Report) -> str:
         return [stamped(table, report.warning) for table in some if table]
 
     made = (where.calibration_table, where.sharpness_table, where.plausibility_table)
+    places = (where.places_table(runs, by) for by in where.PLACES)
     small = [where.strata_table(runs, kind, "f1_micro") for kind in where.SMALL]
     parts: dict[str, Any] = {
         "official": stamp(official_tables(report)),
@@ -50,7 +51,7 @@ def page(report: results.Report) -> str:
         "paper": stamp(tables_of_paper(report)),
         "frequency": stamp(where.strata_table(runs, "frequency", each) for each in OF_FREQUENCY),
         "where": stamp([*small, where.chapter_table(shown, "f1_micro")]),
-        "trust": stamp(table(runs) for table in made),
+        "trust": stamp([*(table(runs) for table in made), *places]),
         "training": _curves(found),
     }
     return template("page").render(

@@ -117,6 +117,11 @@ class Experiment:
         spans = [run.evidence.get("spans", {}).get("sources", {}) for run in self.runs]
         return _mean([found[source][measure][name] for found in spans if source in found])
 
+    def placed(self, by: str, place: str, source: str) -> Measured | None:
+        """The average precision of a source where the marks stand in a section or a context."""
+        rows = [row for run in self.runs for row in run.evidence.get("places", {}).get(by, ())]
+        return _mean([row["average_precision"][source] for row in rows if row["place"] == place])
+
     def calibrated(self, name: str, when: str = "") -> Measured | None:
         """The `temperature`, or a metric `before` or `after` it."""
         found = [run.calibration for run in self.runs if run.calibration is not None]

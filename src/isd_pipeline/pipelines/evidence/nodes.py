@@ -16,7 +16,7 @@ from isd_pipeline.catalog.base_models import with_base_models
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.io.tables import RecordStream
 from isd_pipeline.embeddings.codes import description_ids
-from isd_pipeline.evaluation import plausibility, span_evidence, word_evidence
+from isd_pipeline.evaluation import mark_places, plausibility, span_evidence, word_evidence
 from isd_pipeline.evaluation.plausibility import Evidence, Rationales
 from isd_pipeline.evaluation.span_evidence import MarkedDocument
 from isd_pipeline.predictors import registry
@@ -101,13 +101,18 @@ def measure_evidence(
     """Agreement of the test split: the means by source, and every pair of note and code.
 
     Three of the sources need no model: rare words, words of the title, words that go with the code.
-    Beside the means stand MDACE's measures, of the words from a weight on that dev tells.
+    Beside the means stand the same by the place of the marks, and MDACE's measures, of the words
+    from a weight on that dev tells.
     """
     simple = _evidence_without_model(code_index, vocabulary, documents["train"])
     sources = {**simple, "model": explainer.evidence}
     pairs = plausibility.compare_evidence(explainer.found, sources)
     means = plausibility.mean_agreement(pairs).to_dict(orient="index")
-    told = {"split": SPLIT, "documents": int(pairs["document"].nunique()), "sources": means}
+    told: dict[str, Any] = {
+        "split": SPLIT,
+        "documents": int(pairs["document"].nunique()),
+        "sources": means,
+    }
     marked = {
         split: list(
             span_evidence.marked_documents(
@@ -116,6 +121,8 @@ def measure_evidence(
         )
         for split in (TUNED_ON, SPLIT)
     }
+    places = mark_places.places_of(marked[SPLIT], code_index)
+    told["places"] = mark_places.agreement_by_place(pairs, places)
     if not marked[TUNED_ON]:
         LOG.warning("nothing is marked in the dev split: no weight is tuned, no spans are measured")
         return told, pairs
