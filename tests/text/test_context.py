@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isd_pipeline.text.context import Context
@@ -81,6 +81,24 @@ def test_a_list_goes_on_over_lines_broken_at_a_width_and_ends_at_a_verb() -> Non
     assert kinds(WRAPPED, "cough") == set()
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("No wheezes, no rales, murmur.", {"wheezes": 1, "rales": 1, "murmur": 0}),
+        ("Denies cough, chills, murmur.", {"cough": 1, "chills": 1, "murmur": 1}),
+        ("No cough or chills, murmur.", {"cough": 1, "chills": 1, "murmur": 0}),
+        ("No cough, possible asthma, murmur.", {"cough": 1, "asthma": 0, "murmur": 0}),
+        ("No cough and the murmur is loud.", {"cough": 1, "murmur": 0}),
+        ("Cough and chills were denied.", {"Cough": 1, "chills": 1}),
+        ("Cough was loud and asthma was ruled out.", {"Cough": 0, "asthma": 1}),
+        ("Asthma: cough was denied.", {"Asthma": 0, "cough": 1}),
+        ("No; cough.", {"cough": 0}),
+    ],
+)
+def test_how_far_a_denial_reaches(text: str, meant: dict[str, int]) -> None:
+    assert {one: int(kinds(text, one) >= {"denied"}) for one in meant} == meant
+
+
 def test_a_cue_stays_in_its_line_of_a_list() -> None:
     found = [kinds(LISTED, finding) for finding in ("fever", "Cough", "gout", "Asthma")]
     assert found == [{"denied"}, set(), {"denied"}, set()]
@@ -112,6 +130,7 @@ def test_a_language_that_has_no_cues_is_found_from_the_text() -> None:
     assert kinds(text, "fiebre", "pt") == kinds(text, "fiebre", "es") == {"denied"}
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("no fever, or mother\n-:.İß\u2028é¿ "), max_size=60))
 def test_cues_stand_in_the_note_whatever_it_is(text: str) -> None:
     context = Context(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isd_pipeline.text.cues import LANGUAGES, any_of, cues_of, plain, spelled
@@ -33,6 +33,7 @@ def test_a_star_stands_for_letters_and_gives_way_to_a_longer_phrase() -> None:
     assert found(phrases, "no cesaba no presentaba no") == ["no cesaba", "no presentaba", "no"]
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_every_sign_stays_at_its_place_in_plain_letters(text: str) -> None:
     assert len(plain(text)) == len(text)

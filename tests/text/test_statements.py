@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isd_pipeline.text.sentences import sentence_starts
@@ -49,6 +49,11 @@ def test_a_line_broken_at_a_width_goes_on() -> None:
     assert told("\n".join([*lines, line])) == [words.strip()]
 
 
+def test_what_never_ends_is_cut() -> None:
+    assert [len(one.split()) for one in told("no " * 1000)] == [150] * 6 + [100]
+
+
+@settings(deadline=None)
 @given(st.text(st.sampled_from("aB1 .\n?,:-é\u2028")))
 def test_every_sentence_begins_a_statement_and_every_word_is_in_one(text: str) -> None:
     found, tokens = statements_of(text), tokenize(text, "numerals")

@@ -112,8 +112,9 @@ def spelled(phrase: str) -> Iterator[str]:
 def any_of(phrases: Iterable[str]) -> re.Pattern[str]:
     """Finds any of some phrases as whole words, the longest of those that begin at one place."""
     words = {one for one in phrases if re.match(r"[\w*]", one)}
-    either = [rf"(?<!\w){_either(words)}"] if words else []
-    return re.compile("|".join([*either, *map(_either, [{one} for one in set(phrases) - words])]))
+    signs = set(phrases) - words
+    either = [rf"(?<!\w){_either(words)}"] * bool(words) + [_either(signs)] * bool(signs)
+    return re.compile("|".join(either))
 
 
 def _either(tails: Iterable[str], last: str = "") -> str:

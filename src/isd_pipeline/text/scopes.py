@@ -76,6 +76,7 @@ class Statement:
         gaps = [plain[a:b] for (_, a), (b, _) in pairwise(words)]
         starts = [n for n, gap in enumerate(gaps, 1) if self._joins(n) or _SIGN.search(gap)]
         self._items = [0, *starts]  # the words at which they begin
+        self._contents = {start + self._joins(start) for start in self._items}
         self._breaks = {n for n, gap in enumerate(gaps, 1) if _BREAK.search(gap)}
         self._titled = {n for n, gap in enumerate(gaps, 1) if ":" in gap}
         found = cues.find(plain, words[0][0] - 1 if words[0][0] else 0, words[-1][1] + 1)
@@ -90,11 +91,7 @@ class Statement:
         for phrase in self._phrases:
             for kind in phrase.kinds:
                 first, last = self._held(phrase, kind)
-                begin = (
-                    min(phrase.begin, self._places[first][0])
-                    if first < len(self._places)
-                    else phrase.begin
-                )
+                begin = min(phrase.begin, self._places[first][0])
                 end = max(phrase.end, self._places[last - 1][1])
                 yield Scope(Cue(kind, phrase.begin, phrase.end), begin, end)
 
@@ -160,11 +157,11 @@ class Statement:
     def _is_repeated(self, phrase: _Phrase, kind: Kind) -> bool:
         """Whether the next item or the last has a cue of the kind at its own beginning."""
         place = bisect_right(self._items, phrase.first)
-        begins = {start + self._joins(start) for start in self._items}
         return any(
-            one.first in begins and abs(bisect_right(self._items, one.first) - place) == 1
+            one.first in self._contents
+            and abs(bisect_right(self._items, one.first) - place) == 1
+            and kind in one.kinds
             for one in self._phrases
-            if kind in one.kinds
         )
 
     def _item_end(self, word: int) -> int:

@@ -23,10 +23,10 @@ from isd_pipeline.text.cues import any_of, plain, spelled
 
 FAMILY = "family_history"
 SHORT = (FAMILY, "allergies")
-_BULLET = r"(?:[-*#•][^\S\n]*|\d{1,2}[.)][^\S\n]*)?"
+_BULLET = r"[^\S\n]*+(?:[-*#•][^\S\n]*+|\d{1,2}[.)][^\S\n]*+)?"
 _TITLE = re.compile(
-    rf"^[^\S\n]*{_BULLET}"
-    r"(?P<title>[A-ZÁÉÍÓÚÑ][^\n.:;,]{1,40}(?=:)|[A-ZÁÉÍÓÚÑ /&-]{5,40}):?[^\S\n]*$",
+    rf"^{_BULLET}(?P<title>[A-ZÁÉÍÓÚÑ]"
+    r"(?:[^\n.:;,]{1,40}(?=:)|[A-ZÁÉÍÓÚÑ /&-]{4,40})):?[^\S\n]*+$",
     re.MULTILINE,
 )
 
@@ -86,5 +86,5 @@ def _known(language: str) -> tuple[dict[str, str], re.Pattern[str], re.Pattern[s
     known = read[language].items()
     names = {one: name for name, phrases in known for of in phrases for one in spelled(of)}
     title = f"(?P<title>{any_of(names).pattern})"
-    at_line = re.compile(rf"^[^\S\n]*{_BULLET}{title}[^\S\n]*(?::|\.?[^\S\n]*$)", re.M)
+    at_line = re.compile(rf"^{_BULLET}{title}[^\S\n]*+(?::|\.?+[^\S\n]*+$)", re.M)
     return names, at_line, re.compile(rf"(?<=[.!?]\s){title}(?=:)")

@@ -2,8 +2,8 @@
 
 Hospital notes are broken into lines at a fixed width, which says nothing; but lists have a line an
 item, often without a full stop. A line break ends a statement where the writer had room to go on:
-where the next line's first word would have fitted into the longest line of its paragraph, or where
-the next line begins with a bullet or a number. Behind a colon or a comma a list goes on.
+where the next line's first word would have fitted into the columns that lines are broken at, or
+where the next line begins with a bullet or a number. Behind a colon or a comma a list goes on.
 And a full stop behind a word of four letters or more, which is no abbreviation, ends a sentence
 before a small letter, too: "without incident. on day 2 he".
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from isd_pipeline.text.sentences import sentence_starts
 
+MOST = 150  # words of a statement; what goes on is another one
 NARROWEST = 40  # columns at which lines are thought to be broken, at least
 _WORD = re.compile(r"\w+")
 _BULLET = re.compile(r"[^\S\n]*(?:[-*#•]|\d{1,2}[.)][^\S\n])")
@@ -57,8 +58,9 @@ def statements_of(text: str) -> Statements:
     begins = [begin for begin, _ in places]
     starts = set(sentence_starts(text, np.array(begins, dtype=np.int64)).tolist())
     ends = chain(_lines(text), (found.end() for found in _STOP.finditer(text)))
-    starts |= {bisect_left(begins, place) for place in ends}
-    return Statements(places, sorted(starts | {len(places)}))
+    starts |= {bisect_left(begins, place) for place in ends} | {len(places)}
+    short = (range(a, b, MOST) for a, b in pairwise(sorted(starts)))
+    return Statements(places, [*chain.from_iterable(short), len(places)])
 
 
 def _lines(text: str) -> Iterator[int]:
