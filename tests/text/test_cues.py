@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from isd_pipeline.text import cues
 from isd_pipeline.text.cues import LANGUAGES, any_of, cues_of, plain, spelled
 
 
@@ -41,10 +45,20 @@ def test_every_sign_stays_at_its_place_in_plain_letters(text: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_the_files_have_the_tables_that_are_read_and_no_others(language: str) -> None:
+    path = Path(cues.__file__).parent / "cues" / f"{language}.toml"
+    read = tomllib.loads(path.read_text(encoding="utf-8"))
+    words = {"function_words", "joining", "going_on", "verbs"}
+    assert read.keys() == {*words, *cues.KINDS, "ends", "no_cue"}
+    assert read["ends"].keys() == {"every", *cues.KINDS}
+    assert read["no_cue"].keys() == {"phrases"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_phrases_of_the_files_are_written_as_texts_are_compared(language: str) -> None:
-    cues = cues_of(language)
-    assert all(phrase == plain(phrase) == " ".join(phrase.split()) for phrase in cues.roles)
-    words = cues.joining | cues.verbs | cues.function_words | cues.going_on
+    read = cues_of(language)
+    assert all(phrase == plain(phrase) == " ".join(phrase.split()) for phrase in read.roles)
+    words = read.joining | read.verbs | read.function_words | read.going_on
     assert all(word == plain(word) for word in words)
-    assert cues.going_on < cues.joining
-    assert all(any_of([phrase]).search(phrase) for phrase in cues.roles if "*" not in phrase)
+    assert read.going_on < read.joining
+    assert all(any_of([phrase]).search(phrase) for phrase in read.roles if "*" not in phrase)
