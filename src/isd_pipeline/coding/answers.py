@@ -11,12 +11,14 @@ from typing import Any, TextIO
 from isd_pipeline.coding.coder import Answer, Note
 from isd_pipeline.coding.evidence import Span
 from isd_pipeline.coding.page import write_page
+from isd_pipeline.coding.rules import in_a_line
 
 COLUMNS = (
     *("id", "code", "title", "system", "score", "above_threshold", "evidence"),
     *("truncated_at", "problem", "model"),
 )
 OF_VIEWS = ("views", "remark")  # columns of a bundle of two views
+LAST = ("rules",)
 Coded = Iterable[tuple[Note, Answer]]
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # an apostrophe keeps a spreadsheet from computing it
 
@@ -50,12 +52,12 @@ def write_csv(coded: Coded, file: TextIO) -> None:
     """One row a code, its evidence as `begin-end` pairs; of a note without codes its problem.
 
     Of a bundle of two views a pair has its text's language before it, and two columns more say
-    which texts were read and what has to be known of them.
+    which texts were read and what has to be known of them. What the code book says stands last.
     """
     table, answers = csv.writer(file, lineterminator="\n"), (answer for _, answer in coded)
     first = next(answers, None)
     of_views = first is not None and first.views is not None
-    table.writerow(COLUMNS + (OF_VIEWS if of_views else ()))
+    table.writerow(COLUMNS + (OF_VIEWS if of_views else ()) + LAST)
     for answer in answers if first is None else chain([first], answers):
         for row in _rows(answer):
             table.writerow(f"'{cell}" if str(cell).startswith(FORMULA) else cell for cell in row)
@@ -66,13 +68,14 @@ def _rows(answer: Answer) -> list[tuple[object, ...]]:
     if answer.views is not None:
         last += (" ".join(answer.views), answer.remark)
     if answer.problem is not None:
-        return [(answer.id, *[None] * 6, *last)]
+        return [(answer.id, *[None] * 6, *last, None)]
     return [
         (
             *(answer.id, code.code, code.title, code.system, code.score),
             str(code.above_threshold).lower(),
             " ".join(map(_place, code.evidence)),
             *last,
+            in_a_line(code.rules or ()),
         )
         for code in answer.codes
     ]
