@@ -21,7 +21,7 @@ Sex = Literal["F", "M"]
 FOR_ORIENTATION = "for orientation: no claim is to be made of it"
 HCC_MODEL, HCC_YEAR = "CMS-HCC Model V28", 2026
 GROWN_UP = 45  # where no age is given
-AGE_EDIT, SEX_EDIT = "AGE_CONFLICT", "SEX_CONFLICT"  # of an age or a sex that must be given
+OF_AGE, OF_SEX = ("AGE_CONFLICT",), ("SEX_CONFLICT", "INVALID_SEX")  # edits that need them
 SEXES: dict[Sex | None, int] = {"M": 0, "F": 1, None: 2}
 
 
@@ -195,8 +195,8 @@ def _edits(stay: _Stay, edit: Callable[[_Stay], list[dict[str, Any]]]) -> tuple[
         about = [code for code in stay.others if beside[code][name] > alone[name]]
         about = [*([stay.principal] if alone[name] else []), *about]
         edits.append(Edit(name, tuple(about)))
-    asked = {AGE_EDIT: stay.age, SEX_EDIT: stay.sex}
-    return tuple(one for one in edits if asked.get(one.name, "") is not None)
+    idle = (OF_AGE if stay.age is None else ()) + (OF_SEX if stay.sex is None else ())
+    return tuple(one for one in edits if one.name not in idle)
 
 
 def _hccs(stay: _Stay) -> tuple[Hcc, ...]:
