@@ -10,7 +10,7 @@ from tests.coding.tiny import bundle_of
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks" / "corpora"))
 
-from code_rules import judged, row  # noqa: E402
+from code_rules import judged, row
 
 ROWS = [
     {"code": "038.9", "title": "", "parent": None, "excludes1": ["a fever (780.6-)", "R50.9"]},

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pytest
 from scipy.sparse import csr_matrix
 
-from isd_pipeline.config.extract import books_of, revision_of
+from isd_pipeline.config.extract import revision_of
 from isd_pipeline.data.codes.hierarchy import code_tree
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.custom.example import write_example
@@ -161,23 +161,6 @@ def test_a_misspelt_key_of_the_layout_is_refused_with_the_near_match(tmp_path):
     conf = cohorts(tmp_path, custom={"seperator": ";"})
     with pytest.raises(ValueError, match=r"extract\.custom has no 'seperator'; did you mean 'sepa"):
         extract_tables(conf, "mine")
-
-
-@pytest.mark.parametrize(
-    ("section", "systems"),
-    [
-        ({"source": "mimic3", "raw": "."}, ("icd9cm", "icd9proc")),
-        ({"source": "mimic3", "raw": ".", "label_space": "caml"}, ("icd9cm",)),  # 33.1 of 03.31
-        ({"source": "mimic4", "raw": ".", "revision": "icd10", "split": "edin"}, ("icd10cm",)),
-        ({"source": "codiesp", "raw": ".", "kind": "both"}, ("icd10cm",)),
-        ({"source": "cantemist", "raw": ".", "language": "es"}, ()),
-        ({"source": "custom", "raw": "."}, ("icd10cm",)),
-        ({"source": "custom", "raw": ".", "custom": {"system": "icd9cm"}}, ("icd9cm", "icd9proc")),
-        ({"source": "custom", "raw": ".", "custom": {"system": "ours", "table": "t"}}, ()),
-    ],
-)
-def test_codes_are_looked_up_in_the_books_of_their_system_or_in_none(section, systems) -> None:
-    assert books_of({"c": {"extract": section}}, "c") == systems
 
 
 def test_the_revision_of_own_codes_is_that_of_their_system(tmp_path):

@@ -10,17 +10,15 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 from isd_pipeline.catalog.base_models import is_of_views, stage_command, with_base_models
+from isd_pipeline.catalog.code_books import packed_books
 from isd_pipeline.catalog.other_cohorts import refuse_other_codes, rows_of
 from isd_pipeline.coding.bundle import Bundle
 from isd_pipeline.coding.view_bundle import ViewBundle
 from isd_pipeline.config.cohorts import cohort_section
 from isd_pipeline.config.experiments import language_of
-from isd_pipeline.config.extract import books_of, revision_of
+from isd_pipeline.config.extract import revision_of
 from isd_pipeline.config.preprocess import PreprocessSettings
 from isd_pipeline.config.rows import run_of
-from isd_pipeline.data.codes.book import pack
-from isd_pipeline.data.codes.book_sources import book_of
-from isd_pipeline.data.codes.coding_systems import kind_of
 from isd_pipeline.predictors import registry
 from isd_pipeline.predictors.base import TokenisedNote
 from isd_pipeline.predictors.ensemble import Weights
@@ -73,22 +71,8 @@ def _of_one(
         fingerprints=model.fingerprints,
         metrics=metrics,
         weights=model.weights,
-        books=_books(parameters, found, key),
+        books=packed_books(cohorts, key["cohort"], found["code_index"]),
     )
-
-
-def _books(
-    parameters: Mapping[str, Any], found: Mapping[str, Any], key: Mapping[str, Any]
-) -> dict[str, bytes]:
-    """The code books that the codes of a run can be looked up in.
-
-    Where some codes are of a user's own system none is: a code alone does not say whose it is.
-    """
-    if found["code_index"].custom is not None:
-        return {}
-    kinds = set(found["code_index"].systems)
-    systems = books_of(parameters["cohorts"], key["cohort"])
-    return {system: pack(book_of(system)) for system in systems if kind_of(system) in kinds}
 
 
 def _of_views(

@@ -21,14 +21,7 @@ from torch import Tensor
 from isd_pipeline import __version__
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.io.files import replacing, write_json
-from isd_pipeline.data.io.tensor_files import (
-    pack,
-    read_bytes,
-    read_sealed,
-    refuse_changed,
-    sealed,
-    unpack,
-)
+from isd_pipeline.data.io.tensor_files import pack, read_sealed, refuse_changed, sealed, unpack
 from isd_pipeline.text.tokens import Tokeniser
 from isd_pipeline.text.vocabulary import Vocabulary
 
@@ -132,14 +125,19 @@ def read_bundle(folder: Path | str) -> Bundle:
     record = read_record(folder, FORMAT)
     weights = unpack(_file(folder, WEIGHTS), record.get("weights_sha256", ""), REMEDY)
     sums = record.get("books", {})  # which bundles had not at first
-    books = {
-        name: read_bytes(_file(folder, BOOK.format(name)), digest, REMEDY)
-        for name, digest in sums.items()
-    }
+    books = {system: _read_book(folder, system, digest) for system, digest in sums.items()}
     try:
         return _bundle(record | {"books": books}, weights)
     except (TypeError, ValueError, KeyError) as error:
         raise unreadable(folder, record, error) from None
+
+
+def _read_book(folder: Path, system: str, digest: str) -> bytes:
+    path = _file(folder, BOOK.format(system))
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise ValueError(f"{path}: cut off or changed since it was written; {REMEDY}")
+    return content
 
 
 def format_of(folder: Path | str) -> int:

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from isd_pipeline.config.cohorts import cohort_section
 from isd_pipeline.data.codes import icd
-from isd_pipeline.data.codes.coding_systems import ICD9CM, ICD9PROC, ICD10CM, OFFICIAL
 from isd_pipeline.data.codes.hierarchy import Revision
 from isd_pipeline.data.codes.labels import LabelSpace
 from isd_pipeline.data.custom.layout import CustomLayout
@@ -121,18 +120,3 @@ def revision_of(cohorts: Mapping[str, Any], cohort: str) -> Revision:
     if settings.source == "custom":
         return "icd9" if settings.custom.system.startswith("icd9") else "icd10"
     return settings.revision if settings.source.startswith("mimic") else "icd10"
-
-
-def books_of(cohorts: Mapping[str, Any], cohort: str) -> tuple[str, ...]:
-    """The coding systems of a cohort's codes of which there is a book; none of a user's own.
-
-    CodiEsp's diagnoses are looked up in ICD-10-CM, of which CIE-10-ES is the Spanish edition. What
-    CAML made of procedure codes (33.1 of 03.31) is looked up nowhere.
-    """
-    settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
-    own = settings.source == "custom" and settings.custom.system not in OFFICIAL
-    if own or settings.source == "cantemist":
-        return ()
-    if revision_of(cohorts, cohort) == "icd10":
-        return (ICD10CM,)
-    return (ICD9CM,) if settings.label_space == "caml" else (ICD9CM, ICD9PROC)

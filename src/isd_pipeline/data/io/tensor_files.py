@@ -24,15 +24,10 @@ def unpack(path: Path, sha256: str, remedy: str) -> dict[str, Tensor]:
     """The tensors of a file, refused unless its SHA-256 is this one."""
     from safetensors.torch import load
 
-    return load(read_bytes(path, sha256, remedy))
-
-
-def read_bytes(path: Path, sha256: str, remedy: str) -> bytes:
-    """The bytes of a file, refused unless their SHA-256 is this one."""
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ValueError(f"{path}: cut off or changed since it was written; {remedy}")
-    return content
+    return load(content)
 
 
 def sealed(record: Mapping[str, Any], seal: str) -> dict[str, Any]:
