@@ -138,8 +138,8 @@ class Among:
 
     def __init__(self, book: Book, labels: Iterable[str]) -> None:
         self._book = book
-        self._labels = {undot(label): label for label in sorted(labels)}
-        self._bare = list(self._labels)
+        self._labels = {undot(label): label for label in labels}
+        self._bare = sorted(self._labels)
         self._excluded: dict[str, dict[tuple[str, str], str]] = {one: {} for one in self._bare}
         for one in self._bare:
             for source, note in self._notes(self._labels[one], "excludes1"):
@@ -168,18 +168,16 @@ class Among:
         """
         ranges = (found for line in note.split("\n") for found in codes_named(line))
         found = {one for codes in ranges for one in self._within(codes)} - {but}
-        return [one for one in sorted(found) if source is None or not self._is_below(one, source)]
+        return [one for one in sorted(found) if not self._is_below(one, source)]
 
     def _within(self, codes: CodeRange) -> Iterator[str]:
         first = bisect_left(self._bare, codes.first)
         last = bisect_right(self._bare, f"{codes.last}~")
         return (one for one in self._bare[first:last] if one in codes)
 
-    def _is_below(self, one: str, source: str) -> bool:
+    def _is_below(self, one: str, source: str | None) -> bool:
         code = code_of(self._labels[one])
-        if code not in self._book:
-            return False
-        return source == code or any(above.code == source for above in self._book.ancestors(code))
+        return source is not None and code in self._book and self._book.is_within(code, source)
 
 
 def code_of(label: str) -> str:

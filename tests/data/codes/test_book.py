@@ -60,6 +60,10 @@ def test_what_stands_above_and_below_a_code(book: Book) -> None:
         *("A15.4", "A15"),
         None,
     )
+    assert [book.is_within("A15.0", upper) for upper in ("A15.0", "A15", "A00-B99", "B20")] == [
+        *(True, True, True),
+        False,
+    ]
     assert "A15" in book
     assert "A15.9" not in book
     with pytest.raises(KeyError):

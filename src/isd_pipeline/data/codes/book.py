@@ -77,6 +77,10 @@ class Book:
         """What stands above a code, nearest first, up to its chapter."""
         return [self.entry_at(row) for row in self._above(self._rows[code])]
 
+    def is_within(self, code: str, upper: str) -> bool:
+        """Whether a code is another, or stands below it."""
+        return self._rows[upper] in (self._rows[code], *self._above(self._rows[code]))
+
     def children(self, code: str) -> list[Entry]:
         """What stands right below a code, in the book's order."""
         row = self._rows[code]
