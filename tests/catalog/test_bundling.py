@@ -16,6 +16,7 @@ from isd_pipeline.__main__ import main
 from isd_pipeline.catalog.formats import read_scores, write_scores
 from isd_pipeline.coding.bundle import read_bundle, write_bundle
 from isd_pipeline.coding.view_bundle import read_view_bundle
+from isd_pipeline.data.codes.book import unpack
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.training.checkpoints import read_model, write_model
@@ -118,6 +119,14 @@ def test_a_bundle_holds_what_the_run_recorded(project: Path, bundle: Path) -> No
     assert made.threshold_tuned == metrics["dev"]["threshold_tuned"]
     assert made.temperature == calibration["temperature"]
     assert made.codes == CodeIndex.open(project / "data/03_primary/synthetic/code_index.json")
+    assert {system: unpack(book).system for system, book in made.books.items()} == {
+        system: system for system in ("icd9cm", "icd9proc")
+    }
+    diagnoses, pairs = (
+        unpack(made.books["icd9cm"]),
+        zip(made.codes.codes, made.codes.systems, strict=True),
+    )
+    assert all(code in diagnoses for code, kind in pairs if kind == "diagnosis")
     train = Documents.open(project / "data/05_model_input/synthetic/train")
     counts = [
         sum(n in train.labels_of(d) for d in range(len(train))) for n in range(len(made.codes))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from isd_pipeline.coding import batch
-from isd_pipeline.coding.answers import COLUMNS, write_csv, write_jsonl
+from isd_pipeline.coding.answers import COLUMNS, LAST, write_csv, write_jsonl
 from isd_pipeline.coding.coder import Answer, Coder, Note
 from tests.coding.tiny import CODES, bundle_of, notes_of
 
@@ -93,10 +93,11 @@ def test_the_json_of_an_answer_has_the_documented_shape(coder: Coder) -> None:
     notes = notes_of("fever, pain and chest pain")
     write_jsonl(zip(notes, coder.code(notes, top=1, threshold=1.0), strict=True), file)
     (answer,) = [json.loads(line) for line in file.getvalue().splitlines()]
-    assert list(answer) == ["id", "codes", "threshold", "truncated_at", "problem", "model"]
+    told = ["id", "codes", "threshold", "truncated_at", "problem", "model", "books"]
+    assert list(answer) == told
     (code,) = answer["codes"]
     told = ["code", "title", "system", "score", "above_threshold", "evidence", "sources"]
-    assert list(code) == [*told, "evidence_only"]
+    assert list(code) == [*told, "evidence_only", "rules"]
     of_evidence = ["begin", "end", "weight", "context", "section"]
     assert [list(span) for span in code["evidence"]] == [of_evidence]
     assert answer["truncated_at"] == len("fever, pain and")
@@ -108,7 +109,7 @@ def test_a_csv_has_a_row_a_code_and_computes_nothing_in_a_spreadsheet(coder: Cod
     notes = [Note("=1+1", "fever, pain"), Note("-2", "")]
     write_csv(zip(notes, coder.code(notes), strict=True), file)
     rows = list(csv.DictReader(io.StringIO(file.getvalue(), newline="")))
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == COLUMNS + LAST
     assert {row["code"] for row in rows[:-1]} == set(CODES.codes)
     assert {row["id"] for row in rows[:-1]} == {"'=1+1"}
     titles = {row["code"]: row["title"] for row in rows}

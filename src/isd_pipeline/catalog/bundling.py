@@ -10,6 +10,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 from isd_pipeline.catalog.base_models import is_of_views, stage_command, with_base_models
+from isd_pipeline.catalog.code_books import packed_books
 from isd_pipeline.catalog.other_cohorts import refuse_other_codes, rows_of
 from isd_pipeline.coding.bundle import Bundle
 from isd_pipeline.coding.view_bundle import ViewBundle
@@ -70,6 +71,7 @@ def _of_one(
         fingerprints=model.fingerprints,
         metrics=metrics,
         weights=model.weights,
+        books=packed_books(cohorts, key["cohort"], found["code_index"]),
     )
 
 

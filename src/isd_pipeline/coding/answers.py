@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from isd_pipeline.coding.coder import Answer, Note
 from isd_pipeline.coding.evidence import Span
 from isd_pipeline.coding.page import write_page
+from isd_pipeline.coding.rules import in_a_line
 from isd_pipeline.text.scopes import Cue
 
 COLUMNS = (
@@ -18,6 +19,7 @@ COLUMNS = (
     *("truncated_at", "problem", "model", "context", "section", "evidence_only"),
 )
 OF_VIEWS = ("views", "remark")  # columns of a bundle of two views
+LAST = ("rules",)
 Coded = Iterable[tuple[Note, Answer]]
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # an apostrophe keeps a spreadsheet from computing it
 
@@ -54,12 +56,12 @@ def write_csv(coded: Coded, file: TextIO) -> None:
     where there is none.
 
     Of a bundle of two views a pair has its text's language before it, and two columns more say
-    which texts were read and what has to be known of them.
+    which texts were read and what has to be known of them. What the code book says stands last.
     """
     table, answers = csv.writer(file, lineterminator="\n"), (answer for _, answer in coded)
     first = next(answers, None)
     of_views = first is not None and first.views is not None
-    table.writerow(COLUMNS + (OF_VIEWS if of_views else ()))
+    table.writerow(COLUMNS + (OF_VIEWS if of_views else ()) + LAST)
     for answer in answers if first is None else chain([first], answers):
         for row in _rows(answer):
             table.writerow(f"'{cell}" if str(cell).startswith(FORMULA) else cell for cell in row)
@@ -69,7 +71,7 @@ def _rows(answer: Answer) -> list[tuple[object, ...]]:
     whole = (answer.truncated_at, answer.problem, answer.model.sha256)
     views = () if answer.views is None else (" ".join(answer.views), answer.remark)
     if answer.problem is not None:
-        return [(answer.id, *[None] * 6, *whole, *[None] * 3, *views)]
+        return [(answer.id, *[None] * 6, *whole, *[None] * 3, *views, None)]
     return [
         (
             *(answer.id, code.code, code.title, code.system, code.score),
@@ -80,6 +82,7 @@ def _rows(answer: Answer) -> list[tuple[object, ...]]:
             " ".join(span.section or "none" for span in code.evidence),
             " ".join(code.evidence_only),
             *views,
+            in_a_line(code.rules or ()),
         )
         for code in answer.codes
     ]

@@ -1,14 +1,16 @@
 """A bundle: all that coding a new note needs, in one folder with one SHA-256 for a name.
 
     weights.safetensors   the trained weights
+    book-SYSTEM.arrow     the code book of a coding system, where it has one
     bundle.json           everything else: settings, codes, vocabulary, thresholds, the test metrics
 
-The JSON holds the SHA-256 of the weights and its own, which therefore stands for the whole and is
-the bundle's name in every answer. It tells damage, not forgery: who can change a file can change
+The JSON holds the SHA-256 of the other files and its own, which therefore stands for the whole and
+is the bundle's name in every answer. It tells damage, not forgery: who can change a file can change
 its sum. Nothing of a note is in a bundle but words: the vocabulary's, a regression's word pairs and
 the phrases of a mention dictionary.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -26,6 +28,7 @@ from isd_pipeline.text.vocabulary import Vocabulary
 FORMAT = 2
 VIEWS_FORMAT = 3  # of a folder that holds two bundles (view_bundle.py)
 RECORD, WEIGHTS, SEAL = "bundle.json", "weights.safetensors", "sha256"
+BOOK = "book-{}.arrow"
 TOKENISERS: dict[Tokeniser, str] = {  # what a bundle says of the rule by which its notes were cut
     "caml": "words of letters, digits and underscores; numerals dropped; lower case",
     "numerals": "words of letters, digits and underscores; lower case",
@@ -48,7 +51,8 @@ class Bundle:
     `revision` says which ICD the codes are of. `training_counts` [L] is how many training
     documents have each code.
     Thresholds are log-odds, before `temperature` divides them. `metrics` are the test split's, as
-    they were recorded. `sha256` names what was read from a folder; it is empty before that.
+    they were recorded. `books` are code books as `data/codes/book.py` packs them, by their coding
+    systems. `sha256` names what was read from a folder; it is empty before that.
     """
 
     cohort: str
@@ -65,6 +69,7 @@ class Bundle:
     fingerprints: Mapping[str, str]
     metrics: Mapping[str, float]
     weights: Mapping[str, Tensor] = field(repr=False)
+    books: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     data_use: str = DATA_USE
     version: str = __version__
     sha256: str = ""
@@ -98,10 +103,13 @@ def write_bundle(bundle: Bundle, folder: Path) -> str:
     The same run gives the same bytes: no clock and no path is in them.
     """
     content, digest = pack(bundle.weights)
-    record = sealed(_record(bundle) | {"weights_sha256": digest}, SEAL)
+    books = {system: hashlib.sha256(book).hexdigest() for system, book in bundle.books.items()}
+    record = sealed(_record(bundle) | {"weights_sha256": digest, "books": books}, SEAL)
     with replacing(Path(folder)) as temporary:
         temporary.mkdir()
         (temporary / WEIGHTS).write_bytes(content)
+        for system, book in bundle.books.items():
+            (temporary / BOOK.format(system)).write_bytes(book)
         write_json(temporary / RECORD, record)
     return str(record[SEAL])
 
@@ -116,10 +124,20 @@ def read_bundle(folder: Path | str) -> Bundle:
     folder = Path(folder)
     record = read_record(folder, FORMAT)
     weights = unpack(_file(folder, WEIGHTS), record.get("weights_sha256", ""), REMEDY)
+    sums = record.get("books", {})  # which bundles had not at first
+    books = {system: _read_book(folder, system, digest) for system, digest in sums.items()}
     try:
-        return _bundle(record, weights)
+        return _bundle(record | {"books": books}, weights)
     except (TypeError, ValueError, KeyError) as error:
         raise unreadable(folder, record, error) from None
+
+
+def _read_book(folder: Path, system: str, digest: str) -> bytes:
+    path = _file(folder, BOOK.format(system))
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise ValueError(f"{path}: cut off or changed since it was written; {REMEDY}")
+    return content
 
 
 def format_of(folder: Path | str) -> int:
@@ -162,7 +180,8 @@ def refuse_folder(folder: Path, *, force: bool) -> None:
 def _record(bundle: Bundle) -> dict[str, Any]:
     """All but the weights and the name, as JSON can have them."""
     codes = bundle.codes
-    kept = {name: value for name, value in vars(bundle).items() if name not in ("weights", SEAL)}
+    of_files = ("weights", "books", SEAL)
+    kept = {name: value for name, value in vars(bundle).items() if name not in of_files}
     return kept | {
         "format": FORMAT,
         "codes": [*zip(codes.codes, codes.systems, codes.titles, strict=True)],

@@ -11,7 +11,7 @@ Axes: L codes, K of them shown, N words of a note.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from isd_pipeline import __version__
 from isd_pipeline.coding.bundle import VIEWS_FORMAT, Bundle, format_of, read_bundle
 from isd_pipeline.coding.context import in_context
 from isd_pipeline.coding.evidence import Span, spans
+from isd_pipeline.coding.rules import Rule, Rules
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.predictors import registry
 from isd_pipeline.predictors.base import Prediction, TokenisedNote
@@ -60,6 +61,8 @@ class Suggestion:
     `sources`, of an ensemble: what each part of it adds to the score, in log-odds before
     calibration, beyond what it adds to an average pair of note and code. Above 0 it is evidence
     for the code. `evidence_only` says what all of its evidence is, if none is the patient's own.
+
+    `rules`: what the code book says of it; None where the bundle has no book of its system.
     """
 
     code: str
@@ -70,6 +73,7 @@ class Suggestion:
     evidence: tuple[Span, ...]
     sources: dict[str, float] | None = None
     evidence_only: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,8 @@ class Answer:
 
     Of a bundle of two views: `views` are the languages of the texts that were read, and `remark`
     says what has to be known of them. Of another bundle both are None.
+
+    `books`: the code book of each kind of codes that has one, with its year.
     """
 
     id: str
@@ -99,6 +105,7 @@ class Answer:
     model: Model
     views: tuple[str, ...] | None = None
     remark: str | None = None
+    books: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -133,6 +140,7 @@ class Coder:
                 f"cannot build its model ({' '.join(str(error).split())})"
             ) from None
         self._name = Model(bundle.name, bundle.sha256)
+        self.rules = Rules(bundle.books, bundle.codes)
 
     @staticmethod
     def open(folder: Path | str, device: str = "cpu") -> Coder | ViewCoder:
@@ -210,6 +218,7 @@ class Coder:
             found = self.read(words, evidence)
             scale = Scale(self.bundle.codes, cut, temperature)
             codes = scale.suggest(found, top, lambda shown: _spans(found, words, shown))
+            codes = self.rules.judge(codes, found.scores)
         answer = Answer(
             id=note.id,
             codes=codes,
@@ -217,6 +226,7 @@ class Coder:
             truncated_at=words.truncated_at,
             problem=words.problem,
             model=self._name,
+            books=self.rules.editions,
         )
         return in_context(answer, {None: note})
 

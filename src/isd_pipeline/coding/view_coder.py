@@ -37,6 +37,7 @@ class ViewCoder:
         self.bundle = bundle
         self._coders = {language: Coder(one, device) for language, one in bundle.views.items()}
         self._name = Model(bundle.name, bundle.sha256)
+        self._rules = next(iter(self._coders.values())).rules
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -132,13 +133,15 @@ class ViewCoder:
         sources = partial(ensemble.sources, x[0])
         together = Prediction(ensemble.weights.score(x)[0], sources=sources)
         stopped = [of.truncated_at for of in words.values() if of.truncated_at is not None]
+        codes = scale.suggest(together, top, partial(_spans, found, words, sources))
         return Answer(
             id=identifier,
-            codes=scale.suggest(together, top, partial(_spans, found, words, sources)),
+            codes=self._rules.judge(codes, together.scores),
             threshold=float(expit(scale.cut / scale.temperature)),
             truncated_at=next(iter(stopped), None),
             problem=None,
             model=self._name,
+            books=self._rules.editions,
         )
 
 

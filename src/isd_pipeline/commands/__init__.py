@@ -5,6 +5,7 @@ pipeline, and `--help` for nothing. A new command is its line here and its funct
 """
 
 COMMANDS = {
+    "billing": "coding",
     "bundle": "coding",
     "check": "data",
     "code": "coding",

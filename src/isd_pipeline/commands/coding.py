@@ -84,3 +84,27 @@ def code(
     click.echo(told.format(**counts))
     click.echo(to)
     sys.exit(counts["problems"] > 0)
+
+
+@click.command()
+@click.argument("codes", nargs=-1, required=True)
+@click.option("--principal", help="The principal diagnosis; the first of CODES if left out.")
+@click.option("--age", type=click.IntRange(0, 124), help="In years, at discharge.")
+@click.option("--sex", type=click.Choice(["F", "M"]))
+@click.option(
+    "--year", type=int, help="The fiscal year of MS-DRG and edits; the newest if left out."
+)
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+@one_line
+def billing(as_json: bool, **asked: Any) -> None:
+    """What accepted CODES would be grouped to: MS-DRG, Medicare's edits, HCC. For orientation.
+
+    CODES are of ICD-10-CM, with their dots, or of ICD-10-PCS. Needs the extra `billing`.
+    """
+    import json
+    from dataclasses import asdict
+
+    from isd_pipeline.coding.billing import billing, told
+
+    found = billing(**asked)
+    click.echo(json.dumps(asdict(found), indent=1) if as_json else told(found))
