@@ -1,0 +1,195 @@
+"""The application: bundles made ready behind paths, each of which does one thing.
+
+Pages for people are routers of their own: `app.include_router`. They find in `request.app.state`
+
+    queue     ModelQueue: `await queue.code(bundle, notes, top=…)` gives a list of Answer
+    coders    the bundles by their names, the first of which is the default
+    limits    what a request may ask for
+
+All that the guard holds (Host, token, Origin, JSON bodies, sizes, no-store) holds for them, too.
+"""
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+import anyio
+from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+
+from isd_pipeline import __version__
+from isd_pipeline.coding.coder import Coder
+from isd_pipeline.coding.view_coder import ViewCoder
+from isd_pipeline.service import body, described
+from isd_pipeline.service.answers import as_json
+from isd_pipeline.service.code_search import search_codes
+from isd_pipeline.service.guard import Guard
+from isd_pipeline.service.limits import LIMITS, Limits
+from isd_pipeline.service.metrics import Metrics
+from isd_pipeline.service.model_queue import BusyError, Coders, ModelQueue, StoppedError
+from isd_pipeline.service.models import told_of
+from isd_pipeline.service.refusals import JSON, RefusedError, first_fault
+
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+routes = APIRouter()
+
+
+def create_app(
+    coders: Coders,
+    *,
+    token: str | None = None,
+    hosts: Collection[str] = LOOPBACK,
+    limits: Limits = LIMITS,
+) -> FastAPI:
+    """An application that codes notes with some bundles, by their names; the first is the default.
+
+    With a `token` every path but /healthz and /readyz wants it. `hosts` are the names under which
+    the service may be called.
+    """
+    if not coders:
+        raise ValueError("no bundle to serve")
+    app = FastAPI(
+        title="isd serve",
+        version=__version__,
+        description=described.ABOUT,
+        docs_url=None,  # its page would load scripts of another host
+        redoc_url=None,
+        lifespan=_ending,
+    )
+    metrics = Metrics(lambda: queue.waiting)
+    queue = ModelQueue(coders, limits, observe=metrics.read)
+    app.state.queue, app.state.coders = queue, coders
+    app.state.limits, app.state.metrics = limits, metrics
+    app.include_router(routes)
+    app.add_middleware(Guard, token=token, hosts=hosts, limits=limits, metrics=metrics)
+    app.add_exception_handler(RequestValidationError, _refuse_parameters)
+    _describe(app)
+    return app
+
+
+@asynccontextmanager
+async def _ending(app: FastAPI) -> AsyncIterator[None]:
+    """Finish what is in line before the end."""
+    yield
+    await anyio.to_thread.run_sync(app.state.queue.close)
+
+
+@routes.post(
+    "/v1/code",
+    summary="Code notes",
+    openapi_extra={"requestBody": described.code_body()},
+    responses={
+        200: {
+            "description": "An answer for each note, in their order, as `isd code` writes it.",
+            "content": {JSON: {"schema": described.ANSWERS_SCHEMA, "example": described.ANSWERS}},
+        },
+        **described.refusals(401, 403, 408, 413, 415, 421, 422, 429, 503),
+    },
+)
+async def code(request: Request, options: Annotated[body.Options, Query()]) -> Response:
+    """Options stand in the body; those in the query are for what the body leaves out."""
+    parsed = body.parse(await request.body(), request.app.state.limits)
+    asked = body.read_request(parsed, options.model_dump(exclude_unset=True))
+    coder = coder_of(request, asked.bundle)
+    notes = body.notes_of(asked, coder.languages, request.app.state.limits)
+    answers = await _coded(request, asked, notes)
+    return Response(as_json(answers), media_type=JSON)
+
+
+async def _coded(request: Request, asked: body.CodeRequest, notes: Any) -> Any:
+    """What the models say, or why they say nothing."""
+    try:
+        return await request.app.state.queue.code(asked.bundle, notes, **asked.asked)
+    except BusyError:
+        raise RefusedError(
+            429, "too many notes are waiting; try again later", {"retry-after": "5"}
+        ) from None
+    except StoppedError as error:
+        raise RefusedError(503, str(error), {"retry-after": "30"}) from None
+
+
+def coder_of(request: Request, name: str | None) -> Coder | ViewCoder:
+    """The bundle of this name, or the default; RefusedError where there is none."""
+    coders: Coders = request.app.state.coders
+    if name is None:
+        return next(iter(coders.values()))
+    if name not in coders:
+        raise RefusedError(422, f"bundle: none of this name; there are {', '.join(coders)}")
+    return coders[name]
+
+
+@routes.get(
+    "/v1/codes",
+    summary="Search the codes of a bundle",
+    responses=described.refusals(401, 421, 422),
+)
+async def codes(
+    request: Request,
+    q: Annotated[str, Query(min_length=1, max_length=200, description="A code, or words.")],
+    bundle: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 20,
+) -> dict[str, Any]:
+    """By the beginning of a code or of the words of its title."""
+    coder = coder_of(request, bundle)
+    return {"codes": search_codes(coder.bundle.codes, q, limit)}
+
+
+@routes.get(
+    "/v1/model", summary="The bundles that are served", responses=described.refusals(401, 421)
+)
+async def model(request: Request) -> dict[str, Any]:
+    """Each with its hash, its codes, thresholds and the metrics of its test split."""
+    coders: Coders = request.app.state.coders
+    return {
+        "default": request.app.state.queue.default,
+        "bundles": [told_of(name, coder) for name, coder in coders.items()],
+    }
+
+
+@routes.get("/healthz", summary="Whether the process answers", responses=described.refusals(421))
+async def healthz() -> dict[str, str]:
+    """Always, while it runs."""
+    return {"status": "ok"}
+
+
+@routes.get("/readyz", summary="Whether notes are taken", responses=described.refusals(421, 503))
+async def readyz(request: Request) -> dict[str, str]:
+    """503 while the service is ending."""
+    if not request.app.state.queue.is_ready:
+        raise RefusedError(503, "the service is ending")
+    return {"status": "ready"}
+
+
+@routes.get(
+    "/metrics",
+    summary="Counts and durations for Prometheus",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        **described.refusals(401, 421),
+    },
+)
+async def metrics(request: Request) -> Response:
+    """Never a word of a note, nor an id."""
+    kind = "text/plain; version=0.0.4; charset=utf-8"
+    return Response(request.app.state.metrics.text(), media_type=kind)
+
+
+async def _refuse_parameters(request: Request, error: Exception) -> Response:
+    """FastAPI's own answer would repeat what it was given."""
+    assert isinstance(error, RequestValidationError)
+    known = {"q", "limit", *body.KEYS}
+    raise RefusedError(422, first_fault(error.errors(), known)) from None
+
+
+def _describe(app: FastAPI) -> None:
+    """Add to /openapi.json the shapes that no signature names."""
+    plain = app.openapi
+
+    def complete() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made = plain()
+            made.setdefault("components", {}).setdefault("schemas", {}).update(described.schemas())
+        return app.openapi_schema or {}
+
+    app.openapi = complete  # type: ignore[method-assign]
