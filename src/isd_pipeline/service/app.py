@@ -9,8 +9,9 @@ Pages for people are routers of their own: `app.include_router`. They find in `r
 All that the guard holds (Host, token, Origin, JSON bodies, sizes, no-store) holds for them, too.
 """
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import anyio
@@ -18,17 +19,19 @@ from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from isd_pipeline import __version__
-from isd_pipeline.coding.coder import Coder
+from isd_pipeline.coding.coder import Answer, Coder, Note
 from isd_pipeline.coding.view_coder import ViewCoder
 from isd_pipeline.service import body, described
 from isd_pipeline.service.answers import as_json
 from isd_pipeline.service.code_search import search_codes
+from isd_pipeline.service.fhir_in import of_note, read_document
+from isd_pipeline.service.fhir_out import as_fhir
 from isd_pipeline.service.guard import Guard
 from isd_pipeline.service.limits import LIMITS, Limits
 from isd_pipeline.service.metrics import Metrics
 from isd_pipeline.service.model_queue import BusyError, Coders, ModelQueue, StoppedError
-from isd_pipeline.service.models import told_of
-from isd_pipeline.service.refusals import JSON, RefusedError, first_fault
+from isd_pipeline.service.models import revision_of, told_of
+from isd_pipeline.service.refusals import FHIR, JSON, RefusedError, first_fault, wants_fhir
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 routes = APIRouter()
@@ -81,25 +84,41 @@ async def _ending(app: FastAPI) -> AsyncIterator[None]:
     responses={
         200: {
             "description": "An answer for each note, in their order, as `isd code` writes it.",
-            "content": {JSON: {"schema": described.ANSWERS_SCHEMA, "example": described.ANSWERS}},
+            "content": {
+                JSON: {"schema": described.ANSWERS_SCHEMA, "example": described.ANSWERS},
+                FHIR: {"schema": described.FHIR_BUNDLE},
+            },
         },
         **described.refusals(401, 403, 408, 413, 415, 421, 422, 429, 503),
     },
 )
 async def code(request: Request, options: Annotated[body.Options, Query()]) -> Response:
-    """Options stand in the body; those in the query are for what the body leaves out."""
-    parsed = body.parse(await request.body(), request.app.state.limits)
+    """Notes as JSON, or a DocumentReference, as which they are answered for.
+
+    Options stand in the body of JSON. Those in the query are for what a body leaves out.
+    """
+    limits = request.app.state.limits
+    parsed, document = body.parse(await request.body(), limits), None
+    if FHIR in request.headers["content-type"]:
+        document, texts = read_document(parsed)
+        parsed = {"notes": texts}
     asked = body.read_request(parsed, options.model_dump(exclude_unset=True))
     coder = coder_of(request, asked.bundle)
-    notes = body.notes_of(asked, coder.languages, request.app.state.limits)
+    notes = body.notes_of(asked, coder.languages, limits)
     answers = await _coded(request, asked, notes)
-    return Response(as_json(answers), media_type=JSON)
+    if not wants_fhir(request.headers):
+        return Response(as_json(answers), media_type=JSON)
+    documents = [document or of_note(note.id) for note in notes]
+    revision, cohort = revision_of(coder), coder.bundle.cohort
+    bundle = as_fhir(answers, documents, revision, cohort, datetime.now(UTC))
+    return Response(bundle, media_type=FHIR)
 
 
-async def _coded(request: Request, asked: body.CodeRequest, notes: Any) -> Any:
+async def _coded(request: Request, asked: body.CodeRequest, notes: Sequence[Note]) -> list[Answer]:
     """What the models say, or why they say nothing."""
     try:
-        return await request.app.state.queue.code(asked.bundle, notes, **asked.asked)
+        queue: ModelQueue = request.app.state.queue
+        return await queue.code(asked.bundle, notes, **asked.asked)
     except BusyError:
         raise RefusedError(
             429, "too many notes are waiting; try again later", {"retry-after": "5"}

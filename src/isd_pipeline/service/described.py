@@ -53,6 +53,12 @@ ANSWERS_SCHEMA: dict[str, Any] = {
     "required": ["answers"],
     "properties": {"answers": {"type": "array", "items": {"$ref": REF.format(model="Answer")}}},
 }
+FHIR_BUNDLE: dict[str, Any] = {
+    "type": "object",
+    "description": "A FHIR R4 Bundle: Condition, Procedure, Provenance, OperationOutcome.",
+    "required": ["resourceType", "type"],
+    "properties": {"resourceType": {"const": "Bundle"}, "type": {"const": "collection"}},
+}
 REFUSALS = {
     401: "The token is wanted.",
     403: "A page of another origin sent this.",

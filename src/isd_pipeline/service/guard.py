@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from isd_pipeline.service.limits import Limits
 from isd_pipeline.service.metrics import Metrics
-from isd_pipeline.service.refusals import FHIR, JSON, RefusedError, body_of
+from isd_pipeline.service.refusals import FHIR, JSON, RefusedError, body_of, wants_fhir
 
 LOG = logging.getLogger("isd_pipeline.service")
 OPEN = ("/healthz", "/readyz")  # without a token, for whoever watches the process
@@ -60,16 +60,16 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begin, out = time.perf_counter(), _Out(send)
-        body = _Body(self, receive)
+        begin, headers = time.perf_counter(), Headers(scope=scope)
+        body, out = _Body(self, receive), _Out(send)
         try:
-            self._refuse(scope, Headers(scope=scope))
+            self._refuse(scope, headers)
             await self._app(scope, body.receive, out.send)
         except RefusedError as refusal:
-            await out.refuse(refusal, Headers(scope=scope))
+            await out.refuse(refusal, headers)
         except Exception as error:
             _tell_safely(error)
-            await out.refuse(RefusedError(500, "this failed here; the log says where"), None)
+            await out.refuse(RefusedError(500, "this failed here; the log says where"), headers)
         finally:
             self._held -= body.size
             seconds = time.perf_counter() - begin
@@ -171,12 +171,11 @@ class _Out:
                 headers.setdefault(name, value)
         await self._send(message)
 
-    async def refuse(self, refusal: RefusedError, headers: Headers | None) -> None:
+    async def refuse(self, refusal: RefusedError, headers: Headers) -> None:
         """End a request with one line, where its answer was not begun."""
         if self.status:
             raise ConnectionError("an answer broke off") from None
-        accept = headers.get("accept", "") if headers else ""
-        kind, body = body_of(refusal.status, refusal.detail, accept)
+        kind, body = body_of(refusal.status, refusal.detail, wants_fhir(headers))
         told = {"content-type": kind, "content-length": str(len(body)), **refusal.headers}
         raw = [(name.encode(), value.encode()) for name, value in told.items()]
         await self.send({"type": "http.response.start", "status": refusal.status, "headers": raw})

@@ -20,9 +20,15 @@ class RefusedError(Exception):
         self.status, self.detail, self.headers = status, detail, dict(headers or {})
 
 
-def body_of(status: int, detail: str, accept: str) -> tuple[str, bytes]:
-    """Media type and body of a refusal: an OperationOutcome for who accepts FHIR, else JSON."""
-    if FHIR not in accept:
+def wants_fhir(headers: Mapping[str, str]) -> bool:
+    """Whether the answer is FHIR: it is accepted, or was sent and plain JSON is not accepted."""
+    accept = headers.get("accept", "")
+    return FHIR in accept or (FHIR in headers.get("content-type", "") and JSON not in accept)
+
+
+def body_of(status: int, detail: str, fhir: bool) -> tuple[str, bytes]:
+    """Media type and body of a refusal: an OperationOutcome for who wants FHIR, else JSON."""
+    if not fhir:
         return JSON, json.dumps({"detail": detail}).encode()
     issue = {
         "severity": "error",
