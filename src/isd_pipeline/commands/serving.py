@@ -65,8 +65,9 @@ def serve(
 
 def read_token(file: Path | None, given: str | None) -> str | None:
     """The token of a file, or of the environment; None where there is neither."""
-    token, place = (given, TOKEN) if file is None else (file.read_text("ascii").strip(), str(file))
-    if not token and file is None:
+    place = TOKEN if file is None else str(file)
+    token = given if file is None else file.read_text("utf-8", "replace").strip()
+    if file is None and not token:
         return None
     if not token or len(token) < SHORTEST or not token.isascii() or " " in token:
         raise ValueError(

@@ -1,6 +1,7 @@
 """The application on a socket of this machine, until SIGTERM."""
 
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -49,9 +50,8 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        raise OSError(
-            f"{host}, port {port}: {error.strerror or error}; --port names another"
-        ) from None
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise OSError(f"{host}, port {port}: {reason}; --port names another") from None
 
 
 def address_of(listening: socket.socket) -> str:
