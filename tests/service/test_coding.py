@@ -107,7 +107,7 @@ def test_a_bundle_is_chosen_by_its_name_and_the_first_is_the_default() -> None:
     for name in ("../isd", "/etc/passwd", "isd\0", "C:\\isd", ""):
         refused = post(app, notes(TEXT) | {"bundle": name})
         assert (refused.status_code, refused.json()["detail"]) == (
-            422,
+            404,
             "bundle: none of this name; there are isd, caml",
         )
 

@@ -54,7 +54,7 @@ BAD: list[tuple[object, int, str]] = [
     (b'{"notes": [{"id": "1", "text": ""}], "threshold": 1e999}', 422, "threshold"),
     (b'{"top": ' + b"9" * 10_000 + b"}", 422, "not JSON"),
     ({"notes": [NOTE], "evidence": "yes"}, 422, "evidence"),
-    ({"notes": [NOTE], "bundle": CANARY}, 422, "bundle: none of this name"),
+    ({"notes": [NOTE], "bundle": CANARY}, 404, "bundle: none of this name"),
     (
         {"notes": [NOTE | {"id": str(n)} for n in range(65)]},
         422,

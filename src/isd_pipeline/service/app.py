@@ -57,7 +57,7 @@ def create_app(
         description=described.ABOUT,
         docs_url=None,  # its page would load scripts of another host
         redoc_url=None,
-        lifespan=_ending,
+        lifespan=_line,
     )
     metrics = Metrics(lambda: queue.waiting)
     queue = ModelQueue(coders, limits, observe=metrics.read)
@@ -71,8 +71,10 @@ def create_app(
 
 
 @asynccontextmanager
-async def _ending(app: FastAPI) -> AsyncIterator[None]:
-    """Finish what is in line before the end."""
+async def _line(app: FastAPI) -> AsyncIterator[None]:
+    """Open the line to the models; before the end, finish what stands in it."""
+    if not app.state.queue.is_ready:
+        app.state.queue.open()
     yield
     await anyio.to_thread.run_sync(app.state.queue.close)
 
@@ -89,7 +91,7 @@ async def _ending(app: FastAPI) -> AsyncIterator[None]:
                 FHIR: {"schema": described.FHIR_BUNDLE},
             },
         },
-        **described.refusals(401, 403, 408, 413, 415, 421, 422, 429, 503),
+        **described.refusals(401, 403, 404, 408, 413, 415, 421, 422, 429, 503),
     },
 )
 async def code(request: Request, options: Annotated[body.Options, Query()]) -> Response:
@@ -133,14 +135,14 @@ def coder_of(request: Request, name: str | None) -> Coder | ViewCoder:
     if name is None:
         return next(iter(coders.values()))
     if name not in coders:
-        raise RefusedError(422, f"bundle: none of this name; there are {', '.join(coders)}")
+        raise RefusedError(404, f"bundle: none of this name; there are {', '.join(coders)}")
     return coders[name]
 
 
 @routes.get(
     "/v1/codes",
     summary="Search the codes of a bundle",
-    responses=described.refusals(401, 421, 422),
+    responses=described.refusals(401, 404, 421, 422),
 )
 async def codes(
     request: Request,

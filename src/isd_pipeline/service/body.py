@@ -30,11 +30,8 @@ def _text(value: object) -> object:
     return value
 
 
-Text = Annotated[
-    str,
-    PlainValidator(_text),
-    WithJsonSchema({"type": "string", "maxLength": LIMITS.characters}),
-]
+# Its length is not in the schema: a longer one has a status of its own, 413.
+Text = Annotated[str, PlainValidator(_text), WithJsonSchema({"type": "string"})]
 
 
 class NoteIn(BaseModel):
@@ -45,7 +42,7 @@ class NoteIn(BaseModel):
     id: Annotated[str, Field(min_length=1, max_length=1_000)] | int = Field(
         description="Comes back in the answer. Each note needs one of its own."
     )
-    text: Text = Field(description="The whole note, as it was written.")
+    text: Text = Field(description=f"The whole note, of up to {LIMITS.characters:,} characters.")
     language: str | None = Field(
         None, description="Of the text, where the bundle has several views: es or en."
     )

@@ -62,6 +62,7 @@ FHIR_BUNDLE: dict[str, Any] = {
 REFUSALS = {
     401: "The token is wanted.",
     403: "A page of another origin sent this.",
+    404: "There is no bundle of this name.",
     408: "The body came too slowly.",
     413: "The body, or a note, is too large.",
     415: "The body is neither JSON nor FHIR, or compressed.",

@@ -23,8 +23,8 @@ from isd_pipeline.service.refusals import FHIR, JSON, RefusedError, body_of, wan
 
 LOG = logging.getLogger("isd_pipeline.service")
 OPEN = ("/healthz", "/readyz")  # without a token, for whoever watches the process
-READING = ("GET", "HEAD", "OPTIONS")
-METHODS = (*READING, "POST", "PUT", "PATCH", "DELETE")
+WRITING = ("POST", "PUT", "PATCH", "DELETE")
+METHODS = ("GET", "HEAD", "OPTIONS", *WRITING)
 ALWAYS = {
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
@@ -84,7 +84,7 @@ class Guard:
             raise RefusedError(421, "this Host is not served here; `isd serve --name` adds one")
         if scope["path"] not in OPEN:
             self._refuse_stranger(headers)
-        if scope["method"] not in READING:
+        if scope["method"] in WRITING:
             self._refuse_form(headers)
 
     def _refuse_stranger(self, headers: Headers) -> None:

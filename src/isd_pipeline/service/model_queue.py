@@ -63,8 +63,7 @@ class ModelQueue:
         self._jobs: deque[Job] = deque()
         self._changed = threading.Condition()
         self._waiting = 0
-        self._closed = False
-        self._thread = threading.Thread(target=self._run, name="model", daemon=True)
+        self.open()
 
     @property
     def waiting(self) -> int:
@@ -80,6 +79,11 @@ class ModelQueue:
     def default(self) -> str:
         """The bundle of a request that names none: the first."""
         return next(iter(self.coders))
+
+    def open(self) -> None:
+        """Take notes, also again after an end. The thread begins with the first of them."""
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="model", daemon=True)
 
     async def code(self, bundle: str | None, notes: Sequence[Note], **asked: Any) -> list[Answer]:
         """Answer for each note, in their order, to the bit as `Coder.code` does.
