@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from isd_pipeline.coding.bundle import write_bundle
+from isd_pipeline.service.server import HEAD_SECONDS
 from tests.coding.tiny import bundle_of
 from tests.service.serving import CANARY, TEXT, notes
 
@@ -110,6 +111,16 @@ def test_what_is_no_request_of_ours_is_refused_and_the_service_goes_on(
 ) -> None:
     assert raw(served, sent).split()[1] == str(status).encode()
     assert served.post(notes(TEXT)).status_code == 200
+
+
+def test_a_head_that_comes_slowly_is_given_up_and_a_connection_can_be_used_again(
+    served: Served,
+) -> None:
+    begin = time.monotonic()
+    assert raw(served, b"POST /v1/code HTTP/1.1\r\nHost: loc", HEAD_SECONDS + 20) == b""
+    assert time.monotonic() - begin > HEAD_SECONDS - 1
+    with httpx.Client() as client:
+        assert [client.get(f"{served.url}/healthz").status_code for _ in range(3)] == [200] * 3
 
 
 def test_no_word_of_a_note_is_in_what_a_process_says(served: Served) -> None:

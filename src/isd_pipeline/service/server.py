@@ -1,5 +1,6 @@
 """The application on a socket of this machine, until SIGTERM."""
 
+import asyncio
 import logging
 import os
 import signal
@@ -8,11 +9,39 @@ from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from isd_pipeline.service.limits import LIMITS
 
 CONNECTIONS = 256  # beyond it 503
 KEEP_ALIVE = 5  # seconds that an idle connection stays
+HEAD_SECONDS = 10  # until the head of a request is whole
+
+
+class Protocol(H11Protocol):
+    """Uvicorn's, which waits for the head of a request as long as a client likes."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._expect_head()
+
+    def on_response_complete(self) -> None:
+        """Begin to wait for the next one."""
+        super().on_response_complete()
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._waiting.cancel()
+        super().connection_lost(exc)
+
+    def _expect_head(self) -> None:
+        self._waiting = self.loop.call_later(HEAD_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
 
 
 def run(app: FastAPI, host: str, port: int, *, begun: Callable[[str], None]) -> None:
@@ -24,7 +53,7 @@ def run(app: FastAPI, host: str, port: int, *, begun: Callable[[str], None]) -> 
     listening = _listen(host, port)
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=Protocol,
         ws="none",
         lifespan="on",
         log_config=None,
