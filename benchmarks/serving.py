@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import time
@@ -28,11 +29,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from measuring import ROOT  # noqa: F401  (which finds the library of this checkout)
+from measuring import ROOT
 
 WORDS = 400  # of a made-up note
 AT_ONCE = 32
 TURNS = (1, 4, 64)
+MEMORY = "process_resident_memory_bytes"
 SHARE = 0.05  # that memory may grow by
 
 
@@ -48,10 +50,11 @@ def main() -> None:
 
     coder = Coder.open(options.bundle)
     rows = list(islice(made_up(coder) if options.notes is None else read(options.notes), 200))
-    lines = own_rate(coder, rows)
+    lines, alone = own_rate(coder, rows)
     wait_of_one(coder, rows)
     with served(options.bundle) as url:
-        load(url, rows, lines, options.clients, options.requests)
+        found = load(url, rows, lines, options.clients, options.requests)
+        print(f"ratio       {found / alone:8.2f} of the model's notes a CPU second")
         steady(url, rows, lines, options.clients, options.steady)
 
 
@@ -72,27 +75,31 @@ def made_up(coder: Any) -> Iterator[dict[str, Any]]:
         yield {"id": str(number), "text": " ".join(draw.choice(words, WORDS))}
 
 
-def own_rate(coder: Any, rows: list[dict[str, Any]]) -> list[bytes]:
-    """The answers of the model alone, and how fast it gives them one by one and at once."""
+def own_rate(coder: Any, rows: list[dict[str, Any]]) -> tuple[list[bytes], float]:
+    """The answers of the model alone, and notes a CPU second one by one; prints more rates."""
     from isd_pipeline.coding.answers import record
     from isd_pipeline.coding.coder import Note
 
     notes = [Note(row["id"], row["text"]) for row in rows]
     coder.code(notes[:2])
-    begin = time.perf_counter()
+    wall, begin = time.perf_counter(), time.process_time()
     answers = [coder.code([note])[0] for note in notes]
-    alone = len(notes) / (time.perf_counter() - begin)
-    begin = time.perf_counter()
+    alone = len(notes) / (time.process_time() - begin)
+    wall_rate = len(notes) / (time.perf_counter() - wall)
+    begin = time.process_time()
     together = [
         answer
         for first in range(0, len(notes), AT_ONCE)
         for answer in coder.code(notes[first : first + AT_ONCE])
     ]
-    at_once = len(notes) / (time.perf_counter() - begin)
+    at_once = len(notes) / (time.process_time() - begin)
     if together != answers:
         raise SystemExit("notes handed over at once have other answers than one by one")
-    print(f"model alone {alone:8.1f} notes/s one by one, {at_once:.1f} with {AT_ONCE} at once")
-    return [json.dumps(record(answer), ensure_ascii=False).encode() for answer in answers]
+    print(f"model alone {wall_rate:8.1f} notes/s")
+    told = f"{alone:.1f} one by one, {at_once:.1f} with {AT_ONCE} handed over at once"
+    print(f"            {told} a CPU second")
+    lines = [json.dumps(record(answer), ensure_ascii=False).encode() for answer in answers]
+    return lines, alone
 
 
 def wait_of_one(coder: Any, rows: list[dict[str, Any]]) -> None:
@@ -121,8 +128,10 @@ def wait_of_one(coder: Any, rows: list[dict[str, Any]]) -> None:
 @contextmanager
 def served(bundle: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "isd_pipeline", "serve", str(bundle), "--port", "0"]
-    quiet = subprocess.DEVNULL
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=quiet, text=True)
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     assert process.stdout is not None
     try:
         yield process.stdout.readline().strip()
@@ -144,36 +153,38 @@ def ask(url: str, row: dict[str, Any], line: bytes) -> float:
     return time.perf_counter() - begin
 
 
-def load(url: str, rows: list[Any], lines: list[bytes], clients: int, count: int) -> list[float]:
-    """So many requests by so many clients; rate and waiting times."""
+def load(url: str, rows: list[Any], lines: list[bytes], clients: int, count: int) -> float:
+    """So many requests by so many clients: waiting times, and notes a CPU second."""
     pairs = [(rows[n % len(rows)], lines[n % len(rows)]) for n in range(count)]
-    begin = time.perf_counter()
+    begin, spent = time.perf_counter(), metric(url, "process_cpu_seconds_total")
     with ThreadPoolExecutor(clients) as pool:
         waits = sorted(pool.map(lambda pair: ask(url, *pair), pairs))
     rate = count / (time.perf_counter() - begin)
+    cpu_rate = count / max(0.01, metric(url, "process_cpu_seconds_total") - spent)
     p50, p95 = (1_000 * waits[int(share * (count - 1))] for share in (0.5, 0.95))
     print(f"served      {rate:8.1f} notes/s to {clients} clients, {count} requests, all 200")
-    print(f"ratio       p50 {p50:.0f} ms, p95 {p95:.0f} ms, longest {1_000 * waits[-1]:.0f} ms")
-    return waits
+    print(f"            {cpu_rate:.1f} a CPU second of the service")
+    print(f"waits       p50 {p50:.0f} ms, p95 {p95:.0f} ms, longest {1_000 * waits[-1]:.0f} ms")
+    return cpu_rate
 
 
 def steady(url: str, rows: list[Any], lines: list[bytes], clients: int, count: int) -> None:
     """Memory before and after so many requests more."""
-    before = memory(url)
+    before = metric(url, MEMORY) / 2**20
     load(url, rows, lines, clients, count)
-    after = memory(url)
+    after = metric(url, MEMORY) / 2**20
     growth = after / before - 1
     print(f"memory      {before:8.1f} MiB, {after:.1f} after {count} requests more: {growth:+.1%}")
     if growth > SHARE:
         raise SystemExit(f"memory grew by more than {SHARE:.0%}")
 
 
-def memory(url: str) -> float:
-    """Resident memory of the service in MiB, by its own metrics."""
+def metric(url: str, name: str) -> float:
+    """What the service says of itself."""
     with urllib.request.urlopen(f"{url}/metrics") as response:
         lines = response.read().decode().splitlines()
-    (line,) = [line for line in lines if line.startswith("process_resident_memory_bytes ")]
-    return float(line.split()[1]) / 2**20
+    (line,) = [line for line in lines if line.startswith(f"{name} ")]
+    return float(line.split()[1])
 
 
 if __name__ == "__main__":
