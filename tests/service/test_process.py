@@ -138,6 +138,23 @@ def test_no_word_of_a_note_is_in_what_a_process_says(served: Served) -> None:
     assert "?" not in log
 
 
+def counted(served: Served, name: str) -> float:
+    lines = httpx.get(f"{served.url}/metrics").text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
+
+
+def test_notes_of_a_client_that_went_away_are_read_no_further(served: Served) -> None:
+    before = counted(served, "isd_notes_total")
+    asked = {"notes": [{"id": str(n), "text": LONG} for n in range(64)]}
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{served.url}/v1/code", json=asked, timeout=httpx.Timeout(60, read=0.5))
+    deadline = time.monotonic() + 60
+    while counted(served, "isd_notes_waiting"):
+        assert time.monotonic() < deadline
+    assert counted(served, "isd_notes_total") < before + 64
+    assert " 499 " in served.log.read_text()
+
+
 def test_sigterm_lets_what_is_under_way_be_finished_and_ends_with_0(tmp_path: Path) -> None:
     served = serve(tmp_path)
     asked = {"notes": [{"id": str(n), "text": LONG} for n in range(16)]}

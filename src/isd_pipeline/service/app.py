@@ -9,12 +9,12 @@ Pages for people are routers of their own: `app.include_router`. They find in `r
 All that the guard holds (Host, token, Origin, JSON bodies, sizes, no-store) holds for them, too.
 """
 
-from collections.abc import AsyncIterator, Collection, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-import anyio
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
@@ -34,6 +34,7 @@ from isd_pipeline.service.models import revision_of, told_of
 from isd_pipeline.service.refusals import FHIR, JSON, RefusedError, first_fault, wants_fhir
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+T = TypeVar("T")
 routes = APIRouter()
 
 
@@ -76,7 +77,7 @@ async def _line(app: FastAPI) -> AsyncIterator[None]:
     if not app.state.queue.is_ready:
         app.state.queue.open()
     yield
-    await anyio.to_thread.run_sync(app.state.queue.close)
+    await asyncio.to_thread(app.state.queue.close)
 
 
 @routes.post(
@@ -120,13 +121,26 @@ async def _coded(request: Request, asked: body.CodeRequest, notes: Sequence[Note
     """What the models say, or why they say nothing."""
     try:
         queue: ModelQueue = request.app.state.queue
-        return await queue.code(asked.bundle, notes, **asked.asked)
+        return await _while_there(request, queue.code(asked.bundle, notes, **asked.asked))
     except BusyError:
         raise RefusedError(
             429, "too many notes are waiting; try again later", {"retry-after": "5"}
         ) from None
     except StoppedError as error:
         raise RefusedError(503, str(error), {"retry-after": "30"}) from None
+
+
+async def _while_there(request: Request, coding: Coroutine[Any, Any, T]) -> T:
+    """The outcome, unless the client goes away before it is there: then nothing more is read."""
+    found, gone = asyncio.ensure_future(coding), asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait({found, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not found.done():
+            raise RefusedError(499, "the client went away")
+        return found.result()
+    finally:
+        found.cancel()
+        gone.cancel()
 
 
 def coder_of(request: Request, name: str | None) -> Coder | ViewCoder:
