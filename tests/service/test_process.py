@@ -157,7 +157,7 @@ def test_notes_of_a_client_that_went_away_are_read_no_further(served: Served) ->
 
 def test_sigterm_lets_what_is_under_way_be_finished_and_ends_with_0(tmp_path: Path) -> None:
     served = serve(tmp_path)
-    asked = {"notes": [{"id": str(n), "text": LONG} for n in range(16)]}
+    asked = {"notes": [{"id": str(n), "text": LONG} for n in range(8)]}
     with ThreadPoolExecutor(2) as clients:
         under_way = [clients.submit(served.post, asked) for _ in range(2)]
         deadline = time.monotonic() + 60
@@ -167,7 +167,7 @@ def test_sigterm_lets_what_is_under_way_be_finished_and_ends_with_0(tmp_path: Pa
         assert served.stop() == 0
         answers = [one.result() for one in under_way]
     assert [one.status_code for one in answers] == [200, 200]
-    assert [len(one.json()["answers"]) for one in answers] == [16, 16]
+    assert [len(one.json()["answers"]) for one in answers] == [8, 8]
     with pytest.raises(httpx.ConnectError):
         served.post(notes(TEXT))
     assert CANARY not in served.log.read_text()

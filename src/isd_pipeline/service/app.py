@@ -23,14 +23,14 @@ from isd_pipeline.coding.coder import Answer, Coder, Note
 from isd_pipeline.coding.view_coder import ViewCoder
 from isd_pipeline.service import body, described
 from isd_pipeline.service.answers import as_json
-from isd_pipeline.service.code_search import search_codes
+from isd_pipeline.service.code_search import FoundCodes, search_codes
 from isd_pipeline.service.fhir_in import of_note, read_document
 from isd_pipeline.service.fhir_out import as_fhir
 from isd_pipeline.service.guard import Guard
 from isd_pipeline.service.limits import LIMITS, Limits
 from isd_pipeline.service.metrics import Metrics
 from isd_pipeline.service.model_queue import BusyError, Coders, ModelQueue, StoppedError
-from isd_pipeline.service.models import revision_of, told_of
+from isd_pipeline.service.models import ServedBundles, revision_of, served
 from isd_pipeline.service.refusals import FHIR, JSON, RefusedError, first_fault, wants_fhir
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
@@ -163,22 +163,20 @@ async def codes(
     q: Annotated[str, Query(min_length=1, max_length=200, description="A code, or words.")],
     bundle: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 20,
-) -> dict[str, Any]:
+) -> FoundCodes:
     """By the beginning of a code or of the words of its title."""
     coder = coder_of(request, bundle)
-    return {"codes": search_codes(coder.bundle.codes, q, limit)}
+    return FoundCodes(search_codes(coder.bundle.codes, q, limit))
 
 
 @routes.get(
     "/v1/model", summary="The bundles that are served", responses=described.refusals(401, 421)
 )
-async def model(request: Request) -> dict[str, Any]:
-    """Each with its hash, its codes, thresholds and the metrics of its test split."""
+async def model(request: Request) -> ServedBundles:
+    """Each with its hash, its codes, threshold and the metrics of its test split."""
     coders: Coders = request.app.state.coders
-    return {
-        "default": request.app.state.queue.default,
-        "bundles": [told_of(name, coder) for name, coder in coders.items()],
-    }
+    told = [served(name, coder) for name, coder in coders.items()]
+    return ServedBundles(request.app.state.queue.default, told)
 
 
 @routes.get("/healthz", summary="Whether the process answers", responses=described.refusals(421))

@@ -4,19 +4,34 @@ Searched are the codes of a bundle. `search_codes` is all that the service calls
 """
 
 import unicodedata
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from isd_pipeline.data.codes.icd import parents, undot
 from isd_pipeline.data.cohorts import CodeIndex
 
 
-def search_codes(codes: CodeIndex, query: str, limit: int) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Found:
+    """A code; `above` are the codes above it, nearest first, down to its category."""
+
+    code: str
+    title: str
+    system: str
+    above: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FoundCodes:
+    """What a query may mean, the likeliest first."""
+
+    codes: list[Found]
+
+
+def search_codes(codes: CodeIndex, query: str, limit: int) -> list[Found]:
     """The codes that a query may mean, at most `limit`: the code itself, those that it begins, and
     those whose title has a word that begins as each of its words; neither case, dots of a code nor
     accents matter.
-
-    `above` are the codes above it, nearest first, down to its category.
     """
     words = _folded(query).split()
     start = undot(query.strip()).casefold()
@@ -32,14 +47,9 @@ def search_codes(codes: CodeIndex, query: str, limit: int) -> list[dict[str, Any
     return [_shown(codes, n) for _, n in sorted(found)[:limit]]
 
 
-def _shown(codes: CodeIndex, n: int) -> dict[str, Any]:
+def _shown(codes: CodeIndex, n: int) -> Found:
     code = codes.codes[n]
-    return {
-        "code": code,
-        "title": codes.titles[n],
-        "system": codes.systems[n],
-        "above": parents(code),
-    }
+    return Found(code, codes.titles[n], codes.systems[n], tuple(parents(code)))
 
 
 @lru_cache(maxsize=200_000)
