@@ -176,6 +176,11 @@ def test_both_languages_of_a_document_are_one_note_and_evidence_says_which(app: 
     assert len(of("Provenance", found)) == 1
 
 
+def test_media_types_are_read_in_any_case(app: FastAPI) -> None:
+    found = send(app, document(TEXT), headers={"content-type": "Application/FHIR+JSON; x=y"})
+    assert of("Condition", resources(found))
+
+
 def test_other_forms_of_a_document_are_passed_over(app: FastAPI) -> None:
     given = document(TEXT)
     given["content"].insert(0, {"attachment": {"contentType": "application/pdf", "data": "AAAA"}})

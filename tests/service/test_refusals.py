@@ -93,6 +93,7 @@ def test_what_is_not_understood_is_one_line_without_a_word_of_it(
         ({"content-length": "9" * 5_000}, 413),
         ({"origin": "https://evil.example"}, 403),
         ({"origin": "null"}, 403),
+        ({"origin": "http://["}, 403),
         ({"origin": "http://localhost:8080"}, 200),
         ({"sec-fetch-site": "cross-site"}, 403),
         ({"sec-fetch-site": "same-origin"}, 200),

@@ -31,7 +31,14 @@ from isd_pipeline.service.limits import LIMITS, Limits
 from isd_pipeline.service.metrics import Metrics
 from isd_pipeline.service.model_queue import BusyError, Coders, ModelQueue, StoppedError
 from isd_pipeline.service.models import ServedBundles, revision_of, served
-from isd_pipeline.service.refusals import FHIR, JSON, RefusedError, first_fault, wants_fhir
+from isd_pipeline.service.refusals import (
+    FHIR,
+    JSON,
+    RefusedError,
+    first_fault,
+    sends_fhir,
+    wants_fhir,
+)
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 T = TypeVar("T")
@@ -102,7 +109,7 @@ async def code(request: Request, options: Annotated[body.Options, Query()]) -> R
     """
     limits = request.app.state.limits
     parsed, document = body.parse(await request.body(), limits), None
-    if FHIR in request.headers["content-type"]:
+    if sends_fhir(request.headers):
         document, texts = read_document(parsed)
         parsed = {"notes": texts}
     asked = body.read_request(parsed, options.model_dump(exclude_unset=True))

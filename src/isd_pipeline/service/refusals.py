@@ -22,8 +22,13 @@ class RefusedError(Exception):
 
 def wants_fhir(headers: Mapping[str, str]) -> bool:
     """Whether the answer is FHIR: it is accepted, or was sent and plain JSON is not accepted."""
-    accept = headers.get("accept", "")
-    return FHIR in accept or (FHIR in headers.get("content-type", "") and JSON not in accept)
+    accept = headers.get("accept", "").lower()
+    return FHIR in accept or (sends_fhir(headers) and JSON not in accept)
+
+
+def sends_fhir(headers: Mapping[str, str]) -> bool:
+    """Whether the body is FHIR."""
+    return FHIR in headers.get("content-type", "").lower()
 
 
 def body_of(status: int, detail: str, fhir: bool) -> tuple[str, bytes]:
