@@ -13,12 +13,13 @@ export OMP_NUM_THREADS ?= 1
 
 COHORT ?= synthetic
 JOBS ?= 1
+EXAMPLES ?= 200
 TABLES := $(shell sed -n "s/^  \([a-z][a-z0-9_]*\):.*/\1/p" conf/base/parameters_tables.yml)
 
 CODIESP ?= ../shared/data/codiesp/codiesp_v4.zip
 CANTEMIST ?= ../shared/data/cantemist/cantemist.zip
 
-.PHONY: help environment demo real tables $(TABLES) test test-slow lint mlflow clean
+.PHONY: help environment demo real tables $(TABLES) test test-slow fuzz lint mlflow clean
 .NOTPARALLEL:  # two `dvc repro` refuse each other; JOBS=4 puts the trainings of a table side by side
 .DEFAULT_GOAL := help
 
@@ -76,6 +77,9 @@ test: environment  ## every check and the whole test suite
 
 test-slow: environment  ## the tests that take minutes
 	@python -m pytest -m slow
+
+fuzz: environment  ## minutes of made-up requests to the API of isd serve: EXAMPLES=200 of each kind
+	@FUZZ_EXAMPLES=$(EXAMPLES) python -m pytest --timeout=0 tests/service/test_fuzz.py
 
 lint: environment  ## format, then check
 	@ruff format . && ruff check --fix . && mypy && lint-imports

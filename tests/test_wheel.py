@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import urllib.request
 import venv
 from collections.abc import Iterator
 from dataclasses import replace
@@ -178,3 +179,31 @@ def test_a_command_of_the_pipeline_says_in_one_line_what_to_install(
     assert done.returncode == 1
     assert done.stderr.startswith("Error: this needs ")
     assert done.stderr.endswith("which is not here: pip install 'isd-pipeline[pipeline]'\n")
+
+
+def test_serving_says_what_to_install_and_serves_when_it_is(bin: Path, tmp_path: Path) -> None:
+    write_bundle(bundle("network"), tmp_path / "bundle")
+    done = run(bin / "isd", "serve", "bundle", folder=tmp_path)
+    assert done.returncode == 2
+    line = "Error: this needs uvicorn, which is not here: pip install 'isd-pipeline[serve]'\n"
+    assert done.stderr == line
+    (tmp_path / "extra").mkdir()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for distribution in needed(project["optional-dependencies"]["serve"]).values():
+        for path in links(distribution):
+            if not (tmp_path / "extra" / path.name).exists():
+                (tmp_path / "extra" / path.name).symlink_to(path)
+    command = [bin / "isd", "serve", "bundle", "--port", "0"]
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path / "extra")},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    url = process.stdout.readline().strip()
+    with urllib.request.urlopen(f"{url}/v1/model") as found:
+        assert json.load(found)["default"] == "tiny-isd-3"
+    process.terminate()
+    assert process.wait(60) == 0

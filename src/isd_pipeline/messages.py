@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+OF_SERVING = ("fastapi", "prometheus_client", "starlette", "uvicorn")
 FOR_USERS = (ValueError, OSError, FloatingPointError)
 
 
@@ -56,7 +57,8 @@ def cause(error: BaseException) -> str:
         return text
     missing = str(getattr(error, "name", "")).partition(".")[0]
     if isinstance(error, ModuleNotFoundError) and missing != "isd_pipeline":
-        return f"this needs {missing}, which is not here: pip install 'isd-pipeline[pipeline]'"
+        extra = "serve" if missing in OF_SERVING else "pipeline"
+        return f"this needs {missing}, which is not here: pip install 'isd-pipeline[{extra}]'"
     return f"{type(error).__name__}: {text} (ISD_DEBUG=1 shows where)"
 
 

@@ -35,10 +35,10 @@ def form_of(path: Path) -> Callable[[Coded, TextIO], None]:
 def write_jsonl(coded: Coded, file: TextIO) -> None:
     """One object a note."""
     for _, answer in coded:
-        file.write(json.dumps(_record(answer), ensure_ascii=False) + "\n")
+        file.write(json.dumps(record(answer), ensure_ascii=False) + "\n")
 
 
-def _record(answer: Answer) -> dict[str, Any]:
+def record(answer: Answer) -> dict[str, Any]:
     """What an answer says; of views only where the bundle has any."""
     record = asdict(answer)
     if answer.views is None:

@@ -5,7 +5,7 @@ told in that note's answer. Neither holds a word of a text, nor an id.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,8 +33,17 @@ def read_notes(path: Path, languages: Sequence[str] = ()) -> Iterator[Note]:
         ValueError: it is none of these kinds, damaged, lacks a column, gives an id twice or a
             language that is none of `languages`.
     """
+    yield from distinct(_numbered(Path(path), languages))
+
+
+def distinct(numbered: Iterable[tuple[str, Note]]) -> Iterator[Note]:
+    """Texts, each with its place, as notes: those of one report joined, each note with its own id.
+
+    Raises:
+        ValueError: a text has no id that can be written, or one that an earlier note has.
+    """
     seen: set[str] = set()
-    for place, note in _joined(_numbered(Path(path), languages)):
+    for place, note in _joined(numbered):
         # Half a surrogate pair: JSON can escape it, and no file can hold it.
         if not note.id or any("\ud800" <= letter <= "\udfff" for letter in note.id):
             raise ValueError(f"{place}: no id that can be written; each note needs one of its own")
@@ -44,7 +53,7 @@ def read_notes(path: Path, languages: Sequence[str] = ()) -> Iterator[Note]:
         yield note
 
 
-def _joined(numbered: Iterator[tuple[str, Note]]) -> Iterator[tuple[str, Note]]:
+def _joined(numbered: Iterable[tuple[str, Note]]) -> Iterator[tuple[str, Note]]:
     """Rows that follow each other with one id, each in a language of its own, as one note."""
     held: tuple[str, Note] | None = None
     for place, note in numbered:
@@ -134,12 +143,17 @@ def _of_line(line: bytes, languages: Sequence[str], place: str) -> Note:
         raise ValueError(f"{place}: not a JSON object, or cut off") from None
     if not isinstance(row, dict):
         raise ValueError(f"{place}: not a JSON object")
+    return note_of(row, languages, place)
+
+
+def note_of(row: Mapping[str, Any], languages: Sequence[str], place: str) -> Note:
+    """A text from a JSON object with `id`, `text` and perhaps `language`."""
     said = _text_of(row, "language", place) if languages and "language" in row else None
     language = _language(said, languages, f"{place}, key `language`")
     return Note(_text_of(row, "id", place), _text_of(row, "text", place), language=language)
 
 
-def _text_of(row: dict[str, Any], key: str, place: str) -> str:
+def _text_of(row: Mapping[str, Any], key: str, place: str) -> str:
     """A value as text; a whole number will do for an id, null for nothing."""
     if key not in row:
         raise ValueError(f"{place}: no key `{key}`; each line has `id` and `text`")

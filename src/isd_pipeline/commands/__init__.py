@@ -14,6 +14,7 @@ COMMANDS = {
     "locks": "studies",
     "repair": "studies",
     "reproduce": "studies",
+    "serve": "serving",
     "show": "runs",
     "study": "studies",
     "summary": "runs",

@@ -1,0 +1,1 @@
+"""Bundles behind an HTTP API on this machine: requests in, the answers of `isd code` out."""
