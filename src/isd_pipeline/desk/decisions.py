@@ -46,6 +46,7 @@ _COLUMNS = """
     score REAL,
     threshold REAL,
     evidence TEXT NOT NULL,
+    marked INTEGER NOT NULL,
     hash TEXT NOT NULL
 """
 _SCHEMA = (
@@ -131,7 +132,7 @@ class DecisionLog:
         with closing(self._open()) as rows:
             return self._head(rows)[1]
 
-    def verify(self, known: str = FIRST) -> str | None:
+    def verify(self, known: str | None = None) -> str | None:
         """Say which row is the first that does not hold, None if all do.
 
         `known` is a hash that was kept elsewhere: it must still be in the chain.
@@ -148,7 +149,7 @@ class DecisionLog:
             before = entry.hash
         if given and given[0] != len(found):
             return f"row {len(found) + 1}: missing at the end"
-        if known not in (FIRST, *(entry.hash for entry in found)):
+        if known not in (None, FIRST, *(entry.hash for entry in found)):
             return f"row {len(found) or 1}: the hash that was kept is in no row"
         return None
 
@@ -209,7 +210,8 @@ class DecisionLog:
 def _entry(row: Sequence[object]) -> Entry:
     values: dict[str, object] = dict(zip(_NAMES, row, strict=True))
     places = tuple(Place(*place) for place in json.loads(str(values["evidence"])))
-    return Entry(**values | {"evidence": places})  # type: ignore[arg-type]
+    told = {"evidence": places, "marked": bool(values["marked"])}
+    return Entry(**values | told)  # type: ignore[arg-type]
 
 
 _NAMES = [line.split()[0] for line in _COLUMNS.strip().splitlines()]

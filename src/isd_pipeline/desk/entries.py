@@ -21,7 +21,7 @@ FIRST = "0" * 64  # stands before the first row
 
 
 class Place(NamedTuple):
-    """A stretch of the note: code points [begin, end); `view` is its text's language, of several."""
+    """A stretch of the note: code points [begin, end); of a note in several texts its language."""
 
     begin: int
     end: int
@@ -34,7 +34,7 @@ class Decision:
 
     `code` and `system` are None of a decision about the note; `system` is the coding system, such
     as `icd10cm`. `score` and `threshold` are the answer's, None of a code that was not suggested.
-    `evidence` is what the coder saw, or marked.
+    `evidence` is what the coder was shown for the code or, where `marked`, marked for it.
     """
 
     who: str
@@ -48,6 +48,7 @@ class Decision:
     score: float | None = None
     threshold: float | None = None
     evidence: tuple[Place, ...] = ()
+    marked: bool = False
 
     def __post_init__(self) -> None:
         if self.decision not in VERDICTS:
