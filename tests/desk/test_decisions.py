@@ -27,8 +27,9 @@ def test_the_hash_of_a_row_is_the_one_made_by_hand(tmp_path: Path) -> None:
     [entry] = log.append(decided(who="Zoë", **score))
     told = (
         '{"bundle": "tiny-isd-3", "bundle_sha256": "' + "b" * 64 + '", "code": "780.60", '
-        '"decision": "accepted", "evidence": [[0, 5, null], [9, 12, "es"]], "marked": false, "note": "n1", '
-        '"number": 1, "score": 1.0, "system": "icd9cm", "text_sha256": "' + TEXT + '", '
+        '"decision": "accepted", "evidence": [[0, 5, null], [9, 12, "es"]], "marked": false, '
+        '"note": "n1", "number": 1, "score": 1.0, "system": "icd9cm", '
+        '"text_sha256": "' + TEXT + '", '
         '"threshold": 0.25, "time": "' + entry.time + '", "who": "Zoë"}'
     )
     first = hashlib.sha256(("0" * 64 + "\n" + told).encode()).hexdigest()

@@ -103,12 +103,13 @@ def _resource(entry: Entry) -> dict[str, Any] | None:
         "note": [{"text": _note(entry)}],
     }
     if entry.system in PROCEDURES:
-        status = DONE.get(entry.decision)
-        recorder = {"recorder": {"display": entry.who}}
-        return status and {"resourceType": "Procedure", "status": status} | shared | recorder
-    status = {"coding": [{"system": STATUS, "code": VERIFIED[entry.decision]}]}
+        if entry.decision not in DONE:
+            return None
+        told: dict[str, Any] = {"recorder": {"display": entry.who}}
+        return {"resourceType": "Procedure", "status": DONE[entry.decision]} | shared | told
+    verified = {"coding": [{"system": STATUS, "code": VERIFIED[entry.decision]}]}
     told = {"recorder": {"display": entry.who}, "recordedDate": entry.time}
-    return {"resourceType": "Condition", "verificationStatus": status} | shared | told
+    return {"resourceType": "Condition", "verificationStatus": verified} | shared | told
 
 
 def _note(entry: Entry) -> str:

@@ -1,0 +1,130 @@
+"""The codes that a coder may add: those of a bundle, by words and by chapter and category."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from isd_pipeline.coding.bundle import Bundle
+from isd_pipeline.coding.view_bundle import ViewBundle
+from isd_pipeline.data.codes import coding_systems, icd
+
+SYSTEMS = {
+    ("icd9", icd.DIAGNOSIS): coding_systems.ICD9CM,
+    ("icd9", icd.PROCEDURE): coding_systems.ICD9PROC,
+    ("icd10", icd.DIAGNOSIS): coding_systems.ICD10CM,
+    ("icd10", icd.PROCEDURE): coding_systems.ICD10PCS,
+}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A code of a bundle: its title, its coding system, what it stands below.
+
+    `seen` is how many training documents have it.
+    """
+
+    code: str
+    title: str
+    system: str
+    chapter: str
+    category: str
+    seen: int
+
+
+class Codebook:
+    """The codes of a bundle, in the order of their chapters."""
+
+    def __init__(self, bundle: Bundle | ViewBundle) -> None:
+        self.revision = _revision(bundle)
+        self._codes = {one.code: one for one in _listed(bundle, self.revision)}
+
+    def __contains__(self, code: str) -> bool:
+        return code in self._codes
+
+    def __getitem__(self, code: str) -> Listed:
+        return self._codes[code]
+
+    @property
+    def systems(self) -> list[str]:
+        """The coding systems of its codes, by their names."""
+        return sorted({coding_systems.NAMES[one.system] for one in self._codes.values()})
+
+    @property
+    def chapters(self) -> list[str]:
+        """The chapters, in their order."""
+        return list(self._tree)
+
+    def categories(self, chapter: str) -> list[str]:
+        """The categories of a chapter, in their order; KeyError for none of its chapters."""
+        return list(self._tree[chapter])
+
+    def codes(self, chapter: str, category: str) -> list[Listed]:
+        """The codes of a category of a chapter, in their order."""
+        return self._tree[chapter][category]
+
+    def search(self, words: str, most: int = 50) -> list[Listed]:
+        """The codes that begin with what was typed, then those whose titles have all its words.
+
+        A word may be cut short; case, accents and a code's dot do not count.
+        """
+        typed = folded(words).split()
+        if not typed:
+            return []
+        begun = icd.undot("".join(typed))
+        by_code = [code for code, (bare, _) in self._folded.items() if bare.startswith(begun)]
+        by_title = [
+            code
+            for code, (_, title) in self._folded.items()
+            if code not in by_code and all(f" {word}" in title for word in typed)
+        ]
+        by_title.sort(key=lambda code: len(self._folded[code][1]))
+        return [self._codes[code] for code in (by_code + by_title)[:most]]
+
+    @cached_property
+    def _folded(self) -> dict[str, tuple[str, str]]:
+        """What is searched of each code: itself without a dot, and its title's words."""
+        return {
+            code: (folded(icd.undot(code)), " " + " ".join(re.findall(r"\w+", folded(one.title))))
+            for code, one in self._codes.items()
+        }
+
+    @cached_property
+    def _tree(self) -> dict[str, dict[str, list[Listed]]]:
+        tree: dict[str, dict[str, list[Listed]]] = {}
+        for one in self._codes.values():
+            tree.setdefault(one.chapter, {}).setdefault(one.category, []).append(one)
+        return tree
+
+
+def folded(text: str) -> str:
+    """A text without case and accents.
+
+    >>> folded("Épilepsie DE L'œil")
+    "epilepsie de l'œil"
+    """
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(sign for sign in apart if not unicodedata.combining(sign))
+
+
+def _revision(bundle: Bundle | ViewBundle) -> str:
+    of = bundle if isinstance(bundle, Bundle) else next(iter(bundle.views.values()))
+    return of.revision
+
+
+def _listed(bundle: Bundle | ViewBundle, revision: str) -> Iterator[Listed]:
+    """Diagnoses before procedures, each in the order of their codes."""
+    codes = bundle.codes
+    rows = zip(codes.codes, codes.systems, codes.titles, bundle.training_counts, strict=True)
+    for code, kind, title, seen in sorted(rows, key=lambda row: row[1]):
+        category = icd.category(code, kind).partition(":")[2]
+        chapter = _chapter(code, kind, revision)
+        yield Listed(code, title, SYSTEMS[revision, kind], chapter, category, seen)
+
+
+def _chapter(code: str, system: icd.System, revision: str) -> str:
+    """The chapter of a code, such as "I00-I99 circulatory"."""
+    if revision == "icd9":
+        return icd.icd9_chapter(code, system)
+    return icd.icd10_chapter(code) if system == icd.DIAGNOSIS else icd.icd10_section(code)
