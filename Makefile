@@ -78,6 +78,9 @@ test: environment  ## every check and the whole test suite
 test-slow: environment  ## the tests that take minutes
 	@python -m pytest -m slow
 
+test-browser: environment  ## the coder's screen in a browser: needs Chromium (apt install chromium)
+	@python -m pytest -m browser -rs tests/desk
+
 fuzz: environment  ## minutes of made-up requests to the API of isd serve: EXAMPLES=200 of each kind
 	@FUZZ_EXAMPLES=$(EXAMPLES) python -m pytest --timeout=0 tests/service/test_fuzz.py
 

@@ -99,7 +99,7 @@ def static(name: str) -> Response:
 
 
 def _page(name: str, status: int = 200, **shown: Any) -> Response:
-    html = _templates.get_template(name).render(**shown)
+    html = _templates.get_template(name).render({"bundle": None} | shown)
     return HTMLResponse(html, status, {"content-security-policy": POLICY})
 
 

@@ -39,7 +39,7 @@ function update(state) {
     : state.open.length
       ? `To be decided before: ${state.open.join(", ")}`
       : "Every suggestion above the threshold is decided.";
-  at("review").classList.toggle("signed", Boolean(signed));
+  at("review").dataset.last = state.last; // what a test waits for
 }
 
 /** Put a decision into the record; one at a time, so that `seen` is what this page shows. */
@@ -161,4 +161,4 @@ texts.set("unread", texts.all.filter(({ unread }) => unread !== null).map(({ vie
   { begin: unread, end: [...text].length, view }
 )));
 update(given.state);
-document.getElementById("review").dataset.ready = "yes"; // what a test waits for
+at("review").dataset.ready = "yes"; // likewise
