@@ -129,6 +129,6 @@ def _of(entry: Entry, codebook: Codebook, code: str) -> dict[str, Any]:
     return {
         "decision": entry.decision,
         "number": entry.number,
-        "marked": [list(place) for place in entry.evidence] if entry.marked else [],
+        "marked": [place._asdict() for place in entry.evidence] if entry.marked else [],
         "title": codebook[code].title if code in codebook else "",
     }

@@ -20,7 +20,8 @@ const texts = new Texts(given.texts, [...document.querySelectorAll(".text")]);
 const rows = new Rows(texts, given.evidence, (place) => texts.show(place));
 const find = new Find(texts);
 const channel = new BroadcastChannel("isd-desk"); // other tabs of this browser
-let isBusy = false;
+let line = Promise.resolve(); // what was pressed waits for what was pressed before
+let round = 0; // a new one begins when something was not recorded
 
 function update(state) {
   rows.update(state);
@@ -31,7 +32,7 @@ function update(state) {
     `${count("unsure")} unsure, ${count("added")} added`;
   const { signed_off: signed } = state;
   at("sign").hidden = Boolean(signed);
-  at("sign").setAttribute("aria-disabled", String(state.open.length > 0));
+  at("sign").classList.toggle("waits", state.open.length > 0);
   at("sign").textContent = state.open.length ? `Sign off: ${state.open.length} open` : "Sign off";
   at("reopen").hidden = !signed;
   at("open").textContent = signed
@@ -42,16 +43,23 @@ function update(state) {
   at("review").dataset.last = state.last; // what a test waits for
 }
 
-/** Put a decision into the record; one at a time, so that `seen` is what this page shows. */
+/** Do something when all before it is done; not if something before it was not recorded. */
+function next(work) {
+  const mine = round;
+  line = line.then(() => (mine === round ? work() : null)).catch((error) => tell(error.message));
+  return line;
+}
+
+/** Put a decision into the record, and give whether it is there. */
 async function decide(decision, code = null, marked = []) {
   const who = coder();
-  if (!who || isBusy) return false;
-  isBusy = true;
+  if (!who) return false;
+  const places = marked.map(({ begin, end, view }) => ({ begin, end, view }));
+  const asked = { who, decision, code, marked: places, seen: rows.state.last };
   try {
-    const places = marked.map(({ begin, end, view }) => ({ begin, end, view }));
-    const asked = { who, decision, code, marked: places, seen: rows.state.last };
     const { status, body } = await ask(address("decisions"), asked, 409);
     if (status === 409) {
+      round += 1;
       tell("Somebody decided about this note in the meantime; yours was not recorded. Look again.");
     } else {
       tell("");
@@ -61,38 +69,43 @@ async function decide(decision, code = null, marked = []) {
     update(body);
     return status !== 409;
   } catch (error) {
+    round += 1;
     tell(error.message);
     return false;
-  } finally {
-    isBusy = false;
   }
 }
 
-function judge(decision, code = rows.code) {
+async function judge(decision, code) {
   if (!code || rows.state.signed_off) return;
   const entry = rows.state.codes[code];
-  const waiting = rows.pending.get(code) ?? [];
-  if (decision === "undone" ? !entry : entry?.decision === decision && !waiting.length) return;
-  decide(decision, code, decision === "undone" ? [] : rows.marked(code));
+  const isSame = entry?.decision === decision && !rows.pending.has(code);
+  if (decision === "undone" ? !entry : isSame) return;
+  await decide(decision, code, decision === "undone" ? [] : rows.marked(code));
 }
 
 /** Undo the latest decision that stands. */
-function undo() {
+async function undo() {
   const codes = Object.entries(rows.state.codes).sort(([, a], [, b]) => b.number - a.number);
-  if (codes.length) judge("undone", codes[0][0]);
+  if (codes.length) await judge("undone", codes[0][0]);
 }
 
-/** Mark what is selected, or what was found, as evidence for the selected code. */
-function mark() {
-  const place = texts.selected() ?? find.current;
+/** Mark a stretch as evidence for a code. */
+async function mark(place, code) {
   if (!place) return tell("Select some text of the note first, or find some.");
-  if (!rows.code || rows.state.signed_off) return;
-  const marked = [...rows.marked(rows.code), place];
-  const decision = rows.state.codes[rows.code]?.decision;
+  if (!code || rows.state.signed_off) return;
+  const decision = rows.state.codes[code]?.decision;
+  if (decision && decision !== "rejected") {
+    await decide(decision, code, [...rows.marked(code), place]);
+  } else {
+    rows.pending.set(code, [...(rows.pending.get(code) ?? []), place]);
+    if (code === rows.code) rows.select(code);
+  }
+}
+
+function markSelected() {
+  const [place, code] = [texts.selected() ?? find.current, rows.code];
   getSelection().removeAllRanges();
-  if (decision && decision !== "rejected") return decide(decision, rows.code, marked);
-  rows.pending.set(rows.code, [...(rows.pending.get(rows.code) ?? []), place]);
-  rows.select(rows.code);
+  next(() => mark(place, code));
 }
 
 async function choose({ code }) {
@@ -103,19 +116,20 @@ async function choose({ code }) {
 }
 
 async function refresh() {
-  if (!isBusy) update((await ask(address("state"))).body);
+  update((await ask(address("state"))).body);
 }
 
-const add = new Add(`/codebook${query}`, choose);
+const add = new Add(`/codebook${query}`, (one) => next(() => choose(one)));
+const press = (decision, code = rows.code) => next(() => judge(decision, code));
 const acts = {
-  a: () => judge("accepted"),
-  r: () => judge("rejected"),
-  u: () => judge("unsure"),
-  z: undo,
+  a: () => press("accepted"),
+  r: () => press("rejected"),
+  u: () => press("unsure"),
+  z: () => next(undo),
   j: () => rows.step(1),
   k: () => rows.step(-1),
   e: () => rows.next(),
-  m: mark,
+  m: markSelected,
   f: () => find.words.focus(),
   "/": () => add.input.focus(),
 };
@@ -138,7 +152,7 @@ document.querySelector(".codes").addEventListener("click", ({ target }) => {
   if (!row) return;
   if (button?.classList.contains("pick")) rows.select(row.dataset.code, { show: true });
   else if (row.dataset.code !== rows.code) rows.select(row.dataset.code);
-  if (button?.dataset.decision) judge(button.dataset.decision, row.dataset.code);
+  if (button?.dataset.decision) press(button.dataset.decision, row.dataset.code);
 });
 for (const button of document.querySelectorAll("[data-begin]")) {
   const { view } = texts.all[Number(button.dataset.text)];
@@ -147,15 +161,15 @@ for (const button of document.querySelectorAll("[data-begin]")) {
 }
 // A press would take the selection from the note.
 at("mark").addEventListener("mousedown", (event) => event.preventDefault());
-at("mark").addEventListener("click", mark);
-at("sign").addEventListener("click", () => {
+at("mark").addEventListener("click", markSelected);
+at("sign").addEventListener("click", () => next(async () => {
   const [first] = rows.state.open;
   if (first) rows.select(first, { focus: true });
-  else decide("signed_off");
-});
-at("reopen").addEventListener("click", () => decide("reopened"));
-channel.addEventListener("message", ({ data }) => data === key && refresh().catch(() => {}));
-document.addEventListener("visibilitychange", () => document.hidden || refresh().catch(() => {}));
+  else await decide("signed_off");
+}));
+at("reopen").addEventListener("click", () => next(() => decide("reopened")));
+channel.addEventListener("message", ({ data }) => data === key && next(refresh));
+document.addEventListener("visibilitychange", () => document.hidden || next(refresh));
 
 texts.set("unread", texts.all.filter(({ unread }) => unread !== null).map(({ view, unread, text }) => (
   { begin: unread, end: [...text].length, view }
