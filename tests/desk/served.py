@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,43 @@ def bundle() -> Bundle:
     return replace(made, codes=CODES, training_counts=counts, sha256="ab" * 32)
 
 
+@dataclass(frozen=True)
+class Ruled(Suggestion):
+    """A suggestion of which the context of its evidence and the code book say something."""
+
+    evidence_only: tuple[str, ...] = ()
+    rules: tuple[dict[str, Any], ...] | None = None
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A cue of context."""
+
+    kind: str
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Meant(Span):
+    """A stretch of evidence whose context is known."""
+
+    context: tuple[Sign, ...] = ()
+    section: str | None = None
+
+
+RULES: Mapping[str, tuple[dict[str, Any], ...]] = {
+    "786.2": (
+        {"kind": "excludes1", "with": "486", "source": "786", "note": "cough with pneumonia"},
+        {"kind": "code_first", "source": "786", "note": "the cause", "suggested": ["486"]},
+    ),
+    "486": (
+        {"kind": "not_billable", "leaves": [{"code": "486.1", "title": "x"}], "leaf_count": 3},
+        {"kind": "unknown", "book": "ICD-9-CM 2015", "nearest": None},
+    ),
+}
+
+
 class Canned:
     """Stands for a Coder: a code is suggested with the places of its words."""
 
@@ -72,13 +109,15 @@ class Canned:
     def _answer(self, note: Note) -> Answer:
         found = [] if not note.text.strip() else SAYS.items()
         codes = tuple(
-            Suggestion(
+            Ruled(
                 code=code,
                 title=TITLES[code],
                 system="diagnosis",
                 score=score,
                 above_threshold=score > THRESHOLD,
                 evidence=tuple(places(note.text, words)),
+                evidence_only=("denied",) if code == "786.50" else (),
+                rules=RULES.get(code),
             )
             for code, (score, words) in found
         )
@@ -91,7 +130,10 @@ class Canned:
 def places(text: str, words: Mapping[str, float]) -> Iterator[Span]:
     found = ((hit, weight) for word, weight in words.items() for hit in re.finditer(word, text))
     for hit, weight in sorted(found, key=lambda one: one[0].start()):
-        yield Span(hit.start(), hit.end(), weight)
+        begin = hit.start()
+        denied = text.rfind("No ", max(0, begin - 4), begin)
+        cues = (Sign("denied", denied, denied + 2),) if denied >= 0 else ()
+        yield Meant(begin, hit.end(), weight, context=cues, section="plan" if cues else None)
 
 
 def app_of(log: Path, *notes: Note, coders: Mapping[str, Any] | None = None) -> FastAPI:

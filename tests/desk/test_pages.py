@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from isd_pipeline.coding.coder import Note
+from isd_pipeline.coding.coder import Answer, Note
 from isd_pipeline.desk.decisions import DecisionLog
 from tests.desk.served import Canned, app_of
 
@@ -239,6 +240,53 @@ def test_decisions_about_another_text_of_a_name_are_told_and_do_not_count(tmp_pa
     with TestClient(app_of(tmp_path / "log", other), base_url="http://localhost") as client:
         assert "1 decision about another text" in client.get(paths(client)[0]).text
         assert client.get(f"{paths(client)[0]}/state").json()["codes"] == {}
+
+
+def test_what_the_context_and_the_code_book_say_is_shown(client: TestClient) -> None:
+    page = client.get(paths(client)[0]).text
+    for line in (
+        "all its evidence is denied",
+        "not together with 486 (Excludes1 of 786)",
+        "Code first (786): the cause Suggested: 486.",
+        "not billable; below it stand 3 codes that are: 486.1",
+        "not in ICD-9-CM 2015",
+    ):
+        assert line in page
+    [span] = client.get(f"{paths(client)[0]}/data").json()["evidence"]["786.50"]
+    begin = TEXT.index("No chest")
+    assert span["context"] == [{"kind": "denied", "begin": begin, "end": begin + 2}]
+
+
+def test_a_report_in_two_languages_has_two_texts(tmp_path: Path) -> None:
+    english = Note("7", "fever", language="en")
+    note = Note("7", "fiebre", language="es", others=(english,))
+    client = TestClient(
+        app_of(tmp_path / "log", note, coders={"two": TwoViews()}), base_url="http://localhost"
+    )
+    assert paths(client)[0]
+    data = client.get(f"{paths(client)[0]}/data").json()
+    assert [(one["view"], one["text"], one["unread"]) for one in data["texts"]] == [
+        ("es", "fiebre", None),
+        ("en", "fever", 3),
+    ]
+    marked = {"begin": 0, "end": 6, "view": "es"}
+    asked = {"who": "AB", "decision": "accepted", "code": "780.60", "seen": 0}
+    path = f"{paths(client)[0]}/decisions"
+    wrong = client.post(path, json=asked | {"marked": [marked | {"view": "en"}]})
+    assert wrong.status_code == 422
+    assert client.post(path, json=asked | {"marked": [marked]}).status_code == 200
+    [entry] = log_of(client).entries()
+    assert [*map(tuple, entry.evidence)] == [(0, 6, "es")]
+
+
+class TwoViews(Canned):
+    """A model that reads both texts of a report, the English one not to its end."""
+
+    languages = ("es", "en")
+
+    def code(self, notes: Sequence[Note], **asked: Any) -> list[Answer]:
+        said = {"views": ("es", "en"), "remark": "en was not read whole", "truncated_at": 3}
+        return [replace(answer, **said) for answer in super().code(notes, **asked)]
 
 
 def test_the_record_is_exported_from_the_list(client: TestClient) -> None:

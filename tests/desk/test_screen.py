@@ -178,6 +178,18 @@ def test_heavier_evidence_is_stronger_and_that_of_other_codes_underlined(
     assert "chest pain" not in str(shown)  # of a code below the threshold
 
 
+def test_a_sign_of_context_is_marked_and_said(serve: Serve, open_page: Open) -> None:
+    page = opened(open_page, serve(Note("denied", "fever. No chest pain 🫁")))
+    page.get_by_text("Below the threshold").click()
+    page.locator('.row[data-code="786.50"] .pick').click()
+    assert page.evaluate(HIGHLIGHTS)["cue"] == [[7, 9, "No"]]
+    row = page.locator('.row[data-code="786.50"]')
+    assert row.locator(".evidence").inner_text().split() == [
+        *("…fever.", "No", "chest", "pain", "🫁…", "denied:", "No", "plan")
+    ]
+    assert "all its evidence is denied" in row.inner_text()
+
+
 def test_e_goes_from_one_stretch_to_the_next(serve: Serve, open_page: Open) -> None:
     long = Note("long", "fever\n" + "word " * 4000 + "febrile")
     page = opened(open_page, serve(long))

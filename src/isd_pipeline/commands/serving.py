@@ -40,9 +40,7 @@ SHORTEST = 16  # characters of a token
 @click.option(
     "--decisions",
     type=click.Path(path_type=Path),
-    default=Path("decisions.sqlite"),
-    show_default=True,
-    help="Where the screen records decisions.",
+    help="Where the coder's screen at / records decisions; without it there is no screen.",
 )
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Cores.")
@@ -54,13 +52,13 @@ def serve(
     names: tuple[str, ...],
     token_file: Path | None,
     notes: Path | None,
-    decisions: Path,
+    decisions: Path | None,
     device: str,
     jobs: int,
 ) -> None:
     """Serve BUNDLES over HTTP; a request that names none gets the first.
 
-    At / a coder reviews the notes of --notes, or pasted ones.
+    With --decisions a coder reviews suggested codes at /, of the notes of --notes or pasted ones.
 
     POST /v1/code codes notes as `isd code` does. SIGTERM ends it when what is under way is done.
 
@@ -71,19 +69,22 @@ def serve(
     from isd_pipeline.service import server
     from isd_pipeline.service.app import LOOPBACK, create_app
 
+    if notes and not decisions:
+        raise ValueError(f"--notes {notes}: the screen needs a record; name one by --decisions")
     token = read_token(token_file, os.environ.get(TOKEN))
     refuse_open(host, token)
     torch.set_num_threads(jobs)
     coders = open_bundles(bundles, device)
     named = (*LOOPBACK, f"[{host}]" if ":" in host else host, *names)
     app = create_app(coders, token=token, hosts=named)
-    set_desk(app, notes, decisions)
+    if decisions:
+        set_desk(app, notes, decisions)
     server.tell_to_stderr()
     server.run(app, host, port, begun=click.echo)
 
 
 def set_desk(app: FastAPI, notes: Path | None, decisions: Path) -> None:
-    """Put the coder's screen at /, with notes on it."""
+    """Put the coder's screen at /, with notes on it and a record of decisions."""
     from isd_pipeline.coding.notes import read_notes
     from isd_pipeline.desk.decisions import DecisionLog
     from isd_pipeline.desk.pages import Desk, router

@@ -65,7 +65,8 @@ class Codebook:
         return self._tree[chapter][category]
 
     def search(self, words: str, most: int = 50) -> list[Listed]:
-        """The codes that begin with what was typed, then those whose titles have all its words.
+        """The codes that begin with what was typed, then those whose titles have all its words,
+        of these the one seen most often in training first.
 
         A word may be cut short; case, accents and a code's dot do not count.
         """
@@ -79,7 +80,7 @@ class Codebook:
             for code, (_, title) in self._folded.items()
             if code not in by_code and all(f" {word}" in title for word in typed)
         ]
-        by_title.sort(key=lambda code: len(self._folded[code][1]))
+        by_title.sort(key=lambda code: -self._codes[code].seen)
         return [self._codes[code] for code in (by_code + by_title)[:most]]
 
     @cached_property

@@ -1,10 +1,11 @@
 """What the screen shows of a note and its answer: rows for the page, numbers for its script.
 
 What an answer may have and need not is shown where it is there: of a stretch of evidence its
-`context` (a denied finding, a relative's), of a code `evidence_only` and `rules`, and `caution`.
+`context` (a denied finding, a relative's) and `section`, of a code `evidence_only` and `rules`, and
+`caution` of the answer.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
@@ -19,6 +20,7 @@ from isd_pipeline.desk.worklist import Filed
 
 RARE = 10  # training documents: with fewer a code's score rests on little
 STRENGTHS = 4
+INSTRUCTIONS = {"code_first": "Code first", "use_additional_code": "Use an additional code"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Row:
     listed: Listed
     score: float
     warnings: tuple[str, ...]
+    instructions: tuple[str, ...]
     sources: tuple[tuple[str, float], ...]
 
     @property
@@ -42,7 +45,13 @@ Chapter = tuple[str, list[Row]]
 def chapters(answer: Answer, codebook: Codebook, *, above: bool) -> list[Chapter]:
     """The suggestions on one side of the threshold by chapter; that of the likeliest code first."""
     rows = [
-        Row(codebook[code.code], code.score, _warnings(code), _sources(code.sources))
+        Row(
+            codebook[code.code],
+            code.score,
+            tuple(_warnings(code)),
+            tuple(_instructions(code)),
+            _sources(code.sources),
+        )
         for code in answer.codes
         if code.above_threshold is above
     ]
@@ -55,25 +64,42 @@ def _sources(sources: dict[str, float] | None) -> tuple[tuple[str, float], ...]:
     return tuple((name.replace("_", " "), adds) for name, adds in (sources or {}).items())
 
 
-def _warnings(code: Any) -> tuple[str, ...]:
-    """What the context of the evidence and the rules of coding have to say of a code."""
-    only = " or ".join(getattr(code, "evidence_only", ()))
-    context = (f"all evidence for it is {only}",) if only else ()
-    return (*context, *map(said, getattr(code, "rules", None) or ()))
+def _warnings(code: Any) -> Iterator[str]:
+    """What speaks against a code: all its evidence is denied, or the code book excludes it."""
+    only = " or ".join(getattr(code, "evidence_only", None) or ())
+    if only:
+        yield f"all its evidence is {only}"
+    for rule in getattr(code, "rules", None) or ():
+        if rule["kind"] not in INSTRUCTIONS:
+            yield _said(rule)
+
+
+def _instructions(code: Any) -> Iterator[str]:
+    """What the code book wants beside a code."""
+    for rule in getattr(code, "rules", None) or ():
+        if rule["kind"] in INSTRUCTIONS:
+            suggested = ", ".join(rule["suggested"])
+            told = f"{INSTRUCTIONS[rule['kind']]} ({rule['source']}): {rule['note']}"
+            yield f"{told} Suggested: {suggested}." if suggested else told
+
+
+def _said(rule: Mapping[str, Any]) -> str:
+    """A rule of the code book in words."""
+    if rule["kind"] == "unknown":
+        nearest = f"; it has {rule['nearest']}" if rule["nearest"] else ""
+        return f"not in {rule['book']}{nearest}"
+    if rule["kind"] == "not_billable":
+        leaves = ", ".join(leaf["code"] for leaf in rule["leaves"])
+        return f"not billable; below it stand {rule['leaf_count']} codes that are: {leaves}"
+    if rule["kind"] == "excludes1":
+        return f"not together with {rule['with']} (Excludes1 of {rule['source']})"
+    return str(rule["kind"]).replace("_", " ")
 
 
 def caution(answer: Any) -> list[str]:
     """What is to be known of an answer as a whole."""
     found = getattr(answer, "caution", None) or ()
-    return [said(item) for item in ([found] if isinstance(found, str) else found)]
-
-
-def said(item: Any) -> str:
-    """A rule or a caution in words, whatever it is made of."""
-    if isinstance(item, str):
-        return item
-    told = item if isinstance(item, dict) else vars(item)
-    return str(told.get("message") or told.get("text") or " ".join(map(str, told.values())))
+    return [found] if isinstance(found, str) else [str(line) for line in found]
 
 
 def texts(filed: Filed, answer: Answer) -> list[dict[str, Any]]:
@@ -106,7 +132,7 @@ def _spans(spans: Sequence[Any]) -> Iterator[dict[str, Any]]:
     heaviest = max((span.weight for span in spans), default=0.0)
     for span in spans:
         strength = -int(-STRENGTHS * span.weight // heaviest) if heaviest else 1
-        yield {"context": []} | asdict(span) | {"strength": max(1, strength)}
+        yield {"context": [], "section": None} | asdict(span) | {"strength": max(1, strength)}
 
 
 def standing(state: State, answer: Answer, codebook: Codebook) -> dict[str, Any]:

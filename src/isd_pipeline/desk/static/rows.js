@@ -165,6 +165,7 @@ export class Rows {
     for (const cue of place.context ?? []) {
       button.append(line("span", "warning", `${cue.kind}: ${this.texts.quote({ ...cue, view: place.view }).inside}`));
     }
+    if (place.section) button.append(line("span", "section", place.section.replaceAll("_", " ")));
     button.addEventListener("click", () => {
       this.at = n - 1;
       this.next();
