@@ -159,13 +159,14 @@ export class Rows {
 
   #item(place, n) {
     const { before, inside, behind } = this.texts.quote(place);
-    const button = line("button", "quote", `…${before}`);
+    const button = line("button", "quote", before);
     button.type = "button";
-    button.append(line("b", place.own ? "own" : `evidence-${place.strength}`, inside), `${behind}…`);
+    button.append(line("b", place.own ? "own" : `evidence-${place.strength}`, inside), behind);
     for (const cue of place.context ?? []) {
-      button.append(line("span", "warning", `${cue.kind}: ${this.texts.quote({ ...cue, view: place.view }).inside}`));
+      const sign = this.texts.quote({ ...cue, view: place.view }).inside;
+      button.append(" ", line("span", "warning", `${cue.kind}: ${sign}`));
     }
-    if (place.section) button.append(line("span", "section", place.section.replaceAll("_", " ")));
+    if (place.section) button.append(" ", line("span", "section", place.section.replaceAll("_", " ")));
     button.addEventListener("click", () => {
       this.at = n - 1;
       this.next();

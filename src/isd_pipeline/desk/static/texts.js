@@ -11,7 +11,7 @@ const LAYERS = [
   "unread", "other", "cue", "evidence-1", "evidence-2", "evidence-3", "evidence-4", "own", "found",
   "now",
 ];
-const WORDS_AROUND = 28; // units shown before and behind a stretch
+const AROUND = 28; // units shown before and behind a stretch, less a word that is cut
 
 export class Texts {
   /** `given` are the texts of the service, `elements` where they go. */
@@ -87,9 +87,15 @@ export class Texts {
   quote(place) {
     const { text } = this.of(place.view);
     const { begin, end } = this.units(place);
-    const before = text.slice(Math.max(0, begin - WORDS_AROUND), begin).replace(/^\S*\s/, "");
-    const behind = text.slice(end, end + WORDS_AROUND).replace(/\s\S*$/, "");
-    return { before, inside: text.slice(begin, end), behind };
+    const from = Math.max(0, begin - AROUND);
+    const to = Math.min(text.length, end + AROUND);
+    const before = from ? text.slice(from, begin).replace(/^\S*\s?/, "…") : text.slice(0, begin);
+    const behind = text.slice(end, to);
+    return {
+      before,
+      inside: text.slice(begin, end),
+      behind: to < text.length ? behind.replace(/\s?\S*$/, "…") : behind,
+    };
   }
 
   /** Bring a stretch into view, a third from above. */
