@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -452,6 +453,53 @@ def refuse_faults(page: Any) -> None:
     options = {"runOnly": {"type": "tag", "values": tags}}
     found = Axe().run(page, options=options).response["violations"]
     assert [(one["id"], [node["target"] for node in one["nodes"]]) for one in found] == []
+
+
+def test_on_a_phone_the_note_stays_beside_the_code_that_is_looked_at(
+    serve: Serve, open_page: Open
+) -> None:
+    long = Note("long", "cough\n" + "word " * 2000 + "pneumonia")
+    page = opened(open_page, serve(long), viewport={"width": 390, "height": 800})
+    page.locator('.row[data-code="486"] .pick').click()
+    row, text = page.locator('.row[data-code="486"]'), page.locator(".text")
+    seen = page.evaluate(
+        """() => { const [range] = CSS.highlights.get("now");
+            return [range.toString(), range.getBoundingClientRect().top]; }"""
+    )
+    below = text.bounding_box()["y"] + text.bounding_box()["height"]
+    assert seen[0] == "pneumonia"
+    assert 0 <= seen[1] < below < row.bounding_box()["y"] < 800
+
+
+PAIRS = """() => [...document.styleSheets[0].cssRules].flatMap((rule) => {
+    const rules = rule.media ? (matchMedia(rule.media.mediaText).matches ? [...rule.cssRules] : [])
+        : [rule];
+    return rules.filter((one) => one.selectorText?.startsWith("::highlight"))
+        .map((one) => [one.selectorText, one.style.color, one.style.backgroundColor]);
+})"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_highlighted_can_be_read(scheme: str, serve: Serve, open_page: Open) -> None:
+    """axe does not see highlights, so their contrast is computed here (WCAG 2.2, 1.4.3)."""
+    page = opened(open_page, serve(NOTE), color_scheme=scheme)
+    ink = page.evaluate("getComputedStyle(document.body).color")
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    pairs = {name: (ink, back) for name, ink, back in page.evaluate(PAIRS) if ink or back}
+    assert len(pairs) == 7  # four strengths, own, found, unread; the last rule of each counts
+    for name, (color, back) in pairs.items():
+        assert contrast(color or ink, back or ground) >= 4.5, name
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted(map(luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(color: str) -> float:
+    parts = [int(part) / 255 for part in re.findall(r"\d+", color)[:3]]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def test_threshold_and_scores_are_drawn_where_they_belong(serve: Serve, open_page: Open) -> None:

@@ -103,7 +103,8 @@ export class Texts {
     const { element } = this.of(place.view);
     const top = this.range(place).getBoundingClientRect().top - element.getBoundingClientRect().top;
     element.scrollTo({ top: element.scrollTop + top - element.clientHeight / 3 });
-    element.scrollIntoView({ block: "nearest" });
+    const { top: above, bottom: below } = element.getBoundingClientRect();
+    if (below <= 0 || above >= innerHeight) element.scrollIntoView({ block: "nearest" });
   }
 
   /** What is selected in a text, without the blanks around it; null for nothing. */
