@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from fhir.resources.R4B.bundle import Bundle
 
 from isd_pipeline.__main__ import main
 from isd_pipeline.desk.decisions import DecisionLog
@@ -45,6 +46,23 @@ def test_json_holds_every_row_and_the_hash_of_the_last(log: DecisionLog) -> None
     assert told["hash"] == log.head() == told["decisions"][-1]["hash"]
     assert told["decisions"][0]["evidence"] == [{"begin": 0, "end": 5, "view": None}]
     assert [row["decision"] for row in told["decisions"]] == ["accepted", "undone"]
+
+
+def test_what_fhir_holds_is_fhir(log: DecisionLog) -> None:
+    places = (Place(0, 5), Place(7, 9, "es"))
+    log.append(
+        decided("accepted", "R50.9", system="icd10cm", score=0.5, evidence=places),
+        decided("unsure", "0DB78ZX", system="icd10pcs"),
+        decided("added", "8140/3", system="cantemist"),
+    )
+    read = Bundle.model_validate_json(as_fhir(log.entries()))
+    kinds = [entry.resource.get_resource_type() for entry in read.entry]
+    assert kinds == ["Condition", "Procedure", "Condition"]
+    own = read.entry[2].resource.code.coding[0]
+    assert (own.system, own.code) == ("urn:isd-pipeline:codes:cantemist", "8140/3")
+    spans = [one for one in read.entry[0].resource.extension if one.url.endswith("evidence")]
+    assert [part.valueCode for part in spans[1].extension if part.url == "language"] == ["es"]
+    assert Bundle.model_validate_json(as_fhir([])).entry is None
 
 
 def resources(log: DecisionLog, decisions: Sequence[Decision]) -> list[dict[str, object]]:

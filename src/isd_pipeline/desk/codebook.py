@@ -2,13 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from isd_pipeline.coding.bundle import Bundle
 from isd_pipeline.coding.view_bundle import ViewBundle
-from isd_pipeline.data.codes import coding_systems, icd
+from isd_pipeline.data.codes import coding_systems, icd, icdo3
 
 SYSTEMS = {
     ("icd9", icd.DIAGNOSIS): coding_systems.ICD9CM,
@@ -16,6 +16,13 @@ SYSTEMS = {
     ("icd10", icd.DIAGNOSIS): coding_systems.ICD10CM,
     ("icd10", icd.PROCEDURE): coding_systems.ICD10PCS,
 }
+CHAPTERS: dict[str, Callable[[str], str]] = {
+    coding_systems.ICD9CM: lambda code: icd.icd9_chapter(code, icd.DIAGNOSIS),
+    coding_systems.ICD9PROC: lambda code: icd.icd9_chapter(code, icd.PROCEDURE),
+    coding_systems.ICD10CM: icd.icd10_chapter,
+    coding_systems.ICD10PCS: icd.icd10_section,
+}
+CUT_PCS = re.compile(r"[0-9A-HJ-NP-Z]{3,7}")  # CodiEsp has half of them in four characters
 
 
 @dataclass(frozen=True)
@@ -37,8 +44,7 @@ class Codebook:
     """The codes of a bundle, in the order of their chapters."""
 
     def __init__(self, bundle: Bundle | ViewBundle) -> None:
-        self.revision = _revision(bundle)
-        self._codes = {one.code: one for one in _listed(bundle, self.revision)}
+        self._codes = {one.code: one for one in _listed(bundle)}
 
     def __contains__(self, code: str) -> bool:
         return code in self._codes
@@ -49,7 +55,8 @@ class Codebook:
     @property
     def systems(self) -> list[str]:
         """The coding systems of its codes, by their names."""
-        return sorted({coding_systems.NAMES[one.system] for one in self._codes.values()})
+        systems = {one.system for one in self._codes.values()}
+        return sorted(coding_systems.NAMES.get(system, system) for system in systems)
 
     @property
     def chapters(self) -> list[str]:
@@ -109,23 +116,36 @@ def folded(text: str) -> str:
     return "".join(sign for sign in apart if not unicodedata.combining(sign))
 
 
-def _revision(bundle: Bundle | ViewBundle) -> str:
-    of = bundle if isinstance(bundle, Bundle) else next(iter(bundle.views.values()))
-    return of.revision
-
-
-def _listed(bundle: Bundle | ViewBundle, revision: str) -> Iterator[Listed]:
+def _listed(bundle: Bundle | ViewBundle) -> Iterator[Listed]:
     """Diagnoses before procedures, each in the order of their codes."""
+    of = bundle if isinstance(bundle, Bundle) else next(iter(bundle.views.values()))
     codes = bundle.codes
     rows = zip(codes.codes, codes.systems, codes.titles, bundle.training_counts, strict=True)
     for code, kind, title, seen in sorted(rows, key=lambda row: row[1]):
-        category = icd.category(code, kind).partition(":")[2]
-        chapter = _chapter(code, kind, revision)
-        yield Listed(code, title, SYSTEMS[revision, kind], chapter, category, seen)
+        system = _system(code, kind, of.revision) or bundle.cohort
+        yield Listed(code, title, system, *_above(code, system), seen)
 
 
-def _chapter(code: str, system: icd.System, revision: str) -> str:
-    """The chapter of a code, such as "I00-I99 circulatory"."""
-    if revision == "icd9":
-        return icd.icd9_chapter(code, system)
-    return icd.icd10_chapter(code) if system == icd.DIAGNOSIS else icd.icd10_section(code)
+def _system(code: str, kind: icd.System, revision: str) -> str | None:
+    """The coding system of a code, by its shape; None for one that is not ICD's."""
+    bare = icd.undot(code)
+    is_cut = (revision, kind) == ("icd10", icd.PROCEDURE) and CUT_PCS.fullmatch(bare)
+    is_icd = is_cut or icd.is_undotted(bare, kind, revision)  # type: ignore[arg-type]
+    return SYSTEMS[revision, kind] if is_icd else None
+
+
+def _above(code: str, system: str) -> tuple[str, str]:
+    """Chapter and category of a code.
+
+    >>> _above("I25.10", "icd10cm"), _above("k11", "own")
+    (('I00-I99 circulatory', 'I25'), ('own', 'k11'))
+    >>> _above("8140/3", "own")
+    ('814-838 adenomas and adenocarcinomas', '8140')
+    """
+    if system in SYSTEMS.values():
+        kind = coding_systems.kind_of(system)
+        return CHAPTERS[system](code), icd.category(code, kind).partition(":")[2]
+    if icdo3.is_morphology(code):
+        top, _, title = icdo3.rows_over(code)[-1]
+        return f"{top} {title}".strip(), icdo3.above(code)[0]
+    return system, code

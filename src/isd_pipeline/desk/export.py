@@ -8,7 +8,7 @@ of a note its codes, by their latest decision.
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ COLUMNS = (
     *("number", "time", "who", "bundle", "bundle_sha256", "note", "text_sha256", "decision"),
     *("code", "system", "score", "threshold", "evidence", "marked", "hash"),
 )
+OURS = "urn:isd-pipeline:"
 SYSTEMS = {
     "icd9cm": "http://hl7.org/fhir/sid/icd-9-cm",
     "icd9proc": "http://hl7.org/fhir/sid/icd-9-cm",
@@ -79,11 +80,9 @@ def as_fhir(entries: Sequence[Entry]) -> str:
         for entry in state_of(list(of_text)).codes.values()
         if (resource := _resource(entry)) is not None
     ]
-    bundle = {
-        "resourceType": "Bundle",
-        "type": "collection",
-        "entry": [{"resource": resource} for resource in resources],
-    }
+    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "collection"}
+    if resources:  # FHIR has no empty lists
+        bundle["entry"] = [{"resource": resource} for resource in resources]
     return json.dumps(bundle, ensure_ascii=False, indent=1) + "\n"
 
 
@@ -96,26 +95,36 @@ def _of_text(entry: Entry) -> tuple[str, str]:
 
 
 def _resource(entry: Entry) -> dict[str, Any] | None:
-    coding = {"system": SYSTEMS.get(entry.system or "", f"urn:x:{entry.system}")}
+    """What stands of a code; what was recorded with it is in extensions, offsets and no text."""
+    system = SYSTEMS.get(entry.system or "", f"{OURS}codes:{entry.system}")
     shared = {
-        "code": {"coding": [coding | {"code": entry.code}]},
+        "extension": [*_extensions(entry)],
+        "code": {"coding": [{"system": system, "code": entry.code}]},
         "subject": {"identifier": {"value": entry.note}},
-        "note": [{"text": _note(entry)}],
+        "recorder": {"display": entry.who},
     }
     if entry.system in PROCEDURES:
         if entry.decision not in DONE:
             return None
-        told: dict[str, Any] = {"recorder": {"display": entry.who}}
-        return {"resourceType": "Procedure", "status": DONE[entry.decision]} | shared | told
+        return {"resourceType": "Procedure", "status": DONE[entry.decision]} | shared
     verified = {"coding": [{"system": STATUS, "code": VERIFIED[entry.decision]}]}
-    told = {"recorder": {"display": entry.who}, "recordedDate": entry.time}
-    return {"resourceType": "Condition", "verificationStatus": verified} | shared | told
+    told = {"verificationStatus": verified, "recordedDate": entry.time}
+    return {"resourceType": "Condition"} | told | shared
 
 
-def _note(entry: Entry) -> str:
-    """Where it is seen and who suggested it, in words: offsets, never the text."""
-    places = " ".join(map(_told, entry.evidence)) or "none"
-    return f"{entry.decision}; evidence {places}; {entry.bundle} {entry.bundle_sha256}"
+def _extensions(entry: Entry) -> Iterator[dict[str, Any]]:
+    """The score, the evidence, and whose suggestion it was."""
+    if entry.score is not None:
+        yield {"url": f"{OURS}score", "valueDecimal": entry.score}
+    for place in entry.evidence:
+        parts: list[dict[str, Any]] = [
+            {"url": "begin", "valueUnsignedInt": place.begin},
+            {"url": "end", "valueUnsignedInt": place.end},
+        ]
+        view = [{"url": "language", "valueCode": place.view}] if place.view else []
+        yield {"url": f"{OURS}evidence", "extension": parts + view}
+    yield {"url": f"{OURS}bundle-sha256", "valueString": entry.bundle_sha256}
+    yield {"url": f"{OURS}decision", "valueCode": entry.decision}
 
 
 def _told(place: Place) -> str:
