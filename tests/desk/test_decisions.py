@@ -214,6 +214,15 @@ def test_another_file_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
         assert path.read_bytes() == before
 
 
+def test_a_record_that_is_kept_is_checked_without_being_written(tmp_path: Path) -> None:
+    DecisionLog(tmp_path / "log.sqlite").append(decided())
+    before = (tmp_path / "log.sqlite").read_bytes()
+    with closing(sqlite3.connect(tmp_path / "log.sqlite")) as other:
+        other.execute("BEGIN IMMEDIATE")  # nobody else may write
+        assert DecisionLog(tmp_path / "log.sqlite").verify() is None
+    assert (tmp_path / "log.sqlite").read_bytes() == before
+
+
 def test_the_file_is_for_its_owner_and_holds_no_text(tmp_path: Path) -> None:
     log = DecisionLog(tmp_path / "folder" / "log.sqlite")
     note = Note("n1", "ZZCANARY with a fever")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -134,6 +136,18 @@ def test_what_may_not_be_decided_is_refused_in_one_line(
     assert answer.status_code == 422
     assert told in answer.json()["detail"]
     assert log_of(client).entries() == []
+
+
+def test_a_record_that_cannot_be_written_is_told_and_the_decision_is_not_shown(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isd_pipeline.desk.decisions.WAIT", 0.05)
+    with closing(sqlite3.connect(log_of(client).path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        refused = decide(client, "accepted", "486")
+    assert (refused.status_code, "nothing was recorded" in refused.text) == (503, True)
+    assert decide(client, "accepted", "486").status_code == 200
+    assert len(log_of(client).entries()) == 1
 
 
 def test_every_page_is_for_this_browser_alone_and_runs_no_other_script(client: TestClient) -> None:

@@ -87,8 +87,10 @@ class DecisionLog:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.touch(mode=0o600)  # ids of notes are for nobody else
         try:
-            with self._writing() as rows:
-                self._make_or_check(rows)
+            with closing(self._open()) as rows:
+                is_there = self._is_there(rows)
+            if not is_there:
+                self._make()
         except sqlite3.DatabaseError as error:
             raise ValueError(f"{self.path}: not a record of decisions ({error})") from None
 
@@ -153,16 +155,23 @@ class DecisionLog:
             return f"row {len(found) or 1}: the hash that was kept is in no row"
         return None
 
-    def _make_or_check(self, rows: sqlite3.Connection) -> None:
+    def _is_there(self, rows: sqlite3.Connection) -> bool:
+        """Whether the file is a record; False of an empty one. It may be read-only."""
         (version,) = rows.execute("PRAGMA user_version").fetchone()
         tables = {name for (name,) in rows.execute("SELECT name FROM sqlite_master")}
         if not tables and version == 0:
-            for statement in _SCHEMA:
-                rows.execute(statement)
-        elif "decisions" not in tables or version != FORMAT:
+            return False
+        if "decisions" not in tables or version != FORMAT:
             raise ValueError(
                 f"{self.path}: not a record of decisions of format {FORMAT}; name another file"
             )
+        return True
+
+    def _make(self) -> None:
+        with self._writing() as rows:
+            if not self._is_there(rows):  # another process may have made it meanwhile
+                for statement in _SCHEMA:
+                    rows.execute(statement)
 
     def _add(self, rows: sqlite3.Connection, decision: Decision) -> Entry:
         last, before = self._head(rows)

@@ -1,6 +1,7 @@
 """What the scripts of the pages ask and send, as JSON."""
 
 import json
+import sqlite3
 from typing import Annotated, Any, TypeVar
 
 from anyio import to_thread
@@ -93,6 +94,8 @@ async def decide(request: Request, key: str, bundle: str | None = None) -> Respo
         return await _state(request, key, name, status=409)
     except NotAllowedError as error:
         raise RefusedError(422, str(error)) from None
+    except sqlite3.OperationalError:  # the disk is full, or another process holds the file
+        raise RefusedError(503, "the record cannot be written now: nothing was recorded") from None
     return await _state(request, key, name)
 
 
