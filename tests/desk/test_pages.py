@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 
 from isd_pipeline.coding.coder import Answer, Note
 from isd_pipeline.desk.decisions import DecisionLog
-from tests.desk.served import Canned, app_of
+from tests.desk.served import TITLES, Canned, app_of
 
 TEXT = "A febrile man with fever and a productive cough.\r\nNo chest pain; pneumonia ZZCANARY."
 NOTE = Note("ZZNAME 7", TEXT)
@@ -227,7 +227,9 @@ def test_codes_are_found_by_words_and_down_the_chapters(client: TestClient) -> N
     assert [one["code"] for one in ask(words="UNSPEC pneu")["codes"]] == ["486"]
     assert ask(words="pneum fever")["codes"] == []
     chapter = ask(words="486")["codes"][0]["chapter"]
-    assert ask(chapter=chapter)["categories"] == ["486"]
+    assert ask(chapter=chapter)["categories"] == {"486": TITLES["486"]}
+    symptoms = ask(words="786.2")["codes"][0]["chapter"]
+    assert ask(chapter=symptoms)["categories"] == {"780": "Fever, unspecified", "786": "Cough …"}
     [one] = ask(chapter=chapter, category="486")["codes"]
     assert (one["title"], one["seen"]) == ("Pneumonia, organism unspecified", 7)
     assert client.post("/codebook", json={"chapter": "none"}).status_code == 422

@@ -2,9 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 
 from isd_pipeline.coding.bundle import Bundle
 from isd_pipeline.coding.view_bundle import ViewBundle
@@ -22,6 +23,7 @@ CHAPTERS: dict[str, Callable[[str], str]] = {
     coding_systems.ICD10CM: icd.icd10_chapter,
     coding_systems.ICD10PCS: icd.icd10_section,
 }
+HANGING = {"with", "without", "of", "in", "due", "to", "and", "or", "the", "other", "unspecified"}
 CUT_PCS = re.compile(r"[0-9A-HJ-NP-Z]{3,7}")  # CodiEsp has half of them in four characters
 
 
@@ -63,9 +65,9 @@ class Codebook:
         """The chapters, in their order."""
         return list(self._tree)
 
-    def categories(self, chapter: str) -> list[str]:
-        """The categories of a chapter, in their order; KeyError for none of its chapters."""
-        return list(self._tree[chapter])
+    def categories(self, chapter: str) -> dict[str, str]:
+        """The categories of a chapter, in their order, each with a title; KeyError for none."""
+        return {name: self._title(name, codes) for name, codes in self._tree[chapter].items()}
 
     def codes(self, chapter: str, category: str) -> list[Listed]:
         """The codes of a category of a chapter, in their order."""
@@ -89,6 +91,19 @@ class Codebook:
         ]
         by_title.sort(key=lambda code: -self._codes[code].seen)
         return [self._codes[code] for code in (by_code + by_title)[:most]]
+
+    def _title(self, category: str, codes: Sequence[Listed]) -> str:
+        """A category's own title, or the words with which the titles of all its codes begin.
+
+        Where they begin with none, its first code's, as an example.
+        """
+        if category in self._codes:
+            return self._codes[category].title
+        columns = zip(*(one.title.split() for one in codes), strict=False)
+        words = [column[0] for column in takewhile(lambda of: len(set(of)) == 1, columns)]
+        while words and words[-1].lower() in HANGING:
+            words.pop()
+        return " ".join(words).rstrip(",") or f"{codes[0].title} …"
 
     @cached_property
     def _folded(self) -> dict[str, tuple[str, str]]:

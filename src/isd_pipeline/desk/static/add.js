@@ -117,10 +117,10 @@ export class Add {
   }
 
   #categories(details, categories) {
-    for (const category of categories) {
+    for (const [category, title] of Object.entries(categories)) {
       const inner = document.createElement("details");
       Object.assign(inner.dataset, { chapter: details.dataset.chapter, category });
-      inner.append(line("summary", "", category));
+      inner.append(line("summary", "", `${category} ${title}`));
       this.#open(inner);
       details.append(inner);
     }
