@@ -162,6 +162,19 @@ def test_every_page_is_for_this_browser_alone_and_runs_no_other_script(client: T
             assert not re.search(r"<script|<style|\sstyle=|\son\w+=|https?://(?!www.w3)", page)
 
 
+def test_no_browser_is_asked_to_send_text_to_a_spelling_or_translation_service(
+    client: TestClient,
+) -> None:
+    for path in ("/", paths(client)[0]):
+        page = client.get(path).text
+        assert '<html lang="en" translate="no">' in page
+        fields = re.findall(r"<(?:textarea|input)\b[^>]*>", page)
+        free = [field for field in fields if "checkbox" not in field and 'id="who"' not in field]
+        assert len(free) == 2
+        assert all('spellcheck="false"' in field for field in free)
+        assert all('autocomplete="off"' in field for field in free)
+
+
 def test_titles_and_names_are_shown_as_text(tmp_path: Path) -> None:
     name = '<script>document.title = "taken"</script>'
     client = TestClient(app_of(tmp_path / "log", Note(name, TEXT)), base_url="http://localhost")
@@ -229,7 +242,7 @@ def test_codes_are_found_by_words_and_down_the_chapters(client: TestClient) -> N
     chapter = ask(words="486")["codes"][0]["chapter"]
     assert ask(chapter=chapter)["categories"] == {"486": TITLES["486"]}
     symptoms = ask(words="786.2")["codes"][0]["chapter"]
-    assert ask(chapter=symptoms)["categories"] == {"780": "Fever, unspecified", "786": "Cough …"}
+    assert ask(chapter=symptoms)["categories"] == {"780": "Fever", "786": "Cough …"}
     [one] = ask(chapter=chapter, category="486")["codes"]
     assert (one["title"], one["seen"]) == ("Pneumonia, organism unspecified", 7)
     assert client.post("/codebook", json={"chapter": "none"}).status_code == 422

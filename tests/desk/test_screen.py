@@ -431,6 +431,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
     settings = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
     address = serve(NOTE, Note("empty", " "), coders={"tiny": Canned(unread="PLAN")})
     refuse_faults(open_page(address, **settings))
+    refuse_faults(open_page(f"{address}/notes/0000", **settings))
     page = opened(open_page, address, **settings)
     refuse_faults(page)
     keys(page, "a", "j", "r")
