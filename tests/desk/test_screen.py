@@ -148,6 +148,30 @@ def test_every_decision_by_mouse_alone(serve: Serve, open_page: Open, log: Decis
     assert page.locator(".phase").inner_text() == "begun"
 
 
+def test_the_focus_is_never_lost(serve: Serve, open_page: Open) -> None:
+    page = opened(open_page, serve(NOTE))
+
+    def press(button: str, n: int) -> str:
+        page.locator(button).focus()
+        keys(page, "Enter")
+        settled(page, n)
+        held = "document.activeElement.id || document.activeElement.closest('.row').dataset.code"
+        return str(page.evaluate(held))
+
+    keys(page, "a")
+    settled(page, 1)
+    assert press('.row[data-code="780.60"] .undo', 2) == "780.60"
+    keys(page, "/", *"parent")
+    page.wait_for_selector("#add-list [role=option]")
+    keys(page, "Enter")
+    settled(page, 3)
+    assert press('.row[data-code="99.15"] .undo', 4) == "780.60"  # its row is gone
+    keys(page, "a", "j", "a", "j", "a")
+    settled(page, 7)
+    assert press("#sign", 8) == "reopen"
+    assert press("#reopen", 9) == "sign"
+
+
 def test_evidence_is_highlighted_exactly_where_it_stands(serve: Serve, open_page: Open) -> None:
     page = opened(open_page, serve(NOTE))
     for code, (_, words) in SAYS.items():

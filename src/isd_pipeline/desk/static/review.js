@@ -24,6 +24,7 @@ let line = Promise.resolve(); // what was pressed waits for what was pressed bef
 let round = 0; // a new one begins when something was not recorded
 
 function update(state) {
+  const held = document.activeElement;
   rows.update(state);
   const of = Object.values(state.codes);
   const count = (decision) => of.filter((one) => one.decision === decision).length;
@@ -41,6 +42,15 @@ function update(state) {
       ? `To be decided before: ${state.open.join(", ")}`
       : "Every suggestion above the threshold is decided.";
   at("review").dataset.last = state.last; // what a test waits for
+  if (!held.isConnected || held.hidden || held.disabled) keepFocus(held, signed);
+}
+
+/** What had the focus is gone: the focus goes to what stands in its place. */
+function keepFocus(held, signed) {
+  const place = [at("sign"), at("reopen")].includes(held)
+    ? at(signed ? "reopen" : "sign")
+    : rows.code && rows.row(rows.code).querySelector(".pick");
+  if (place) place.focus();
 }
 
 /** Do something when all before it is done; not if something before it was not recorded. */
