@@ -19,7 +19,7 @@ TABLES := $(shell sed -n "s/^  \([a-z][a-z0-9_]*\):.*/\1/p" conf/base/parameters
 CODIESP ?= ../shared/data/codiesp/codiesp_v4.zip
 CANTEMIST ?= ../shared/data/cantemist/cantemist.zip
 
-.PHONY: help environment demo real tables $(TABLES) test test-slow fuzz lint mlflow clean
+.PHONY: help environment demo real tables $(TABLES) test test-slow test-browser fuzz lint mlflow clean
 .NOTPARALLEL:  # two `dvc repro` refuse each other; JOBS=4 puts the trainings of a table side by side
 .DEFAULT_GOAL := help
 
@@ -77,6 +77,9 @@ test: environment  ## every check and the whole test suite
 
 test-slow: environment  ## the tests that take minutes
 	@python -m pytest -m slow
+
+test-browser: environment  ## the coder's screen in a browser: needs Chromium (apt install chromium)
+	@python -m pytest -m browser -rs tests/desk
 
 fuzz: environment  ## minutes of made-up requests to the API of isd serve: EXAMPLES=200 of each kind
 	@FUZZ_EXAMPLES=$(EXAMPLES) python -m pytest --timeout=0 tests/service/test_fuzz.py

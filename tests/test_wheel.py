@@ -193,7 +193,7 @@ def test_serving_says_what_to_install_and_serves_when_it_is(bin: Path, tmp_path:
         for path in links(distribution):
             if not (tmp_path / "extra" / path.name).exists():
                 (tmp_path / "extra" / path.name).symlink_to(path)
-    command = [bin / "isd", "serve", "bundle", "--port", "0"]
+    command = [bin / "isd", "serve", "bundle", "--port", "0", "--decisions", "log.sqlite"]
     process = subprocess.Popen(
         command,
         cwd=tmp_path,
@@ -205,5 +205,10 @@ def test_serving_says_what_to_install_and_serves_when_it_is(bin: Path, tmp_path:
     url = process.stdout.readline().strip()
     with urllib.request.urlopen(f"{url}/v1/model") as found:
         assert json.load(found)["default"] == "tiny-isd-3"
+    for path in ("", "static/review.js", "static/desk.css"):
+        with urllib.request.urlopen(f"{url}/{path}") as found:
+            assert found.read()
     process.terminate()
     assert process.wait(60) == 0
+    done = run(bin / "isd", "decisions", "log.sqlite", folder=tmp_path)
+    assert (done.returncode, "0 rows hold" in done.stdout) == (0, True)

@@ -10,6 +10,7 @@ COMMANDS = {
     "check": "data",
     "code": "coding",
     "compare": "runs",
+    "decisions": "coding",
     "init-data": "data",
     "locks": "studies",
     "repair": "studies",

@@ -108,3 +108,34 @@ def billing(as_json: bool, **asked: Any) -> None:
 
     found = billing(**asked)
     click.echo(json.dumps(asdict(found), indent=1) if as_json else told(found))
+
+
+@click.command()
+@click.argument("record", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path),
+    help="A .json, .csv or .fhir.json file to be written.",
+)
+@click.option("--force", is_flag=True, help="Replace the file that stands there.")
+@click.option("--known", help="A hash from an earlier export: the record must still hold it.")
+@functools.partial(one_line, failed=2)
+def decisions(record: Path, to: Path | None, force: bool, known: str | None) -> None:
+    """Check a RECORD of coders' decisions, and export it.
+
+    Exit status: 0 every row holds; 1 one does not, and its number is said; 2 another fault.
+    """
+    from isd_pipeline.data.io.files import write_text
+    from isd_pipeline.desk.decisions import DecisionLog
+    from isd_pipeline.desk.export import form_of
+
+    form = form_of(to) if to else None
+    if to and to.exists() and not force:
+        raise FileExistsError(f"{to}: is there already; --force replaces it")
+    log = DecisionLog(record)
+    fault, entries = log.verify(known), log.entries()
+    if to and form:
+        write_text(to, form(entries))
+        click.echo(to)
+    click.echo(f"{record}: {fault or f'{len(entries)} rows hold; the last is {log.head()}'}")
+    sys.exit(fault is not None)

@@ -12,6 +12,8 @@ import click
 from isd_pipeline.messages import one_line
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from isd_pipeline.coding.coder import Coder
     from isd_pipeline.coding.view_coder import ViewCoder
     from isd_pipeline.service.model_queue import Coders
@@ -30,6 +32,16 @@ SHORTEST = 16  # characters of a token
     type=click.Path(path_type=Path),
     help=f"Holds the token that clients need; or set {TOKEN}.",
 )
+@click.option(
+    "--notes",
+    type=click.Path(path_type=Path),
+    help="A file or folder of notes, as `isd code` takes them, for the coder's screen.",
+)
+@click.option(
+    "--decisions",
+    type=click.Path(path_type=Path),
+    help="Where the coder's screen at / records decisions; without it there is no screen.",
+)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Cores.")
 @functools.partial(one_line, failed=2)
@@ -39,10 +51,14 @@ def serve(
     port: int,
     names: tuple[str, ...],
     token_file: Path | None,
+    notes: Path | None,
+    decisions: Path | None,
     device: str,
     jobs: int,
 ) -> None:
     """Serve BUNDLES over HTTP; a request that names none gets the first.
+
+    With --decisions a coder reviews suggested codes at /, of the notes of --notes or pasted ones.
 
     POST /v1/code codes notes as `isd code` does. SIGTERM ends it when what is under way is done.
 
@@ -53,14 +69,31 @@ def serve(
     from isd_pipeline.service import server
     from isd_pipeline.service.app import LOOPBACK, create_app
 
+    if notes and not decisions:
+        raise ValueError(f"--notes {notes}: the screen needs a record; name one by --decisions")
     token = read_token(token_file, os.environ.get(TOKEN))
     refuse_open(host, token)
     torch.set_num_threads(jobs)
     coders = open_bundles(bundles, device)
     named = (*LOOPBACK, f"[{host}]" if ":" in host else host, *names)
     app = create_app(coders, token=token, hosts=named)
+    if decisions:
+        set_desk(app, notes, decisions)
     server.tell_to_stderr()
     server.run(app, host, port, begun=click.echo)
+
+
+def set_desk(app: FastAPI, notes: Path | None, decisions: Path) -> None:
+    """Put the coder's screen at /, with notes on it and a record of decisions."""
+    from isd_pipeline.coding.notes import read_notes
+    from isd_pipeline.desk.decisions import DecisionLog
+    from isd_pipeline.desk.pages import Desk, router
+    from isd_pipeline.desk.worklist import WorkList
+
+    languages = next(iter(app.state.coders.values())).languages
+    given = read_notes(notes, languages) if notes else ()
+    app.state.desk = Desk(WorkList(given), DecisionLog(decisions))
+    app.include_router(router)
 
 
 def read_token(file: Path | None, given: str | None) -> str | None:

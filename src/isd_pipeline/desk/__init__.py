@@ -1,0 +1,1 @@
+"""A coder's review of suggested codes: the screen, and the record of what was decided."""

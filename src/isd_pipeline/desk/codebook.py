@@ -1,0 +1,166 @@
+"""The codes that a coder may add: those of a bundle, by words and by chapter and category."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import takewhile
+
+from isd_pipeline.coding.bundle import Bundle
+from isd_pipeline.coding.view_bundle import ViewBundle
+from isd_pipeline.data.codes import coding_systems, icd, icdo3
+
+SYSTEMS = {
+    ("icd9", icd.DIAGNOSIS): coding_systems.ICD9CM,
+    ("icd9", icd.PROCEDURE): coding_systems.ICD9PROC,
+    ("icd10", icd.DIAGNOSIS): coding_systems.ICD10CM,
+    ("icd10", icd.PROCEDURE): coding_systems.ICD10PCS,
+}
+CHAPTERS: dict[str, Callable[[str], str]] = {
+    coding_systems.ICD9CM: lambda code: icd.icd9_chapter(code, icd.DIAGNOSIS),
+    coding_systems.ICD9PROC: lambda code: icd.icd9_chapter(code, icd.PROCEDURE),
+    coding_systems.ICD10CM: icd.icd10_chapter,
+    coding_systems.ICD10PCS: icd.icd10_section,
+}
+HANGING = {"with", "without", "of", "in", "due", "to", "and", "or", "the", "other", "unspecified"}
+CUT_PCS = re.compile(r"[0-9A-HJ-NP-Z]{3,7}")  # CodiEsp has half of them in four characters
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A code of a bundle: its title, its coding system, what it stands below.
+
+    `seen` is how many training documents have it.
+    """
+
+    code: str
+    title: str
+    system: str
+    chapter: str
+    category: str
+    seen: int
+
+
+class Codebook:
+    """The codes of a bundle, in the order of their chapters."""
+
+    def __init__(self, bundle: Bundle | ViewBundle) -> None:
+        self._codes = {one.code: one for one in _listed(bundle)}
+
+    def __contains__(self, code: str) -> bool:
+        return code in self._codes
+
+    def __getitem__(self, code: str) -> Listed:
+        return self._codes[code]
+
+    @property
+    def systems(self) -> list[str]:
+        """The coding systems of its codes, by their names."""
+        systems = {one.system for one in self._codes.values()}
+        return sorted(coding_systems.NAMES.get(system, system) for system in systems)
+
+    @property
+    def chapters(self) -> list[str]:
+        """The chapters, in their order."""
+        return list(self._tree)
+
+    def categories(self, chapter: str) -> dict[str, str]:
+        """The categories of a chapter, in their order, each with a title; KeyError for none."""
+        return {name: self._title(name, codes) for name, codes in self._tree[chapter].items()}
+
+    def codes(self, chapter: str, category: str) -> list[Listed]:
+        """The codes of a category of a chapter, in their order."""
+        return self._tree[chapter][category]
+
+    def search(self, words: str, most: int = 50) -> list[Listed]:
+        """The codes that begin with what was typed, then those whose titles have all its words,
+        of these the one seen most often in training first.
+
+        A word may be cut short; case, accents and a code's dot do not count.
+        """
+        typed = folded(words).split()
+        if not typed:
+            return []
+        begun = icd.undot("".join(typed))
+        by_code = [code for code, (bare, _) in self._folded.items() if bare.startswith(begun)]
+        by_title = [
+            code
+            for code, (_, title) in self._folded.items()
+            if code not in by_code and all(f" {word}" in title for word in typed)
+        ]
+        by_title.sort(key=lambda code: -self._codes[code].seen)
+        return [self._codes[code] for code in (by_code + by_title)[:most]]
+
+    def _title(self, category: str, codes: Sequence[Listed]) -> str:
+        """A category's own title, or the words with which the titles of all its codes begin.
+
+        Where they begin with none, its first code's, as an example.
+        """
+        if category in self._codes:
+            return self._codes[category].title
+        columns = zip(*(one.title.split() for one in codes), strict=False)
+        words = [column[0] for column in takewhile(lambda of: len(set(of)) == 1, columns)]
+        while words and words[-1].lower() in HANGING:
+            words.pop()
+        return " ".join(words).rstrip(",") or f"{codes[0].title} …"
+
+    @cached_property
+    def _folded(self) -> dict[str, tuple[str, str]]:
+        """What is searched of each code: itself without a dot, and its title's words."""
+        return {
+            code: (folded(icd.undot(code)), " " + " ".join(re.findall(r"\w+", folded(one.title))))
+            for code, one in self._codes.items()
+        }
+
+    @cached_property
+    def _tree(self) -> dict[str, dict[str, list[Listed]]]:
+        tree: dict[str, dict[str, list[Listed]]] = {}
+        for one in self._codes.values():
+            tree.setdefault(one.chapter, {}).setdefault(one.category, []).append(one)
+        return tree
+
+
+def folded(text: str) -> str:
+    """A text without case and accents.
+
+    >>> folded("Épilepsie DE L'œil")
+    "epilepsie de l'œil"
+    """
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(sign for sign in apart if not unicodedata.combining(sign))
+
+
+def _listed(bundle: Bundle | ViewBundle) -> Iterator[Listed]:
+    """Diagnoses before procedures, each in the order of their codes."""
+    of = bundle if isinstance(bundle, Bundle) else next(iter(bundle.views.values()))
+    codes = bundle.codes
+    rows = zip(codes.codes, codes.systems, codes.titles, bundle.training_counts, strict=True)
+    for code, kind, title, seen in sorted(rows, key=lambda row: row[1]):
+        system = _system(code, kind, of.revision) or bundle.cohort
+        yield Listed(code, title, system, *_above(code, system), seen)
+
+
+def _system(code: str, kind: icd.System, revision: str) -> str | None:
+    """The coding system of a code, by its shape; None for one that is not ICD's."""
+    bare = icd.undot(code)
+    is_cut = (revision, kind) == ("icd10", icd.PROCEDURE) and CUT_PCS.fullmatch(bare)
+    is_icd = is_cut or icd.is_undotted(bare, kind, revision)  # type: ignore[arg-type]
+    return SYSTEMS[revision, kind] if is_icd else None
+
+
+def _above(code: str, system: str) -> tuple[str, str]:
+    """Chapter and category of a code.
+
+    >>> _above("I25.10", "icd10cm"), _above("k11", "own")
+    (('I00-I99 circulatory', 'I25'), ('own', 'k11'))
+    >>> _above("8140/3", "own")
+    ('814-838 adenomas and adenocarcinomas', '8140')
+    """
+    if system in SYSTEMS.values():
+        kind = coding_systems.kind_of(system)
+        return CHAPTERS[system](code), icd.category(code, kind).partition(":")[2]
+    if icdo3.is_morphology(code):
+        top, _, title = icdo3.rows_over(code)[-1]
+        return f"{top} {title}".strip(), icdo3.above(code)[0]
+    return system, code
