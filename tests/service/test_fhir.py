@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,14 @@ from fhir.resources.R4B.documentreference import DocumentReference
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 
 from isd_pipeline.coding.bundle import write_bundle
-from isd_pipeline.coding.coder import Coder
+from isd_pipeline.coding.coder import Coder, Note
+from isd_pipeline.coding.evidence import Span
 from isd_pipeline.coding.view_bundle import write_view_bundle
 from isd_pipeline.service import described
 from isd_pipeline.service.app import create_app
-from isd_pipeline.service.fhir_out import code_system
+from isd_pipeline.service.fhir_in import of_note
+from isd_pipeline.service.fhir_out import as_fhir, code_system
+from isd_pipeline.text.scopes import Cue
 from tests.coding.test_views import EN, ES, made
 from tests.coding.tiny import bundle_of
 from tests.service.serving import TEXT, ask, notes, post
@@ -76,11 +81,19 @@ def of(kind: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def spans(reference: dict[str, Any]) -> list[dict[str, Any]]:
-    """The parts of each piece of evidence, by their names."""
-    return [
-        {part["url"]: next(v for k, v in part.items() if k != "url") for part in one["extension"]}
-        for one in reference.get("extension", [])
-    ]
+    """Each piece of evidence as an answer in JSON has it."""
+    return [_span(one["extension"]) for one in reference.get("extension", [])]
+
+
+def _span(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    found = {"context": [], "section": None}
+    for part in parts:
+        (value,) = (value for key, value in part.items() if key != "url")
+        if part["url"] == "context":
+            found["context"].append({one["url"]: _span([one])[one["url"]] for one in value})
+        else:
+            found[part["url"]] = value
+    return found
 
 
 def test_codes_over_the_threshold_are_conditions_and_procedures_that_nobody_confirmed(
@@ -110,6 +123,21 @@ def test_codes_over_the_threshold_are_conditions_and_procedures_that_nobody_conf
     assert procedure["status"] == "unknown"
     told = procedure["extension"][1]["valueCodeableConcept"]
     assert told["coding"][0]["code"] == "unconfirmed"
+
+
+def test_evidence_that_is_denied_says_so_and_by_which_words(app: FastAPI) -> None:
+    (answer,) = app.state.coders["tiny"].code([Note("7", TEXT)], top=1, threshold=0.0)
+    denied = Span(10, 15, 0.5, context=(Cue("denied", 3, 9),), section="results")
+    code = replace(answer.codes[0], evidence=(denied,), evidence_only=("denied",))
+    whole = replace(answer, codes=(code,))
+    made = as_fhir([whole], [of_note("7")], "icd9", "tiny", datetime(2026, 1, 1, tzinfo=UTC))
+    Bundle.model_validate_json(made)
+    condition = json.loads(made)["entry"][0]["resource"]
+    only = {"url": "urn:isd-pipeline:evidence-only", "valueCode": "denied"}
+    assert only in condition["extension"]
+    (span,) = spans(condition["evidence"][0]["detail"][0])
+    cue = {"kind": "denied", "begin": 3, "end": 9}
+    assert span == {"begin": 10, "end": 15, "weight": 0.5, "section": "results", "context": [cue]}
 
 
 def test_codes_that_are_not_over_the_threshold_are_no_resources(app: FastAPI) -> None:

@@ -13,9 +13,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
+from typing_extensions import TypedDict  # pydantic describes no other before Python 3.12
 
 from isd_pipeline.data.codes.book import Book, NoteKind, unpack
 from isd_pipeline.data.codes.coding_systems import kind_of

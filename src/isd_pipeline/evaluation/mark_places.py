@@ -52,8 +52,9 @@ def agreement_by_place(
 
 def _by(placed: pd.DataFrame, by: str) -> list[dict[str, Any]]:
     means = placed.pivot_table("average_precision", by, "source", sort=False)
+    of_place = means.to_dict("index")
     sizes = placed.drop_duplicates(["document", "code"])[by].value_counts()
     return [
-        {"place": place, "pairs": int(size), "average_precision": means.loc[place].to_dict()}
+        {"place": place, "pairs": int(size), "average_precision": of_place[place]}
         for place, size in sorted(sizes.items(), key=lambda one: (-one[1], one[0]))
     ]

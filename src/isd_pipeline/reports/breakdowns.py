@@ -184,10 +184,8 @@ def plausibility_table(runs: Sequence[RunResult]) -> Table | None:
 def places_table(runs: Sequence[RunResult], by: str) -> Table | None:
     """The evidence's average precision by where the marks stand; None where that says nothing."""
     found = [one for one in experiments(runs) if any("places" in run.evidence for run in one.runs)]
-    measured = (
-        run.evidence["places"] for one in found for run in one.runs if "places" in run.evidence
-    )
-    rows = next(measured, {}).get(by, ())
+    runs_of = [run for one in found for run in one.runs if "places" in run.evidence]
+    rows = runs_of[0].evidence["places"].get(by, ()) if runs_of else ()
     if len(rows) < 2:
         return None
     return Table(

@@ -18,6 +18,7 @@ from isd_pipeline.coding.coder import Answer, Suggestion
 from isd_pipeline.coding.evidence import Span
 from isd_pipeline.data.codes.icd import PROCEDURE, is_undotted, undot
 from isd_pipeline.service.fhir_in import Document
+from isd_pipeline.text.scopes import Cue
 
 OURS = "urn:isd-pipeline:"
 IDS = UUID("5f0c2f5e-9a4b-4d6c-8f57-1c1f3f0d7a10")
@@ -92,20 +93,21 @@ def _suggestion(answer: Answer, code: Suggestion, document: Document, uri: str) 
         "subject": document.subject,
         **({"encounter": document.encounter} if document.encounter else {}),
     }
-    score = {"url": f"{OURS}score", "valueDecimal": code.score}
+    told = [{"url": f"{OURS}score", "valueDecimal": code.score}]
+    told += [{"url": f"{OURS}evidence-only", "valueCode": kind} for kind in code.evidence_only]
     unconfirmed = {"coding": [{"system": f"{TERMS}condition-ver-status", "code": "unconfirmed"}]}
     if code.system == PROCEDURE:  # R4's has no verificationStatus
-        told = {"url": f"{OURS}verification-status", "valueCodeableConcept": unconfirmed}
+        status = {"url": f"{OURS}verification-status", "valueCodeableConcept": unconfirmed}
         return {
             "resourceType": "Procedure",
             "status": "unknown",
-            "extension": [score, told],
+            "extension": [*told, status],
             "report": [evidence],
             **shared,
         }
     return {
         "resourceType": "Condition",
-        "extension": [score],
+        "extension": told,
         "verificationStatus": unconfirmed,
         "evidence": [{"detail": [evidence]}],
         **shared,
@@ -121,7 +123,19 @@ def _span(span: Span) -> Resource:
     ]
     if span.view:
         parts.append({"url": "language", "valueCode": span.view})
+    if span.section:
+        parts.append({"url": "section", "valueCode": span.section})
+    parts += [{"url": "context", "extension": _cue(cue)} for cue in span.context]
     return {"url": f"{OURS}evidence", "extension": parts}
+
+
+def _cue(cue: Cue) -> list[Resource]:
+    """What a stretch stands for, denied for instance, and the cue that says so."""
+    return [
+        {"url": "kind", "valueCode": cue.kind},
+        {"url": "begin", "valueUnsignedInt": cue.begin},
+        {"url": "end", "valueUnsignedInt": cue.end},
+    ]
 
 
 def _provenance(
