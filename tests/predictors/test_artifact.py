@@ -17,6 +17,8 @@ from isd_pipeline.predictors.artifact import (
     write_artifact,
 )
 from isd_pipeline.predictors.base import Fitted, Options, TrainingData
+from isd_pipeline.predictors.cooccurrence import predictor as cooccurrence
+from isd_pipeline.predictors.cooccurrence.predictor import NoisyOrConfig
 from isd_pipeline.predictors.ensemble import EnsembleConfig
 from isd_pipeline.predictors.linear_fit import LinearConfig
 from isd_pipeline.predictors.network import scratch_folder
@@ -70,7 +72,15 @@ def fitted_linear(system: str = "logistic_regression") -> Fitted:
     return linear.fit(system, {"model": LinearConfig(min_df=1, cost=10.0)}, data(), OPTIONS)
 
 
-@pytest.mark.parametrize("kept", [kept_network, kept_linear, mean_of_two, dictionary])
+def kept_noisy_or() -> Kept:
+    config = NoisyOrConfig(min_df=1)
+    fitted = cooccurrence.fit("noisy_or", {"model": config}, data(), OPTIONS)
+    return dict(fitted.settings), dict(fitted.weights)
+
+
+@pytest.mark.parametrize(
+    "kept", [kept_network, kept_linear, kept_noisy_or, mean_of_two, dictionary]
+)
 def test_it_reads_a_note_as_before_it_was_written(tmp_path: Path, kept: Callable[[], Kept]) -> None:
     settings, weights = kept()
     before = load(settings, weights).read(NOTE, True)

@@ -74,6 +74,7 @@ def test_a_seed_moves_every_kind_but_a_baseline() -> None:
         "ensemble": True,
         "logistic_regression": False,
         "linear_svm": False,
+        "noisy_or": False,
         "mention_dictionary": False,
     }
 

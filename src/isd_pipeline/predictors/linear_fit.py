@@ -18,6 +18,7 @@ import numpy as np
 from scipy import sparse
 
 from isd_pipeline.predictors.linear_model import LinearModel
+from isd_pipeline.text.ngrams import vectorizer_settings
 
 Tokens = Iterable[Sequence[str]]
 
@@ -99,14 +100,9 @@ def linear_svm(
 
 
 def _ngrams(config: LinearConfig) -> dict[str, Any]:
-    """Our tokens are the words: joined by a space here, parted at the space there."""
-    return {
-        "lowercase": False,
-        "token_pattern": r"\S+",
-        "ngram_range": (1, config.max_ngram),
-        "min_df": config.min_df,
-        "max_features": config.max_features,
-    }
+    return vectorizer_settings(
+        longest=config.max_ngram, min_documents=config.min_df, at_most=config.max_features
+    )
 
 
 class _Block(NamedTuple):

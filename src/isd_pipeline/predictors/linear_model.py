@@ -10,7 +10,6 @@ Axes: D documents, L codes, G n-grams with a weight, N words of a note, K codes 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -18,14 +17,7 @@ from scipy import sparse
 from isd_pipeline.predictors.base import sum_to_one
 from isd_pipeline.predictors.sparse_arrays import from_arrays, to_arrays
 from isd_pipeline.shapes import Float, Int
-
-
-class Occurrences(NamedTuple):
-    """Where n-grams stand in a note: their numbers, first words and lengths, [O] each."""
-
-    ngrams: np.ndarray
-    starts: np.ndarray
-    lengths: np.ndarray
+from isd_pipeline.text.ngrams import NGrams, on_words
 
 
 @dataclass(frozen=True)
@@ -38,12 +30,7 @@ class LinearModel:
 
     def __call__(self, documents: Iterable[Sequence[str]]) -> Float[np.ndarray, "D L"]:
         """The scores of documents, given as words: log-odds, float32."""
-        found = [np.unique(self._occurrences(words).ngrams) for words in documents]
-        starts = np.cumsum([0, *map(len, found)])
-        columns = np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
-        held = sparse.csr_matrix(
-            (np.ones(len(columns)), columns, starts), (len(found), len(self.ngrams))
-        )
+        held = self._known.held(documents)
         scores: np.ndarray = ((held @ self.weights).toarray() + self.bias).astype(np.float32)
         return scores
 
@@ -55,15 +42,9 @@ class LinearModel:
         An n-gram counts once, so its weight is shared by all its places, evenly by their words.
         What is evidence against a code is left out. A row is 0 where there is none for the code.
         """
-        found = self._occurrences(words)
-        times = np.bincount(found.ngrams, minlength=len(self.ngrams))
+        found = self._known.find(words)
         for_code = np.maximum(self.weights[found.ngrams][:, codes].toarray(), 0)
-        share = for_code / (times[found.ngrams] * found.lengths)[:, None]
-        by_word = np.zeros((len(words), len(codes)))
-        for word in range(self._longest):
-            inside = found.lengths > word
-            np.add.at(by_word, found.starts[inside] + word, share[inside])
-        return sum_to_one(by_word.T)
+        return sum_to_one(on_words(found, for_code, len(words)))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All but the n-grams, to be kept."""
@@ -80,19 +61,6 @@ class LinearModel:
             )
         return cls(tuple(ngrams), weights, bias)
 
-    def _occurrences(self, words: Sequence[str]) -> Occurrences:
-        places = [
-            (self._numbers[ngram], begin, length)
-            for length in range(1, self._longest + 1)
-            for begin in range(len(words) - length + 1)
-            if (ngram := " ".join(words[begin : begin + length])) in self._numbers
-        ]
-        return Occurrences(*np.array(places, dtype=np.int64).reshape(-1, 3).T)
-
     @cached_property
-    def _numbers(self) -> dict[str, int]:
-        return {ngram: number for number, ngram in enumerate(self.ngrams)}
-
-    @cached_property
-    def _longest(self) -> int:
-        return max((ngram.count(" ") + 1 for ngram in self.ngrams), default=0)
+    def _known(self) -> NGrams:
+        return NGrams(self.ngrams)

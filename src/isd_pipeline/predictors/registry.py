@@ -24,6 +24,7 @@ NETWORK, BASELINE, ENSEMBLE, MEAN = "network", "baseline", "ensemble", "mean"
 SYSTEMS = {
     "logistic_regression": ("linear", BASELINE),
     "linear_svm": ("linear", BASELINE),
+    "noisy_or": ("cooccurrence.predictor", BASELINE),
     "mention_dictionary": ("mentions.predictor", BASELINE),
     "ensemble": ("ensemble", ENSEMBLE),
 }

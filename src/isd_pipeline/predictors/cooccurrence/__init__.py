@@ -1,0 +1,1 @@
+"""Which words stand in the notes of a code, by counting."""
