@@ -46,7 +46,7 @@ def test_every_sign_stays_at_its_place_in_plain_letters(text: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_files_have_the_tables_that_are_read_and_no_others(language: str) -> None:
-    path = Path(cues.__file__).parent / "cues" / f"{language}.toml"
+    path = Path(cues.__file__).parent / cues.FILES[language]
     read = tomllib.loads(path.read_text(encoding="utf-8"))
     words = {"function_words", "joining", "going_on", "verbs"}
     assert read.keys() == {*words, *cues.KINDS, "ends", "no_cue"}

@@ -4,9 +4,9 @@ The closure starts at the modules of the stage's nodes, at those that read and w
 (the catalog names them), and, where a run's system is loaded by its name, at the modules of that
 system. It holds every module of this package that one of these imports, directly or not, also
 inside a function; imports for type checkers alone do not count. A package's `__init__` counts
-where it holds more than words, and a template where a module of the closure names it. The
-registry of networks is left out: a line of it says where a system's code is, which is watched; so
-a new line makes nothing stale.
+where it holds more than words, and a template or a file of phrases where a module of the closure
+beside it names it. The registry of networks is left out: a line of it says where a system's code
+is, which is watched; so a new line makes nothing stale.
 """
 
 import ast
@@ -27,7 +27,7 @@ from isd_pipeline.predictors.registry import NETWORK, kind_of, module_name
 PACKAGE = Path(isd_pipeline.__file__).parent
 CATALOG = Path("conf/base/catalog.yml")
 LEFT_OUT = {"isd_pipeline.models.registry"}
-TEMPLATE = re.compile(r"\"([\w/]+\.jinja)\"")
+NAMED = re.compile(r"\"([\w/]+\.(?:jinja|toml))\"")  # templates, files of phrases
 
 
 def code_of(
@@ -106,10 +106,11 @@ def _says_more(package: str) -> bool:
 
 
 def _files(module: str) -> list[Path]:
-    """A module's file and the templates that it names."""
+    """A module's file and the files beside it that it names."""
     path = _source(module)
-    named = TEMPLATE.findall(path.read_text(encoding="utf-8"))
-    return [path, *(path.parent / name for name in named)]
+    named = NAMED.findall(path.read_text(encoding="utf-8"))
+    beside = (path.parent / name for name in named)
+    return [path, *(file for file in beside if file.is_file())]
 
 
 def _source(module: str) -> Path:

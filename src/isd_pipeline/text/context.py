@@ -1,6 +1,6 @@
 """How a finding of a note is meant: denied, a relative's, hypothetical, historical, uncertain.
 
-Cues (`cues/`) hold for words of their statement (`scopes.py`), and a stretch is meant so where a
+Cues (`cues.py`) hold for words of their statement (`scopes.py`), and a stretch is meant so where a
 cue holds for all its words. Under the heading of a family history everything is a relative's.
 """
 

@@ -1,6 +1,6 @@
 """The cues of a language, read from a file that is edited by hand, and found in a text.
 
-`cues/en.toml`, `cues/es.toml`. Phrases are written in small letters without accents, as notes are
+`cues_en.toml`, `cues_es.toml`. Phrases are written in small letters without accents, as notes are
 compared; `{a,b}` is either, so "{no,without} pain" is two phrases; `*` stands for letters. Of the
 lists of a kind
 
@@ -26,7 +26,8 @@ from typing import Any, Literal, NamedTuple, get_args
 Kind = Literal["denied", "family", "hypothetical", "historical", "uncertain"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 REACHES = ("list", "item", "sentence", "after", "around")
-LANGUAGES = ("en", "es")
+FILES = {"en": "cues_en.toml", "es": "cues_es.toml"}
+LANGUAGES = tuple(FILES)
 _EXPRESSIONS = {" ": r"\s+", "*": r"\w*"}
 _PLAIN = dict(zip("áàâäãéèêëíìîïóòôöõúùûüñç’", "aaaaaeeeeiiiiooooouuuunc'", strict=True))
 _FOREIGN = re.compile(r"[^\x00-\x7f]")
@@ -73,7 +74,7 @@ def plain(text: str) -> str:
 @cache
 def cues_of(language: str) -> Cues:
     """The cues of `en` or `es`."""
-    read = tomllib.loads(files(__package__).joinpath("cues", f"{language}.toml").read_text("utf-8"))
+    read = tomllib.loads(files(__package__).joinpath(FILES[language]).read_text("utf-8"))
     roles: dict[str, list[Role]] = {}
     for phrase, *role in _phrases(read):
         roles.setdefault(phrase, []).extend(role)
