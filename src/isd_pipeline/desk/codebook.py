@@ -1,7 +1,9 @@
-"""The codes that a coder may add: those of a bundle, by words and by chapter and category."""
+"""The codes that a coder may add, by words and by chapter and category.
+
+They are those of the bundle and, of a coding system whose code book it holds, all billable ones.
+"""
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +12,8 @@ from itertools import takewhile
 from isd_pipeline.coding.bundle import Bundle
 from isd_pipeline.coding.view_bundle import ViewBundle
 from isd_pipeline.data.codes import coding_systems, icd, icdo3
+from isd_pipeline.data.codes.book import Book, unpack
+from isd_pipeline.data.codes.book_search import fold, search
 
 SYSTEMS = {
     ("icd9", icd.DIAGNOSIS): coding_systems.ICD9CM,
@@ -24,14 +28,15 @@ CHAPTERS: dict[str, Callable[[str], str]] = {
     coding_systems.ICD10PCS: icd.icd10_section,
 }
 HANGING = {"with", "without", "of", "in", "due", "to", "and", "or", "the", "other", "unspecified"}
+LOOKED_AT = 300  # entries of a book, of which those that may not be billed are left out
 CUT_PCS = re.compile(r"[0-9A-HJ-NP-Z]{3,7}")  # CodiEsp has half of them in four characters
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A code of a bundle: its title, its coding system, what it stands below.
+    """A code: its title, its coding system, what it stands below.
 
-    `seen` is how many training documents have it.
+    `seen` is how many training documents have it, 0 of a code that is the book's alone.
     """
 
     code: str
@@ -43,21 +48,33 @@ class Listed:
 
 
 class Codebook:
-    """The codes of a bundle, in the order of their chapters."""
+    """The codes of a bundle, and those of its code books."""
 
     def __init__(self, bundle: Bundle | ViewBundle) -> None:
-        self._codes = {one.code: one for one in _listed(bundle)}
+        of = bundle if isinstance(bundle, Bundle) else next(iter(bundle.views.values()))
+        self._codes = {one.code: one for one in _listed(bundle, of.revision)}
+        self._books = [unpack(packed) for packed in of.books.values()]
 
     def __contains__(self, code: str) -> bool:
-        return code in self._codes
+        return code in self._codes or self._book_of(code) is not None
 
     def __getitem__(self, code: str) -> Listed:
-        return self._codes[code]
+        if code in self._codes:
+            return self._codes[code]
+        book = self._book_of(code)
+        if book is None:
+            raise KeyError(code)
+        return _of_book(book.system, code, book.entry(code).title)
+
+    def _book_of(self, code: str) -> Book | None:
+        """The book that has a code, if it may be billed."""
+        having = (book for book in self._books if code in book)
+        return next((book for book in having if book.entry(code).billable), None)
 
     @property
     def systems(self) -> list[str]:
         """The coding systems of its codes, by their names."""
-        systems = {one.system for one in self._codes.values()}
+        systems = {one.system for one in self._codes.values()} | {b.system for b in self._books}
         return sorted(coding_systems.NAMES.get(system, system) for system in systems)
 
     @property
@@ -74,12 +91,22 @@ class Codebook:
         return self._tree[chapter][category]
 
     def search(self, words: str, most: int = 50) -> list[Listed]:
-        """The codes that begin with what was typed, then those whose titles have all its words,
-        of these the one seen most often in training first.
+        """The bundle's codes that begin with what was typed, then those whose titles have all its
+        words, of these the one seen most often in training first; then others of the books.
 
         A word may be cut short; case, accents and a code's dot do not count.
         """
-        typed = folded(words).split()
+        found = self._search_own(words)
+        others = (
+            _of_book(book.system, entry.code, entry.title)
+            for book in self._books
+            for entry in search(book, words, LOOKED_AT)
+            if entry.billable and entry.code not in self._codes
+        )
+        return [*found, *others][:most]
+
+    def _search_own(self, words: str) -> list[Listed]:
+        typed = fold(words).split()
         if not typed:
             return []
         begun = icd.undot("".join(typed))
@@ -90,7 +117,7 @@ class Codebook:
             if code not in by_code and all(f" {word}" in title for word in typed)
         ]
         by_title.sort(key=lambda code: -self._codes[code].seen)
-        return [self._codes[code] for code in (by_code + by_title)[:most]]
+        return [self._codes[code] for code in by_code + by_title]
 
     def _title(self, category: str, codes: Sequence[Listed]) -> str:
         """A category's own title, or the words with which the titles of all its codes begin.
@@ -99,6 +126,9 @@ class Codebook:
         """
         if category in self._codes:
             return self._codes[category].title
+        for book in self._books:
+            if category in book and book.system == codes[0].system:
+                return book.entry(category).title
         columns = zip(*(one.title.split() for one in codes), strict=False)
         words = [column[0] for column in takewhile(lambda of: len(set(of)) == 1, columns)]
         while words and words[-1].lower() in HANGING:
@@ -109,35 +139,37 @@ class Codebook:
     def _folded(self) -> dict[str, tuple[str, str]]:
         """What is searched of each code: itself without a dot, and its title's words."""
         return {
-            code: (folded(icd.undot(code)), " " + " ".join(re.findall(r"\w+", folded(one.title))))
+            code: (fold(icd.undot(code)), " " + " ".join(re.findall(r"\w+", fold(one.title))))
             for code, one in self._codes.items()
         }
 
     @cached_property
     def _tree(self) -> dict[str, dict[str, list[Listed]]]:
         tree: dict[str, dict[str, list[Listed]]] = {}
-        for one in self._codes.values():
+        for one in sorted(self._all(), key=lambda one: (one.system, one.code)):
             tree.setdefault(one.chapter, {}).setdefault(one.category, []).append(one)
         return tree
 
+    def _all(self) -> Iterator[Listed]:
+        yield from self._codes.values()
+        for book in self._books:
+            titles = dict(zip(book.codes, book.table["title"].to_pylist(), strict=True))
+            for upper in book.chapters():
+                for code in book.leaves(upper.code) or [upper.code]:
+                    if code not in self._codes:
+                        yield _of_book(book.system, code, titles[code])
 
-def folded(text: str) -> str:
-    """A text without case and accents.
 
-    >>> folded("Épilepsie DE L'œil")
-    "epilepsie de l'œil"
-    """
-    apart = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(sign for sign in apart if not unicodedata.combining(sign))
+def _of_book(system: str, code: str, title: str) -> Listed:
+    return Listed(code, title, system, *_above(code, system), seen=0)
 
 
-def _listed(bundle: Bundle | ViewBundle) -> Iterator[Listed]:
-    """Diagnoses before procedures, each in the order of their codes."""
-    of = bundle if isinstance(bundle, Bundle) else next(iter(bundle.views.values()))
+def _listed(bundle: Bundle | ViewBundle, revision: str) -> Iterator[Listed]:
+    """The bundle's own codes, diagnoses before procedures."""
     codes = bundle.codes
     rows = zip(codes.codes, codes.systems, codes.titles, bundle.training_counts, strict=True)
     for code, kind, title, seen in sorted(rows, key=lambda row: row[1]):
-        system = _system(code, kind, of.revision) or bundle.cohort
+        system = _system(code, kind, revision) or bundle.cohort
         yield Listed(code, title, system, *_above(code, system), seen)
 
 

@@ -1,28 +1,26 @@
 """The headings of a note, for its outline."""
 
-import re
 from typing import NamedTuple
 
-# A line of few words that begins as a title does, up to a colon or, in capitals, to its end.
-_HEADING = re.compile(
-    r"^[^\S\n]*(?P<title>[^\W\d_a-z][^\n.:;,]{2,40}(?=:)|[A-ZÁÉÍÓÚÑ][^\n.:;,a-z]{3,40}(?=[^\S\n]*$))",
-    re.MULTILINE,
-)
-MOST_WORDS = 6
+from isd_pipeline.text.cues import LANGUAGES, language_of
+from isd_pipeline.text.sections import sections_of
 
 
 class Heading(NamedTuple):
-    """A heading, and where its line begins in the note, in code points."""
+    """A heading, and where it begins in the note, in code points."""
 
     title: str
     begin: int
 
 
-def outline(text: str) -> list[Heading]:
-    """The headings of a note, in its order.
+def outline(text: str, language: str | None = None) -> list[Heading]:
+    """The headings of a note, in its order; its language is guessed where it is not given.
 
-    >>> outline("Fever.\\nPAST HISTORY\\nNone. Plan: rest.\\nPlan: rest")
-    [Heading(title='PAST HISTORY', begin=7), Heading(title='Plan', begin=38)]
+    >>> outline("Fever.\\nPAST HISTORY\\nNone. Plan: rest.")
+    [Heading(title='PAST HISTORY', begin=7), Heading(title='Plan', begin=26)]
     """
-    found = ((match["title"].strip(), match.start("title")) for match in _HEADING.finditer(text))
-    return [Heading(title, begin) for title, begin in found if len(title.split()) <= MOST_WORDS]
+    known = language if language in LANGUAGES else language_of(text)
+    return [
+        Heading(text[one.begin : one.heading_end].strip(" \t\r\n:."), one.begin)
+        for one in sections_of(text, known)
+    ]

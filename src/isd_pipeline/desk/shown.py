@@ -110,7 +110,7 @@ def texts(filed: Filed, answer: Answer) -> list[dict[str, Any]]:
             "view": view,
             "text": text,
             "unread": _unread(answer, view, len(found)),
-            "outline": [heading._asdict() for heading in outline(text)],
+            "outline": [heading._asdict() for heading in outline(text, view)],
         }
         for view, text in found.items()
     ]
