@@ -153,7 +153,8 @@ def test_codes_are_found_by_their_beginning_and_by_words_of_their_titles(
 
 def test_a_code_comes_with_the_codes_above_it() -> None:
     (found,) = ask(app_of(), "GET", "/v1/codes?q=786.50").json()["codes"]
-    assert found["above"] == ["786.5", "786"]
+    assert [one["code"] for one in found["above"]] == ["786.5", "786"]
+    assert (found["system"], found["category"]) == ("icd9cm", "786")
 
 
 def test_pages_of_others_can_be_mounted_and_use_the_queue() -> None:

@@ -24,7 +24,7 @@ from isd_pipeline.coding.view_bundle import write_view_bundle
 from isd_pipeline.service import described
 from isd_pipeline.service.app import create_app
 from isd_pipeline.service.fhir_in import of_note
-from isd_pipeline.service.fhir_out import as_fhir, code_system
+from isd_pipeline.service.fhir_out import as_fhir
 from isd_pipeline.text.scopes import Cue
 from tests.coding.test_views import EN, ES, made
 from tests.coding.tiny import bundle_of
@@ -251,25 +251,6 @@ def test_a_document_too_long_is_413(app: FastAPI) -> None:
 
 def test_a_patients_name_is_not_repeated(app: FastAPI) -> None:
     assert "A. Name" not in send(app, document(TEXT)).text
-
-
-@pytest.mark.parametrize(
-    ("code", "system", "revision", "uri"),
-    [
-        ("R50.9", "diagnosis", "icd10", "http://hl7.org/fhir/sid/icd-10-cm"),
-        ("I10.", "diagnosis", "icd10", "http://hl7.org/fhir/sid/icd-10-cm"),
-        ("0DB78ZX", "procedure", "icd10", "http://www.cms.gov/Medicare/Coding/ICD10"),
-        ("0DQB", "procedure", "icd10", "http://www.cms.gov/Medicare/Coding/ICD10"),
-        ("038.9", "diagnosis", "icd9", "http://hl7.org/fhir/sid/icd-9-cm"),
-        ("99.15", "procedure", "icd9", "http://hl7.org/fhir/sid/icd-9-cm"),
-        ("8140/3", "diagnosis", "icd10", "urn:isd-pipeline:codes:ours"),
-        ("k11", "diagnosis", "icd10", "urn:isd-pipeline:codes:ours"),
-    ],
-)
-def test_each_code_has_the_uri_of_its_system(
-    code: str, system: str, revision: str, uri: str
-) -> None:
-    assert code_system(code, system, revision, "ours") == uri
 
 
 def test_the_documents_shown_as_examples_are_ones(app: FastAPI, tmp_path: Path) -> None:

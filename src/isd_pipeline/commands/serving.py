@@ -86,16 +86,13 @@ def serve(
 def set_desk(app: FastAPI, notes: Path | None, decisions: Path) -> None:
     """Put the coder's screen at /, with notes on it and a record of decisions."""
     from isd_pipeline.coding.notes import read_notes
-    from isd_pipeline.desk.codebook import Codebook
     from isd_pipeline.desk.decisions import DecisionLog
     from isd_pipeline.desk.pages import Desk, router
     from isd_pipeline.desk.worklist import WorkList
 
     languages = next(iter(app.state.coders.values())).languages
     given = read_notes(notes, languages) if notes else ()
-    # Made now, not while a coder waits.
-    codebooks = {name: Codebook(coder.bundle) for name, coder in app.state.coders.items()}
-    app.state.desk = Desk(WorkList(given), DecisionLog(decisions), codebooks=codebooks)
+    app.state.desk = Desk(WorkList(given), DecisionLog(decisions))
     app.include_router(router)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from isd_pipeline.coding.answers import FORMULA
+from isd_pipeline.coding.systems import uri_of
 from isd_pipeline.desk.entries import FIRST, Entry, Place, state_of
 
 COLUMNS = (
@@ -21,12 +22,6 @@ COLUMNS = (
     *("code", "system", "score", "threshold", "evidence", "marked", "hash"),
 )
 OURS = "urn:isd-pipeline:"
-SYSTEMS = {
-    "icd9cm": "http://hl7.org/fhir/sid/icd-9-cm",
-    "icd9proc": "http://hl7.org/fhir/sid/icd-9-cm",
-    "icd10cm": "http://hl7.org/fhir/sid/icd-10-cm",
-    "icd10pcs": "http://www.cms.gov/Medicare/Coding/ICD10",
-}
 PROCEDURES = ("icd9proc", "icd10pcs")
 VERIFIED = {
     "accepted": "confirmed",
@@ -96,10 +91,12 @@ def _of_text(entry: Entry) -> tuple[str, str]:
 
 def _resource(entry: Entry) -> dict[str, Any] | None:
     """What stands of a code; what was recorded with it is in extensions, offsets and no text."""
-    system = SYSTEMS.get(entry.system or "", f"{OURS}codes:{entry.system}")
+    coding = {"system": uri_of(entry.system, str(entry.system)), "code": entry.code}
     shared = {
         "extension": [*_extensions(entry)],
-        "code": {"coding": [{"system": system, "code": entry.code}]},
+        "code": {
+            "coding": [{"system": uri_of(entry.system, str(entry.system)), "code": entry.code}]
+        },
         "subject": {"identifier": {"value": entry.note}},
         "recorder": {"display": entry.who},
     }

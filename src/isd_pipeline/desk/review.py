@@ -9,9 +9,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from isd_pipeline.coding.codebook import Codebook
 from isd_pipeline.coding.coder import Answer, Suggestion
 from isd_pipeline.coding.page import texts_of
-from isd_pipeline.desk.codebook import Codebook
 from isd_pipeline.desk.entries import OF_NOTE, Decision, Place, State, Verdict
 from isd_pipeline.desk.worklist import Filed
 

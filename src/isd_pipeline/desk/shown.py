@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
+from isd_pipeline.coding.codebook import Codebook, Listed
 from isd_pipeline.coding.coder import Answer
 from isd_pipeline.coding.page import texts_of
-from isd_pipeline.desk.codebook import Codebook, Listed
 from isd_pipeline.desk.entries import Entry, State
 from isd_pipeline.desk.outline import outline
 from isd_pipeline.desk.review import open_codes

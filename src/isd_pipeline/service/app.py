@@ -4,6 +4,7 @@ Pages for people are routers of their own: `app.include_router`. They find in `r
 
     queue     ModelQueue: `await queue.code(bundle, notes, top=…)` gives a list of Answer
     coders    the bundles by their names, the first of which is the default
+    codebooks the codes of each bundle, and those of its code books
     limits    what a request may ask for
 
 All that the guard holds (Host, token, Origin, JSON bodies, sizes, no-store) holds for them, too.
@@ -19,18 +20,18 @@ from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from isd_pipeline import __version__
+from isd_pipeline.coding.codebook import Codebook
 from isd_pipeline.coding.coder import Answer, Coder, Note
 from isd_pipeline.coding.view_coder import ViewCoder
 from isd_pipeline.service import body, described
 from isd_pipeline.service.answers import as_json
-from isd_pipeline.service.code_search import FoundCodes, search_codes
 from isd_pipeline.service.fhir_in import of_note, read_document
 from isd_pipeline.service.fhir_out import as_fhir
 from isd_pipeline.service.guard import Guard
 from isd_pipeline.service.limits import LIMITS, Limits
 from isd_pipeline.service.metrics import Metrics
 from isd_pipeline.service.model_queue import BusyError, Coders, ModelQueue, StoppedError
-from isd_pipeline.service.models import ServedBundles, revision_of, served
+from isd_pipeline.service.models import FoundCode, FoundCodes, ServedBundles, revision_of, served
 from isd_pipeline.service.refusals import (
     FHIR,
     JSON,
@@ -70,6 +71,8 @@ def create_app(
     metrics = Metrics(lambda: queue.waiting)
     queue = ModelQueue(coders, limits, observe=metrics.read)
     app.state.queue, app.state.coders = queue, coders
+    # Made now, not while somebody waits: of a code book in about a second.
+    app.state.codebooks = {name: Codebook(coder.bundle) for name, coder in coders.items()}
     app.state.limits, app.state.metrics = limits, metrics
     app.include_router(routes)
     app.add_middleware(Guard, token=token, hosts=hosts, limits=limits, metrics=metrics)
@@ -171,9 +174,11 @@ async def codes(
     bundle: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 20,
 ) -> FoundCodes:
-    """By the beginning of a code or of the words of its title."""
-    coder = coder_of(request, bundle)
-    return FoundCodes(search_codes(coder.bundle.codes, q, limit))
+    """By the beginning of a code, by words of its title, or by terms of the code book."""
+    coder_of(request, bundle)
+    book = request.app.state.codebooks[bundle or request.app.state.queue.default]
+    found = book.search(q, limit)
+    return FoundCodes([FoundCode(**vars(one), above=book.above(one.code)) for one in found])
 
 
 @routes.get(

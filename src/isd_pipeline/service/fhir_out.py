@@ -8,7 +8,6 @@ Everything but `Provenance.recorded` is a function of note and bundle, the resou
 """
 
 import json
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -16,21 +15,14 @@ from uuid import UUID, uuid5
 
 from isd_pipeline.coding.coder import Answer, Suggestion
 from isd_pipeline.coding.evidence import Span
-from isd_pipeline.data.codes.icd import PROCEDURE, is_undotted, undot
+from isd_pipeline.coding.systems import system_of, uri_of
+from isd_pipeline.data.codes.icd import PROCEDURE
 from isd_pipeline.service.fhir_in import Document
 from isd_pipeline.text.scopes import Cue
 
 OURS = "urn:isd-pipeline:"
 IDS = UUID("5f0c2f5e-9a4b-4d6c-8f57-1c1f3f0d7a10")
 TERMS = "http://terminology.hl7.org/CodeSystem/"
-# As R4 ("Using ICD-[x] with FHIR") and HL7's register of code systems name them.
-URIS = {
-    ("icd9", "diagnosis"): "http://hl7.org/fhir/sid/icd-9-cm",
-    ("icd9", "procedure"): "http://hl7.org/fhir/sid/icd-9-cm",
-    ("icd10", "diagnosis"): "http://hl7.org/fhir/sid/icd-10-cm",
-    ("icd10", "procedure"): "http://www.cms.gov/Medicare/Coding/ICD10",
-}
-CUT_PCS = re.compile(r"[0-9A-HJ-NP-Z]{3,7}")
 Resource = dict[str, Any]
 
 
@@ -54,32 +46,21 @@ def as_fhir(
     return json.dumps(bundle, ensure_ascii=False).encode()
 
 
-def code_system(code: str, system: str, revision: str, cohort: str) -> str:
-    """The URI of the system that a code is of: ICD's by its shape, else a cohort's own.
-
-    >>> code_system("0DQB0ZZ", "procedure", "icd10", "codiesp")
-    'http://www.cms.gov/Medicare/Coding/ICD10'
-    >>> code_system("8140/3", "diagnosis", "icd10", "cantemist")
-    'urn:isd-pipeline:codes:cantemist'
-    """
-    bare = undot(code)
-    is_pcs = (revision, system) == ("icd10", PROCEDURE) and CUT_PCS.fullmatch(bare) is not None
-    if is_pcs or is_undotted(bare, system, revision):  # type: ignore[arg-type]
-        return URIS[revision, system]
-    return f"{OURS}codes:{cohort}"
-
-
 def _of_answer(
     answer: Answer, document: Document, revision: str, cohort: str, now: datetime
 ) -> list[Resource]:
     found = [
-        _suggestion(answer, code, document, code_system(code.code, code.system, revision, cohort))
+        _suggestion(answer, code, document, _uri(code, revision, cohort))
         for code in answer.codes
         if code.above_threshold
     ]
     said = _said(answer)
     provenance = [_provenance(answer, document, found, now)] if found else []
     return [*found, *provenance, *([_outcome(answer, said)] if said else [])]
+
+
+def _uri(code: Suggestion, revision: str, cohort: str) -> str:
+    return uri_of(system_of(code.code, code.system, revision), cohort)  # type: ignore[arg-type]
 
 
 def _suggestion(answer: Answer, code: Suggestion, document: Document, uri: str) -> Resource:

@@ -1,9 +1,10 @@
-"""What the service says of a bundle."""
+"""What the service says of a bundle, and of a code."""
 
 from dataclasses import dataclass
 
 from scipy.special import expit
 
+from isd_pipeline.coding.codebook import Above, Listed
 from isd_pipeline.coding.coder import Coder
 from isd_pipeline.coding.view_coder import ViewCoder
 
@@ -37,6 +38,20 @@ class ServedBundles:
 
     default: str
     bundles: list[Served]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundCode(Listed):
+    """A code with what it stands below, nearest first."""
+
+    above: list[Above]
+
+
+@dataclass(frozen=True)
+class FoundCodes:
+    """What a query may mean, the likeliest first."""
+
+    codes: list[FoundCode]
 
 
 def served(name: str, coder: Coder | ViewCoder) -> Served:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from fastapi import Request
 
+from isd_pipeline.coding.codebook import Codebook
 from isd_pipeline.coding.coder import Answer
-from isd_pipeline.desk.codebook import Codebook
 from isd_pipeline.desk.decisions import DecisionLog
 from isd_pipeline.desk.worklist import Filed, WorkList
 from isd_pipeline.service.model_queue import BusyError, StoppedError
@@ -25,7 +25,6 @@ class Desk:
     notes: WorkList
     log: DecisionLog
     answers: OrderedDict[tuple[str, str], Answer] = field(default_factory=OrderedDict)
-    codebooks: dict[str, Codebook] = field(default_factory=dict)
 
 
 def desk_of(request: Request) -> Desk:
@@ -52,10 +51,8 @@ def bundle_of(request: Request, name: str | None) -> str:
 
 def codebook_of(request: Request, bundle: str) -> Codebook:
     """The codes of a bundle."""
-    known = desk_of(request).codebooks
-    if bundle not in known:
-        known[bundle] = Codebook(request.app.state.coders[bundle].bundle)
-    return known[bundle]
+    book: Codebook = request.app.state.codebooks[bundle]
+    return book
 
 
 async def answer_of(request: Request, filed: Filed, bundle: str) -> Answer:

@@ -1,4 +1,4 @@
-"""The codes that a coder may add, by words and by chapter and category.
+"""The codes that a coder may give, by words and by chapter and category.
 
 They are those of the bundle and, of a coding system whose code book it holds, all billable ones.
 """
@@ -10,17 +10,12 @@ from functools import cached_property
 from itertools import takewhile
 
 from isd_pipeline.coding.bundle import Bundle
+from isd_pipeline.coding.systems import system_of
 from isd_pipeline.coding.view_bundle import ViewBundle
 from isd_pipeline.data.codes import coding_systems, icd, icdo3
 from isd_pipeline.data.codes.book import Book, unpack
 from isd_pipeline.data.codes.book_search import fold, search
 
-SYSTEMS = {
-    ("icd9", icd.DIAGNOSIS): coding_systems.ICD9CM,
-    ("icd9", icd.PROCEDURE): coding_systems.ICD9PROC,
-    ("icd10", icd.DIAGNOSIS): coding_systems.ICD10CM,
-    ("icd10", icd.PROCEDURE): coding_systems.ICD10PCS,
-}
 CHAPTERS: dict[str, Callable[[str], str]] = {
     coding_systems.ICD9CM: lambda code: icd.icd9_chapter(code, icd.DIAGNOSIS),
     coding_systems.ICD9PROC: lambda code: icd.icd9_chapter(code, icd.PROCEDURE),
@@ -29,7 +24,14 @@ CHAPTERS: dict[str, Callable[[str], str]] = {
 }
 HANGING = {"with", "without", "of", "in", "due", "to", "and", "or", "the", "other", "unspecified"}
 LOOKED_AT = 300  # entries of a book, of which those that may not be billed are left out
-CUT_PCS = re.compile(r"[0-9A-HJ-NP-Z]{3,7}")  # CodiEsp has half of them in four characters
+
+
+@dataclass(frozen=True)
+class Above:
+    """What a code stands below; its title is empty where none is known."""
+
+    code: str
+    title: str
 
 
 @dataclass(frozen=True)
@@ -93,18 +95,26 @@ class Codebook:
 
     def search(self, words: str, most: int = 50) -> list[Listed]:
         """The bundle's codes that begin with what was typed, then those whose titles have all its
-        words, of these the one seen most often in training first; then others of the books.
+        words, of these the one seen most often in training first; then what the books find, by
+        their terms too.
 
         A word may be cut short; case, accents and a code's dot do not count.
         """
-        found = self._search_own(words)
-        others = (
-            _of_book(book.system, entry.code, entry.title)
+        in_books = (
+            self[entry.code]
             for book in self._books
             for entry in search(book, words, LOOKED_AT)
-            if entry.billable and entry.code not in self._codes
+            if entry.billable
         )
-        return [*found, *others][:most]
+        return list(dict.fromkeys([*self._search_own(words), *in_books]))[:most]
+
+    def above(self, code: str) -> list[Above]:
+        """What a code stands below, nearest first: in a book to its chapter, else its parents."""
+        book = next((book for book in self._books if code in book), None)
+        if book is not None:
+            return [Above(entry.code, entry.title) for entry in book.ancestors(code)]
+        titles = {one: self._codes[one].title for one in self._codes}
+        return [Above(one, titles.get(one, "")) for one in icd.parents(code)]
 
     def _search_own(self, words: str) -> list[Listed]:
         typed = fold(words).split()
@@ -170,16 +180,8 @@ def _listed(bundle: Bundle | ViewBundle, revision: str) -> Iterator[Listed]:
     codes = bundle.codes
     rows = zip(codes.codes, codes.systems, codes.titles, bundle.training_counts, strict=True)
     for code, kind, title, seen in sorted(rows, key=lambda row: row[1]):
-        system = _system(code, kind, revision) or bundle.cohort
+        system = system_of(code, kind, revision) or bundle.cohort
         yield Listed(code, title, system, *_above(code, system), seen)
-
-
-def _system(code: str, kind: icd.System, revision: str) -> str | None:
-    """The coding system of a code, by its shape; None for one that is not ICD's."""
-    bare = icd.undot(code)
-    is_cut = (revision, kind) == ("icd10", icd.PROCEDURE) and CUT_PCS.fullmatch(bare)
-    is_icd = is_cut or icd.is_undotted(bare, kind, revision)  # type: ignore[arg-type]
-    return SYSTEMS[revision, kind] if is_icd else None
 
 
 def _above(code: str, system: str) -> tuple[str, str]:
@@ -190,7 +192,7 @@ def _above(code: str, system: str) -> tuple[str, str]:
     >>> _above("8140/3", "own")
     ('814-838 adenomas and adenocarcinomas', '8140')
     """
-    if system in SYSTEMS.values():
+    if system in coding_systems.OFFICIAL:
         kind = coding_systems.kind_of(system)
         return CHAPTERS[system](code), icd.category(code, kind).partition(":")[2]
     if icdo3.is_morphology(code):

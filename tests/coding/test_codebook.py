@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from isd_pipeline.coding.codebook import Codebook
 from isd_pipeline.data.codes.book import make_book, pack
-from isd_pipeline.desk.codebook import Codebook
 from tests.desk.served import bundle
 
 ROWS = [
@@ -35,12 +35,15 @@ def test_a_code_that_the_model_does_not_know_is_found_and_may_be_added(book: Cod
     assert found(book, "low temp") == [("780.65", 0)]  # by a term of the book
     assert "780.65" in book
     assert (book["780.65"].title, book["780.65"].category) == ("Hypothermia", "780")
+    assert [one.code for one in book.above("780.65")] == ["780.6", "780", "780-789"]
+    assert book.above("780.65")[0].title == "Fever and other"
     assert "780.65" not in Codebook(bundle())
 
 
 def test_the_models_own_codes_come_first_and_once(book: Codebook) -> None:
     assert found(book, "780.6") == [("780.60", 30), ("780.65", 0)]
     assert book["780.60"].title == "Fever, unspecified"
+    assert found(book, "fever of the book") == [("780.60", 30)]  # by its title there
 
 
 def test_what_may_not_be_billed_cannot_be_added(book: Codebook) -> None:
