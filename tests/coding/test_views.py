@@ -346,7 +346,7 @@ def test_answers_in_csv_name_the_text_of_each_stretch(tmp_path: Path, coder: Vie
     path = rows_file(tmp_path, ("9", "es", " "), ("7", "es", ES), ("7", "en", EN))
     batch.code_notes(coder, path, tmp_path / "out.csv")
     none, *rows = csv.DictReader((tmp_path / "out.csv").open(encoding="utf-8", newline=""))
-    assert tuple(none) == (*COLUMNS, "views", "remark", "rules")
+    assert tuple(none) == (*COLUMNS, "views", "remark", "rules", "caution")
     assert (none["problem"], none["views"]) == ("the note is empty", "")
     assert {row["views"] for row in rows} == {"es en"}
     places = " ".join(row["evidence"] for row in rows).split()

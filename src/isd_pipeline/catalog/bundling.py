@@ -13,6 +13,7 @@ from isd_pipeline.catalog.base_models import is_of_views, stage_command, with_ba
 from isd_pipeline.catalog.code_books import packed_books
 from isd_pipeline.catalog.other_cohorts import refuse_other_codes, rows_of
 from isd_pipeline.coding.bundle import Bundle
+from isd_pipeline.coding.usual import Usual, UsualCodes, UsualWords, usual_codes, usual_words
 from isd_pipeline.coding.view_bundle import ViewBundle
 from isd_pipeline.config.cohorts import cohort_section
 from isd_pipeline.config.experiments import language_of
@@ -72,6 +73,11 @@ def _of_one(
         metrics=metrics,
         weights=model.weights,
         books=packed_books(cohorts, key["cohort"], found["code_index"]),
+        usual=Usual(
+            len(found["documents"]["dev"]),
+            _usual_words(found),
+            _usual_codes(found, revision_of(cohorts, key["cohort"])),
+        ),
     )
 
 
@@ -100,6 +106,11 @@ def _of_views(
         temperature=found["calibration"]["temperature"],
         fingerprints=model.fingerprints,
         metrics=metrics,
+        usual=Usual(
+            len(found["documents"]["dev"]),
+            None,
+            _usual_codes(found, revision_of(parameters["cohorts"], key["cohort"])),
+        ),
     )
     x = made.ensemble.features(scores, [])
     _refuse_other_weights(made.weights.score(x), found, key, "train,evaluate")
@@ -110,6 +121,25 @@ def _training_counts(found: Mapping[str, Any]) -> tuple[int, ...]:
     """How many training documents have each code."""
     gold = found["documents"]["train"].label_matrix(len(found["code_index"]))
     return tuple(gold.sum(axis=0).A1.tolist())
+
+
+def _usual_words(found: Mapping[str, Any]) -> UsualWords:
+    """What the dev notes were like."""
+    dev, unknown = found["documents"]["dev"], found["vocabulary"].unknown
+    words = words_of_documents(found["tokenized_notes"], dev.ids.tolist())
+    return usual_words(words, [dev.tokens_of(n) for n in range(len(dev))], unknown)
+
+
+def _usual_codes(found: Mapping[str, Any], revision: str) -> UsualCodes:
+    """What the run said of the dev notes."""
+    return usual_codes(
+        found["documents"]["dev"].label_matrix(len(found["code_index"])),
+        found["scores"]["dev"],
+        cut=found["metrics"]["test"]["threshold_tuned"],
+        temperature=found["calibration"]["temperature"],
+        codes=found["code_index"],
+        revision=revision,
+    )
 
 
 def _read(key: Mapping[str, Any], project: Path) -> tuple[dict[str, Any], dict[str, Any]]:

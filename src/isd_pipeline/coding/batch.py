@@ -20,11 +20,13 @@ def code_notes(coder: Coder | ViewCoder, notes: Path, to: Path, **asked: Any) ->
     """Answer for each note of a file, in its order, in a file written whole or not at all.
 
     `asked` is what `Coder.code` may be told. Counts notes; problems, of which there are no codes;
-    truncated, which were not read to the end; of a bundle of two views remarks, as of a language
-    that was not given.
+    truncated, which were not read to the end; of a bundle that can tell them cautions, as of a note
+    with few known words; of one of two views remarks, as of a language that was not given.
     """
     write = form_of(to)
     counts = Counter(notes=0, problems=0, truncated=0)
+    if coder.bundle.usual is not None:
+        counts["cautions"] = 0
     if coder.languages:
         counts["remarks"] = 0
 
@@ -35,6 +37,8 @@ def code_notes(coder: Coder | ViewCoder, notes: Path, to: Path, **asked: Any) ->
                 counts["notes"] += 1
                 counts["problems"] += answer.problem is not None
                 counts["truncated"] += answer.truncated_at is not None
+                if answer.caution is not None:
+                    counts["cautions"] += bool(answer.caution)
                 if coder.languages:
                     counts["remarks"] += answer.remark is not None
                 yield note, answer

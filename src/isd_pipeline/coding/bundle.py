@@ -12,13 +12,14 @@ the phrases of a mention dictionary.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from isd_pipeline import __version__
+from isd_pipeline.coding.usual import Usual, usual_from
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.io.files import replacing, write_json
 from isd_pipeline.data.io.tensor_files import pack, read_sealed, refuse_changed, sealed, unpack
@@ -52,7 +53,8 @@ class Bundle:
     documents have each code.
     Thresholds are log-odds, before `temperature` divides them. `metrics` are the test split's, as
     they were recorded. `books` are code books as `data/codes/book.py` packs them, by their coding
-    systems. `sha256` names what was read from a folder; it is empty before that.
+    systems. `usual` is what the dev notes were like, None of a bundle that was made before it was
+    kept. `sha256` names what was read from a folder; it is empty before that.
     """
 
     cohort: str
@@ -70,6 +72,7 @@ class Bundle:
     metrics: Mapping[str, float]
     weights: Mapping[str, Tensor] = field(repr=False)
     books: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    usual: Usual | None = None
     data_use: str = DATA_USE
     version: str = __version__
     sha256: str = ""
@@ -187,6 +190,7 @@ def _record(bundle: Bundle) -> dict[str, Any]:
         "codes": [*zip(codes.codes, codes.systems, codes.titles, strict=True)],
         "vocabulary": bundle.vocabulary.words,
         "tokeniser": TOKENISERS[bundle.vocabulary.rule],
+        "usual": bundle.usual and asdict(bundle.usual),
     }
 
 
@@ -206,6 +210,7 @@ def _bundle(record: dict[str, Any], weights: dict[str, Tensor]) -> Bundle:
             "training_counts": tuple(record["training_counts"]),
             "vocabulary": Vocabulary(tuple(record["vocabulary"]), rules[record["tokeniser"]]),
             "weights": weights,
+            "usual": usual_from(record.get("usual")),
         }
     )
 

@@ -21,7 +21,9 @@ import torch
 from scipy.special import expit, logit
 
 from isd_pipeline import __version__
+from isd_pipeline.coding import caution
 from isd_pipeline.coding.bundle import VIEWS_FORMAT, Bundle, format_of, read_bundle
+from isd_pipeline.coding.caution import Caution
 from isd_pipeline.coding.context import in_context
 from isd_pipeline.coding.evidence import Span, spans
 from isd_pipeline.coding.rules import Rule, Rules
@@ -89,7 +91,8 @@ class Answer:
     """What is said of a note: the likeliest code first, of those that the evidence is not against.
 
     `threshold` is on the scale of the scores. `truncated_at` is the offset from which on the note
-    was not read, None if it was read whole. `problem` says why there are no codes.
+    was not read, None if it was read whole. `problem` says why there are no codes. `caution` says
+    how the note is unlike those that the bundle knows; None where the bundle cannot tell.
 
     Of a bundle of two views: `views` are the languages of the texts that were read, and `remark`
     says what has to be known of them. Of another bundle both are None.
@@ -106,6 +109,7 @@ class Answer:
     views: tuple[str, ...] | None = None
     remark: str | None = None
     books: dict[str, str] = field(default_factory=dict)
+    caution: tuple[Caution, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -156,6 +160,11 @@ class Coder:
     def has_evidence(self) -> bool:
         """Whether evidence can be given: of a Bi-GRU, whose codes attend to no words, it cannot."""
         return self._predictor.has_evidence
+
+    @property
+    def cautions_missing(self) -> str | None:
+        """What kinds of caution cannot be told and why, None where all can."""
+        return caution.missing(self.bundle.usual)
 
     def code(
         self,
@@ -214,8 +223,10 @@ class Coder:
     def _answer(self, note: Note, words: NoteWords, top: int, cut: float, evidence: bool) -> Answer:
         temperature = self.bundle.temperature
         codes: tuple[Suggestion, ...] = ()
+        unlike = self.cautions(words)
         if words.problem is None:
             found = self.read(words, evidence)
+            unlike += caution.of_scores(self.bundle.usual, found.scores, temperature)
             scale = Scale(self.bundle.codes, cut, temperature)
             codes = scale.suggest(found, top, lambda shown: _spans(found, words, shown))
             codes = self.rules.judge(codes, found.scores)
@@ -227,8 +238,14 @@ class Coder:
             problem=words.problem,
             model=self._name,
             books=self.rules.editions,
+            caution=None if self.bundle.usual is None else tuple(unlike),
         )
         return in_context(answer, {None: note})
+
+    def cautions(self, words: NoteWords) -> list[Caution]:
+        """How the words of a note are unlike those that the bundle knows."""
+        usual, unknown = self.bundle.usual, self.bundle.vocabulary.unknown
+        return caution.of_words(usual, words.read.words, words.read.tokens, unknown)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from isd_pipeline.coding.caution import sentence
 from isd_pipeline.coding.coder import Answer, Note, Suggestion
 from isd_pipeline.coding.evidence import Span
 
@@ -45,7 +46,8 @@ def _shown(coded: tuple[Note, Answer]) -> dict[str, Any]:
     ]
     chosen = [code for code in answer.codes if code.above_threshold]
     views = [(view, list(marks(text, chosen, view))) for view, text in texts.items()]
-    return {"answer": answer, "rows": rows, "views": views}
+    cautions = [sentence(one) for one in answer.caution or ()]
+    return {"answer": answer, "rows": rows, "views": views, "cautions": cautions}
 
 
 def _seen(text: str, run: list[Span]) -> tuple[str | None, list[Piece], list[str]]:

@@ -9,7 +9,7 @@ The JSON holds the SHA-256 of each bundle and its own, which therefore stands fo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from isd_pipeline.coding.bundle import (
     unreadable,
     write_bundle,
 )
+from isd_pipeline.coding.usual import Usual, usual_from
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.io.files import replacing, write_json
 from isd_pipeline.data.io.tensor_files import sealed
@@ -58,6 +59,7 @@ class ViewBundle:
     temperature: float
     fingerprints: Mapping[str, str]
     metrics: Mapping[str, float]
+    usual: Usual | None = None
     data_use: str = DATA_USE
     version: str = __version__
     sha256: str = ""
@@ -134,6 +136,7 @@ def _record(bundle: ViewBundle) -> dict[str, Any]:
     weights, means, bias = bundle.weights
     return {name: getattr(bundle, name) for name in KEPT} | {
         "format": VIEWS_FORMAT,
+        "usual": bundle.usual and asdict(bundle.usual),
         "weights": {"weights": weights.tolist(), "means": means.tolist(), "bias": bias},
     }
 
@@ -144,4 +147,5 @@ def _view_bundle(record: Mapping[str, Any], views: Mapping[str, Bundle]) -> View
     counts = tuple(record["training_counts"])
     kept = {name: record[name] for name in KEPT} | {"training_counts": counts}
     weighed = Weights(np.array(weights, np.float64), np.array(means, np.float64), float(bias))
-    return ViewBundle(**kept, views=views, weights=weighed, sha256=record[SEAL])
+    usual = usual_from(record.get("usual"))
+    return ViewBundle(**kept, views=views, weights=weighed, usual=usual, sha256=record[SEAL])

@@ -13,6 +13,8 @@ from functools import partial
 import numpy as np
 from scipy.special import expit
 
+from isd_pipeline.coding import caution
+from isd_pipeline.coding.caution import Caution
 from isd_pipeline.coding.coder import (
     TUNED,
     Answer,
@@ -48,6 +50,12 @@ class ViewCoder:
     def has_evidence(self) -> bool:
         """Whether any view has."""
         return any(coder.has_evidence for coder in self._coders.values())
+
+    @property
+    def cautions_missing(self) -> str | None:
+        """As of `Coder`: what its views or both together lack."""
+        lacks = [coder.cautions_missing for coder in self._coders.values()]
+        return next(filter(None, [caution.missing(self.bundle.usual), *lacks]), None)
 
     def code(
         self,
@@ -142,16 +150,32 @@ class ViewCoder:
             problem=None,
             model=self._name,
             books=self._rules.editions,
+            caution=self._cautions(words, together),
         )
+
+    def _cautions(
+        self, words: Mapping[str, NoteWords], found: Prediction
+    ) -> tuple[Caution, ...] | None:
+        """Of each text those of its words, and of both together that of their scores."""
+        usual = self.bundle.usual
+        if usual is None:
+            return None
+        of_words = [
+            one | {"view": name}
+            for name, of in words.items()
+            for one in self._coders[name].cautions(of)
+        ]
+        return (*of_words, *caution.of_scores(usual, found.scores, self.bundle.temperature))
 
 
 def _viewed(answer: Answer, language: str) -> Answer:
-    """An answer whose evidence names the text that it is of."""
+    """An answer whose evidence and cautions name the text that they are of."""
     codes = [
         replace(code, evidence=tuple(replace(span, view=language) for span in code.evidence))
         for code in answer.codes
     ]
-    return replace(answer, codes=tuple(codes))
+    unlike = answer.caution and tuple(one | {"view": language} for one in answer.caution)
+    return replace(answer, codes=tuple(codes), caution=unlike)
 
 
 def _spans(

@@ -12,6 +12,7 @@ COMMANDS = {
     "compare": "runs",
     "decisions": "coding",
     "init-data": "data",
+    "learn": "learning",
     "locks": "studies",
     "repair": "studies",
     "reproduce": "studies",
@@ -19,5 +20,6 @@ COMMANDS = {
     "show": "runs",
     "study": "studies",
     "summary": "runs",
+    "watch": "watching",
 }
 RENAMED = {"mend": "repair"}

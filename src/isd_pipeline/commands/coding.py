@@ -24,6 +24,7 @@ def bundle(cohort: str, experiment: str, seed: int, to: Path | None, force: bool
     """
     from isd_pipeline.catalog.bundling import bundle_of_run
     from isd_pipeline.coding.bundle import refuse_folder, write_bundle
+    from isd_pipeline.coding.caution import missing
     from isd_pipeline.coding.view_bundle import ViewBundle, write_view_bundle
 
     folder = to or Path("bundles", f"{cohort}-{experiment}-{seed}")
@@ -35,6 +36,8 @@ def bundle(cohort: str, experiment: str, seed: int, to: Path | None, force: bool
         sha256 = write_bundle(made, folder)
     click.echo(f"{folder}: {made.name}, sha256 {sha256}")
     click.echo(f"Use of it: {made.data_use}.", err=True)
+    if lacks := missing(made.usual):
+        click.echo(f"Cautions: {lacks}", err=True)
 
 
 @click.command()
@@ -78,8 +81,11 @@ def code(
     coder = Coder.open(bundle, device)
     if asked["evidence"] and not coder.has_evidence:
         click.echo(f"{coder.bundle.system}: has no evidence to show", err=True)
+    if lacks := coder.cautions_missing:
+        click.echo(f"{coder.bundle.name}: {lacks}", err=True)
     counts = batch.code_notes(coder, notes, to, **asked)
     told = "notes {notes}, with a problem {problems}, not read whole {truncated}"
+    told += ", with a caution {cautions}" if "cautions" in counts else ""
     told += ", with a remark {remarks}" if coder.languages else ""
     click.echo(told.format(**counts))
     click.echo(to)

@@ -94,9 +94,7 @@ def _resource(entry: Entry) -> dict[str, Any] | None:
     coding = {"system": uri_of(entry.system, str(entry.system)), "code": entry.code}
     shared = {
         "extension": [*_extensions(entry)],
-        "code": {
-            "coding": [{"system": uri_of(entry.system, str(entry.system)), "code": entry.code}]
-        },
+        "code": {"coding": [coding]},
         "subject": {"identifier": {"value": entry.note}},
         "recorder": {"display": entry.who},
     }

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
+from isd_pipeline.coding.caution import sentence
 from isd_pipeline.coding.codebook import Codebook, Listed
 from isd_pipeline.coding.coder import Answer
 from isd_pipeline.coding.page import texts_of
@@ -96,10 +97,9 @@ def _said(rule: Mapping[str, Any]) -> str:
     return str(rule["kind"]).replace("_", " ")
 
 
-def caution(answer: Any) -> list[str]:
-    """What is to be known of an answer as a whole."""
-    found = getattr(answer, "caution", None) or ()
-    return [found] if isinstance(found, str) else [str(line) for line in found]
+def caution(answer: Answer) -> list[str]:
+    """How the note is unlike those that the bundle knows."""
+    return [sentence(one) for one in answer.caution or ()]
 
 
 def texts(filed: Filed, answer: Answer) -> list[dict[str, Any]]:
