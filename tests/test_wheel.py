@@ -24,6 +24,7 @@ from isd_pipeline.data.codes.book import pack
 from isd_pipeline.data.codes.book_sources import book_of
 from isd_pipeline.models.registry import load, names
 from tests.checkout import ROOT
+from tests.coding.test_caution import usual_of
 from tests.coding.tiny import bundle_of
 from tests.predictors.test_reading_notes import ensemble_of_two, linear
 
@@ -111,11 +112,14 @@ def bin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def bundle(kind: str) -> Bundle:
-    if kind == "ensemble":
-        return ensemble_of_two()
     settings, weights = linear()
     network = bundle_of()
-    return network if kind == "network" else replace(network, settings=settings, weights=weights)
+    made = {
+        "network": network,
+        "linear": replace(network, settings=settings, weights=weights),
+        "ensemble": ensemble_of_two(),
+    }[kind]
+    return replace(made, usual=usual_of(made))
 
 
 @pytest.mark.parametrize("kind", BUNDLES)
@@ -126,7 +130,8 @@ def test_the_wheel_alone_codes_a_note_as_the_checkout_does(
     (tmp_path / "note.txt").write_text(TEXT)
     done = run(bin / "isd", "code", "bundle", "note.txt", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "notes 1, with a problem 0, not read whole 0\nnote.txt.codes.jsonl\n"
+    told = "notes 1, with a problem 0, not read whole 0, with a caution 1\nnote.txt.codes.jsonl\n"
+    assert done.stdout == told
     answer = json.loads((tmp_path / "note.txt.codes.jsonl").read_text())
     (expected,) = Coder.open(tmp_path / "bundle").code([Note("note", TEXT)])
     assert [code["code"] for code in answer["codes"]] == [code.code for code in expected.codes]

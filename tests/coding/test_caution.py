@@ -14,9 +14,9 @@ from isd_pipeline.coding import batch
 from isd_pipeline.coding.bundle import Bundle, read_bundle, write_bundle
 from isd_pipeline.coding.caution import WITHOUT, missing, sentence
 from isd_pipeline.coding.coder import Answer, Coder, Note
-from isd_pipeline.coding.languages import FUNCTION_WORDS, function_word_shares, language_of, margin
 from isd_pipeline.coding.usual import Rate, Spread, Usual, usual_codes, usual_words
 from isd_pipeline.coding.view_coder import ViewCoder
+from isd_pipeline.text.languages import FUNCTION_WORDS, function_word_shares, language_of, margin
 from isd_pipeline.text.tokens import tokenize
 from tests.coding.test_views import EN, ES, made
 from tests.coding.tiny import CODES, bundle_of

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from scipy.special import expit
 
-from isd_pipeline.coding.languages import function_word_shares, margin
 from isd_pipeline.coding.usual import Usual, known_share
 from isd_pipeline.shapes import Float, Int
+from isd_pipeline.text.languages import function_word_shares, margin
 
 Caution = dict[str, str | float]  # its `kind`, and the figures that say how far from usual
 

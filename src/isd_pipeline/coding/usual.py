@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from isd_pipeline.coding.languages import function_word_shares, language_of, margin
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.evaluation.cells import Gold
 from isd_pipeline.shapes import Float, Int
+from isd_pipeline.text.languages import function_word_shares, language_of, margin
 
 LEVEL = 0.01  # of the notes, the share that a bound may call unusual
 GRID = np.linspace(0, 1, 101)

@@ -23,6 +23,8 @@ from importlib.resources import files
 from itertools import product
 from typing import Any, Literal, NamedTuple, get_args
 
+from isd_pipeline.text.languages import function_word_shares
+
 Kind = Literal["denied", "family", "hypothetical", "historical", "uncertain"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 REACHES = ("list", "item", "sentence", "after", "around")
@@ -31,6 +33,7 @@ LANGUAGES = tuple(FILES)
 _EXPRESSIONS = {" ": r"\s+", "*": r"\w*"}
 _PLAIN = dict(zip("áàâäãéèêëíìîïóòôöõúùûüñç’", "aaaaaeeeeiiiiooooouuuunc'", strict=True))
 _FOREIGN = re.compile(r"[^\x00-\x7f]")
+_WORD = re.compile(r"\w+")
 
 
 class Role(NamedTuple):
@@ -54,7 +57,6 @@ class Cues:
     joining: frozenset[str]
     going_on: frozenset[str]
     verbs: frozenset[str]
-    function_words: frozenset[str]
 
     def find(self, plain: str, begin: int, end: int) -> Iterator[tuple[int, int, tuple[Role, ...]]]:
         """Every phrase between two places of a text that `plain` made: begin, end, roles."""
@@ -78,17 +80,14 @@ def cues_of(language: str) -> Cues:
     roles: dict[str, list[Role]] = {}
     for phrase, *role in _phrases(read):
         roles.setdefault(phrase, []).extend(role)
-    words = (frozenset(read[name]) for name in ("joining", "going_on", "verbs", "function_words"))
+    words = (frozenset(read[name]) for name in ("joining", "going_on", "verbs"))
     return Cues({phrase: tuple(of) for phrase, of in roles.items()}, any_of(roles), *words)
 
 
 def language_of(text: str) -> str:
     """That of `LANGUAGES` whose function words come more often; the first of equals."""
-    words = plain(text).split()
-    counts = {
-        name: sum(map(cues_of(name).function_words.__contains__, words)) for name in LANGUAGES
-    }
-    return max(LANGUAGES, key=lambda name: counts[name])
+    shares = function_word_shares(_WORD.findall(text.lower()))
+    return max(LANGUAGES, key=lambda name: shares[name])
 
 
 def _phrases(read: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
