@@ -84,6 +84,7 @@ class Meant(Span):
 RULES: Mapping[str, tuple[dict[str, Any], ...]] = {
     "786.2": (
         {"kind": "excludes1", "with": "486", "source": "786", "note": "cough with pneumonia"},
+        {"kind": "excludes1", "with": "486", "source": "786.5", "note": "cough with pneumonia"},
         {"kind": "code_first", "source": "786", "note": "the cause", "suggested": ["486"]},
     ),
     "486": (

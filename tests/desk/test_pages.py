@@ -275,7 +275,7 @@ def test_what_the_context_and_the_code_book_say_is_shown(client: TestClient) -> 
     page = client.get(paths(client)[0]).text
     for line in (
         "all its evidence is denied",
-        "not together with 486 (Excludes1 of 786)",
+        "not together with 486 (Excludes1 of 786, 786.5)",
         "Code first (786): the cause Suggested: 486.",
         "not billable; below it stand 3 codes that are: 486.1",
         "not in ICD-9-CM 2015",

@@ -1,18 +1,18 @@
 """What the screen shows of a note and its answer: rows for the page, numbers for its script.
 
-What an answer may have and need not is shown where it is there: of a stretch of evidence its
-`context` (a denied finding, a relative's) and `section`, of a code `evidence_only` and `rules`, and
-`caution` of the answer.
+Of a stretch of evidence its context (a denied finding, a relative's) and section are shown, of a
+code what all its evidence is and the rules of the code book, of the answer its cautions.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
 from isd_pipeline.coding.caution import sentence
 from isd_pipeline.coding.codebook import Codebook, Listed
-from isd_pipeline.coding.coder import Answer
+from isd_pipeline.coding.coder import Answer, Suggestion
+from isd_pipeline.coding.evidence import Span
 from isd_pipeline.coding.page import texts_of
 from isd_pipeline.desk.entries import Entry, State
 from isd_pipeline.desk.outline import outline
@@ -65,36 +65,32 @@ def _sources(sources: dict[str, float] | None) -> tuple[tuple[str, float], ...]:
     return tuple((name.replace("_", " "), adds) for name, adds in (sources or {}).items())
 
 
-def _warnings(code: Any) -> Iterator[str]:
+def _warnings(code: Suggestion) -> Iterator[str]:
     """What speaks against a code: all its evidence is denied, or the code book excludes it."""
-    only = " or ".join(getattr(code, "evidence_only", None) or ())
-    if only:
-        yield f"all its evidence is {only}"
-    for rule in getattr(code, "rules", None) or ():
-        if rule["kind"] not in INSTRUCTIONS:
-            yield _said(rule)
+    if code.evidence_only:
+        yield f"all its evidence is {' or '.join(code.evidence_only)}"
+    excluded: dict[str, list[str]] = {}
+    for rule in code.rules or ():
+        match rule["kind"]:
+            case "unknown":
+                nearest = f"; it has {rule['nearest']}" if rule["nearest"] else ""
+                yield f"not in {rule['book']}{nearest}"
+            case "not_billable":
+                leaves = ", ".join(leaf["code"] for leaf in rule["leaves"])
+                yield f"not billable; below it stand {rule['leaf_count']} codes that are: {leaves}"
+            case "excludes1":
+                excluded.setdefault(rule["with"], []).append(rule["source"])
+    for other, sources in excluded.items():
+        yield f"not together with {other} (Excludes1 of {', '.join(sources)})"
 
 
-def _instructions(code: Any) -> Iterator[str]:
+def _instructions(code: Suggestion) -> Iterator[str]:
     """What the code book wants beside a code."""
-    for rule in getattr(code, "rules", None) or ():
-        if rule["kind"] in INSTRUCTIONS:
+    for rule in code.rules or ():
+        if rule["kind"] == "code_first" or rule["kind"] == "use_additional_code":
             suggested = ", ".join(rule["suggested"])
             told = f"{INSTRUCTIONS[rule['kind']]} ({rule['source']}): {rule['note']}"
             yield f"{told} Suggested: {suggested}." if suggested else told
-
-
-def _said(rule: Mapping[str, Any]) -> str:
-    """A rule of the code book in words."""
-    if rule["kind"] == "unknown":
-        nearest = f"; it has {rule['nearest']}" if rule["nearest"] else ""
-        return f"not in {rule['book']}{nearest}"
-    if rule["kind"] == "not_billable":
-        leaves = ", ".join(leaf["code"] for leaf in rule["leaves"])
-        return f"not billable; below it stand {rule['leaf_count']} codes that are: {leaves}"
-    if rule["kind"] == "excludes1":
-        return f"not together with {rule['with']} (Excludes1 of {rule['source']})"
-    return str(rule["kind"]).replace("_", " ")
 
 
 def caution(answer: Answer) -> list[str]:
@@ -128,11 +124,11 @@ def evidence(answer: Answer) -> dict[str, list[dict[str, Any]]]:
     return {code.code: [*_spans(code.evidence)] for code in answer.codes}
 
 
-def _spans(spans: Sequence[Any]) -> Iterator[dict[str, Any]]:
+def _spans(spans: Sequence[Span]) -> Iterator[dict[str, Any]]:
     heaviest = max((span.weight for span in spans), default=0.0)
     for span in spans:
         strength = -int(-STRENGTHS * span.weight // heaviest) if heaviest else 1
-        yield {"context": [], "section": None} | asdict(span) | {"strength": max(1, strength)}
+        yield asdict(span) | {"strength": max(1, strength)}
 
 
 def standing(state: State, answer: Answer, codebook: Codebook) -> dict[str, Any]:
