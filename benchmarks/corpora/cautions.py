@@ -1,6 +1,6 @@
 """Claim: a caution is rare on notes like the training notes, and common on notes unlike them.
 
-    python benchmarks/cautions.py BUNDLE COHORT...
+    python benchmarks/corpora/cautions.py BUNDLE COHORT...
 
 BUNDLE is a folder that `isd bundle` made, COHORT a cohort that was extracted and preprocessed in
 this project. Printed is a Markdown table: of each cohort's test notes the share that has a caution,
@@ -10,13 +10,16 @@ of any kind and of each. A document of several notes is read as one.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from pathlib import Path
 
-import measuring  # noqa: F401  (puts the library on the path)
 import pyarrow.parquet as pq
 
-from isd_pipeline.coding.coder import Coder, Note
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "src"))
+
+from isd_pipeline.coding.coder import Coder, Note  # noqa: E402
 
 KINDS = ("few_known_words", "other_language", "weak_codes")
 

@@ -1,6 +1,6 @@
 """Claim: a look at notes like those of dev seldom calls them unusual, and one at others often does.
 
-    python benchmarks/watching.py BUNDLE COHORT [OTHER...] [--looks 300]
+    python benchmarks/corpora/watching.py BUNDLE COHORT [OTHER...] [--looks 300]
 
 BUNDLE is of COHORT; each other cohort gives notes of another kind. Samples of the test notes are
 drawn without replacement, some of them replaced by notes of the other cohort, and looked at as
