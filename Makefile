@@ -73,6 +73,7 @@ test: environment  ## every check and the whole test suite
 	@ruff check . && ruff format --check .
 	@mypy
 	@lint-imports
+	@command -v chromium > /dev/null || command -v google-chrome > /dev/null || echo "No Chromium here: the tests of the screen in a browser are skipped"
 	@python -m pytest --numprocesses=2 --dist=loadfile --nbmake tests notebooks
 
 test-slow: environment  ## the tests that take minutes
