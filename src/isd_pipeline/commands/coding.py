@@ -103,7 +103,9 @@ def code(
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 @one_line
 def billing(as_json: bool, **asked: Any) -> None:
-    """What accepted CODES would be grouped to: MS-DRG, Medicare's edits, HCC. For orientation.
+    """Group accepted CODES: MS-DRG, Medicare's edits, HCC.
+
+    For orientation: no claim is to be made of it.
 
     CODES are of ICD-10-CM, with their dots, or of ICD-10-PCS. Needs the extra `billing`.
     """

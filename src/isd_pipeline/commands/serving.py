@@ -56,9 +56,10 @@ def serve(
     device: str,
     jobs: int,
 ) -> None:
-    """Serve BUNDLES over HTTP; a request that names none gets the first.
+    """Serve BUNDLES over HTTP, and the coder's screen.
 
-    With --decisions a coder reviews suggested codes at /, of the notes of --notes or pasted ones.
+    A request that names no bundle gets the first. With --decisions a coder reviews suggested
+    codes at /, of the notes of --notes or pasted ones.
 
     POST /v1/code codes notes as `isd code` does. SIGTERM ends it when what is under way is done.
 
