@@ -15,9 +15,12 @@ from isd_pipeline.coding.coder import Note
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium; the test is skipped where there is none."""
+    """Chromium; the test is skipped where there is none.
+
+    For one module: Playwright's event loop runs as long as it does, and others have their own.
+    """
     sync_api = pytest.importorskip("playwright.sync_api", reason="the screen needs playwright")
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
