@@ -9,16 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from isd_pipeline.coding.systems import SYSTEMS
 from isd_pipeline.data.codes.coding_systems import write_code
+from isd_pipeline.data.codes.icd import DIAGNOSIS, PROCEDURE
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.io.files import write_text
 from isd_pipeline.desk.learning import Reviewed
 
 OWN = "own"  # a system of codes that no official table writes so
-SYSTEMS = {
-    "icd9": {"diagnosis": "icd9cm", "procedure": "icd9proc"},
-    "icd10": {"diagnosis": "icd10cm", "procedure": "icd10pcs"},
-}
 Rows = Mapping[str, list[dict[str, Any]]]  # by the name of the file
 
 
@@ -43,7 +41,7 @@ def write_data_set(rows: Rows, codes: CodeIndex, revision: str, folder: Path) ->
     used = [row["code"] for row in (*rows["codes"], *rows["mentions"])]
     systems = _systems(used, codes, revision)
     main = next(iter(systems.values()), OWN) if OWN in systems.values() else None
-    system = main or SYSTEMS[revision]["diagnosis"]
+    system = main or SYSTEMS[revision, DIAGNOSIS]
     for name, of_file in rows.items():
         if of_file or name != "mentions":
             write_text(folder / f"{name}.jsonl", "".join(_lines(name, of_file, systems)))
@@ -57,7 +55,7 @@ def _systems(used: Sequence[str], codes: CodeIndex, revision: str) -> dict[str, 
     of_code = {}
     for code in sorted({*used, *codes.codes}):
         kind = kinds.get(code)
-        names = [SYSTEMS[revision][kind]] if kind else [*SYSTEMS[revision].values()]
+        names = [SYSTEMS[revision, one] for one in ([kind] if kind else [DIAGNOSIS, PROCEDURE])]
         of_code[code] = next((name for name in names if write_code(code, name) == code), OWN)
     if OWN in of_code.values():
         return dict.fromkeys(of_code, OWN)

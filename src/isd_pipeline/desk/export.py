@@ -15,6 +15,8 @@ from typing import Any
 
 from isd_pipeline.coding.answers import FORMULA
 from isd_pipeline.coding.systems import uri_of
+from isd_pipeline.data.codes.coding_systems import kind_of
+from isd_pipeline.data.codes.icd import PROCEDURE
 from isd_pipeline.desk.entries import FIRST, Entry, Place, state_of
 
 COLUMNS = (
@@ -22,7 +24,6 @@ COLUMNS = (
     *("code", "system", "score", "threshold", "evidence", "marked", "hash"),
 )
 OURS = "urn:isd-pipeline:"
-PROCEDURES = ("icd9proc", "icd10pcs")
 VERIFIED = {
     "accepted": "confirmed",
     "added": "confirmed",
@@ -98,7 +99,7 @@ def _resource(entry: Entry) -> dict[str, Any] | None:
         "subject": {"identifier": {"value": entry.note}},
         "recorder": {"display": entry.who},
     }
-    if entry.system in PROCEDURES:
+    if kind_of(entry.system or "") == PROCEDURE:
         if entry.decision not in DONE:
             return None
         return {"resourceType": "Procedure", "status": DONE[entry.decision]} | shared
