@@ -40,7 +40,7 @@ def test_git_passes_over_all_data_and_keeps_the_record() -> None:
     assert [path for path in tracked() if path.is_relative_to(ROOT / "data")] == []
     records = [path for path in tracked() if path.is_relative_to(ROOT / "results")]
     assert max(Counter(path.relative_to(ROOT).parts[1] for path in records).values()) <= 16
-    assert len(tracked()) - len(records) < 700
+    assert len(tracked()) - len(records) < 1000  # docs/decisions/0012-size.md
 
 
 def _is_ignored(name: str) -> bool:
