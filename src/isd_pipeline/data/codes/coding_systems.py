@@ -16,6 +16,7 @@ from importlib.resources import files
 
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.custom.tree import ancestors
+from isd_pipeline.data.io.missing import is_missing
 
 ICD9CM, ICD9PROC, ICD10CM, ICD10PCS = "icd9cm", "icd9proc", "icd10cm", "icd10pcs"
 OFFICIAL = (ICD9CM, ICD9PROC, ICD10CM, ICD10PCS)
@@ -26,7 +27,6 @@ NAMES = {
     ICD10CM: "ICD-10-CM diagnosis",
     ICD10PCS: "ICD-10-PCS procedure",
 }
-MISSING = {"NA", "N/A", "NAN", "NONE", "NULL", "NAT", "NIL", "#N/A", "-", "?", "UNKNOWN"}
 
 _SHAPES = {
     ICD9CM: re.compile(r"([0-9]{3}|V[0-9]{2})\.?[0-9]{0,2}|E[0-9]{3}\.?[0-9]?"),
@@ -74,7 +74,8 @@ def write_code(code: str, system: str, table: OwnTable | None = None) -> str | N
     """A code as it is written everywhere here, or None for what is no code of the system.
 
     Blanks around it go; of an official system also lower case, and its dot is put where it
-    belongs. Codes of an own table stay as they are.
+    belongs. Codes of an own table stay as they are. A word for a missing value is a code only
+    where the own table lists it.
 
     >>> write_code(" 0389", "icd9cm"), write_code("e11.9 ", "icd10cm"), write_code("I10", "icd10cm")
     ('038.9', 'E11.9', 'I10')
@@ -84,9 +85,9 @@ def write_code(code: str, system: str, table: OwnTable | None = None) -> str | N
     code = code.strip()
     if system not in OFFICIAL:
         known = table is not None and code in table.titles
-        return code if known or code.upper() not in MISSING else None
+        return code if known or not is_missing(code) else None
     code = code.upper()
-    if not _SHAPES[system].fullmatch(code):
+    if is_missing(code) or not _SHAPES[system].fullmatch(code):
         return None
     if system == ICD10PCS:
         return None if code.isdigit() and not _pcs_title(code) else code  # 16070 was 0016070
@@ -99,8 +100,6 @@ def write_code(code: str, system: str, table: OwnTable | None = None) -> str | N
 def fault_of(code: str, system: str) -> str:
     """What is wrong with what is no code of the system, without repeating it."""
     code = code.strip().upper()
-    if code in MISSING:
-        return "a word for a missing code; leave the cell empty"
     if _CUT_NUMBER.fullmatch(code) or (system == ICD10PCS and code.isdigit()):
         return (
             "a number, where zeros are lost (038.9 became 38.9, 0016070 became 16070); take the "

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from isd_pipeline.data.custom.layout import FORMATS, CustomLayout
 from isd_pipeline.data.io.delimited import check_sum, read_csv, read_header
+from isd_pipeline.data.io.missing import without_missing
 from isd_pipeline.data.io.tables import ROWS
 from isd_pipeline.data.quality.findings import Finding, Findings
 
@@ -75,6 +76,9 @@ def read_rows(
             for ours, theirs in columns.items()
         }
         arrays = [part[0] if len(part) == 1 else _side_by_side(part) for part in parts.values()]
+        if "text" in parts:  # a text that is a word for a missing one is no text
+            at = list(parts).index("text")
+            arrays[at] = without_missing(arrays[at])
         yield pa.record_batch([*arrays, batch["row"]], [*parts, "row"])
 
 

@@ -67,7 +67,7 @@ def tables(found: OwnData, layout: CustomLayout, *, scratch: Path | None = None)
         codes=stream_table(found.codes.table),
         titles=stream_table(titles),
         counts={**found.counts, **titled},
-        splits=found.index.splits() if "split" in found.names else None,
+        splits=found.index.splits() if found.index.split_of else None,
         mentions=None if found.mentions is None else found.mentions.table,
     )
 

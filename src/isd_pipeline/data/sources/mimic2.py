@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.io import tables
+from isd_pipeline.data.io.missing import is_missing
 from isd_pipeline.data.splits import DEV_AND_TEST
 
 LOG = logging.getLogger(__name__)
@@ -151,7 +152,8 @@ def _admission(line: str, row: int, path: Path) -> _Admission:
 
 
 def _codes(found: _Admission, path: Path) -> tuple[str, ...]:
-    codes = tuple(code.strip(' "') for code in found.codes.split(",") if code.strip(' "'))
+    cells = (code.strip(' "') for code in found.codes.split(","))
+    codes = tuple(code for code in cells if not is_missing(code))
     for code in codes:
         if not _CODE.fullmatch(code):
             raise ValueError(
