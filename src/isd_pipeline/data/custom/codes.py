@@ -149,10 +149,12 @@ def tell_of_no_code(
 
 def read_own_table(path: Path, layout: CustomLayout, findings: Findings) -> OwnTable:
     """A user's own table of codes: code, title, and the code above, if any."""
-    names = match_columns(path, column_names(path, layout), {}, TABLE_COLUMNS, "table")
+    names = match_columns(
+        path, column_names(path, layout.form), {}, TABLE_COLUMNS, "custom.table", ""
+    )
     titles, parents, rows = dict[str, str](), dict[str, str](), dict[str, int]()
     official, tell = layout.system in systems.OFFICIAL, FindingsOfFile(findings, path, names).tell
-    for batch in read_rows(path, names, layout, findings):
+    for batch in read_rows(path, names, layout.form, findings):
         for row in batch.to_pylist():
             code, title, above = ((row.get(name) or "").strip() for name in TABLE_COLUMNS)
             title = "" if is_missing(title) else title

@@ -226,7 +226,7 @@ def _cuts(text: str, at: int) -> bool:
 def _texts(known: Known, places: np.ndarray) -> Iterator[tuple[int, str]]:
     """The texts of the notes at these places, in the order of the file."""
     read, at = {name: known.names[name] for name in ("id", "text")}, 0
-    for batch in read_rows(known.notes, read, known.layout, Findings()):
+    for batch in read_rows(known.notes, read, known.layout.form, Findings()):
         here = known.index.place[at : at + batch.num_rows]
         at += batch.num_rows
         for n in np.flatnonzero(np.isin(here, places)).tolist():

@@ -205,7 +205,7 @@ def stream_notes(
     spill = SortedSpill(pa.schema([*NOTES, ("__place", pa.int64())]), ["__place"], scratch)
     read = {name: names[name] for name in ("id", "text")}
     at = 0
-    for batch in read_rows(path, read, layout, Findings()):
+    for batch in read_rows(path, read, layout.form, Findings()):
         place = index.place[at : at + batch.num_rows]
         at += batch.num_rows
         kept = np.flatnonzero(place >= 0)

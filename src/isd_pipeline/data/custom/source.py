@@ -148,14 +148,18 @@ def _read_notes(
             "name yours in custom.notes"
         )
     names = match_columns(
-        path, column_names(path, layout), layout.columns, note_rows.NOTE_COLUMNS, "columns"
+        path,
+        column_names(path, layout.form),
+        layout.columns,
+        note_rows.NOTE_COLUMNS,
+        "custom.columns",
     )
     if layout.types and "type" not in names:
         raise ValueError(
             f"{path}: custom.types is given, but no column type; map it in custom.columns"
         )
     rows, beside = [], []
-    for batch in read_rows(path, names, layout, findings):
+    for batch in read_rows(path, names, layout.form, findings):
         rows.append(note_rows.raw_notes(batch))
         if "codes" in names:
             beside.append(batch.select(["id", "codes", "row"]))
@@ -175,12 +179,12 @@ def _read_code_rows(
     path = find_table(folder, "codes", layout.codes, "codes")
     if path is None:
         return None
-    header = column_names(path, layout)
+    header = column_names(path, layout.form)
     names = match_columns(
-        path, header, layout.code_columns, code_rows.CODE_ROW_COLUMNS, "code_columns"
+        path, header, layout.code_columns, code_rows.CODE_ROW_COLUMNS, "custom.code_columns"
     )
     return code_rows.read_codes(
-        path, names, read_rows(path, names, layout, findings), layout, findings
+        path, names, read_rows(path, names, layout.form, findings), layout, findings
     )
 
 
@@ -192,8 +196,10 @@ def _read_mentions(
     if path is None:
         return None
     asked, columns = layout.mention_columns, mention_rows.MENTION_COLUMNS
-    names = match_columns(path, column_names(path, layout), asked, columns, "mention_columns")
-    batches = read_rows(path, names, layout, findings)
+    names = match_columns(
+        path, column_names(path, layout.form), asked, columns, "custom.mention_columns"
+    )
+    batches = read_rows(path, names, layout.form, findings)
     return mention_rows.place_mentions(batches, known, FindingsOfFile(findings, path, names))
 
 

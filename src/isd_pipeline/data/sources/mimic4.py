@@ -19,7 +19,7 @@ from isd_pipeline.data.codes import icd
 from isd_pipeline.data.codes.labels import LabelSpace
 from isd_pipeline.data.io import tables
 from isd_pipeline.data.io.columns import Seen, Words, ids, refuse_other_codes
-from isd_pipeline.data.io.delimited import find_csv, read_csv
+from isd_pipeline.data.io.delimited import find_csv, find_one, read_csv
 from isd_pipeline.data.io.missing import present, without_missing
 
 LOG = logging.getLogger(__name__)
@@ -61,7 +61,13 @@ def extract(
 def find_table(folder: Path, module: str, name: str) -> Path:
     """A table in the module's folder, as PhysioNet has it, or else in `folder` itself."""
     inside = folder / module
-    return find_csv(inside if inside.is_dir() else folder, name)
+    if not inside.is_dir():
+        return find_csv(folder, name)
+    beside = find_one(folder, [f"{name}.csv", f"{name}.csv.gz"])
+    if beside is not None:
+        what = "one may be a part of the other; keep the whole one and move the rest away"
+        raise ValueError(f"{folder}: holds {beside.name} and has {module}/ for it; {what}")
+    return find_csv(inside, name)
 
 
 def read_summaries(
