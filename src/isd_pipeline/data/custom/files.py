@@ -152,7 +152,7 @@ def _json_objects(path: Path, form: FileForm) -> Iterator[tuple[int, dict[str, A
     refuse_no_text(path, form.encoding, f"set {form.name('encoding')}: utf-16")
     number, ended = 0, True
     try:
-        for number, line in enumerate(_lines(path, form.encoding), start=1):
+        for number, line in enumerate(lines_in_utf8(path, form.encoding), start=1):
             ended = line.endswith(b"\n")
             if line.strip():
                 yield number, _json_object(line.decode().removeprefix("\ufeff"))
@@ -164,11 +164,12 @@ def _json_objects(path: Path, form: FileForm) -> Iterator[tuple[int, dict[str, A
         raise ValueError(f"{path}, row {number}: not a JSON object; {remedy}") from None
 
 
-def _lines(path: Path, encoding: str) -> Iterator[bytes]:
-    """The lines of a file, in UTF-8."""
-    if codecs.lookup(encoding).name == "utf-8":
-        return lines_of(unpacked(path))
-    return lines_of(as_utf8(unpacked(path), path, encoding))
+def lines_in_utf8(path: Path, encoding: str, longest: int | None = None) -> Iterator[bytes]:
+    """The lines of a file, made UTF-8 where they are of another encoding; see `lines_of`."""
+    pieces = unpacked(path)
+    if codecs.lookup(encoding).name != "utf-8":
+        pieces = as_utf8(pieces, path, encoding)
+    return lines_of(pieces, longest)
 
 
 class _NoObjectError(ValueError):
