@@ -88,15 +88,17 @@ def serve(
     server.run(app, host, port, begun=click.echo)
 
 
-def set_desk(app: FastAPI, notes: Path | None, decisions: Path, form: NotesForm) -> None:
+def set_desk(
+    app: FastAPI, notes: Path | None, decisions: Path, form: NotesForm | None = None
+) -> None:
     """Put the coder's screen at /, with notes on it and a record of decisions."""
-    from isd_pipeline.coding.notes import read_notes
+    from isd_pipeline.coding.notes import AS_USUAL, read_notes
     from isd_pipeline.desk.decisions import DecisionLog
     from isd_pipeline.desk.pages import Desk, router
     from isd_pipeline.desk.worklist import WorkList
 
     languages = next(iter(app.state.coders.values())).languages
-    given = read_notes(notes, languages, form) if notes else ()
+    given = read_notes(notes, languages, form or AS_USUAL) if notes else ()
     app.state.desk = Desk(WorkList(given), DecisionLog(decisions))
     app.include_router(router)
 

@@ -49,7 +49,9 @@ def test_a_code_is_written_one_way_whatever_its_dot_case_and_blanks(cell, system
         ("1.6E+05", "icd10pcs", "a number"),
         ("401.9", "icd10cm", "perhaps an ICD-9-CM diagnosis"),
         ("E11.65", "icd9cm", "perhaps an ICD-10-CM diagnosis"),
-        ("E11.9, I10", "icd10cm", "several in one cell"),
+        ("E11.9, I10", "icd10cm", "several codes in one cell"),
+        ("E11.9 I10", "icd10cm", "several codes in one cell"),
+        ("['E11.9']", "icd10cm", "several codes in one cell"),
     ],
 )
 def test_what_is_no_code_is_told_apart_and_not_repeated(cell, system, said):

@@ -376,6 +376,37 @@ def test_notes_without_a_split_are_counted_and_so_is_one_patient_of_very_many(tm
     assert "column patient: one patient has 30 of 30 ids" in caplog.text
 
 
+OWN = 'code,title\nK03,Tear\nK05,Scar\nK07,Graft\n"K08, left",Graft of the left\n'
+SEVERAL = [
+    *("K03, K05", "K03|K05", "K03;K05", "K03\tK05", "K03\nK05", "K03/K05", "K03 K05", "X1,X2"),
+    *("['K03', 'K05']", "('K03', 'K05')", "{'K03', 'K05'}", "frozenset({'K03'})"),
+    *('["K03", "K05"]', '{"code": "K03"}', "array(['K03'], dtype=object)"),
+]
+
+
+@pytest.mark.parametrize("bad_codes", ["refuse", "drop"])
+@pytest.mark.parametrize("cell", SEVERAL)
+def test_several_codes_in_one_cell_are_not_made_one(tmp_path, cell, bad_codes):
+    quoted = cell.replace('"', '""')
+    own = files(tmp_path, codes=f'id,code\n7,K03\n12,"{quoted}"\n', **{"t.csv": OWN})
+    told = refused(own, system="own", table="t.csv", bad_codes=bad_codes, separator=",")
+    assert "row 3, column code: several codes in one cell" in told
+    assert "custom.code_separator" in told
+
+
+@pytest.mark.parametrize("cell", SEVERAL)
+def test_a_list_beside_the_notes_is_read_whole_or_refused(tmp_path, cell):
+    rows = [{"id": "1", "text": "x", "codes": cell}, {"id": "2", "text": "y", "codes": "K08, left"}]
+    WRITERS["csv"](tmp_path / "notes.csv", rows)
+    (tmp_path / "t.csv").write_text(OWN)
+    asked = {"system": "own", "table": "t.csv", "separator": ","}
+    if cell == "K03;K05" or (cell[0] in "[({" and ":" not in cell):
+        assert [code[3] for code in read(tmp_path, **asked)[2]] == ["K03", "K05", "K08, left"]
+    else:
+        told = refused(tmp_path, **asked)
+        assert "several codes in one cell" in told or "no list of codes" in told
+
+
 def test_numbers_are_no_codes_in_any_format(tmp_path):
     rows = [{"id": 7, "text": "x", "codes": ["I10", 250.0]}]
     (tmp_path / "notes.jsonl").write_text(json.dumps(rows[0]))

@@ -35,6 +35,13 @@ _SHAPES = {
     ICD10PCS: re.compile(r"[0-9A-HJ-NP-Z]{3,7}"),  # PCS has neither I nor O
 }
 _LINKS = {"of", "to", "into", "from", "with", "using", "in", "on", "at", "by", "for", "and", "or"}
+_PRINTED = re.compile(r"\w*\s*[\[({].*[\])}]\Z", re.DOTALL)  # a list, set, tuple or JSON
+_SIGNS = re.compile(r"[,;|\n\t]")  # that part codes
+_BETWEEN = re.compile(r"[,;|/+&\s]+")  # that may part codes, or be in one
+SEVERAL = (
+    "several codes in one cell; give each a row, or a column `codes` of the notes, where "
+    "custom.code_separator parts them (a sign within a code needs a row of the table)"
+)
 _CUT_NUMBER = re.compile(r"[0-9]{1,2}(\.[0-9]*)?|[0-9]+\.0|[0-9.]+E\+?[0-9]+")
 
 
@@ -85,7 +92,8 @@ def write_code(code: str, system: str, table: OwnTable | None = None) -> str | N
     code = code.strip()
     if system not in OFFICIAL:
         known = table is not None and code in table.titles
-        return code if known or not is_missing(code) else None
+        is_one = not is_missing(code) and not _are_several(code, system, table)
+        return code if known or is_one else None
     code = code.upper()
     if is_missing(code) or not _SHAPES[system].fullmatch(code):
         return None
@@ -97,8 +105,10 @@ def write_code(code: str, system: str, table: OwnTable | None = None) -> str | N
     return f"{bare[:3]}.{bare[3:]}" if len(bare) > 3 else bare
 
 
-def fault_of(code: str, system: str) -> str:
+def fault_of(code: str, system: str, table: OwnTable | None = None) -> str:
     """What is wrong with what is no code of the system, without repeating it."""
+    if _are_several(code.strip(), system, table):
+        return SEVERAL
     code = code.strip().upper()
     if _CUT_NUMBER.fullmatch(code) or (system == ICD10PCS and code.isdigit()):
         return (
@@ -110,6 +120,25 @@ def fault_of(code: str, system: str) -> str:
     if other:
         return f"no {name} code but perhaps an {NAMES[other[0]]}; say its system"
     return f"no {name} code; are there several in one cell (custom.code_separator)?"
+
+
+def _are_several(cell: str, system: str, table: OwnTable | None) -> bool:
+    """Whether a cell that is no listed code is a list as it is printed, or codes between signs."""
+    if _PRINTED.match(cell):
+        return True
+    parts = [part for part in _SIGNS.split(cell) if part.strip()]
+    if system not in OFFICIAL and len(parts) > 1:
+        return True  # what its codes look like nobody knows; a comma in one is listed
+    words = [word for word in _BETWEEN.split(cell) if word]
+    known = [
+        write_code(word, system) is not None if system in OFFICIAL else _lists(table, word)
+        for word in words
+    ]
+    return len(words) > 1 and all(known)
+
+
+def _lists(table: OwnTable | None, code: str) -> bool:
+    return table is not None and code in table.titles
 
 
 def lost_zeros(codes: Iterable[str], filled: int, system: str) -> bool:

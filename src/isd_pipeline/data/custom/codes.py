@@ -142,8 +142,8 @@ def tell_of_no_code(
     elif code and is_missing(code):
         found.tell("warning", "code", WORDS, AS_EMPTY, row, count)
     elif code:
-        what, _, remedy = systems.fault_of(code, system).partition("; ")
-        refused = what.startswith("a number") or layout.bad_codes == "refuse"
+        what, _, remedy = systems.fault_of(code, system, table).partition("; ")
+        refused = what.startswith(("a number", "several")) or layout.bad_codes == "refuse"
         found.tell("error" if refused else "warning", "code", what, remedy, row, count)
 
 
@@ -200,7 +200,7 @@ def _cut(cell: str | None, separator: str) -> list[str] | str:
         return []
     if _UNPARTED.search(cell):
         return "no list of codes"
-    if not cell.strip().startswith("["):
+    if not cell.strip().startswith(("[", "(", "{")):
         return [part.strip() for part in cell.split(separator) if part.strip()]
     try:
         found = json.loads(cell)
@@ -209,9 +209,11 @@ def _cut(cell: str | None, separator: str) -> list[str] | str:
             found = ast.literal_eval(cell.strip())
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             return "no list of codes"
+    if not isinstance(found, list | tuple | set):
+        return "no list of codes"
     if any(isinstance(code, int | float) for code in found):
         return NUMBERS
-    return found if all(isinstance(code, str) for code in found) else "no list of codes"
+    return sorted(found) if all(isinstance(code, str) for code in found) else "no list of codes"
 
 
 def _known(table: OwnTable | None) -> list[str]:
