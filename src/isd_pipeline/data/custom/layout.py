@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from isd_pipeline.data.io.delimited import refuse_data
+from isd_pipeline.data.io.folders import files_of
 
 FORMATS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 
@@ -106,7 +107,7 @@ def find_table(folder: Path, name: str, given: str, key: str) -> Path | None:
             raise FileNotFoundError(f"{folder / given}: no such file{hint}")
         return folder / given
     known = {name + ending for ending in FORMATS}
-    found = [p for p in sorted(folder.iterdir()) if p.name.lower() in known and p.is_file()]
+    found = [path for path in files_of(folder)[0] if path.name.lower() in known]
     if len(found) > 1:
         names = " and ".join(path.name for path in found)
         raise ValueError(f"{folder}: holds {names}; name one: custom.{key}")

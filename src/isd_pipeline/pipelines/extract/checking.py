@@ -16,6 +16,7 @@ from isd_pipeline.config.reading import refuse_unknown
 from isd_pipeline.data.custom import source as own
 from isd_pipeline.data.io.archives import file_names
 from isd_pipeline.data.io.delimited import find_csv
+from isd_pipeline.data.io.folders import files_of
 from isd_pipeline.data.io.tables import Extraction
 from isd_pipeline.data.quality import checks
 from isd_pipeline.data.quality.findings import Finding, Findings, of_error, of_error_below
@@ -82,7 +83,7 @@ def _check(
         raise FileNotFoundError(
             f"{raw}: not there; docs/data.md says how to get it, extract.raw names another place"
         )
-    for path in sorted(Path(raw).glob("*")) if Path(raw).is_dir() else []:
+    for path in files_of(Path(raw))[0] if Path(raw).is_dir() else []:
         if path.suffix.lower() in (".csv", ".tsv", ".jsonl"):
             with path.open("rb") as file:
                 if file.read(3) == MARK:
