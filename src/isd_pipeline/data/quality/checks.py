@@ -113,6 +113,8 @@ def check_codes(
     _told(findings, file, "warning", len(known - coded), "documents have no code: left out")
     borrowed = extraction.counts.get("titles_of_an_ancestor", 0)
     _told(findings, file, "note", borrowed, "codes have the title of an ancestor")
+    lent = extraction.counts.get("titles_of_a_descendant", 0)
+    _told(findings, file, "note", lent, "codes have the title of a code below them")
     keys = pc.binary_join_element_wise(here["document_id"], here["system"], here["code"], "\x1f")
     repeated = len(keys) - len(keys.unique())
     _told(findings, file, "note", repeated, "code rows repeat a code of their id")
