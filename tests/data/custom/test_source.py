@@ -19,7 +19,7 @@ from isd_pipeline.data.io.missing import is_missing
 from isd_pipeline.data.io.tables import SPLITS
 from isd_pipeline.data.sources import codiesp, mimic3
 from isd_pipeline.synthetic import HospitalSettings, write_hospital
-from isd_pipeline.text.tokens import tokenize_notes
+from isd_pipeline.text.tokens import tokenize, tokenize_notes
 
 SECRET = "ZZCANARY"
 NOTES = f"""id,text,patient,date
@@ -405,6 +405,46 @@ def test_a_list_beside_the_notes_is_read_whole_or_refused(tmp_path, cell):
     else:
         told = refused(tmp_path, **asked)
         assert "several codes in one cell" in told or "no list of codes" in told
+
+
+def test_b2_a_code_is_text_to_the_last_zero_and_another_revision_is_refused_with_counts(tmp_path):
+    notes = "id,text\n7,x\n12,y\n"
+    rows = "id,code\n7,0117\n7,117\n7,117.0\n12, 011.7 \n12,v3001\n12,V30.01\n"
+    _, _, codes = read(files(tmp_path, notes, rows), system="icd9cm")
+    assert [code[3] for code in codes if code[0] == "7"] == ["011.7", "117", "117.0"]
+    assert [code[3] for code in codes if code[0] == "12"] == ["011.7", "V30.01", "V30.01"]
+    mixed = "id,code,system\n7,0117,icd9cm\n12,I10,icd10cm\n12,E11.9,icd10cm\n"
+    told = refused(files(tmp_path, notes, mixed))
+    assert "codes of two revisions (2 of icd10cm, 1 of icd9cm)" in told
+
+
+ODD = {
+    "nul": "fe\0ver and\0 chills",
+    "right to left": "\u05e9\u05dc\u05d5\u05dd fever \u202eabc\u202c",
+    "emoji": "fever \U0001f600\U0001f468\u200d\U0001f469 chills",
+    "mark": "\ufefffever",
+    "crlf": "fever\r\nchills\r\n",
+    "unbroken": "x" * 1_000_000,
+    "digits": "1234 5678",
+    "latin": "caf\u00e9 cafe\u0301",
+    "blank": " \t\n ",
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_b5_offsets_index_the_text_as_it_was_whatever_is_in_it(tmp_path, form):
+    rows = [{"id": name, "text": text, "codes": "I10"} for name, text in ODD.items()]
+    WRITERS[form](tmp_path / f"notes.{form}", rows)
+    found, _, _ = read(tmp_path)
+    text_of = {row["note_id"]: row["text"] for row in found.notes.read().to_pylist()}
+    assert text_of == {**ODD, "blank": ""}
+    for document in tokenize_notes(found.notes).read().to_pylist():
+        text = text_of[document["document_id"]]
+        for word, begin, end in zip(
+            document["tokens"], document["begins"], document["ends"], strict=True
+        ):
+            assert tokenize(text[begin:end]).words.to_pylist() == [word]
 
 
 def test_numbers_are_no_codes_in_any_format(tmp_path):
