@@ -9,7 +9,7 @@ from typing import Any
 
 from isd_pipeline.coding.answers import form_of
 from isd_pipeline.coding.coder import TUNED, Answer, Coder, Note
-from isd_pipeline.coding.notes import AS_USUAL, NotesForm, read_notes
+from isd_pipeline.coding.notes import AS_USUAL, NotesForm, read_notes, refuse_absent
 from isd_pipeline.coding.view_coder import ViewCoder
 from isd_pipeline.data.io.files import replacing
 
@@ -54,8 +54,7 @@ def code_notes(
 def refuse_target(to: Path, notes: Path, *, force: bool) -> None:
     """Raise, before a model is opened, where the answers may not be written."""
     form_of(to)
-    if not notes.exists():
-        raise FileNotFoundError(f"{notes}: no such file or folder")
+    refuse_absent(notes)
     if to.is_dir():
         raise IsADirectoryError(f"{to}: is a folder; name a file for the answers")
     if to.exists() and to.samefile(notes):

@@ -105,10 +105,7 @@ def _numbered(path: Path, languages: Sequence[str], form: NotesForm) -> Iterator
     """Each text with its place, for a message."""
     if path.is_dir():
         return _of_folder(path, form)
-    if str(path) == "-":
-        raise ValueError("-: standard input is not read; write it to a file, `cat > notes.csv`")
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file or folder; give {KINDS}")
+    refuse_absent(path)
     refuse_no_file(path)
     name = path.name.lower()
     if name.endswith(TABLES):
@@ -119,6 +116,14 @@ def _numbered(path: Path, languages: Sequence[str], form: NotesForm) -> Iterator
         return iter([(str(path), _of_text(path, form))])
     what = "is not read; save it as CSV (UTF-8) or as text" if name.endswith(WORKBOOKS) else ""
     raise ValueError(f"{path}: {what or 'the ending says no kind of notes'}; give {KINDS}")
+
+
+def refuse_absent(path: Path) -> None:
+    """Raise where there is no such file or folder."""
+    if str(path) == "-":
+        raise ValueError("-: standard input is not read; write it to a file, `cat > notes.csv`")
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file or folder; give {KINDS}")
 
 
 def _of_folder(folder: Path, form: NotesForm) -> Iterator[tuple[str, Note]]:

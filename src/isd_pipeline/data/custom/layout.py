@@ -143,7 +143,7 @@ def match_columns(
         missing = [name for name in names if name.strip().lower() not in by_name]
         if missing and (needed or ours in asked):
             refuse_data(path, header)
-            hint = near(missing[0].lower(), by_name, "the file has: ")
+            hint = near(missing[0], by_name.values(), "the file has: ")
             if example:
                 hint += f"; {key} maps our names to the file's: {example.format(ours)}"
             what = f"no column {missing[0]}, which should be the {ours}{hint}"
@@ -155,5 +155,8 @@ def match_columns(
 
 def near(name: str, known: Iterable[str], else_known: str) -> str:
     """The nearest known name as a hint, or all of them where none is near."""
-    found = get_close_matches(name, list(known), n=1)
-    return f"; did you mean '{found[0]}'?" if found else f"; {else_known}{', '.join(known)}"
+    spelled = {one.lower(): one for one in known}
+    found = get_close_matches(name.lower(), list(spelled), n=1)
+    if found:
+        return f"; did you mean '{spelled[found[0]]}'?"
+    return f"; {else_known}{', '.join(spelled.values())}"

@@ -9,8 +9,8 @@ import re
 import stat
 import zlib
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 PIECE = 1 << 18
 _FIRST = 1 << 16
@@ -34,7 +34,7 @@ _WEB = re.compile(rb"\s*<", re.IGNORECASE)
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
-def open_unpacked(path: Path) -> IO[bytes]:
+def open_unpacked(path: Path) -> gzip.GzipFile | BufferedReader:
     """The bytes of a file, or what they unpack to where they are those of gzip.
 
     Raises FileNotFoundError, or ValueError for what is no file, as a pipe or a folder.

@@ -61,7 +61,7 @@ def check_words(
 def longest_read(cohort: Mapping[str, Any], profiles: Mapping[str, Any]) -> int:
     """How many words of a document networks read: the cohort's own setting, or its profile's."""
     train = cohort.get("train") or {}
-    profile = profiles.get(train.get("profile")) or {}
+    profile = profiles.get(str(train.get("profile"))) or {}
     for section in (train, profile):
         if found := (section.get("training") or {}).get("max_tokens"):
             return int(found)
