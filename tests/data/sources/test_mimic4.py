@@ -228,6 +228,11 @@ def test_procedures_that_lost_their_zeros_are_refused(hospital):
     assert "none of 1 codes begins with 0" in refused(hospital)
 
 
+def test_a_table_in_two_places_is_refused_and_none_is_chosen(hospital):
+    (hospital / "discharge.csv").write_bytes(b"note_id\n")
+    assert "holds discharge.csv and has note/ for it; one may be a part" in refused(hospital)
+
+
 @pytest.mark.parametrize("name", list(TABLES))
 def test_a_missing_table_is_named_with_where_to_get_it(hospital, name):
     (hospital / f"{name}.csv.gz").unlink()
