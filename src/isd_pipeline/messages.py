@@ -6,6 +6,7 @@ looked for where they were imported.
 
 import functools
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -20,11 +21,13 @@ FOR_USERS = (ValueError, OSError, FloatingPointError)
 def one_line(command: Callable[..., Any], *, failed: int = 1) -> Callable[..., Any]:
     """Wrap a command: its errors become one line each, and the exit status `failed`.
 
-    ISD_DEBUG=1 shows the trace instead.
+    ISD_DEBUG=1 shows the trace instead. A process that is killed leaves no core dump: notes would
+    be in it.
     """
 
     @functools.wraps(command)
     def wrapped(*arguments: Any, **options: Any) -> Any:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         try:
             return command(*arguments, **options)

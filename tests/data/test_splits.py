@@ -160,6 +160,12 @@ def test_a_split_file_that_cannot_be_right_is_refused(tmp_path, ids, splits, sai
     assert "\n" not in str(caught.value)
 
 
+def test_a_row_of_a_split_file_without_an_id_is_refused_with_its_number(tmp_path):
+    path = split_file(tmp_path, [1.0, float("nan"), 3.0], ["test", "val", "train"], pa.float64())
+    with pytest.raises(ValueError, match="row 2, column _id: missing"):
+        splits_from_feather(documents(8), path)
+
+
 def test_a_split_file_that_is_cut_or_of_other_columns_is_refused(tmp_path):
     path = split_file(tmp_path, [100_000], ["train"])
     path.write_bytes(path.read_bytes()[:-40])

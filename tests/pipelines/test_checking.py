@@ -13,7 +13,9 @@ from isd_pipeline.__main__ import main
 from isd_pipeline.config.loading import read_parameters
 from isd_pipeline.data.custom.example import write_example
 from isd_pipeline.pipelines.extract.checking import check, exit_code
+from isd_pipeline.pipelines.extract.checking_words import longest_read
 from isd_pipeline.synthetic import HospitalSettings, write_hospital
+from isd_pipeline.text.vocabulary import Vocabulary
 from tests.data.sources import test_cantemist as cantemist
 from tests.data.sources.test_codiesp import corpus
 
@@ -156,7 +158,8 @@ def test_b5_an_odd_text_is_a_warning_with_its_note(tmp_path, text):
 
 
 def test_b5_a_byte_order_mark_is_noted_and_emoji_and_right_to_left_are_nothing(tmp_path):
-    folder = own(tmp_path, "\ufeff" + three("\u05e9\u05dc\u05d5\u05dd word \U0001f600"))
+    codes = "id,code\nA,I10\nB,I10\nC,I10\nA,E11.9\n"
+    folder = own(tmp_path, "\ufeff" + three("\u05e9\u05dc\u05d5\u05dd word \U0001f600"), codes)
     found, code = listed(folder)
     assert code == 0
     assert "begins with a byte order mark" in found["note"][0]
@@ -268,3 +271,50 @@ def test_conf_local_changes_what_is_checked(tmp_path):
         text = f"cohorts: {{mine: {{extract: {{source: own, raw: {raw}}}}}}}"
         (tmp_path / name / "parameters_cohorts.yml").write_text(text)
     assert read_parameters(tmp_path)["cohorts"]["mine"]["extract"]["raw"] == "b"
+
+
+def test_documents_that_are_too_long_to_be_read_whole_are_counted(tmp_path):
+    folder = own(tmp_path, three("word " * 30))
+    section = {"extract": {"source": "custom", "raw": str(folder)}, "train": {"profile": "few"}}
+    profiles = {"few": {"training": {"max_tokens": 20}}}
+    lines = [one.line() for one in check("mine", {"mine": section}, profiles)[0]]
+    assert sum("1 of 3 documents have more than 20 words" in line for line in lines) == 1
+    section["train"] = {"training": {"max_tokens": 30}}
+    assert not any("have more than" in one.line() for one in check("mine", {"mine": section})[0])
+
+
+def test_the_usual_length_that_is_read_is_that_of_training():
+    from isd_pipeline.training.loop import TrainingConfig
+
+    assert longest_read({}, {}) == TrainingConfig().max_tokens
+
+
+def test_codes_that_only_test_has_and_data_of_one_code_are_told(tmp_path):
+    found, _ = listed(own(tmp_path, three()))
+    assert any("one code alone, in 3 documents" in line for line in found["warning"])
+    codes = "id,code\nA,I10\nB,I10\nC,E11.9\nC,N39.0\nC,I10\n"
+    found, _ = listed(own(tmp_path, three(), codes))
+    told = "2 of 3 codes of test are in no document of train: no model can learn them"
+    assert any(told in line for line in found["warning"])
+    assert any("1 codes are in every document" in line for line in found["note"])
+    assert not any("one code alone" in line for line in found["warning"])
+
+
+@pytest.mark.parametrize(
+    ("words", "level"), [(("b", "c", "x", "y", "z"), "note"), (("b",), "warning")]
+)
+def test_the_share_of_words_that_the_vocabulary_lacks_is_told(tmp_path, monkeypatch, words, level):
+    monkeypatch.chdir(tmp_path)
+    place = tmp_path / "data/03_primary/mine/vocabulary.json"
+    place.parent.mkdir(parents=True)
+    Vocabulary(words).save(place)
+    (tmp_path / "raw").mkdir()
+    found, _ = listed(own(tmp_path / "raw", three("x y z")))
+    share = {"note": "0.0%", "warning": "80.0%"}[level]
+    assert any(f"{share} of the words are none of the {len(words)} that" in x for x in found[level])
+
+
+def test_b5_windows_1252_read_as_latin_1_is_a_warning_that_names_the_encoding(tmp_path):
+    folder = own(tmp_path, three("a\u0093quoted\u0094"))
+    found, _ = listed(folder)
+    assert any("the encoding is cp1252" in line for line in found["warning"])

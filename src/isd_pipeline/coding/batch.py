@@ -9,19 +9,22 @@ from typing import Any
 
 from isd_pipeline.coding.answers import form_of
 from isd_pipeline.coding.coder import TUNED, Answer, Coder, Note
-from isd_pipeline.coding.notes import read_notes
+from isd_pipeline.coding.notes import AS_USUAL, NotesForm, read_notes, refuse_absent
 from isd_pipeline.coding.view_coder import ViewCoder
 from isd_pipeline.data.io.files import replacing
 
 AT_ONCE = 32  # notes in memory
 
 
-def code_notes(coder: Coder | ViewCoder, notes: Path, to: Path, **asked: Any) -> Counter[str]:
+def code_notes(
+    coder: Coder | ViewCoder, notes: Path, to: Path, form: NotesForm = AS_USUAL, **asked: Any
+) -> Counter[str]:
     """Answer for each note of a file, in its order, in a file written whole or not at all.
 
-    `asked` is what `Coder.code` may be told. Counts notes; problems, of which there are no codes;
-    truncated, which were not read to the end; of a bundle that can tell them cautions, as of a note
-    with few known words; of one of two views remarks, as of a language that was not given.
+    `form` says how the notes are written, `asked` is what `Coder.code` may be told. Counts notes;
+    problems, of which there are no codes; truncated, which were not read to the end; of a bundle
+    that can tell them cautions, as of a note with few known words; of one of two views remarks, as
+    of a language that was not given.
     """
     write = form_of(to)
     counts = Counter(notes=0, problems=0, truncated=0)
@@ -31,7 +34,7 @@ def code_notes(coder: Coder | ViewCoder, notes: Path, to: Path, **asked: Any) ->
         counts["remarks"] = 0
 
     def coded() -> Iterator[tuple[Note, Answer]]:
-        waiting = read_notes(notes, coder.languages)
+        waiting = read_notes(notes, coder.languages, form)
         while some := list(islice(waiting, AT_ONCE)):
             for note, answer in zip(some, coder.code(some, **asked), strict=True):
                 counts["notes"] += 1
@@ -51,8 +54,7 @@ def code_notes(coder: Coder | ViewCoder, notes: Path, to: Path, **asked: Any) ->
 def refuse_target(to: Path, notes: Path, *, force: bool) -> None:
     """Raise, before a model is opened, where the answers may not be written."""
     form_of(to)
-    if not notes.exists():
-        raise FileNotFoundError(f"{notes}: no such file or folder")
+    refuse_absent(notes)
     if to.is_dir():
         raise IsADirectoryError(f"{to}: is a folder; name a file for the answers")
     if to.exists() and to.samefile(notes):

@@ -5,25 +5,54 @@ told in that note's answer. Neither holds a word of a text, nor an id.
 """
 
 import json
+import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from isd_pipeline.coding.coder import Note
-from isd_pipeline.data.io.delimited import read_csv, read_header
+from isd_pipeline.data.custom.files import column_names, lines_in_utf8, read_rows
+from isd_pipeline.data.custom.layout import FileForm, match_columns
+from isd_pipeline.data.io.content import is_parquet, refuse_no_file, refuse_no_text
+from isd_pipeline.data.io.folders import files_of, told, written_name
+from isd_pipeline.data.io.missing import is_missing
+from isd_pipeline.data.quality.findings import Findings
+
+LOG = logging.getLogger(__name__)
 
 LARGEST = 16 << 20  # bytes of one note
-KINDS = "a .csv, .csv.gz, .jsonl or .txt file, or a folder of .txt files"
-NOT_UTF8 = "the note is not UTF-8; convert it first, e.g. `iconv -f latin1 -t utf8`"
+KINDS = "a .csv, .tsv, .jsonl, .parquet or .txt file, or a folder of .txt files"
+TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
+NOT_UTF8 = (
+    "the note is not UTF-8; name its encoding by --encoding (cp1252 of Windows, latin-1, utf-16), "
+    "or convert it first"
+)
+OURS = ("id", "text", "language", "patient")
+WORKBOOKS = (".xlsx", ".xls", ".ods", ".docx", ".doc", ".odt", ".rtf", ".pdf")
 
 
-def read_notes(path: Path, languages: Sequence[str] = ()) -> Iterator[Note]:
+@dataclass(frozen=True, kw_only=True)
+class NotesForm(FileForm):
+    """How files of notes are written, as a command's options say. `columns`: ours > the file's."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    option: str = "--{}"
+
+
+AS_USUAL = NotesForm()
+
+
+def read_notes(
+    path: Path, languages: Sequence[str] = (), form: NotesForm = AS_USUAL
+) -> Iterator[Note]:
     """The notes of a file or a folder, in its order; memory holds one block of the file.
 
-    A CSV has the columns `id` and `text`, a line of JSONL the same keys; others are passed over.
-    A .txt file is a note, its name without the ending the id.
+    A table has the columns `id` and `text`, or what `form.columns` calls them, a line of JSONL the
+    same keys; others are passed over. A .txt file is a note, its name without the ending the id.
 
     Where `languages` are given, a row may have one as its `language`, and rows that follow each
     other with one id and different languages are one note.
@@ -33,7 +62,7 @@ def read_notes(path: Path, languages: Sequence[str] = ()) -> Iterator[Note]:
         ValueError: it is none of these kinds, damaged, lacks a column, gives an id twice or a
             language that is none of `languages`.
     """
-    yield from distinct(_numbered(Path(path), languages))
+    yield from distinct(_numbered(Path(path), languages, form))
 
 
 def distinct(numbered: Iterable[tuple[str, Note]]) -> Iterator[Note]:
@@ -45,7 +74,7 @@ def distinct(numbered: Iterable[tuple[str, Note]]) -> Iterator[Note]:
     seen: set[str] = set()
     for place, note in _joined(numbered):
         # Half a surrogate pair: JSON can escape it, and no file can hold it.
-        if not note.id or any("\ud800" <= letter <= "\udfff" for letter in note.id):
+        if is_missing(note.id) or any("\ud800" <= letter <= "\udfff" for letter in note.id):
             raise ValueError(f"{place}: no id that can be written; each note needs one of its own")
         if note.id in seen:
             raise ValueError(f"{place}: an id that an earlier note has; each needs one of its own")
@@ -72,48 +101,81 @@ def _is_other(note: Note, first: Note) -> bool:
     return note.id == first.id and None not in languages and len(languages) == 2 + len(first.others)
 
 
-def _numbered(path: Path, languages: Sequence[str]) -> Iterator[tuple[str, Note]]:
+def _numbered(path: Path, languages: Sequence[str], form: NotesForm) -> Iterator[tuple[str, Note]]:
     """Each text with its place, for a message."""
     if path.is_dir():
-        return _of_folder(path)
+        return _of_folder(path, form)
+    refuse_absent(path)
+    refuse_no_file(path)
+    name = path.name.lower()
+    if name.endswith(TABLES):
+        return _of_table(path, languages, form)
+    if name.endswith((".jsonl", ".jsonl.gz", ".ndjson")):
+        return _of_jsonl(path, languages, form)
+    if path.suffix.lower() == ".txt":
+        return iter([(str(path), _of_text(path, form))])
+    what = "is not read; save it as CSV (UTF-8) or as text" if name.endswith(WORKBOOKS) else ""
+    raise ValueError(f"{path}: {what or 'the ending says no kind of notes'}; give {KINDS}")
+
+
+def refuse_absent(path: Path) -> None:
+    """Raise where there is no such file or folder."""
+    if str(path) == "-":
+        raise ValueError("-: standard input is not read; write it to a file, `cat > notes.csv`")
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file or folder; give {KINDS}")
-    if path.name.lower().endswith((".csv", ".csv.gz")):
-        return _of_csv(path, languages)
-    if path.suffix.lower() == ".jsonl":
-        return _of_jsonl(path, languages)
-    if path.suffix.lower() == ".txt":
-        return iter([(str(path), _of_text(path))])
-    raise ValueError(f"{path}: the ending says no kind of notes; give {KINDS}")
 
 
-def _of_folder(folder: Path) -> Iterator[tuple[str, Note]]:
-    texts = (path for path in folder.iterdir() if path.suffix.lower() == ".txt")
-    paths = sorted(path for path in texts if path.is_file())
+def _of_folder(folder: Path, form: NotesForm) -> Iterator[tuple[str, Note]]:
+    files, passed = files_of(folder)
+    paths = [path for path in files if path.suffix.lower() == ".txt"]
+    others = Counter(path.suffix.lower() or "without ending" for path in files) - Counter(
+        {".txt": len(paths)}
+    )
+    passed += Counter({f"of another kind ({written_name(k)})": n for k, n in others.items()})
+    odd = sum(written_name(path.stem) != path.stem for path in paths)
+    if passed:
+        LOG.warning("%s: not read: %s", folder, told(passed))
+    if odd:
+        LOG.warning(r"%s: %d file names are not UTF-8; their ids have \xfc and such", folder, odd)
     if not paths:
         raise FileNotFoundError(f"{folder}: has no .txt file; give {KINDS}")
-    return ((f"{folder}, file {n}", _of_text(path)) for n, path in enumerate(paths, start=1))
+    return ((f"{folder}, file {n}", _of_text(path, form)) for n, path in enumerate(paths, start=1))
 
 
-def _of_text(path: Path) -> Note:
+def _of_text(path: Path, form: NotesForm) -> Note:
     """Line ends and a byte order mark stay: offsets count them."""
+    name = written_name(path.stem)
     if path.stat().st_size > LARGEST:
-        return Note(path.stem, "", f"the note is larger than {LARGEST >> 20} MiB")
+        return Note(name, "", f"the note is larger than {LARGEST >> 20} MiB")
     try:
-        return Note(path.stem, path.read_bytes().decode("utf-8"))
+        content = path.read_bytes()
+        text = content.decode(form.encoding)
+    except PermissionError:
+        return Note(name, "", "the file may not be read; correct its rights")
     except UnicodeDecodeError:
-        return Note(path.stem, "", NOT_UTF8)
+        return Note(name, "", NOT_UTF8)
+    if text.count("\0") > len(text) // 4:  # UTF-16 without a mark
+        return Note(name, "", NOT_UTF8)
+    return Note(name, "" if is_missing(text) else text)
 
 
-def _of_csv(path: Path, languages: Sequence[str]) -> Iterator[tuple[str, Note]]:
-    columns = ["id", "text"]
-    if languages and "language" in map(str.lower, read_header(path)):
-        columns.append("language")
-    for batch in read_csv(path, columns):
+def _of_table(path: Path, languages: Sequence[str], form: NotesForm) -> Iterator[tuple[str, Note]]:
+    known = {"id": True, "text": True, **({"language": False} if languages else {})}
+    for batch in rows_of(path, known, form):
         for row in batch.to_pylist():
             place = f"{path}, row {row['row']}, column"
             language = _language(row.get("language"), languages, f"{place} language")
             yield f"{place} id", Note(row["id"] or "", row["text"] or "", language=language)
+
+
+def rows_of(path: Path, known: Mapping[str, bool], form: NotesForm) -> Iterator[pa.RecordBatch]:
+    """Batches of a table's columns by our names; `known` says which the file must have."""
+    header = column_names(path, form)
+    every = {**dict.fromkeys(OURS, False), **known}
+    found = match_columns(path, header, form.columns, every, "--columns", "--columns {}=NAME")
+    names = {ours: theirs for ours, theirs in found.items() if ours in known}
+    return read_rows(path, names, form, Findings())
 
 
 def _language(value: str | None, languages: Sequence[str], place: str) -> str | None:
@@ -124,39 +186,58 @@ def _language(value: str | None, languages: Sequence[str], place: str) -> str | 
     return value or None
 
 
-def _of_jsonl(path: Path, languages: Sequence[str]) -> Iterator[tuple[str, Note]]:
-    with path.open("rb") as file:
-        for number, line in enumerate(iter(partial(file.readline, LARGEST + 1), b""), start=1):
-            place = f"{path}, line {number}"
-            if len(line) > LARGEST:
-                raise ValueError(f"{place}: longer than {LARGEST >> 20} MiB; is it JSON Lines?")
-            if line.strip():
-                yield place, _of_line(line.removeprefix(b"\xef\xbb\xbf"), languages, place)
+def _of_jsonl(path: Path, languages: Sequence[str], form: NotesForm) -> Iterator[tuple[str, Note]]:
+    for place, row in objects_of(path, form):
+        yield place, note_of(row, languages, place)
 
 
-def _of_line(line: bytes, languages: Sequence[str], place: str) -> Note:
+def objects_of(path: Path, form: NotesForm) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The objects of a file of JSON Lines by our names of their keys, each with its place."""
+    if is_parquet(path):
+        raise ValueError(f"{path}: a Parquet file, by its content; name it .parquet")
+    refuse_no_text(path, form.encoding, "set --encoding utf-16")
+    ours = {theirs: ours for ours, theirs in form.columns.items()}
+    lines = lines_in_utf8(path, form.encoding, LARGEST)
+    for number, line in enumerate(lines, start=1):
+        place = f"{path}, line {number}"
+        if len(line) > LARGEST:
+            raise ValueError(f"{place}: longer than {LARGEST >> 20} MiB; is it JSON Lines?")
+        if line.strip():
+            row = _object(line.removeprefix(b"\xef\xbb\xbf"), place, form)
+            yield (
+                place,
+                {
+                    ours.get(key, key): value
+                    for key, value in row.items()
+                    if key in ours or key not in form.columns
+                },
+            )
+
+
+def _object(line: bytes, place: str, form: NotesForm) -> dict[str, Any]:
     try:
         row = json.loads(line.decode("utf-8"))
     except UnicodeDecodeError:
-        raise ValueError(f"{place}: bytes that are not UTF-8; convert the file first") from None
+        raise ValueError(f"{place}: bytes that are not UTF-8; {form.other_encoding}") from None
     except (ValueError, RecursionError):
         raise ValueError(f"{place}: not a JSON object, or cut off") from None
     if not isinstance(row, dict):
         raise ValueError(f"{place}: not a JSON object")
-    return note_of(row, languages, place)
+    return row
 
 
 def note_of(row: Mapping[str, Any], languages: Sequence[str], place: str) -> Note:
     """A text from a JSON object with `id`, `text` and perhaps `language`."""
     said = _text_of(row, "language", place) if languages and "language" in row else None
     language = _language(said, languages, f"{place}, key `language`")
-    return Note(_text_of(row, "id", place), _text_of(row, "text", place), language=language)
+    text = _text_of(row, "text", place)
+    return Note(_text_of(row, "id", place), "" if is_missing(text) else text, language=language)
 
 
 def _text_of(row: Mapping[str, Any], key: str, place: str) -> str:
     """A value as text; a whole number will do for an id, null for nothing."""
     if key not in row:
-        raise ValueError(f"{place}: no key `{key}`; each line has `id` and `text`")
+        raise ValueError(f"{place}: no key `{key}`; each line has `id` and `text`, or --columns")
     value = row[key]
     if key == "id" and type(value) is int:
         return str(value)

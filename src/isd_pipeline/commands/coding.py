@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from isd_pipeline.commands.notes_options import with_notes_form
 from isd_pipeline.messages import one_line
 
 
@@ -59,13 +60,15 @@ def bundle(cohort: str, experiment: str, seed: int, to: Path | None, force: bool
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Cores.")
 @functools.partial(one_line, failed=2)
+@with_notes_form
 def code(
     bundle: Path, notes: Path, to: Path | None, force: bool, device: str, jobs: int, **asked: Any
 ) -> None:
     """Code NOTES with a BUNDLE.
 
-    NOTES is a .csv or .jsonl (id, text), a .txt, or a folder of these. For a bundle of two views
-    `language` may stand beside the text: rows with one id are the views of one note.
+    NOTES is a .csv, .tsv, .jsonl or .parquet (id, text), a .txt, or a folder of .txt files.
+    For a bundle of two views `language` may stand beside the text: rows with one id are the views
+    of one note.
 
     Exit status: 0 every note has codes; 1 some have a problem instead; 2 nothing was written.
     """

@@ -36,7 +36,8 @@ def check(target: str, as_json: bool) -> None:
     from isd_pipeline.config.loading import read_parameters
     from isd_pipeline.pipelines.extract import checking
 
-    findings, counts = checking.check(target, read_parameters(Path("conf"))["cohorts"])
+    parameters = read_parameters(Path("conf"))
+    findings, counts = checking.check(target, parameters["cohorts"], parameters.get("profiles"))
     code = checking.exit_code(findings)
     if as_json:
         listed = [asdict(one) for one in findings]

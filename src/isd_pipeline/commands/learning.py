@@ -1,10 +1,17 @@
 """What coders decided, into a new bundle beside the one that they reviewed."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from isd_pipeline.commands.notes_options import with_notes_form
 from isd_pipeline.messages import one_line
+
+if TYPE_CHECKING:
+    from isd_pipeline.coding.notes import NotesForm
 
 
 @click.command()
@@ -21,7 +28,10 @@ from isd_pipeline.messages import one_line
     help="Train on the bundle's own training notes too; they must be in this project.",
 )
 @one_line
-def learn(decisions: Path, notes: Path, bundle: Path, to: Path, with_former: bool) -> None:
+@with_notes_form
+def learn(
+    decisions: Path, notes: Path, bundle: Path, to: Path, with_former: bool, form: NotesForm
+) -> None:
     """Train a bundle anew on coders' DECISIONS about NOTES.
 
     Both bundles are compared on decisions that were held out. The new one is written beside, into
@@ -39,7 +49,7 @@ def learn(decisions: Path, notes: Path, bundle: Path, to: Path, with_former: boo
     if isinstance(opened, ViewBundle):
         views = " and ".join(str(bundle / name) for name in opened.views)
         raise ValueError(f"{bundle}: of two views; train {views} anew, each on its own texts")
-    found = learned(entries_of(decisions), read_notes(notes), patients_of(notes))
+    found = learned(entries_of(decisions), read_notes(notes, form=form), patients_of(notes, form))
     report = offer(opened, bundle, found, to, Path(), with_former=with_former)
     click.echo(report.read_text(encoding="utf-8"))
     click.echo(report)

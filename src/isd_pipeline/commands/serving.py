@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from isd_pipeline.commands.notes_options import with_notes_form
 from isd_pipeline.messages import one_line
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from isd_pipeline.coding.coder import Coder
+    from isd_pipeline.coding.notes import NotesForm
     from isd_pipeline.coding.view_coder import ViewCoder
     from isd_pipeline.service.model_queue import Coders
 
@@ -45,6 +47,7 @@ SHORTEST = 16  # characters of a token
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Cores.")
 @functools.partial(one_line, failed=2)
+@with_notes_form
 def serve(
     bundles: tuple[Path, ...],
     host: str,
@@ -55,6 +58,7 @@ def serve(
     decisions: Path | None,
     device: str,
     jobs: int,
+    form: NotesForm,
 ) -> None:
     """Serve BUNDLES over HTTP, and the coder's screen.
 
@@ -79,20 +83,22 @@ def serve(
     named = (*LOOPBACK, f"[{host}]" if ":" in host else host, *names)
     app = create_app(coders, token=token, hosts=named)
     if decisions:
-        set_desk(app, notes, decisions)
+        set_desk(app, notes, decisions, form)
     server.tell_to_stderr()
     server.run(app, host, port, begun=click.echo)
 
 
-def set_desk(app: FastAPI, notes: Path | None, decisions: Path) -> None:
+def set_desk(
+    app: FastAPI, notes: Path | None, decisions: Path, form: NotesForm | None = None
+) -> None:
     """Put the coder's screen at /, with notes on it and a record of decisions."""
-    from isd_pipeline.coding.notes import read_notes
+    from isd_pipeline.coding.notes import AS_USUAL, read_notes
     from isd_pipeline.desk.decisions import DecisionLog
     from isd_pipeline.desk.pages import Desk, router
     from isd_pipeline.desk.worklist import WorkList
 
     languages = next(iter(app.state.coders.values())).languages
-    given = read_notes(notes, languages) if notes else ()
+    given = read_notes(notes, languages, form or AS_USUAL) if notes else ()
     app.state.desk = Desk(WorkList(given), DecisionLog(decisions))
     app.include_router(router)
 

@@ -1,12 +1,19 @@
 """What came in, held against what a bundle knows."""
 
+from __future__ import annotations
+
 import functools
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from isd_pipeline.commands.notes_options import with_notes_form
 from isd_pipeline.messages import one_line
+
+if TYPE_CHECKING:
+    from isd_pipeline.coding.notes import NotesForm
 
 
 @click.command()
@@ -23,6 +30,7 @@ from isd_pipeline.messages import one_line
 )
 @click.option("--force", is_flag=True, help="Replace the files that stand there.")
 @functools.partial(one_line, failed=2)
+@with_notes_form
 def watch(
     bundle: Path,
     answers: Path,
@@ -30,6 +38,7 @@ def watch(
     decisions: Path | None,
     to: Path | None,
     force: bool,
+    form: NotesForm,
 ) -> None:
     """Say whether ANSWERS are as usual for a BUNDLE.
 
@@ -53,7 +62,7 @@ def watch(
             raise FileExistsError(f"{path}: is there already; --force replaces it")
     opened = open_bundle(bundle)
     languages = tuple(opened.views) if isinstance(opened, ViewBundle) else ()
-    texts = read_notes(notes, languages) if notes else None
+    texts = read_notes(notes, languages, form) if notes else None
     entries = entries_of(decisions) if decisions else []
     came = incoming(opened, answers, texts, entries)
     found, counts = look(came), counted(came)

@@ -21,6 +21,7 @@ from isd_pipeline.data.codes.labels import (
     keep_labels,
     label_documents,
 )
+from isd_pipeline.data.codes.titles import nearest_title
 from isd_pipeline.data.custom.tree import CustomTree
 from isd_pipeline.data.io.files import write_json
 from isd_pipeline.data.io.tables import SPLITS, TITLES
@@ -183,20 +184,30 @@ def index_codes(
     labels: Iterable[str], sources: Sources, titles: pa.Table
 ) -> tuple[CodeIndex, dict[str, int]]:
     """Sort the codes and give each its title, or the nearest to one that the tables have."""
-    book = {
-        (s, c): t
-        for c, s, t in zip(*(titles[n].to_pylist() for n in TITLES.names), strict=True)
-        if t is not None
-    }
+    by_system: dict[str, dict[str, str]] = {}
+    for code, system, title in zip(*(titles[n].to_pylist() for n in TITLES.names), strict=True):
+        if title is not None:
+            by_system.setdefault(system, {})[code] = title
+    listed = {system: sorted(of) for system, of in by_system.items()}
     codes = tuple(sorted(set(labels)))
     found = [sources.get(code, (icd.DIAGNOSIS, code)) for code in codes]
-    titled = [_title(system, clean, book) for system, clean in found]
-    how = Counter(how for _, how in titled)
-    if how["missing"]:
+    titled = [
+        nearest_title(clean, by_system.get(of, {}), icd.parents(clean), listed.get(of, ()))
+        for of, clean in found
+    ]
+    missing = titled.count(None)
+    own = sum(
+        title is not None and title.of == clean
+        for title, (_, clean) in zip(titled, found, strict=True)
+    )
+    if missing:
         told = "%d of %d codes have no title; the code stands for it"
-        LOG.warning(told, how["missing"], len(codes))
-    counts = {"titles_borrowed": how["borrowed"], "titles_missing": how["missing"]}
-    systems, names = tuple(system for system, _ in found), tuple(title for title, _ in titled)
+        LOG.warning(told, missing, len(codes))
+    counts = {"titles_borrowed": len(codes) - own - missing, "titles_missing": missing}
+    systems = tuple(system for system, _ in found)
+    names = tuple(
+        title.text if title else clean for title, (_, clean) in zip(titled, found, strict=True)
+    )
     return CodeIndex(codes, systems, names, _own_tree(codes, titles)), counts
 
 
@@ -208,23 +219,6 @@ def _own_tree(codes: Iterable[str], titles: pa.Table) -> CustomTree | None:
     columns = (own[name].to_pylist() for name in ("code", "parent", "title"))
     rows = ((code, parent, title or "") for code, parent, title in zip(*columns, strict=True))
     return CustomTree.over(codes, rows)
-
-
-def _title(system: str, code: str, book: dict[tuple[str, str], str]) -> tuple[str, str]:
-    """A code's own title; else its parent's; else that of its child that is "unspecified".
-
-    The codes without a title are old ones, since divided: 585 became 585.1 to 585.9.
-    """
-    if (system, code) in book:
-        return book[system, code], "own"
-    for parent in icd.parents(code):
-        if (system, parent) in book:
-            return book[system, parent], "borrowed"
-    stem = code if "." in code else f"{code}."
-    below = sorted((c, t) for (s, c), t in book.items() if s == system and c.startswith(stem))
-    vague = [title for _, title in below if "unspecified" in title.lower()]
-    found = [*vague, *(title for _, title in below)]
-    return (found[0], "borrowed") if found else (code, "missing")
 
 
 def _refuse_other_patients(documents: pa.Table, codes: pa.Table) -> None:

@@ -173,6 +173,10 @@ def _read_feather(path: Path) -> list[tuple[str, str]]:
     for name in ("_id", "split"):
         if name not in table.column_names:
             raise ValueError(f"{path}: no column {name} among {', '.join(table.column_names)}")
+    nameless = pc.is_null(table["_id"], nan_is_null=True)
+    if pc.any(nameless).as_py():
+        row = pc.index(nameless, True).as_py() + 1
+        raise ValueError(f"{path}, row {row}, column _id: missing, so the row is of no admission")
     numbers = table["_id"]
     if pa.types.is_floating(numbers.type):  # pandas makes ids so where one is missing
         numbers = pc.cast(numbers, pa.int64())

@@ -10,14 +10,14 @@ it has the same part in every later learning, and a note that was held out never
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from isd_pipeline.coding.coder import Note
-from isd_pipeline.data.io.delimited import read_csv, read_header
+from isd_pipeline.coding.notes import AS_USUAL, TABLES, NotesForm, objects_of, rows_of
+from isd_pipeline.data.io.missing import is_missing
 from isd_pipeline.desk.entries import Entry, state_of, text_sha256
 
 HELD_OUT, TUNING = 0.2, 0.15  # of the notes, for comparing and as dev; the rest trains
@@ -133,17 +133,18 @@ def _reviewed(note: Note, entries: Sequence[Entry], patient: str) -> Reviewed | 
     )
 
 
-def patients_of(notes: Path) -> dict[str, str]:
+def patients_of(notes: Path, form: NotesForm = AS_USUAL) -> dict[str, str]:
     """The patient of each note by its id, where a file has a column or key `patient`."""
-    if notes.name.lower().endswith((".csv", ".csv.gz")):
-        if "patient" not in map(str.lower, read_header(notes)):
-            return {}
-        rows: Iterator[dict[str, object]] = (
-            row for batch in read_csv(notes, ["id", "patient"]) for row in batch.to_pylist()
-        )
-    elif notes.suffix.lower() == ".jsonl":
-        with notes.open(encoding="utf-8-sig") as file:
-            rows = iter([json.loads(line) for line in file if line.strip()])
+    if notes.name.lower().endswith(TABLES):
+        batches = rows_of(notes, {"id": True, "patient": "patient" in form.columns}, form)
+        rows = iter([row for batch in batches for row in batch.to_pylist()])
+    elif notes.name.lower().endswith((".jsonl", ".jsonl.gz", ".ndjson")):
+        rows = (row for _, row in objects_of(notes, form))
     else:
         return {}
-    return {str(row["id"]): str(row["patient"]) for row in rows if row.get("patient")}
+    named = ((str(row["id"]), row.get("patient")) for row in rows)
+    return {name: str(patient).strip() for name, patient in named if not _is_nobody(patient)}
+
+
+def _is_nobody(patient: object) -> bool:
+    return patient is None or is_missing(str(patient))

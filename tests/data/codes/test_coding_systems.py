@@ -8,6 +8,8 @@ from isd_pipeline.data.codes import icd
 from isd_pipeline.data.codes.coding_systems import (
     OFFICIAL,
     OwnTable,
+    _pcs,
+    _pcs_title,
     fault_of,
     is_listed,
     kind_of,
@@ -47,10 +49,11 @@ def test_a_code_is_written_one_way_whatever_its_dot_case_and_blanks(cell, system
         ("3.31", "icd9proc", "a number"),
         ("16070", "icd10pcs", "a number"),
         ("1.6E+05", "icd10pcs", "a number"),
-        ("nan", "icd10cm", "a word for a missing code"),
         ("401.9", "icd10cm", "perhaps an ICD-9-CM diagnosis"),
         ("E11.65", "icd9cm", "perhaps an ICD-10-CM diagnosis"),
-        ("E11.9, I10", "icd10cm", "several in one cell"),
+        ("E11.9, I10", "icd10cm", "several codes in one cell"),
+        ("E11.9 I10", "icd10cm", "several codes in one cell"),
+        ("['E11.9']", "icd10cm", "several codes in one cell"),
     ],
 )
 def test_what_is_no_code_is_told_apart_and_not_repeated(cell, system, said):
@@ -58,6 +61,12 @@ def test_what_is_no_code_is_told_apart_and_not_repeated(cell, system, said):
     told = fault_of(cell, system)
     assert said in told
     assert cell not in told.replace("(038.9 became 38.9, 0016070 became 16070)", "")
+
+
+@pytest.mark.parametrize("system", [*OFFICIAL, "own"])
+@pytest.mark.parametrize("word", ["NAN", "null", "NAT", "NA", "-"])  # some have the shape of PCS
+def test_a_word_for_a_missing_code_is_a_code_of_no_system(word, system):
+    assert write_code(word, system) is None
 
 
 @given(st.sampled_from(OFFICIAL), st.text("0123456789ABEVXZ.", min_size=1, max_size=8))
@@ -120,9 +129,61 @@ def test_titles_are_the_codes_own_or_those_of_the_nearest_above():
     assert titles["T18.9XX"] == "Foreign body of alimentary tract, part unspecified"
     assert titles["0DQB"] == "Repair Ileum"
     assert titles["0DQB0ZZ"] == "Repair Ileum, Open Approach"
-    assert titles["001.77"] == "Cholera, unspecified"
-    assert counts == {"titles_of_an_ancestor": 3, "codes_without_title": 0}
+    assert "001.77" not in titles  # nothing above it has a title, and 001.9 is another code
+    assert titles["33.1"] == "Incision of lung"
+    assert counts == {
+        "titles_of_an_ancestor": 1,
+        "titles_of_a_descendant": 1,
+        "codes_without_title": 1,
+    }
     assert {kind_of("icd10pcs"), kind_of("icd9proc")} == {icd.PROCEDURE}
+
+
+@pytest.mark.parametrize(
+    ("code", "title"), [("780.6", "Fever, unspecified"), ("599.7", "Hematuria, unspecified")]
+)
+def test_a_subcategory_is_called_by_what_stands_below_it_and_not_beside(code, title):
+    assert titles_of([("icd9cm", code)])[0] == [(code, icd.DIAGNOSIS, title)]
+
+
+@pytest.mark.parametrize("system", ["icd9cm", "icd9proc"])
+def test_every_title_of_icd9_is_the_codes_own_or_of_a_code_below_or_above(system):
+    kind = kind_of(system)
+    table = {icd.dot(code, kind): title.strip() for code, title in icd.icd9_table(kind)}
+    known = icd.known_icd9(kind)
+    rows, counts = titles_of((system, code) for code in known)
+    assert {code for code, _, _ in rows} == known
+    lent = 0
+    for code, _, title in rows:
+        below = (
+            {table[other] for other in table if other.startswith(code)} if code not in table else ()
+        )
+        assert title == table[code] if code in table else title in below
+        lent += code not in table
+    assert counts["titles_of_a_descendant"] == lent == len(known) - len(table)
+    assert counts["titles_of_an_ancestor"] == counts["codes_without_title"] == 0
+
+
+def test_every_title_of_icd10cm_is_the_codes_own_and_a_longer_one_has_its_ancestors():
+    import simple_icd_10_cm as book
+
+    codes = [c for c in book.get_all_codes() if book.is_category(c) or book.is_subcategory(c)]
+    rows, counts = titles_of(("icd10cm", code) for code in codes)
+    assert counts == {"titles_of_an_ancestor": 0, "codes_without_title": 0}
+    assert {code: title for code, _, title in rows} == {
+        code: book.get_description(code) for code in codes
+    }
+
+
+def test_every_word_of_a_title_of_a_cut_pcs_code_is_in_the_titles_of_all_below_it():
+    codes, names = _pcs()
+    below: dict[str, list[set[str]]] = {}
+    for code, name in zip(codes, names, strict=True):
+        below.setdefault(code[:4], []).append({word.rstrip(",") for word in name.split()})
+    rows, _ = titles_of(("icd10pcs", code) for code in below)
+    for code, _, title in rows:
+        said = {word.rstrip(",") for word in title.split()}
+        assert all(said <= words for words in below[code]) or not _pcs_title(code)
 
 
 def test_an_own_table_has_its_titles_and_those_above_and_keeps_codes_as_they_are():

@@ -122,9 +122,11 @@ FAULTS = [  # rows, the line, how many mentions are kept beside it
     ("7,b,N23,-1,5,", "error: row 2, column begin: no whole number", 0),
     ("7,b,N23,5,9.0,", "error: row 2, column end: no whole number", 0),
     ("7,,N23,5,9,", "error: row 2, column id: an id of several notes, of which the row names", 0),
+    (",,N23,5,9,", "error: row 2, column id: a mention without an id", 0),
+    ("NULL,,N23,5,9,", "error: row 2, column id: a mention without an id", 0),
     ("9,,N23,5,9,", "error: row 2, column id: no mention has its id among the notes", 0),
     (
-        "7,b,N23,5,9,\n9,,N23,5,9,\n,,N23,5,9,",
+        "7,b,N23,5,9,\n9,,N23,5,9,\n8,,N23,5,9,",
         "warning: row 3, column id: mentions whose id is not among the notes: left out (2 times)",
         1,
     ),

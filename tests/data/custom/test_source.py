@@ -15,10 +15,11 @@ from isd_pipeline.data.codes import icd
 from isd_pipeline.data.custom.example import WRITERS, example, write_example
 from isd_pipeline.data.custom.layout import CustomLayout
 from isd_pipeline.data.custom.source import extract
+from isd_pipeline.data.io.missing import is_missing
 from isd_pipeline.data.io.tables import SPLITS
 from isd_pipeline.data.sources import codiesp, mimic3
 from isd_pipeline.synthetic import HospitalSettings, write_hospital
-from isd_pipeline.text.tokens import tokenize_notes
+from isd_pipeline.text.tokens import tokenize, tokenize_notes
 
 SECRET = "ZZCANARY"
 NOTES = f"""id,text,patient,date
@@ -301,7 +302,8 @@ WRONG_CODES = [
     ("id,code\n7,4280.0\n", {"system": "icd9cm"}, "row 2, column code: a number, where zeros"),
     ("id,code\n7,401.9\n12,38.9\n", {"system": "icd9cm"}, "row 3, column code: a number"),
     ("id,code\n7,418\n", {"system": "icd9cm"}, "none of the codes begins with 0"),
-    ("id,code\n7,NA\n", {}, "row 2, column code: a word for a missing code"),
+    ("id,code\n7,NA\n", {}, "column code: no code at all"),
+    ("id,code\n7,I10\nNULL,I10\n", {}, "row 3, column id: a code without an id"),
     ("id,code\n7,401.9\n12,I10\n", {}, "row 2, column code: no ICD-10-CM diagnosis code but"),
     ("id,code,system\n7,x,icd11\n", {}, "row 2, column system: a coding system that is not known"),
     (
@@ -326,6 +328,123 @@ WRONG_CODES = [
 @pytest.mark.parametrize(("codes", "layout", "said"), WRONG_CODES)
 def test_wrong_codes_are_refused_with_their_place(tmp_path, codes, layout, said):
     assert said in refused(files(tmp_path, codes=codes), **layout)
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize(
+    "word", ["NULL", "nan", "None", "NA", r"\N", "<NA>", "NaT", "-", "#N/A", " "]
+)
+def test_a_word_for_a_missing_value_is_none_in_any_column(tmp_path, form, word, caplog):
+    of_note = {"patient": word, "date": word, "note": word}
+    notes = [{"id": f"v{n}", "text": f"Fever {n}", **of_note} for n in range(60)]
+    notes[7]["text"] = word
+    codes = [{"id": note["id"], "code": "I10", "system": word} for note in notes]
+    codes.append({"id": "v3", "code": word, "system": word})
+    WRITERS[form](tmp_path / f"notes.{form}", notes)
+    WRITERS[form](tmp_path / f"codes.{form}", codes)
+    found, read_notes, read_codes = read(tmp_path)
+    assert {note[1] for note in read_notes} == {f"v{n}" for n in range(60)}  # 60 patients, not one
+    assert [note[3] for note in read_notes if note[0] == "v7"] == [""]
+    assert [code[3] for code in read_codes if code[0] == "v3"] == ["I10", None]
+    counted = {"notes_without_patient": 60, "notes_without_date": 60, "empty_notes": 1}
+    assert found.counts.items() >= {**counted, "code_rows_without_code": 1}.items()
+    assert "column patient: notes without a patient" in caplog.text
+
+
+@pytest.mark.parametrize("word", ["nan", "NULL", "-", r"\N"])
+def test_notes_whose_id_is_a_word_for_nothing_are_refused_and_not_made_one(tmp_path, word):
+    rows = "".join(f"{word},Fever {n}\n" for n in range(10))
+    assert "row 3, column id: no id" in refused(files(tmp_path, f"id,text\n7,x\n{rows}"))
+
+
+def test_a_code_may_be_called_by_such_a_word_where_the_own_table_lists_it(tmp_path, caplog):
+    table = "code,title,parent\nNA,Nausea,NULL\nK1,nan,NA\n"
+    own = files(tmp_path, codes="id,code\n7,NA\n12,NULL\n12,K1\n", **{"t.csv": table})
+    found, _, codes = read(own, system="own", table="t.csv")
+    assert [code[3] for code in codes] == ["NA", "K1", None]
+    titles = {row["code"]: (row["title"], row["parent"]) for row in found.titles.read().to_pylist()}
+    assert titles == {"NA": ("Nausea", ""), "K1": ("Nausea", "NA")}
+    assert "row 3, column code: words for a missing code" in caplog.text
+
+
+def test_notes_without_a_split_are_counted_and_so_is_one_patient_of_very_many(tmp_path, caplog):
+    rows = "".join(f"{n},Fever {n},0,{'train' if n else 'NA'}\n" for n in range(30))
+    found, _, _ = read(files(tmp_path, f"id,text,patient,split\n{rows}", "id,code\n1,I10\n"))
+    assert found.splits.num_rows == 29
+    assert found.counts["documents_in_no_split"] == 1
+    assert "row 2, column split: notes without a split" in caplog.text
+    assert "column patient: one patient has 30 of 30 ids" in caplog.text
+
+
+OWN = 'code,title\nK03,Tear\nK05,Scar\nK07,Graft\n"K08, left",Graft of the left\n'
+SEVERAL = [
+    *("K03, K05", "K03|K05", "K03;K05", "K03\tK05", "K03\nK05", "K03/K05", "K03 K05", "X1,X2"),
+    *("['K03', 'K05']", "('K03', 'K05')", "{'K03', 'K05'}", "frozenset({'K03'})"),
+    *('["K03", "K05"]', '{"code": "K03"}', "array(['K03'], dtype=object)"),
+]
+
+
+@pytest.mark.parametrize("bad_codes", ["refuse", "drop"])
+@pytest.mark.parametrize("cell", SEVERAL)
+def test_several_codes_in_one_cell_are_not_made_one(tmp_path, cell, bad_codes):
+    quoted = cell.replace('"', '""')
+    own = files(tmp_path, codes=f'id,code\n7,K03\n12,"{quoted}"\n', **{"t.csv": OWN})
+    told = refused(own, system="own", table="t.csv", bad_codes=bad_codes, separator=",")
+    assert "row 3, column code: several codes in one cell" in told
+    assert "custom.code_separator" in told
+
+
+@pytest.mark.parametrize("cell", SEVERAL)
+def test_a_list_beside_the_notes_is_read_whole_or_refused(tmp_path, cell):
+    rows = [{"id": "1", "text": "x", "codes": cell}, {"id": "2", "text": "y", "codes": "K08, left"}]
+    WRITERS["csv"](tmp_path / "notes.csv", rows)
+    (tmp_path / "t.csv").write_text(OWN)
+    asked = {"system": "own", "table": "t.csv", "separator": ","}
+    if cell == "K03;K05" or (cell[0] in "[({" and ":" not in cell):
+        assert [code[3] for code in read(tmp_path, **asked)[2]] == ["K03", "K05", "K08, left"]
+    else:
+        told = refused(tmp_path, **asked)
+        assert "several codes in one cell" in told or "no list of codes" in told
+
+
+def test_b2_a_code_is_text_to_the_last_zero_and_another_revision_is_refused_with_counts(tmp_path):
+    notes = "id,text\n7,x\n12,y\n"
+    rows = "id,code\n7,0117\n7,117\n7,117.0\n12, 011.7 \n12,v3001\n12,V30.01\n"
+    _, _, codes = read(files(tmp_path, notes, rows), system="icd9cm")
+    assert [code[3] for code in codes if code[0] == "7"] == ["011.7", "117", "117.0"]
+    assert [code[3] for code in codes if code[0] == "12"] == ["011.7", "V30.01", "V30.01"]
+    mixed = "id,code,system\n7,0117,icd9cm\n12,I10,icd10cm\n12,E11.9,icd10cm\n"
+    told = refused(files(tmp_path, notes, mixed))
+    assert "codes of two revisions (2 of icd10cm, 1 of icd9cm)" in told
+
+
+ODD = {
+    "nul": "fe\0ver and\0 chills",
+    "right to left": "\u05e9\u05dc\u05d5\u05dd fever \u202eabc\u202c",
+    "emoji": "fever \U0001f600\U0001f468\u200d\U0001f469 chills",
+    "mark": "\ufefffever",
+    "crlf": "fever\r\nchills\r\n",
+    "unbroken": "x" * 1_000_000,
+    "digits": "1234 5678",
+    "latin": "caf\u00e9 cafe\u0301",
+    "blank": " \t\n ",
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_b5_offsets_index_the_text_as_it_was_whatever_is_in_it(tmp_path, form):
+    rows = [{"id": name, "text": text, "codes": "I10"} for name, text in ODD.items()]
+    WRITERS[form](tmp_path / f"notes.{form}", rows)
+    found, _, _ = read(tmp_path)
+    text_of = {row["note_id"]: row["text"] for row in found.notes.read().to_pylist()}
+    assert text_of == {**ODD, "blank": ""}
+    for document in tokenize_notes(found.notes).read().to_pylist():
+        text = text_of[document["document_id"]]
+        for word, begin, end in zip(
+            document["tokens"], document["begins"], document["ends"], strict=True
+        ):
+            assert tokenize(text[begin:end]).words.to_pylist() == [word]
 
 
 def test_numbers_are_no_codes_in_any_format(tmp_path):
@@ -364,7 +483,7 @@ def test_a_file_cut_in_half_is_refused_in_every_format(tmp_path, name, cut):
 
 
 def test_all_that_is_wrong_is_counted_behind_the_first(tmp_path):
-    folder = files(tmp_path, "id,text\n,x\n", "id,code\n7,NA\n")
+    folder = files(tmp_path, "id,text\n,x\n", "id,code\n7,??!\n")
     assert "(and 3 more: `isd check` lists all)" in refused(folder)
 
 
@@ -391,7 +510,7 @@ def test_offsets_give_back_every_word_whatever_the_text(tmp_path_factory, texts,
     (folder / "notes.jsonl").write_text(lines, encoding="utf-8")
     found = extract(folder, CustomLayout())
     text_of = {row["note_id"]: row["text"] for row in found.notes.read().to_pylist()}
-    assert set(text_of.values()) == set(texts)
+    assert set(text_of.values()) == {"" if is_missing(text) else text for text in texts}
     for document in tokenize_notes(found.notes).read().to_pylist():
         starts = [*document["note_starts"], len(document["tokens"])]
         for note, first, last in zip(document["note_ids"], starts, starts[1:], strict=False):

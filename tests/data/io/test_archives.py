@@ -1,5 +1,6 @@
 """The text files of a corpus, out of its zip or of the folder it unpacks to."""
 
+import os
 import zipfile
 
 import pytest
@@ -57,3 +58,24 @@ def test_a_row_ends_at_a_line_feed_alone_and_is_told_with_its_place(tmp_path):
     assert list(tab_rows({"t.tsv": ""}, tmp_path, "t.tsv", width=2)) == []
     with pytest.raises(ValueError, match="row 1: 2 cells instead of 3"):
         list(tab_rows(texts, tmp_path, "t.tsv", width=3))
+
+
+def test_what_systems_leave_is_no_text_of_a_corpus_in_a_zip_or_a_folder(tmp_path, caplog):
+    path = write(tmp_path / "c.zip", a="a")
+    with zipfile.ZipFile(path, "a") as archive:
+        for name in ("c/._a.txt", "__MACOSX/c/._a.txt", "__MACOSX/c/a.txt", "c/.DS_Store"):
+            archive.writestr(name, b"\x00\xff")
+    zipfile.ZipFile(path).extractall(tmp_path / "folder")
+    for place in (path, tmp_path / "folder"):
+        assert file_names(place) == ["c/a.txt"]
+        assert read_texts(place, last) == {"a.txt": "a"}
+    assert caplog.text.count("hidden or made by a system") == 2
+
+
+def test_a_file_name_that_is_not_utf8_is_told(tmp_path):
+    (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("x")
+    with pytest.raises(
+        ValueError, match=r"caf\\xe9\.txt: a file name that is not UTF-8; rename it"
+    ):
+        read_texts(tmp_path, last)
+    assert read_texts(tmp_path, lambda name: None) == {}

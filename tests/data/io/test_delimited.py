@@ -1,16 +1,25 @@
 """Every cell as it is in the file, or one line that says why not."""
 
+import bz2
 import csv
 import gzip
 import hashlib
+import io
+import lzma
+import os
 import re
+import subprocess
+import sys
+import zipfile
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isd_pipeline.data.io.delimited import find_csv, read_csv, read_header
+from isd_pipeline.data.io.records import is_open, row_ends
 
 SECRET = "ZZCANARY"
 cells = st.text(st.characters(codec="utf-8", exclude_characters="\x04"), max_size=12)
@@ -91,6 +100,79 @@ def test_a_file_is_found_plain_or_gzipped_in_either_case_or_both_names_are_said(
         find_csv(tmp_path / "absent", "ADMISSIONS")
 
 
+def test_of_two_files_for_one_table_none_is_chosen(tmp_path):
+    for pair in (("a.csv", "a.csv.gz"), ("b.csv", "B.CSV")):
+        for name in pair:
+            write(tmp_path / name, [("ID",), ("1",)])
+        with pytest.raises(ValueError, match="and one may be a part of the other"):
+            find_csv(tmp_path, pair[0][0].upper())
+
+
+ROWS = "ID,TEXT\n" + "".join(f"{n},{'word ' * 9}\n" for n in range(500))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+def test_packed_or_plain_is_judged_by_content_and_not_by_name(tmp_path, name):
+    for content in (ROWS.encode(), gzip.compress(ROWS.encode())):
+        path = tmp_path / name
+        path.write_bytes(content)
+        assert len(read(path, ["ID"])) == 500
+
+
+def packed_as(kind):
+    data = ROWS.encode()
+    with io.BytesIO() as file:
+        if kind == "zip":
+            with zipfile.ZipFile(file, "w") as archive:
+                archive.writestr("a.csv", data)
+        elif kind == "xlsx":
+            with zipfile.ZipFile(file, "w") as archive:
+                archive.writestr("[Content_Types].xml", "<x/>")
+        elif kind == "parquet":
+            pq.write_table(pa.table({"ID": ["1"], "TEXT": [SECRET]}), file)
+        return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (gzip.compress(gzip.compress(ROWS.encode())), "packed with gzip twice; unpack it once"),
+        (bz2.compress(ROWS.encode()), "packed with bzip2, by its content; unpack it first: bunzip"),
+        (lzma.compress(ROWS.encode()), "packed with xz, by its content; unpack it first: unxz"),
+        (b"\x28\xb5\x2f\xfd" + bytes(40), "packed with zstd"),
+        (packed_as("zip"), "a zip archive, by its content; unpack it"),
+        (packed_as("xlsx"), "an Excel workbook; save it as CSV"),
+        (packed_as("parquet"), "a Parquet file, by its content"),
+        (b"<!DOCTYPE html><html><body>Log in</body></html>", "downloaded without signing in"),
+        (b"\n <html>\n", "downloaded without signing in"),
+        (gzip.compress(b"<html>Log in</html>"), "downloaded without signing in"),
+        (b"", "not even a header"),
+        (gzip.compress(b""), "not even a header"),
+        (ROWS.encode("utf-16"), "row 1: looks like UTF-16; convert it"),
+        (ROWS.encode("utf-16-le"), "row 1: looks like UTF-16"),
+        (ROWS.encode("utf-16-be"), "row 1: looks like UTF-16"),
+        (b"%PDF-1.7\n", "a PDF"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer that git lfs left"),
+        (b"sep=;\nID;TEXT\n", "says `sep=` instead of columns"),
+        (f"1,{SECRET}\n".encode(), "holds no names of columns"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+def test_what_is_no_table_is_refused_by_what_it_is(tmp_path, name, content, said):
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert said in message(path)
+
+
+def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.csv")
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
+    (tmp_path / "folder.csv").mkdir()
+    for name in ("a.csv", "folder.csv"):
+        assert "no file but a folder, pipe or device" in message(tmp_path / name)
+    assert "cannot be read" in message(tmp_path / "loop.csv")
+
+
 def test_a_missing_column_is_named_with_those_found_and_the_nearest(tmp_path):
     path = write(tmp_path / "a.csv", [("ID", "TEXTS"), ("1", SECRET)])
     assert "no column TEXT among ID, TEXTS; is it 'TEXTS'?" in message(path)
@@ -155,6 +237,40 @@ def test_a_file_cut_at_a_row_end_is_refused_by_the_sums_beside_it(tmp_path):
     assert "SHA-256" in message(path)
 
 
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize(
+    ("listing", "named", "kind", "data"),
+    [
+        ("SHA256SUMS.txt", "a.csv.gz", "sha256", "packed"),
+        ("SHA256SUMS", "./A.CSV.GZ", "sha256", "packed"),
+        ("checksum_md5_zipped.txt", "a.csv.gz", "md5", "packed"),
+        ("checksum_md5_unzipped.txt", "a.csv", "md5", "plain"),
+        ("../SHA256SUMS.txt", "hosp/a.csv.gz", "sha256", "packed"),
+    ],
+)
+def test_every_list_of_sums_that_names_a_file_is_held_against_it(
+    tmp_path, listing, named, kind, data, cut
+):
+    folder = tmp_path / "hosp"
+    folder.mkdir()
+    whole = {"plain": ROWS.encode(), "packed": gzip.compress(ROWS.encode())}
+    digest = hashlib.new(kind, whole[data]).hexdigest()
+    (folder / listing).write_text(f"{digest} *{named}\n{'0' * 64}  b.csv\n")
+    path, half = folder / "a.csv.gz", ROWS[: ROWS.index("\n30,") + 1]
+    path.write_bytes(gzip.compress(half.encode()) if cut else whole["packed"])
+    if cut:
+        assert "the file is cut off or changed" in message(path)
+    else:
+        assert len(read(path, ["ID"])) == 500
+
+
+def test_a_plain_file_of_which_only_the_packed_sum_is_known_is_not_called_checked(tmp_path, caplog):
+    path = write(tmp_path / "a.csv", [("ID", "TEXT"), ("1", "a")])
+    (tmp_path / "SHA256SUMS.txt").write_text(f"{'0' * 64} a.csv.gz\n")
+    assert len(read(path, ["ID"])) == 1
+    assert "not checked, for SHA256SUMS.txt has the sum of a.csv.gz alone" in caplog.text
+
+
 def test_a_missing_line_end_is_worth_a_warning(tmp_path, caplog):
     path = tmp_path / "a.csv"
     path.write_text("ID,TEXT\n1,2", "utf-8")
@@ -199,3 +315,70 @@ def test_bytes_of_another_encoding_have_their_line_however_far_they_are(tmp_path
     path.write_bytes("\n".join(["ID,TEXT", *lines, ""]).encode("latin-1"))
     with pytest.raises(ValueError, match=r"a\.csv, line 7002: bytes that are not UTF-8"):
         list(read_csv(path, ["ID"], encoding="utf-8"))
+
+
+LETTERS = st.text('",\n\r;a\u00e9', max_size=40)
+
+
+@settings(max_examples=200, deadline=None)
+@given(rows=LETTERS)
+def test_rows_end_where_the_format_says_whatever_is_quoted(rows):
+    data = rows.encode()
+    state, expected = "begin", []  # letter by letter, as the format is described
+    for place, letter in enumerate(data):
+        sign = chr(letter)
+        if state == "quoted":
+            state = "closed" if sign == '"' else state
+        elif sign == '"' and state in ("closed", "begin"):
+            state = "quoted"
+        else:
+            state = "begin" if sign in ",\n\r" else "inside"
+            expected += [place] if sign == "\n" else []
+    assert row_ends(data, ",").tolist() == expected
+    assert is_open(data, ",") == (state == "quoted")
+
+
+def test_small_blocks_give_the_rows_of_large_ones_whatever_is_quoted(tmp_path, monkeypatch):
+    texts = ['5" tube', 'a "b", c', "line\nline", "\ufeffmark", '""', "plain", "\r\n"]
+    path = tmp_path / "a.csv"
+    write(path, [("ID", "TEXT"), *((str(n), text) for n in range(40) for text in texts)])
+    with path.open("a", encoding="utf-8") as file:
+        file.write('41,5" tube\n\ufeff42,6" tube "x"\n')
+    whole = read(path, ["ID", "TEXT"])
+    monkeypatch.setattr("isd_pipeline.data.io.delimited.BLOCK", 50)
+    monkeypatch.setattr("isd_pipeline.data.io.content.PIECE", 7)
+    assert read(path, ["ID", "TEXT"]) == whole
+    assert [row["TEXT"] for row in whole[-2:]] == ['5" tube', '6" tube "x"']
+    assert whole[-1]["ID"] == "\ufeff42"
+
+
+def test_a_row_without_an_end_is_refused_with_its_number(tmp_path, monkeypatch):
+    monkeypatch.setattr("isd_pipeline.data.io.delimited.BLOCK", 2_000)
+    monkeypatch.setattr("isd_pipeline.data.io.content.PIECE", 500)
+    rows = [("ID", "TEXT"), ("1", "a"), ("2", SECRET * 900)]
+    assert "row 3: a row longer than" in message(write(tmp_path / "a.csv", rows))
+
+
+READ = """
+import sys
+from pathlib import Path
+from isd_pipeline.data.io.delimited import read_csv
+try:
+    for batch in read_csv(Path(sys.argv[1]), ["ID", "TEXT"]):
+        pass
+except ValueError as error:
+    sys.exit(str(error))
+"""
+
+
+@pytest.mark.parametrize("runs", [2, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("bad", [b"2,x,y\n", b"2,caf\xe9\n"])
+def test_a_refused_file_ends_the_process_in_order_and_never_by_abort(tmp_path, bad, runs):
+    path = tmp_path / "a.csv"
+    rest = b"".join(b"%d,%s\n" % (n, b"word " * 30) for n in range(60_000))  # more than is read
+    path.write_bytes(b"ID,TEXT\n1,a\n" + bad + rest)
+    for _ in range(runs):
+        command = [sys.executable, "-c", READ, str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+        assert "row 3" in done.stderr

@@ -236,7 +236,7 @@ def test_a_cut_gzip_is_refused(folder):
     path = folder / "MIMIC_RAW_DSUMS"
     (folder / "MIMIC_RAW_DSUMS.gz").write_bytes(gzip.compress(path.read_bytes())[:-9])
     path.unlink()
-    assert "MIMIC_RAW_DSUMS.gz: cut off or damaged" in refused(folder)
+    assert "MIMIC_RAW_DSUMS.gz: the compressed file is cut off" in refused(folder)
 
 
 def test_a_patient_in_two_splits_is_counted_since_the_split_is_published(folder, caplog):

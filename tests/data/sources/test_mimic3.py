@@ -184,6 +184,8 @@ def test_repeated_row_ids_are_kept_and_counted(hospital, caplog):
     ("column", "value", "said"),
     [
         (2, "", "row 3, column HADM_ID: empty"),
+        (2, r"\N", "row 3, column HADM_ID: empty"),
+        (2, "nan", "row 3, column HADM_ID: empty"),
         (2, "300.0", "row 3, column HADM_ID: not a whole number"),
         (1, "x", "row 3, column SUBJECT_ID: not a whole number"),
     ],
@@ -213,8 +215,6 @@ def test_an_admission_of_two_patients_is_refused_in_each_table(hospital):
         ("038.9", "a dotted code"),
         ("v3001", "lower case"),
         ("I10", "is it ICD-10"),
-        ("NA", "a word for a missing code"),
-        ("nan", "a word for a missing code"),
     ],
 )
 def test_what_is_no_undotted_icd9_code_is_refused_with_row_and_count(hospital, code, said):
@@ -223,6 +223,22 @@ def test_what_is_no_undotted_icd9_code_is_refused_with_row_and_count(hospital, c
     assert said in message
     assert "DIAGNOSES_ICD.csv, row 6, column ICD9_CODE" in message
     assert "(1 of 5 rows)" in message
+
+
+@pytest.mark.parametrize("word", ["NULL", "nan", r"\N", "<NA>", "#N/A"])
+def test_a_missing_code_text_or_title_of_another_export_is_missing_and_counted(
+    hospital, word, caplog
+):
+    write(hospital, "DIAGNOSES_ICD", CODE_HEADER, [*DIAGNOSES, (9, 20, 200, 3, word)])
+    write(hospital, "D_ICD_DIAGNOSES", TITLE_HEADER, [(1, "0389", "Sepsis", word)])
+    rows = [(*row[:-1], word if row[0] == 4 else row[-1]) for row in NOTES]
+    write(hospital, "NOTEEVENTS", NOTE_HEADER, [note(*row) for row in rows])
+    found = extract(hospital)
+    assert found.counts["diagnosis_rows_without_code"] == 2
+    assert found.notes.read()["text"].to_pylist()[3] == ""
+    assert found.titles.read()["title"].to_pylist()[0] == "Sepsis"
+    assert "column ICD9_CODE: 1 cells hold a word for a missing value" in caplog.text
+    assert "column TEXT: 1 cells hold a word for a missing value" in caplog.text
 
 
 def test_spaces_around_a_code_are_no_part_of_it(hospital):

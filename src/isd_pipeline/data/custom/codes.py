@@ -19,6 +19,7 @@ from isd_pipeline.data.custom.files import AS_TEXT, NUMBERS, column_names, read_
 from isd_pipeline.data.custom.layout import CustomLayout, match_columns
 from isd_pipeline.data.custom.notes import NoteIndex
 from isd_pipeline.data.io.columns import distinct_codes, stripped
+from isd_pipeline.data.io.missing import is_missing, present
 from isd_pipeline.data.io.tables import CODES
 from isd_pipeline.data.quality.findings import Findings, FindingsOfFile
 
@@ -26,6 +27,7 @@ CODE_ROW_COLUMNS = {"id": True, "code": True, "system": False}  # ours, and whet
 TABLE_COLUMNS = {"code": True, "title": True, "parent": False}
 _RAW = pa.schema([*((name, pa.string()) for name in ("id", "code", "system")), ("row", pa.int64())])
 _UNPARTED = re.compile(r"""['"]\s+['"]""")  # as numpy prints a list, which Python reads as one word
+WORDS, AS_EMPTY = "words for a missing code", "read as empty cells"
 ZEROS = "none of the codes begins with 0, so they were once read as numbers (0389 became 389)"
 
 
@@ -61,7 +63,7 @@ def read_codes(
 
 
 def _raw(batch: pa.RecordBatch, separator: str, found: FindingsOfFile) -> pa.RecordBatch:
-    ids, rows, names = pc.utf8_trim_whitespace(batch["id"]), batch["row"], batch.schema.names
+    ids, rows, names = present(batch["id"]), batch["row"], batch.schema.names
     if "codes" in names:
         lists = _lists(batch["codes"], rows, separator, found)
         parents = pc.list_parent_indices(lists)
@@ -69,7 +71,7 @@ def _raw(batch: pa.RecordBatch, separator: str, found: FindingsOfFile) -> pa.Rec
     else:
         codes = batch["code"]
     empty = pa.nulls(len(codes), pa.string())
-    system = pc.utf8_trim_whitespace(batch["system"]) if "system" in names else empty
+    system = present(batch["system"]) if "system" in names else empty
     return pa.record_batch([ids, stripped(codes), system, rows], schema=_RAW)
 
 
@@ -77,22 +79,22 @@ def place_codes(
     raw: RawCodes, index: NoteIndex, layout: CustomLayout, table: OwnTable | None
 ) -> CodeRows:
     """Each code as it is written here, with its document and patient; the others are told of."""
-    rows, found = raw.rows, raw.found
+    rows, found = _with_id(raw.rows, raw.found), raw.found
     names, number = distinct_codes(rows)
     _, first, size = np.unique(number, return_index=True, return_counts=True)
     kinds, written, used = list[icd.System](), list[str | None](), Counter[tuple[str, str]]()
-    dropped = 0
+    dropped = empty = 0
     for (word, code), at, count in zip(names, first, size, strict=True):
         system, known = code_of(word, code, layout, table)
         if system and known:
             used[system, known] += int(count)
         else:
             tell_of_no_code(system, code, layout, table, found, rows["row"][at].as_py(), count)
-        dropped += int(count) if code and not known else 0
+        empty += int(count) if is_missing(code) and not known else 0
+        dropped += int(count) if not is_missing(code) and not known else 0
         kinds.append(systems.kind_of(system or ""))
         written.append(known)
     _tell_of_systems(used, table, found)
-    empty = rows["code"].null_count
     if empty == rows.num_rows:
         found.tell("error", "code", "no code at all", "is it the right file?")
     kind, code = (pa.array(of, pa.string()).take(pa.array(number)) for of in (kinds, written))
@@ -105,6 +107,15 @@ def place_codes(
         "documents_without_codes": index.counts["documents"] - len(kept["document_id"].unique()),
     }
     return CodeRows(kept, sorted(used), counts)
+
+
+def _with_id(rows: pa.Table, found: FindingsOfFile) -> pa.Table:
+    """The rows that belong to someone; a row that is empty but for its place is passed over."""
+    nameless = pc.is_null(rows["id"])
+    coded = rows.filter(pc.and_not(nameless, pc.is_null(rows["code"])))
+    what = "a code without an id, so it belongs to no one"
+    found.tell_rows(coded["row"].to_numpy(), "error", "id", what, "give it one, or remove the row")
+    return rows.filter(pc.invert(nameless))
 
 
 def code_of(
@@ -128,20 +139,25 @@ def tell_of_no_code(
     if system is None:
         remedy = f"known are {', '.join(_known(table))}; custom.systems maps words to them"
         found.tell("error", "system", "a coding system that is not known", remedy, row, count)
+    elif code and is_missing(code):
+        found.tell("warning", "code", WORDS, AS_EMPTY, row, count)
     elif code:
-        what, _, remedy = systems.fault_of(code, system).partition("; ")
-        refused = what.startswith("a number") or layout.bad_codes == "refuse"
+        what, _, remedy = systems.fault_of(code, system, table).partition("; ")
+        refused = what.startswith(("a number", "several")) or layout.bad_codes == "refuse"
         found.tell("error" if refused else "warning", "code", what, remedy, row, count)
 
 
 def read_own_table(path: Path, layout: CustomLayout, findings: Findings) -> OwnTable:
     """A user's own table of codes: code, title, and the code above, if any."""
-    names = match_columns(path, column_names(path, layout), {}, TABLE_COLUMNS, "table")
+    names = match_columns(
+        path, column_names(path, layout.form), {}, TABLE_COLUMNS, "custom.table", ""
+    )
     titles, parents, rows = dict[str, str](), dict[str, str](), dict[str, int]()
     official, tell = layout.system in systems.OFFICIAL, FindingsOfFile(findings, path, names).tell
-    for batch in read_rows(path, names, layout, findings):
+    for batch in read_rows(path, names, layout.form, findings):
         for row in batch.to_pylist():
             code, title, above = ((row.get(name) or "").strip() for name in TABLE_COLUMNS)
+            title = "" if is_missing(title) else title
             if official:
                 code, above = (systems.write_code(c, layout.system) or c for c in (code, above))
             if not code:
@@ -153,6 +169,7 @@ def read_own_table(path: Path, layout: CustomLayout, findings: Findings) -> OwnT
                 titles[code], rows[code] = title, row["row"]
                 if above:
                     parents[code] = above
+    parents = {c: above for c, above in parents.items() if above in titles or not is_missing(above)}
     table = OwnTable(layout.system, titles, parents)
     for code, parent in parents.items():
         if code in table.above(code):
@@ -183,7 +200,7 @@ def _cut(cell: str | None, separator: str) -> list[str] | str:
         return []
     if _UNPARTED.search(cell):
         return "no list of codes"
-    if not cell.strip().startswith("["):
+    if not cell.strip().startswith(("[", "(", "{")):
         return [part.strip() for part in cell.split(separator) if part.strip()]
     try:
         found = json.loads(cell)
@@ -192,9 +209,11 @@ def _cut(cell: str | None, separator: str) -> list[str] | str:
             found = ast.literal_eval(cell.strip())
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             return "no list of codes"
+    if not isinstance(found, list | tuple | set):
+        return "no list of codes"
     if any(isinstance(code, int | float) for code in found):
         return NUMBERS
-    return found if all(isinstance(code, str) for code in found) else "no list of codes"
+    return sorted(found) if all(isinstance(code, str) for code in found) else "no list of codes"
 
 
 def _known(table: OwnTable | None) -> list[str]:

@@ -5,10 +5,9 @@ is wrong with a row goes to `Findings`; what is wrong with a file raises at once
 a cell.
 """
 
-import gzip
+import codecs
 import json
 import re
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
@@ -19,8 +18,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from isd_pipeline.data.custom.layout import FORMATS, CustomLayout
-from isd_pipeline.data.io.delimited import check_sum, read_csv, read_header
+from isd_pipeline.data.custom.layout import FORMATS, FileForm
+from isd_pipeline.data.io.check_sums import check_sum
+from isd_pipeline.data.io.content import is_parquet, refuse_no_text, unpacked
+from isd_pipeline.data.io.delimited import as_utf8, read_csv, read_header
+from isd_pipeline.data.io.missing import without_missing
+from isd_pipeline.data.io.records import lines_of
 from isd_pipeline.data.io.tables import ROWS
 from isd_pipeline.data.quality.findings import Finding, Findings
 
@@ -35,38 +38,37 @@ OTHER_KINDS = {  # and what to do with them
     **dict.fromkeys((".xlsx", ".xls"), "save it as CSV (UTF-8), the codes as text"),
     ".json": "one object a line is read: `jq -c '.[]' FILE.json > FILE.jsonl`",
 }
-OTHER_ENCODING = "name the file's own in custom.encoding (latin-1, cp1252, utf-16), or convert it"
 DOUBLED = 'a quotation mark in a cell is doubled (""), not written \\"'
 NUMBERS = "numbers, where zeros are lost (0389 becomes 389)"
 AS_TEXT = "write codes as text"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def column_names(path: Path, layout: CustomLayout) -> list[str]:
+def column_names(path: Path, form: FileForm) -> list[str]:
     """The columns of a file; of JSONL, those of its first 100 rows."""
     kind = _format(path)
     if kind == "csv":
-        _refuse_strange_bytes(path, layout)
-        return read_header(path, separator=_separator(path, layout), encoding=layout.encoding)
+        _refuse_strange_bytes(path, form)
+        return read_header(path, separator=_separator(path, form), encoding=form.encoding)
     if kind == "parquet":
         return list(_parquet_schema(path).names)
-    rows = islice(_json_objects(path, layout.encoding), 100)
+    rows = islice(_json_objects(path, form), 100)
     return list(dict.fromkeys(key for _, row in rows for key in row))
 
 
 def read_rows(
-    path: Path, columns: Mapping[str, tuple[str, ...]], layout: CustomLayout, findings: Findings
+    path: Path, columns: Mapping[str, tuple[str, ...]], form: FileForm, findings: Findings
 ) -> Iterator[pa.RecordBatch]:
     """Batches of the columns by our names, and `row`: strings, or lists where codes are listed."""
     names = list(dict.fromkeys(name for theirs in columns.values() for name in theirs))
     kind = _format(path)
     if kind == "csv":
-        separator = _separator(path, layout)
-        batches = _told(read_csv(path, names, separator=separator, encoding=layout.encoding))
+        separator = _separator(path, form)
+        batches = _told(read_csv(path, names, separator=separator, encoding=form.encoding), form)
     elif kind == "parquet":
         batches = _parquet_rows(path, names)
     else:
-        batches = _json_rows(path, columns, layout.encoding, findings)
+        batches = _json_rows(path, columns, form, findings)
     for batch in batches:
         if not batch.num_rows:
             continue
@@ -75,45 +77,52 @@ def read_rows(
             for ours, theirs in columns.items()
         }
         arrays = [part[0] if len(part) == 1 else _side_by_side(part) for part in parts.values()]
+        if "text" in parts:  # a text that is a word for a missing one is no text
+            at = list(parts).index("text")
+            arrays[at] = without_missing(arrays[at])
         yield pa.record_batch([*arrays, batch["row"]], [*parts, "row"])
 
 
 def _format(path: Path) -> str:
     ending = Path(path.name.lower().removesuffix(".gz")).suffix
     if ending in KINDS:
+        if is_parquet(path):  # whatever its ending
+            return "parquet"
+        if KINDS[ending] == "parquet":
+            raise ValueError(
+                f"{path}: not a whole Parquet file; copy it again, or correct its name"
+            )
         return KINDS[ending]
     remedy = OTHER_KINDS.get(ending, f"give one of {', '.join(FORMATS)}")
     raise ValueError(f"{path}: a file of this kind is not read; {remedy}")
 
 
-def _separator(path: Path, layout: CustomLayout) -> str:
-    if layout.separator != "auto":
-        return "\t" if layout.separator == "tab" else layout.separator
-    cells = {s: read_header(path, separator=s, encoding=layout.encoding) for s in SEPARATORS}
+def _separator(path: Path, form: FileForm) -> str:
+    if form.separator != "auto":
+        return "\t" if form.separator == "tab" else form.separator
+    cells = {s: read_header(path, separator=s, encoding=form.encoding) for s in SEPARATORS}
     return max(SEPARATORS, key=lambda separator: len(cells[separator]))
 
 
-def _told(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _told(batches: Iterator[pa.RecordBatch], form: FileForm) -> Iterator[pa.RecordBatch]:
     """The batches; bytes of another encoding are told with the remedy for them."""
     try:
         yield from batches
     except ValueError as error:
-        remedy = OTHER_ENCODING if "bytes that are not" in str(error) else ""
+        remedy = form.other_encoding if "bytes that are not" in str(error) else ""
         remedy = DOUBLED if "cells where the header has" in str(error) else remedy
         raise ValueError(f"{error}; {remedy}" if remedy else str(error)) from None
 
 
-def _refuse_strange_bytes(path: Path, layout: CustomLayout) -> None:
+def _refuse_strange_bytes(path: Path, form: FileForm) -> None:
     """What would be read as a header of one strange name: UTF-16, and the line ends of old Macs."""
-    try:
-        with pa.input_stream(str(path), buffer_size=1 << 16) as stream:
-            first = stream.read(1 << 16)
-    except (OSError, EOFError):
-        return  # read_header tells
-    if first.startswith((b"\xff\xfe", b"\xfe\xff")) and "16" not in layout.encoding:
-        raise ValueError(f"{path}, row 1: looks like UTF-16; set custom.encoding: utf-16")
+    first = refuse_no_text(path, form.encoding, f"set {form.name('encoding')}: utf-16")
     if b"\r" in first and b"\n" not in first:
         raise ValueError(f"{path}, row 1: line ends are CR alone; save it with LF or CRLF")
+    if first.lstrip().startswith(b"{"):
+        raise ValueError(
+            f"{path}, row 1: JSON instead of a table; is it JSON Lines? Name it .jsonl"
+        )
 
 
 def _parquet_schema(path: Path) -> pa.Schema:
@@ -138,39 +147,51 @@ def _parquet_rows(path: Path, names: list[str]) -> Iterator[pa.RecordBatch]:
         raise ValueError(f"{path}, row {row}: damaged from here on; copy the file again") from None
 
 
-def _json_objects(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _json_objects(path: Path, form: FileForm) -> Iterator[tuple[int, dict[str, Any]]]:
     check_sum(path)
+    refuse_no_text(path, form.encoding, f"set {form.name('encoding')}: utf-16")
     number, ended = 0, True
     try:
-        with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                ended = line.endswith(b"\n")
-                if line.strip():
-                    yield number, _json_object(line.decode(encoding).removeprefix("\ufeff"))
+        for number, line in enumerate(lines_in_utf8(path, form.encoding), start=1):
+            ended = line.endswith(b"\n")
+            if line.strip():
+                yield number, _json_object(line.decode().removeprefix("\ufeff"))
     except UnicodeDecodeError:
-        what = f"bytes that are not {encoding.upper()}; {OTHER_ENCODING}"
+        what = f"bytes that are not UTF-8; {form.other_encoding}"
         raise ValueError(f"{path}, row {number}: {what}") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        what = "the compressed file is cut off or damaged"
-        raise ValueError(f"{path}, after row {number}: {what}") from None
-    except (ValueError, RecursionError):  # whose own message would quote the line
+    except _NoObjectError:  # whose own message would quote the line
         remedy = "JSONL has one object a line" if ended else "the file is cut off; copy it again"
         raise ValueError(f"{path}, row {number}: not a JSON object; {remedy}") from None
 
 
+def lines_in_utf8(path: Path, encoding: str, longest: int | None = None) -> Iterator[bytes]:
+    """The lines of a file, made UTF-8 where they are of another encoding; see `lines_of`."""
+    pieces = unpacked(path)
+    if codecs.lookup(encoding).name != "utf-8":
+        pieces = as_utf8(pieces, path, encoding)
+    return lines_of(pieces, longest)
+
+
+class _NoObjectError(ValueError):
+    """A line that holds no JSON object."""
+
+
 def _json_object(line: str) -> dict[str, Any]:
-    row = json.loads(line)
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        raise _NoObjectError from None
     if not isinstance(row, dict):
-        raise ValueError
+        raise _NoObjectError
     return row
 
 
 def _json_rows(
-    path: Path, columns: Mapping[str, tuple[str, ...]], encoding: str, findings: Findings
+    path: Path, columns: Mapping[str, tuple[str, ...]], form: FileForm, findings: Findings
 ) -> Iterator[pa.RecordBatch]:
     """Columns named as the file has them: text, or lists of text where codes are listed."""
     of = {name: ours for ours, theirs in columns.items() for name in theirs}
-    rows = _json_objects(path, encoding)
+    rows = _json_objects(path, form)
     while some := list(islice(rows, ROWS)):
         arrays = []
         for name, ours in of.items():

@@ -1,18 +1,57 @@
 """How a user's files are laid out: which file is which, and which of its columns is what."""
 
 import codecs
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path, PurePath
 from typing import Literal
 
-LONGEST_NAME = 60
-_CELL = re.compile(r"\s*[0-9][-0-9.:/ T]*")  # a number or a date
+from isd_pipeline.data.io.delimited import refuse_data
+from isd_pipeline.data.io.folders import files_of
+
 FORMATS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 
+KNOWN_ENCODINGS = "utf-8, latin-1, cp1252, utf-16"
+
 Asked = Mapping[str, str | list[str] | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileForm:
+    """How a user's files are written. `option` is how a message names one of these settings."""
+
+    separator: str = "auto"  # of CSV cells; auto: of , ; tab | the one that cuts the header most
+    encoding: str = "utf-8"
+    option: str = "custom.{}"
+
+    def __post_init__(self) -> None:
+        sign = self.separator
+        if sign not in ("auto", "tab") and (
+            len(sign) != 1 or not sign.isascii() or sign in '"\r\n'
+        ):
+            raise ValueError(
+                f"{self.name('separator')}={sign!r} is neither auto, tab nor one character of ASCII"
+            )
+        try:
+            is_text = codecs.lookup(self.encoding)._is_text_encoding
+        except LookupError:
+            is_text = False
+        if not is_text:
+            raise ValueError(
+                f"{self.name('encoding')}={self.encoding!r} is not known; {KNOWN_ENCODINGS} are"
+            )
+
+    def name(self, setting: str) -> str:
+        """A setting as the user knows it: `custom.encoding`, or `--encoding` of a command."""
+        return self.option.format(setting)
+
+    @property
+    def other_encoding(self) -> str:
+        """What to do with bytes that are not of the encoding."""
+        return (
+            f"name the file's own by {self.name('encoding')} (cp1252 of Windows, latin-1, utf-16)"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,16 +87,14 @@ class CustomLayout:
             path = PurePath(name)
             if path.is_absolute() or ".." in path.parts or "\0" in name:
                 raise ValueError(f"{name!r} leads out of the folder `raw`; name a file in it")
-        if self.separator not in ("auto", "tab") and len(self.separator) != 1:
-            raise ValueError(f"separator={self.separator!r} is neither auto, tab nor one character")
         if not self.code_separator:
             raise ValueError("code_separator is empty; it parts the codes of one cell")
-        try:
-            codecs.lookup(self.encoding)
-        except LookupError:
-            raise ValueError(
-                f"encoding={self.encoding!r} is not known; utf-8, latin-1, cp1252, utf-16 are"
-            ) from None
+        _ = self.form
+
+    @property
+    def form(self) -> FileForm:
+        """How the files are written; ValueError for a separator or encoding that is none."""
+        return FileForm(separator=self.separator, encoding=self.encoding)
 
 
 def find_table(folder: Path, name: str, given: str, key: str) -> Path | None:
@@ -70,7 +107,7 @@ def find_table(folder: Path, name: str, given: str, key: str) -> Path | None:
             raise FileNotFoundError(f"{folder / given}: no such file{hint}")
         return folder / given
     known = {name + ending for ending in FORMATS}
-    found = [p for p in sorted(folder.iterdir()) if p.name.lower() in known and p.is_file()]
+    found = [path for path in files_of(folder)[0] if path.name.lower() in known]
     if len(found) > 1:
         names = " and ".join(path.name for path in found)
         raise ValueError(f"{folder}: holds {names}; name one: custom.{key}")
@@ -78,12 +115,20 @@ def find_table(folder: Path, name: str, given: str, key: str) -> Path | None:
 
 
 def match_columns(
-    path: Path, header: Sequence[str], asked: Asked, known: Mapping[str, bool], key: str
+    path: Path,
+    header: Sequence[str],
+    asked: Asked,
+    known: Mapping[str, bool],
+    key: str,
+    example: str = "{{{}: NAME}}",
 ) -> dict[str, tuple[str, ...]]:
-    """Our names -> the file's. `known`: our names, and whether the file must have such a column."""
+    """Our names -> the file's. `known`: our names, and whether the file must have such a column.
+
+    `key` is the setting that maps our names to the file's, `example` how it is written.
+    """
     for ours in asked:
         if ours not in known:
-            raise ValueError(f"custom.{key} has no '{ours}'{near(ours, known, 'known are: ')}")
+            raise ValueError(f"{key} has no '{ours}'{near(ours, known, 'known are: ')}")
     by_name: dict[str, str] = {}
     for name in header:
         by_name.setdefault(name.strip().lower(), name)
@@ -94,13 +139,13 @@ def match_columns(
             continue
         names = [theirs] if isinstance(theirs, str) else list(theirs or [ours])
         if len(names) > 1 and ours != "codes":
-            raise ValueError(f"custom.{key}: {ours} is one column; codes alone may be a list")
+            raise ValueError(f"{key}: {ours} is one column; codes alone may be a list")
         missing = [name for name in names if name.strip().lower() not in by_name]
         if missing and (needed or ours in asked):
-            _refuse_cells(path, header)
-            hint = near(missing[0].lower(), by_name, "the file has: ")
-            if key != "table":
-                hint += f"; custom.{key} maps our names to the file's, as {{{ours}: NAME}}"
+            refuse_data(path, header)
+            hint = near(missing[0], by_name.values(), "the file has: ")
+            if example:
+                hint += f"; {key} maps our names to the file's: {example.format(ours)}"
             what = f"no column {missing[0]}, which should be the {ours}{hint}"
             raise ValueError(f"{path}, row 1: {what}")
         if not missing:
@@ -108,15 +153,10 @@ def match_columns(
     return found
 
 
-def _refuse_cells(path: Path, header: Sequence[str]) -> None:
-    """A file without a header has a note there, which no message may repeat."""
-    if any(len(name) > LONGEST_NAME or "\n" in name or _CELL.fullmatch(name) for name in header):
-        raise ValueError(
-            f"{path}, row 1: holds no names of columns but what looks like data; add a header"
-        )
-
-
 def near(name: str, known: Iterable[str], else_known: str) -> str:
     """The nearest known name as a hint, or all of them where none is near."""
-    found = get_close_matches(name, list(known), n=1)
-    return f"; did you mean '{found[0]}'?" if found else f"; {else_known}{', '.join(known)}"
+    spelled = {one.lower(): one for one in known}
+    found = get_close_matches(name.lower(), list(spelled), n=1)
+    if found:
+        return f"; did you mean '{spelled[found[0]]}'?"
+    return f"; {else_known}{', '.join(spelled.values())}"

@@ -22,6 +22,7 @@ from isd_pipeline.data.custom.files import read_rows
 from isd_pipeline.data.custom.layout import CustomLayout
 from isd_pipeline.data.custom.notes import NoteIndex
 from isd_pipeline.data.io.columns import stripped
+from isd_pipeline.data.io.missing import present
 from isd_pipeline.data.io.tables import MENTIONS, table_of
 from isd_pipeline.data.quality.findings import Findings, FindingsOfFile, Level
 
@@ -101,7 +102,11 @@ def place_mentions(
 
 def _rows(batch: pa.RecordBatch) -> Iterator[Row]:
     names, nothing = batch.schema.names, [None] * batch.num_rows
-    cells = (stripped(batch[n]).to_pylist() if n in names else nothing for n in Row._fields[:-1])
+    read = {"code": stripped}  # a word for nothing may be a code of the user's own
+    cells = (
+        read.get(n, present)(batch[n]).to_pylist() if n in names else nothing
+        for n in Row._fields[:-1]
+    )
     return map(Row, *cells, batch["row"].to_pylist())
 
 
@@ -112,7 +117,11 @@ def _in_notes(
     notes = _notes_of({row.id for row in rows if row.id}, index)
     missing: dict[str, list[int]] = {"id": [], "note": []}
     for row in rows:
-        named = notes.get(row.id or "", [])
+        if row.id is None:
+            what = "a mention without an id, so it belongs to no one"
+            found.tell("error", "id", what, "give it one, or remove the row", row.number)
+            continue
+        named = notes.get(row.id, [])
         places = {place for called, place in named if row.note in (None, called)}
         kept = places - {-1}
         if len(kept) == 1:
@@ -217,7 +226,7 @@ def _cuts(text: str, at: int) -> bool:
 def _texts(known: Known, places: np.ndarray) -> Iterator[tuple[int, str]]:
     """The texts of the notes at these places, in the order of the file."""
     read, at = {name: known.names[name] for name in ("id", "text")}, 0
-    for batch in read_rows(known.notes, read, known.layout, Findings()):
+    for batch in read_rows(known.notes, read, known.layout.form, Findings()):
         here = known.index.place[at : at + batch.num_rows]
         at += batch.num_rows
         for n in np.flatnonzero(np.isin(here, places)).tolist():

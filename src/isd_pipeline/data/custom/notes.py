@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from isd_pipeline.data.custom.files import read_rows
 from isd_pipeline.data.custom.layout import CustomLayout
 from isd_pipeline.data.io.columns import changes, stripped
+from isd_pipeline.data.io.missing import present
 from isd_pipeline.data.io.tables import NOTES, SPLITS, RecordStream, SortedSpill, table_of
 from isd_pipeline.data.quality.findings import Findings, FindingsOfFile
 
@@ -34,6 +35,12 @@ SPLIT_NAMES = {
     "unlabelled": "unlabelled",
 }
 UNDATED = np.iinfo(np.int64).max
+MANY, SHARE = 20, 0.1  # ids of one patient, who may then be a word for one who is not known
+_MISSING = {  # what follows; undated notes are only counted, for they may well be so
+    "patient": "notes without a patient: an id that has none is its own patient",
+    "split": "notes without a split: an id that has none is left out",
+    "date": "",
+}
 _TRIMMED = ("id", "note", "patient", "split", "date", "type")
 RAW_NOTES = pa.schema(
     [
@@ -72,7 +79,10 @@ def raw_notes(batch: pa.RecordBatch) -> pa.RecordBatch:
     """What the first pass keeps of a batch of the file: everything but the texts."""
     texts = [text or "" for text in batch["text"].to_pylist()]
     nothing, names = pa.nulls(batch.num_rows, pa.string()), batch.schema.names
-    columns = [stripped(batch[name]) if name in names else nothing for name in _TRIMMED]
+    read = {"type": stripped}  # a kind of note may be called by any word
+    columns = [
+        read.get(name, present)(batch[name]) if name in names else nothing for name in _TRIMMED
+    ]
     digests, empty = map(_digest, texts), (not text.strip() for text in texts)
     columns += [pa.array(digests, pa.int64()), pa.array(empty, pa.bool_()), batch["row"]]
     return pa.record_batch(columns, schema=RAW_NOTES)
@@ -81,7 +91,8 @@ def raw_notes(batch: pa.RecordBatch) -> pa.RecordBatch:
 def index_notes(rows: pa.Table, layout: CustomLayout, found: FindingsOfFile) -> NoteIndex:
     """Every note of `raw_notes` in its place; what is wrong with any is told."""
     row, empty = rows["row"].to_numpy(), rows["empty"].to_numpy()
-    found.tell_rows(row[empty], "warning", "text", "empty notes, which no model can read")
+    what = "empty notes, or words for a missing one, which no model can read"
+    found.tell_rows(row[empty], "warning", "text", what)
     what, nameless = "no id, so the note belongs to no one", rows["id"].is_null().to_numpy()
     found.tell_rows(row[nameless], "error", "id", what, "give it one")
     splits, split = _ranked(_splits(rows, found))
@@ -113,6 +124,7 @@ def index_notes(rows: pa.Table, layout: CustomLayout, found: FindingsOfFile) -> 
         "repeated_notes": len(order) - len(kept),
         "empty_notes": int(np.count_nonzero(empty)),
     }
+    counts |= _tell_of_missing(rows, patient_of, split_of, found)
     if counts["repeated_notes"]:
         what = "notes that repeat another of the same id, word for word: kept once"
         found.tell("warning", "text", what, count=counts["repeated_notes"])
@@ -126,6 +138,27 @@ def index_notes(rows: pa.Table, layout: CustomLayout, found: FindingsOfFile) -> 
         {names[n]: splits[s] for n, s in enumerate(split_of) if s >= 0},
         counts,
     )
+
+
+def _tell_of_missing(
+    rows: pa.Table, patient_of: np.ndarray, split_of: np.ndarray, found: FindingsOfFile
+) -> dict[str, int]:
+    """What is missing in columns that the file has, counted where there is something."""
+    counts = {}
+    for name, what in _MISSING.items():
+        empty = rows["row"].filter(rows[name].is_null()).to_numpy()
+        if name in found.names and len(empty):
+            if what:
+                found.tell_rows(empty, "warning", name, what)
+            counts[f"notes_without_{name}"] = len(empty)
+    if "split" in found.names and (split_of < 0).any():
+        counts["documents_in_no_split"] = int((split_of < 0).sum())
+    sizes = np.bincount(patient_of[patient_of >= 0], minlength=1)
+    if sizes.max() > max(MANY, SHARE * len(patient_of)):
+        what = f"one patient has {sizes.max():,} of {len(patient_of):,} ids"
+        remedy = "if it stands for a patient who is not known, leave the cells empty"
+        found.tell("warning", "patient", what, remedy)
+    return counts
 
 
 def _splits(rows: pa.Table, found: FindingsOfFile) -> pa.ChunkedArray:
@@ -172,7 +205,7 @@ def stream_notes(
     spill = SortedSpill(pa.schema([*NOTES, ("__place", pa.int64())]), ["__place"], scratch)
     read = {name: names[name] for name in ("id", "text")}
     at = 0
-    for batch in read_rows(path, read, layout, Findings()):
+    for batch in read_rows(path, read, layout.form, Findings()):
         place = index.place[at : at + batch.num_rows]
         at += batch.num_rows
         kept = np.flatnonzero(place >= 0)

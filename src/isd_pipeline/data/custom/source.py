@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from isd_pipeline.data.codes import coding_systems as systems
 from isd_pipeline.data.codes.coding_systems import OwnTable
+from isd_pipeline.data.codes.titles import Title
 from isd_pipeline.data.custom import codes as code_rows
 from isd_pipeline.data.custom import mentions as mention_rows
 from isd_pipeline.data.custom import notes as note_rows
@@ -67,7 +68,7 @@ def tables(found: OwnData, layout: CustomLayout, *, scratch: Path | None = None)
         codes=stream_table(found.codes.table),
         titles=stream_table(titles),
         counts={**found.counts, **titled},
-        splits=found.index.splits() if "split" in found.names else None,
+        splits=found.index.splits() if found.index.split_of else None,
         mentions=None if found.mentions is None else found.mentions.table,
     )
 
@@ -82,10 +83,14 @@ def _titles(found: OwnData) -> tuple[pa.Table, dict[str, int]]:
     official = [(*row, None) for row in rows if row[0] not in own]
     nodes = sorted({node for code in own for node in (code, *table.above(code))})
     placed = [
-        (node, systems.kind_of(name), table.title(node)[0] or None, table.parents.get(node, TOP))
+        (node, systems.kind_of(name), _text(table.title(node)), table.parents.get(node, TOP))
         for node in nodes
     ]
     return table_of([*official, *placed], OWN_TITLES), counts
+
+
+def _text(title: Title | None) -> str | None:
+    return None if title is None else title.text
 
 
 def read_own(folder: Path, layout: CustomLayout, findings: Findings) -> OwnData | None:
@@ -148,14 +153,18 @@ def _read_notes(
             "name yours in custom.notes"
         )
     names = match_columns(
-        path, column_names(path, layout), layout.columns, note_rows.NOTE_COLUMNS, "columns"
+        path,
+        column_names(path, layout.form),
+        layout.columns,
+        note_rows.NOTE_COLUMNS,
+        "custom.columns",
     )
     if layout.types and "type" not in names:
         raise ValueError(
             f"{path}: custom.types is given, but no column type; map it in custom.columns"
         )
     rows, beside = [], []
-    for batch in read_rows(path, names, layout, findings):
+    for batch in read_rows(path, names, layout.form, findings):
         rows.append(note_rows.raw_notes(batch))
         if "codes" in names:
             beside.append(batch.select(["id", "codes", "row"]))
@@ -175,12 +184,12 @@ def _read_code_rows(
     path = find_table(folder, "codes", layout.codes, "codes")
     if path is None:
         return None
-    header = column_names(path, layout)
+    header = column_names(path, layout.form)
     names = match_columns(
-        path, header, layout.code_columns, code_rows.CODE_ROW_COLUMNS, "code_columns"
+        path, header, layout.code_columns, code_rows.CODE_ROW_COLUMNS, "custom.code_columns"
     )
     return code_rows.read_codes(
-        path, names, read_rows(path, names, layout, findings), layout, findings
+        path, names, read_rows(path, names, layout.form, findings), layout, findings
     )
 
 
@@ -192,8 +201,10 @@ def _read_mentions(
     if path is None:
         return None
     asked, columns = layout.mention_columns, mention_rows.MENTION_COLUMNS
-    names = match_columns(path, column_names(path, layout), asked, columns, "mention_columns")
-    batches = read_rows(path, names, layout, findings)
+    names = match_columns(
+        path, column_names(path, layout.form), asked, columns, "custom.mention_columns"
+    )
+    batches = read_rows(path, names, layout.form, findings)
     return mention_rows.place_mentions(batches, known, FindingsOfFile(findings, path, names))
 
 

@@ -1,6 +1,7 @@
 """Columns that every hospital's tables have: ids, and codes; what is read, and what is refused."""
 
 import logging
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Self
@@ -10,14 +11,43 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isd_pipeline.data.codes import icd
+from isd_pipeline.data.io.missing import count_words, present, without_missing
 
 LOG = logging.getLogger(__name__)
 
 
 def stripped(column: pa.Array) -> pa.Array:
-    """Cells without the blanks around them; null where nothing is left."""
+    """Cells without the blanks around them; null where nothing is left.
+
+    For what may be called by a word for nothing, as a kind of note or a code; else `present`.
+    """
     bare = pc.utf8_trim_whitespace(column)
     return pc.if_else(pc.equal(bare, ""), pa.scalar(None, pa.string()), bare)
+
+
+class Words:
+    """Counts the cells of a file that hold a word for nothing, to tell of them once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._found = Counter[str]()
+
+    def present(self, batch: pa.RecordBatch, column: str) -> pa.Array:
+        """`missing.present` of a column, counted."""
+        self._found[column] += count_words(batch[column])
+        return present(batch[column])
+
+    def text(self, batch: pa.RecordBatch, column: str) -> pa.Array:
+        """A column of texts as they are, null where one is a word for nothing."""
+        self._found[column] += count_words(batch[column])
+        return without_missing(batch[column])
+
+    def tell(self) -> None:
+        """Say how many there were, by column."""
+        for column, count in self._found.items():
+            if count:
+                told = "%s, column %s: %d cells hold a word for a missing value: read as empty"
+                LOG.warning(told, self._path, column, count)
 
 
 def changes(group: np.ndarray, value: np.ndarray, *order: np.ndarray) -> np.ndarray:
@@ -39,14 +69,14 @@ def distinct_codes(rows: pa.Table) -> tuple[list[tuple[Any, str | None]], np.nda
 
 def ids(batch: pa.RecordBatch, column: str, path: Path) -> pa.Array:
     """A column of whole numbers, as int64; refused with its row where it holds anything else."""
-    cells = pc.utf8_trim_whitespace(batch[column])
+    cells = present(batch[column])
     good = pc.fill_null(pc.match_substring_regex(cells, r"^[0-9]{1,18}$"), False)
     bad = pc.indices_nonzero(pc.invert(good))
     if not len(bad):
         return pc.cast(cells, pa.int64())
     first = bad[0].as_py()
     row = batch["row"][first].as_py()
-    if not cells[first].is_valid or not cells[first].as_py():
+    if not cells[first].is_valid:
         what = "empty, so the row belongs to no one; remove the row or give it its number"
     else:
         what = "not a whole number; write it without a decimal point, as MIMIC does"
@@ -97,7 +127,7 @@ def _fault(code: str, system: icd.System, revision: icd.Revision) -> str:
         return "not an ICD-10 code of this table; is its icd_version right, or is it lower case?"
     if icd.is_undotted(code.upper(), icd.DIAGNOSIS):
         return "a code that is not an ICD-9 code of this table; lower case, or another table's?"
-    return "not an ICD-9 code; is it ICD-10, or a word for a missing code?"
+    return "not an ICD-9 code; is it ICD-10?"
 
 
 _PCS: tuple[icd.System, icd.Revision] = (icd.PROCEDURE, "icd10")

@@ -3,44 +3,66 @@
 No type is ever inferred, because a code that was once a number has lost its zeros. Column names
 match without case; `.csv` and `.csv.gz` are read alike, with LF or CRLF ends. A message names
 file, row (the header is row 1; a row may span many lines) and column, never what a cell holds.
+
+The file is cut into blocks of whole rows here, and each block is parsed from memory. No thread of
+the parser ever holds a Python object: one that did could meet the end of the interpreter, which
+aborts the process, and a core dump of it would hold notes.
 """
 
 import codecs
 import csv
-import io
 import logging
 import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-from isd_pipeline.data.io.files import sha256
+from isd_pipeline.data.io.check_sums import check_sum
+from isd_pipeline.data.io.content import refuse_no_text, unpacked
+from isd_pipeline.data.io.records import NoRowEndError, is_open, row_ends, whole_rows
 
 LOG = logging.getLogger(__name__)
-BLOCK = 2 << 20  # bytes; pyarrow reads some dozens ahead. A row must fit into one
-PIECE = 1 << 18
-END = "\x04end of file\x04"  # appended as a last row; see _with_end_row
+BLOCK = 2 << 20  # bytes that are parsed at once. A row must fit into one
+MARK = b"\xef\xbb\xbf"  # of the byte order
+LONGEST_NAME = 60
+_CELL = re.compile(r"\s*[0-9][-0-9.:/ T]*")  # a number or a date
+_SEP = re.compile(rb"sep=.", re.IGNORECASE)  # the line that Excel writes above the header
 
 
 def find_csv(folder: Path, name: str) -> Path:
-    """The file of a table, plain or gzipped, its name in either case."""
+    """The file of a table, plain or gzipped, its name in either case.
+
+    Raises FileNotFoundError where there is none, ValueError where there are two: one may be a part
+    of the other, and nothing here can tell which is meant.
+    """
+    tried = [f"{name}.csv", f"{name}.csv.gz"]
+    found = find_one(folder, tried)
+    if found is None:
+        raise FileNotFoundError(
+            f"{folder}: holds neither {tried[0]} nor {tried[1]}; docs/data.md says how to get it"
+        )
+    return found
+
+
+def find_one(folder: Path, names: Sequence[str]) -> Path | None:
+    """The one file of a folder that is called by one of `names`, in any case; None for none."""
     folder = Path(folder)
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder; give the one that holds {name}.csv")
-    tried = [f"{name}.csv", f"{name}.csv.gz"]
-    found = {path.name.lower(): path for path in sorted(folder.iterdir(), reverse=True)}
-    for wanted in tried:
-        if wanted.lower() in found:
-            return found[wanted.lower()]
-    raise FileNotFoundError(
-        f"{folder}: holds neither {tried[0]} nor {tried[1]}; docs/data.md says how to get it"
-    )
+        raise FileNotFoundError(f"{folder}: no such folder; give the one that holds {names[0]}")
+    wanted = {name.lower() for name in names}
+    found = [path for path in sorted(folder.iterdir()) if path.name.lower() in wanted]
+    if len(found) > 1:
+        told = " and ".join(path.name for path in found)
+        raise ValueError(
+            f"{folder}: holds {told}, and one may be a part of the other; keep the whole one and "
+            "move the rest away"
+        )
+    return found[0] if found else None
 
 
 def read_csv(
@@ -56,32 +78,29 @@ def read_csv(
     check_sum(path)
     header = read_header(path, separator=separator, encoding=encoding)
     found = _match_columns(path, header, columns)
-    names = [found[name] for name in columns]
-    rows = _File(_with_end_row(path, len(header), separator, encoding))
-    row, ended = 2, False
-    for batch in _batches(path, rows, names, separator):
-        numbers = pa.array(np.arange(row, row + batch.num_rows))
-        row += batch.num_rows
-        if batch.num_rows and batch.column(0)[-1].as_py() == END:
-            batch, numbers, ended = batch.slice(0, batch.num_rows - 1), numbers[:-1], True
-        yield pa.record_batch([*batch.columns, numbers], [*columns, "row"])
-    if not ended:
-        raise ValueError(
-            f"{path}, row {row - 1}: the file ends inside a quoted cell, so it is cut off; "
-            "copy or download it again"
-        )
+    places = [header.index(found[name]) for name in columns]
+    row = 2
+    try:
+        for block in _without_header(_blocks(path, separator, encoding), separator):
+            batch = _parsed(block, len(header), places, separator, path, row)
+            numbers = pa.array(np.arange(row, row + batch.num_rows))
+            row += batch.num_rows
+            yield pa.record_batch([*batch.columns, numbers], [*columns, "row"])
+    except NoRowEndError as error:
+        what = f"a row longer than {BLOCK >> 20} MiB: a quotation mark is missing"
+        raise ValueError(f"{path}, row {error.rows + 1}: {what}") from None
 
 
 def read_header(path: Path, *, separator: str = ",", encoding: str | None = None) -> list[str]:
     """The column names as the file writes them."""
-    try:
-        with pa.input_stream(str(path), buffer_size=1 << 16) as stream:
-            first = stream.read(1 << 16)
-    except (OSError, EOFError) as error:
-        raise _refusal(path, error) from None
+    path = Path(path)
+    first = refuse_no_text(path, encoding)
     if encoding is not None:
         first = codecs.getincrementaldecoder(encoding)("replace").decode(first).encode()
-    line = re.split(rb"\r?\n", first, maxsplit=1)[0].removeprefix(b"\xef\xbb\xbf")
+    first = first.removeprefix(MARK).lstrip(b"\r\n")
+    line = re.split(rb"\r?\n", first, maxsplit=1)[0]
+    if _SEP.fullmatch(line):
+        raise ValueError(f"{path}, row 1: says `sep=` instead of columns; remove this line")
     try:
         header = next(csv.reader([line.decode("utf-8")], delimiter=separator), [])
     except (UnicodeDecodeError, csv.Error):
@@ -91,17 +110,11 @@ def read_header(path: Path, *, separator: str = ",", encoding: str | None = None
     return header
 
 
-def check_sum(path: Path) -> None:
-    """Compare a file with SHA256SUMS.txt beside it, where there is one that names it."""
-    path = Path(path)
-    sums = path.with_name("SHA256SUMS.txt")
-    lines = sums.read_text("utf-8").splitlines() if sums.exists() else []
-    pairs = (line.split(maxsplit=1) for line in lines)
-    known = {pair[1].strip().lstrip("*./"): pair[0] for pair in pairs if len(pair) == 2}
-    if path.name in known and (digest := sha256(path)) != known[path.name].lower():
+def refuse_data(path: Path, header: Sequence[str]) -> None:
+    """A file without a header has a note in its place, which no message may repeat."""
+    if any(len(name) > LONGEST_NAME or "\n" in name or _CELL.fullmatch(name) for name in header):
         raise ValueError(
-            f"{path}: its SHA-256 begins {digest[:8]}, {sums.name} says {known[path.name][:8]}: "
-            "the file is cut off or changed; download it again"
+            f"{path}, row 1: holds no names of columns but what looks like data; add a header"
         )
 
 
@@ -115,83 +128,90 @@ def _match_columns(path: Path, header: list[str], wanted: Sequence[str]) -> dict
         spelled[name.lower()] = name
     for name in wanted:
         if name.lower() not in spelled:
+            refuse_data(path, header)
             near = get_close_matches(name.lower(), list(spelled), n=1)
             hint = f"; is it '{spelled[near[0]]}'?" if near else ""
             raise ValueError(f"{path}, row 1: no column {name} among {', '.join(header)}{hint}")
     return {name: spelled[name.lower()] for name in wanted}
 
 
-def _batches(
-    path: Path, rows: io.RawIOBase, names: list[str], separator: str
-) -> Iterator[pa.RecordBatch]:
-    """What pyarrow reads, its errors made one line without a word of the row."""
+def _blocks(path: Path, separator: str, encoding: str | None) -> Iterator[bytes]:
+    """The file as UTF-8 in blocks of whole rows; the last may lack its row end, or its quote."""
+    pieces = unpacked(path)
+    if encoding is not None:
+        pieces = as_utf8(pieces, path, encoding)
+    rows, block = 0, b"\n"
+    for block in whole_rows(pieces, separator, BLOCK):
+        if is_open(block, separator):
+            row = rows + len(row_ends(block, separator)) + 1
+            raise ValueError(
+                f"{path}, row {row}: the file ends inside a quoted cell, so it is cut off; "
+                "copy or download it again"
+            )
+        rows += len(row_ends(block, separator))
+        yield block
+    if not block.endswith(b"\n"):
+        LOG.warning("%s: no line end after the last row; the file may be cut off", path)
 
-    def refuse(row: pa.csv.InvalidRow) -> str:
-        return "error"  # with its text in the message, which _refusal leaves out
 
+def _without_header(blocks: Iterator[bytes], separator: str) -> Iterator[bytes]:
+    """The blocks behind the first row, which has the column names."""
+    first = next(blocks, b"").removeprefix(MARK).lstrip(b"\r\n")
+    ends = row_ends(first, separator)
+    yield from chain([first[ends[0] + 1 :] if len(ends) else b""], blocks)
+
+
+def _parsed(
+    block: bytes, width: int, places: Sequence[int], separator: str, path: Path, row: int
+) -> pa.RecordBatch:
+    """The columns at these places of a block that begins at this row, its errors made one line."""
+    names = [str(place) for place in places]
+    schema = pa.schema([(name, pa.string()) for name in names])
+    if not block.strip(b"\r\n"):
+        return pa.RecordBatch.from_pylist([], schema=schema)
+    # The parser takes a mark of the byte order away, which within the file is a letter.
+    data = MARK + block if block.startswith(MARK) else block
     try:
-        with pa.csv.open_csv(
-            io.BufferedReader(rows, PIECE),
-            read_options=pa.csv.ReadOptions(block_size=BLOCK, use_threads=False),
-            parse_options=pa.csv.ParseOptions(
-                delimiter=separator, newlines_in_values=True, invalid_row_handler=refuse
+        table = pa.csv.read_csv(
+            pa.BufferReader(data),
+            read_options=pa.csv.ReadOptions(
+                block_size=len(data) + 1,
+                use_threads=False,
+                column_names=[str(place) for place in range(width)],
             ),
+            parse_options=pa.csv.ParseOptions(delimiter=separator, newlines_in_values=True),
             convert_options=pa.csv.ConvertOptions(
                 include_columns=names,
-                column_types={name: pa.string() for name in names},
+                column_types=schema,
                 null_values=[""],
                 strings_can_be_null=True,
             ),
-        ) as reader:
-            yield from reader
-    except (pa.ArrowInvalid, OSError, EOFError) as error:
-        raise _refusal(path, error) from None
+        )
+    except pa.ArrowInvalid as error:
+        told = str(error)
+    else:
+        return table.combine_chunks().to_batches()[0]
+    raise _refusal(path, told, row)  # here, where no frame of the parser's is kept alive
 
 
-def _refusal(path: Path, error: Exception) -> Exception:
-    """What pyarrow found, told again: its own message quotes the row."""
-    if isinstance(error, FileNotFoundError):
-        return FileNotFoundError(f"{path}: no such file")
-    place = re.search(r"Row #(\d+)", str(error))
-    at = f", row {place[1]}" if place else ""
+def _refusal(path: Path, told: str, row: int) -> ValueError:
+    """What the parser found, told again: its own message quotes the row."""
+    place = re.search(r"Row #(\d+)", told)
+    at = f", row {int(place[1]) + row - 1}" if place else ""
     for pattern, what in _FAULTS.items():
-        if found := re.search(pattern, str(error)):
+        if found := re.search(pattern, told):
             return ValueError(f"{path}{at}: {found.expand(what)}")
-    return type(error)(f"{path}{at}: cannot be read as CSV ({type(error).__name__})")
+    return ValueError(f"{path}{at}: cannot be read as CSV")
 
 
-_FAULTS = {  # of pyarrow's messages
+_FAULTS = {  # of the parser's messages
     r"Expected (\d+) columns, got (\d+)": r"\2 cells where the header has \1; copy the file again",
-    "UTF8": "bytes that are not UTF-8; convert the file first, e.g. `iconv -f latin1 -t utf8`",
-    "straddl": f"a row longer than {BLOCK >> 20} MiB: a quotation mark is missing",
-    "Truncated": "the compressed file is cut off; download it again",
-    "inflate|CRC": "the compressed data are damaged; download the file again",
+    "UTF8": "bytes that are not UTF-8; convert the file first: `iconv -f cp1252 -t utf-8` if it "
+    "comes from Windows",
 }
 
 
-def _with_end_row(path: Path, width: int, separator: str, encoding: str | None) -> Iterator[bytes]:
-    """The bytes of a file, unpacked, then one more row that marks the end.
-
-    pyarrow takes a file that stops inside a quoted cell for whole. There the added row is
-    swallowed by the open cell, so a reader that does not meet it knows that the file is cut.
-    With an `encoding` the bytes are made UTF-8 on the way.
-    """
-    piece = b""
-    pieces = _pieces(path)
-    for piece in pieces if encoding is None else _as_utf8(pieces, path, encoding):
-        yield piece
-    if not piece.endswith(b"\n"):
-        LOG.warning("%s: no line end after the last row; the file may be cut off", path)
-    yield ("\n" + separator.join([END] * width) + "\n").encode()
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    with pa.input_stream(str(path), compression="detect") as file:
-        while data := file.read(PIECE):
-            yield data
-
-
-def _as_utf8(pieces: Iterator[bytes], path: Path, encoding: str) -> Iterator[bytes]:
+def as_utf8(pieces: Iterator[bytes], path: Path, encoding: str) -> Iterator[bytes]:
     """Bytes of another encoding as UTF-8; a byte that is none of it has its line."""
     decoder, lines = codecs.getincrementaldecoder(encoding)(), 1
     for data in chain(pieces, [b""]):
@@ -204,22 +224,3 @@ def _as_utf8(pieces: Iterator[bytes], path: Path, encoding: str) -> Iterator[byt
         lines += text.count("\n")
         if text:
             yield text.encode()
-
-
-class _File(io.RawIOBase):
-    """Pieces of bytes as a file that can be read."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces, self._waiting = pieces, memoryview(b"")
-
-    def readable(self) -> bool:
-        """Always: what io asks before it reads."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill the buffer as far as one piece goes; 0 at the end."""
-        if not self._waiting:
-            self._waiting = memoryview(next(self._pieces, b""))
-        size = min(len(buffer), len(self._waiting))
-        buffer[:size], self._waiting = self._waiting[:size], self._waiting[size:]
-        return size

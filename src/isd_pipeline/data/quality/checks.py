@@ -15,17 +15,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isd_pipeline.data.codes import icd
-from isd_pipeline.data.io.tables import Extraction, RecordStream
+from isd_pipeline.data.io.tables import SPLITS, Extraction, RecordStream
 from isd_pipeline.data.quality import minhash
 from isd_pipeline.data.quality.findings import Findings, Level
 from isd_pipeline.data.quality.published_counts import Expected
+from isd_pipeline.data.splits import names_of
 
 MONSTROUS, UNBROKEN = 1_000_000, 10_000  # characters
+MOSTLY = 0.5  # share of the codes of test that train lacks, beyond which test says little
 SAME = 0.8  # share of five-word runs
 _WORD = re.compile(r"[^\W\d_]")
 OF_A_NOTE = (  # what a text may have in it, how to find it, remedy
     ("NUL characters", "\0", "remove them in the export"),
     ("control characters", "[\x01-\x08\x0e-\x1f\x7f]", "remove them in the export"),
+    (
+        "characters that Windows-1252 has and Latin-1 has not",
+        "[\x80-\x84\x86-\x9f]",
+        "the encoding is cp1252",
+    ),
     (
         "characters that were lost when the text was decoded (U+FFFD)",
         "\ufffd",
@@ -113,6 +120,8 @@ def check_codes(
     _told(findings, file, "warning", len(known - coded), "documents have no code: left out")
     borrowed = extraction.counts.get("titles_of_an_ancestor", 0)
     _told(findings, file, "note", borrowed, "codes have the title of an ancestor")
+    lent = extraction.counts.get("titles_of_a_descendant", 0)
+    _told(findings, file, "note", lent, "codes have the title of a code below them")
     keys = pc.binary_join_element_wise(here["document_id"], here["system"], here["code"], "\x1f")
     repeated = len(keys) - len(keys.unique())
     _told(findings, file, "note", repeated, "code rows repeat a code of their id")
@@ -121,6 +130,34 @@ def check_codes(
     mean = len(here) / max(len(coded), 1)
     told = f"{len(per_code):,} codes, {mean:.1f} rows a document; {once:,} codes occur once"
     findings.tell("note", file, told)
+
+
+def check_codes_of_splits(
+    extraction: Extraction, splits: pa.Table, file: str, findings: Findings
+) -> None:
+    """Codes that no model can learn, for train has none, and data of one code alone."""
+    split_of = dict(zip(*(splits[name].to_pylist() for name in SPLITS.names), strict=True))
+    holders: dict[str, set[str]] = {}
+    learned, tested = set[str](), set[str]()
+    codes = extraction.codes.read()
+    for document, code in zip(
+        codes["document_id"].to_pylist(), codes["code"].to_pylist(), strict=True
+    ):
+        split = split_of.get(document)
+        if code is not None and split is not None:
+            holders.setdefault(code, set()).add(document)
+            learned |= {code} if split in names_of("train") else set()
+            tested |= {code} if split in names_of("test") else set()
+    coded = set().union(*holders.values()) if holders else set()
+    if len(holders) == 1:
+        remedy = "a model has nothing to tell apart; is a column read as the code that is none?"
+        findings.tell("warning", file, f"one code alone, in {len(coded):,} documents", remedy)
+    everywhere = sum(len(of) == len(coded) for of in holders.values()) if len(holders) > 1 else 0
+    _told(findings, file, "note", everywhere, "codes are in every document that has a code")
+    alone = len(tested - learned)
+    level: Level = "warning" if alone > len(tested) * MOSTLY else "note"
+    told = f"of {len(tested):,} codes of test are in no document of train: no model can learn them"
+    _told(findings, file, level, alone, told)
 
 
 def check_titles(extraction: Extraction, file: str, findings: Findings) -> None:

@@ -176,8 +176,6 @@ def _name_in_corpus(name: str) -> str | None:
     The folders cantemist-ner, and cantemist-coding/txt, repeat what cantemist-norm has.
     """
     *folders, file = name.split("/")
-    if file.startswith(".") or "__MACOSX" in folders:
-        return None
     if folders[-1:] == [BACKGROUND] and file.endswith(".txt"):
         return f"{BACKGROUND}/{file}"
     kinds = {NORM: (".txt", ".ann"), CODING: (".tsv",)}.get(folders[-1] if folders else "", ())

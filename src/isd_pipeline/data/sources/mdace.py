@@ -12,8 +12,6 @@ MIMIC-III's own tables do not give the admission.
 
 import json
 import logging
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -25,6 +23,7 @@ import pyarrow.compute as pc
 
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.io import tables
+from isd_pipeline.data.io.archives import read_texts
 from isd_pipeline.data.sources.mimic3 import SUMMARY
 
 LOG = logging.getLogger(__name__)
@@ -131,16 +130,8 @@ def _files(path: Path, wanted: Callable[[PurePosixPath], bool]) -> Iterator[tupl
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file; give mdace.zip or its unpacked folder")
-    if path.is_dir():
-        found = [file for file in sorted(path.rglob("*.*")) if wanted(PurePosixPath(file))]
-        yield from ((file.name, file.read_text("utf-8")) for file in found)
-        return
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if wanted(PurePosixPath(name))]
-            yield from ((PurePosixPath(name).name, archive.read(name).decode()) for name in names)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError):
-        raise ValueError(f"{path}: not a whole zip file; download it again") from None
+    texts = read_texts(path, lambda name: name if wanted(PurePosixPath("/", name)) else None)
+    yield from ((PurePosixPath(name).name, text) for name, text in texts.items())
 
 
 def _chart(text: str, where: str) -> Iterator[Annotation]:

@@ -6,10 +6,8 @@ There is no dev set: LAAT makes one of the last training lines, CAML chose its b
 """
 
 import csv
-import gzip
 import logging
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +18,11 @@ import pyarrow as pa
 
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.io import tables
+from isd_pipeline.data.io.check_sums import check_sum
+from isd_pipeline.data.io.content import refuse_no_text, unpacked
+from isd_pipeline.data.io.delimited import find_one
+from isd_pipeline.data.io.missing import is_missing
+from isd_pipeline.data.io.records import lines_of
 from isd_pipeline.data.splits import DEV_AND_TEST
 
 LOG = logging.getLogger(__name__)
@@ -151,7 +154,8 @@ def _admission(line: str, row: int, path: Path) -> _Admission:
 
 
 def _codes(found: _Admission, path: Path) -> tuple[str, ...]:
-    codes = tuple(code.strip(' "') for code in found.codes.split(",") if code.strip(' "'))
+    cells = (code.strip(' "') for code in found.codes.split(","))
+    codes = tuple(code for code in cells if not is_missing(code))
     for code in codes:
         if not _CODE.fullmatch(code):
             raise ValueError(
@@ -239,18 +243,15 @@ def _read_titles(path: Path) -> list[tuple[str, str, str]]:
 
 def _find(folder: Path, name: str) -> Path:
     """A file, plain or gzipped."""
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            return path
-    raise FileNotFoundError(
-        f"{folder}: holds neither {name} nor {name}.gz; docs/data.md says how to get it"
-    )
+    found = find_one(folder, [name, f"{name}.gz"])
+    if found is None:
+        raise FileNotFoundError(
+            f"{folder}: holds neither {name} nor {name}.gz; docs/data.md says how to get it"
+        )
+    return found
 
 
 def _lines(path: Path) -> Iterator[str]:
-    opened = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rt", encoding="latin-1", newline="\n") as file:
-            yield from file
-    except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise ValueError(f"{path}: cut off or damaged; copy or compress it again") from None
+    check_sum(path)
+    refuse_no_text(path, "latin-1")
+    return (line.decode("latin-1") for line in lines_of(unpacked(path)))

@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.io import tables
-from isd_pipeline.data.io.columns import Seen, ids, refuse_other_codes, stripped
+from isd_pipeline.data.io.columns import Seen, Words, ids, refuse_other_codes
 from isd_pipeline.data.io.delimited import find_csv, read_csv
+from isd_pipeline.data.io.missing import present, without_missing
 
 LOG = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def read_summaries(
     )
     columns = ["ROW_ID", "SUBJECT_ID", "HADM_ID", "CATEGORY", "DESCRIPTION", "TEXT"]
     records = addenda = 0
-    seen = Seen(path)
+    seen, words = Seen(path), Words(path)
     for batch in read_csv(path, columns):
         records += batch.num_rows
         batch = batch.filter(pc.equal(batch["CATEGORY"], SUMMARY))
@@ -58,9 +59,10 @@ def read_summaries(
         notes = ids(batch, "ROW_ID", path)
         seen.add(documents, patients, notes, batch["row"])
         addenda += pc.sum(pc.equal(batch["DESCRIPTION"], "Addendum")).as_py() or 0
-        texts = pc.fill_null(batch["TEXT"], "")
+        texts = pc.fill_null(words.text(batch, "TEXT"), "")
         named = [pc.cast(column, pa.string()) for column in (documents, patients, notes)]
         spill.add(pa.record_batch([*named, texts, patients, documents], schema=spill.schema))
+    words.tell()
     counts = {"note_records": records, "summaries": seen.rows, "addenda": addenda}
     counts["reports"] = seen.rows - addenda
     counts["admissions_with_summary"] = seen.refuse_two_patients()
@@ -81,10 +83,11 @@ def read_codes(
     both = Seen(Path(folder) / "PROCEDURES_ICD, compared with DIAGNOSES_ICD")
     for name, system in (("DIAGNOSES_ICD", icd.DIAGNOSIS), ("PROCEDURES_ICD", icd.PROCEDURE)):
         path = find_csv(folder, name)
-        seen = Seen(path)
+        seen, words = Seen(path), Words(path)
         batches = read_csv(path, ["SUBJECT_ID", "HADM_ID", "ICD9_CODE"])
-        rows = (_code_rows(batch, path, system, seen) for batch in batches)
+        rows = (_code_rows(batch, path, system, seen, words) for batch in batches)
         table = pa.concat_tables([CODES_AND_ROW.empty_table(), *rows])
+        words.tell()
         refuse_other_codes(table, path, "ICD9_CODE", system, known=known or set())
         counts[f"{system}_rows"] = table.num_rows
         counts[f"{system}_rows_without_code"] = table["code"].null_count
@@ -103,8 +106,9 @@ def read_titles(folder: Path) -> tuple[pa.Table, dict[str, int]]:
         path = find_csv(folder, name)
         parts = [_TITLED.empty_table()]
         for batch in read_csv(path, ["ICD9_CODE", "SHORT_TITLE", "LONG_TITLE"]):
-            titled = pc.coalesce(batch["LONG_TITLE"], batch["SHORT_TITLE"])
-            columns = [stripped(batch["ICD9_CODE"]), titled, batch["row"]]
+            titles_of = (without_missing(batch[name]) for name in ("LONG_TITLE", "SHORT_TITLE"))
+            titled = pc.coalesce(*titles_of)
+            columns = [present(batch["ICD9_CODE"]), titled, batch["row"]]
             parts.append(pa.table(columns, _TITLED))
         table = pa.concat_tables(parts)
         refuse_other_codes(table, path, "ICD9_CODE", system)
@@ -129,7 +133,7 @@ def carevue_patients(folder: Path) -> tuple[set[int], dict[str, int]]:
     path = find_csv(folder, "ICUSTAYS")
     kinds: dict[int, set[str]] = {}
     for batch in read_csv(path, ["SUBJECT_ID", "DBSOURCE"]):
-        sources = pc.utf8_lower(pc.fill_null(stripped(batch["DBSOURCE"]), "")).to_pylist()
+        sources = pc.utf8_lower(pc.fill_null(present(batch["DBSOURCE"]), "")).to_pylist()
         patients = ids(batch, "SUBJECT_ID", path).to_pylist()
         for patient, source in zip(patients, sources, strict=True):
             kinds.setdefault(patient, set()).add(source)
@@ -140,10 +144,12 @@ def carevue_patients(folder: Path) -> tuple[set[int], dict[str, int]]:
     return found, {"carevue_patients": len(found), "other_patients": len(kinds) - len(found)}
 
 
-def _code_rows(batch: pa.RecordBatch, path: Path, system: str, seen: Seen) -> pa.Table:
+def _code_rows(
+    batch: pa.RecordBatch, path: Path, system: str, seen: Seen, words: Words
+) -> pa.Table:
     documents, patients = ids(batch, "HADM_ID", path), ids(batch, "SUBJECT_ID", path)
     seen.add(documents, patients, documents, batch["row"])
     named = [pc.cast(column, pa.string()) for column in (documents, patients)]
     systems = pa.repeat(pa.scalar(system), batch.num_rows)
-    columns = [*named, systems, stripped(batch["ICD9_CODE"]), batch["row"]]
+    columns = [*named, systems, words.present(batch, "ICD9_CODE"), batch["row"]]
     return pa.table(columns, schema=CODES_AND_ROW)

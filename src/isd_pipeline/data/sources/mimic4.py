@@ -18,8 +18,9 @@ import pyarrow.compute as pc
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.codes.labels import LabelSpace
 from isd_pipeline.data.io import tables
-from isd_pipeline.data.io.columns import Seen, ids, refuse_other_codes, stripped
-from isd_pipeline.data.io.delimited import find_csv, read_csv
+from isd_pipeline.data.io.columns import Seen, Words, ids, refuse_other_codes
+from isd_pipeline.data.io.delimited import find_csv, find_one, read_csv
+from isd_pipeline.data.io.missing import present, without_missing
 
 LOG = logging.getLogger(__name__)
 
@@ -60,7 +61,13 @@ def extract(
 def find_table(folder: Path, module: str, name: str) -> Path:
     """A table in the module's folder, as PhysioNet has it, or else in `folder` itself."""
     inside = folder / module
-    return find_csv(inside if inside.is_dir() else folder, name)
+    if not inside.is_dir():
+        return find_csv(folder, name)
+    beside = find_one(folder, [f"{name}.csv", f"{name}.csv.gz"])
+    if beside is not None:
+        what = "one may be a part of the other; keep the whole one and move the rest away"
+        raise ValueError(f"{folder}: holds {beside.name} and has {module}/ for it; {what}")
+    return find_csv(inside, name)
 
 
 def read_summaries(
@@ -77,9 +84,10 @@ def read_summaries(
     )
     seen, distinct, kept = Seen(path, "subject_id"), set[tuple[int, bytes]](), 0
     counts: Counter[str] = Counter(note_records=0, notes_without_text=0, notes_without_admission=0)
+    words = Words(path)
     for batch in read_csv(path, ["note_id", "subject_id", "hadm_id", "note_seq", "text"]):
         counts["note_records"] += batch.num_rows
-        batch = _with_admission_and_text(batch, counts)
+        batch = _with_admission_and_text(batch, counts, words)
         patients, documents = ids(batch, "subject_id", path), ids(batch, "hadm_id", path)
         places = ids(batch, "note_seq", path)
         seen.add(documents, patients, places, batch["row"])
@@ -89,6 +97,7 @@ def read_summaries(
         named = [pc.cast(column, pa.string()) for column in (documents, patients)]
         columns = [*named, batch["note_id"], batch["text"], patients, documents, places]
         spill.add(pa.record_batch(columns, schema=spill.schema))
+    words.tell()
     several = {d: n for d, n in Counter(document for document, _ in distinct).items() if n > 1}
     counts["admissions_with_summary"] = seen.refuse_two_patients()
     counts["repeated_notes"] = kept - len(distinct)
@@ -113,9 +122,10 @@ def read_codes(
     both = Seen(Path(folder) / "procedures_icd, compared with diagnoses_icd", "subject_id")
     for name, system in TABLES:
         path = find_table(Path(folder), "hosp", f"{name}_icd")
-        seen = Seen(path, "subject_id")
-        rows = (_code_rows(batch, path, seen) for batch in read_csv(path, _CODE_COLUMNS))
+        seen, words = Seen(path, "subject_id"), Words(path)
+        rows = (_code_rows(batch, path, seen, words) for batch in read_csv(path, _CODE_COLUMNS))
         table = pa.concat_tables([_CODE_ROWS.empty_table(), *rows])
+        words.tell()
         for each, version in REVISIONS.items():
             rows = table.filter(pc.equal(table["version"], version))
             refuse_other_codes(rows, path, "icd_code", system, revision=each)
@@ -142,7 +152,8 @@ def read_titles(folder: Path, revision: icd.Revision) -> tuple[pa.Table, dict[st
         path = find_table(Path(folder), "hosp", f"d_icd_{name}")
         for batch in read_csv(path, ["icd_code", "icd_version", "long_title"]):
             version = _versions(batch, path).to_pylist()
-            codes, named = stripped(batch["icd_code"]).to_pylist(), batch["long_title"].to_pylist()
+            codes = present(batch["icd_code"]).to_pylist()
+            named = without_missing(batch["long_title"]).to_pylist()
             for code, of, title in zip(codes, version, named, strict=True):
                 if code is None or title is None or of != REVISIONS[revision]:
                     continue
@@ -156,12 +167,15 @@ def read_titles(folder: Path, revision: icd.Revision) -> tuple[pa.Table, dict[st
     }
 
 
-def _with_admission_and_text(batch: pa.RecordBatch, counts: Counter[str]) -> pa.RecordBatch:
-    has_admission = pc.is_valid(stripped(batch["hadm_id"]))
+def _with_admission_and_text(
+    batch: pa.RecordBatch, counts: Counter[str], words: Words
+) -> pa.RecordBatch:
+    has_admission = pc.is_valid(words.present(batch, "hadm_id"))
     counts["notes_without_admission"] += pc.sum(pc.invert(has_admission)).as_py() or 0
     batch = batch.filter(has_admission)
-    counts["notes_without_text"] += batch["text"].null_count
-    return batch.filter(pc.is_valid(batch["text"]))
+    has_text = pc.is_valid(words.text(batch, "text"))
+    counts["notes_without_text"] += pc.sum(pc.invert(has_text)).as_py() or 0
+    return batch.filter(has_text)
 
 
 def _documents(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -197,11 +211,12 @@ def _for_every_note(codes: pa.Table, several: dict[int, int]) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def _code_rows(batch: pa.RecordBatch, path: Path, seen: Seen) -> pa.Table:
+def _code_rows(batch: pa.RecordBatch, path: Path, seen: Seen, words: Words) -> pa.Table:
     documents, patients = ids(batch, "hadm_id", path), ids(batch, "subject_id", path)
     places, versions = ids(batch, "seq_num", path), _versions(batch, path)
     seen.add(documents, patients, places, batch["row"])
-    columns = [documents, patients, places, versions, batch["row"], stripped(batch["icd_code"])]
+    codes = words.present(batch, "icd_code")
+    columns = [documents, patients, places, versions, batch["row"], codes]
     return pa.table(columns, schema=_CODE_ROWS)
 
 

@@ -16,10 +16,12 @@ from isd_pipeline.config.reading import refuse_unknown
 from isd_pipeline.data.custom import source as own
 from isd_pipeline.data.io.archives import file_names
 from isd_pipeline.data.io.delimited import find_csv
+from isd_pipeline.data.io.folders import files_of
 from isd_pipeline.data.io.tables import Extraction
 from isd_pipeline.data.quality import checks
 from isd_pipeline.data.quality.findings import Finding, Findings, of_error, of_error_below
 from isd_pipeline.data.sources import cantemist, mimic3
+from isd_pipeline.pipelines.extract.checking_words import check_words
 from isd_pipeline.pipelines.extract.nodes import read_source, split_documents
 
 T = TypeVar("T")
@@ -30,14 +32,19 @@ DISK_PER_CHARACTER = 3.0
 LEAST_MEMORY = 2 << 30  # docs/performance.md: preparation takes 0.5 GiB, training 0.5 to 2.5 GiB
 
 
-def check(target: str, cohorts: Mapping[str, Any]) -> tuple[Findings, dict[str, int]]:
-    """Check a cohort, or a folder as the cohort it looks like; findings, and what was counted."""
+def check(
+    target: str, cohorts: Mapping[str, Any], profiles: Mapping[str, Any] | None = None
+) -> tuple[Findings, dict[str, int]]:
+    """Check a cohort, or a folder as the cohort it looks like; findings, and what was counted.
+
+    `profiles` are those that cohorts name, for how much of a note is read.
+    """
     findings = Findings()
     try:
         cohorts = cohorts if target in cohorts else {target: {"extract": _guess(target, cohorts)}}
         settings = cohort_section(cohorts, target, "extract", ExtractSettings)
         with _logged(settings, findings):
-            counts = _check(settings, cohorts, target, findings)
+            counts = _check(settings, cohorts, target, findings, profiles or {})
     except (ValueError, OSError) as error:
         findings.add(of_error(error, ""))
         counts = {}
@@ -75,14 +82,18 @@ def _guess(target: str, cohorts: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _check(
-    settings: ExtractSettings, cohorts: Mapping[str, Any], cohort: str, findings: Findings
+    settings: ExtractSettings,
+    cohorts: Mapping[str, Any],
+    cohort: str,
+    findings: Findings,
+    profiles: Mapping[str, Any],
 ) -> dict[str, int]:
     raw = settings.raw
     if not Path(raw).exists():
         raise FileNotFoundError(
             f"{raw}: not there; docs/data.md says how to get it, extract.raw names another place"
         )
-    for path in sorted(Path(raw).glob("*")) if Path(raw).is_dir() else []:
+    for path in files_of(Path(raw))[0] if Path(raw).is_dir() else []:
         if path.suffix.lower() in (".csv", ".tsv", ".jsonl"):
             with path.open("rb") as file:
                 if file.read(3) == MARK:
@@ -101,6 +112,8 @@ def _check(
         checks.check_splits(seen, splits, raw, findings)
         labelled = [r["document_id"] for r in splits.to_pylist() if r["split"] != "unlabelled"]
         checks.check_codes(found, labelled, raw, findings)
+        checks.check_codes_of_splits(found, splits, raw, findings)
+    check_words(found.notes, cohorts, cohort, raw, findings, profiles)
     if settings.source == "mimic3":
         checks.check_titles(found, raw, findings)
     _tell_of_room(raw, seen.characters, findings)
