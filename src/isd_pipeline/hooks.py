@@ -14,7 +14,7 @@ from isd_pipeline.config.experiments import shown_parameters
 from isd_pipeline.config.reading import choose, read_config, refuse_unknown
 from isd_pipeline.config.rows import own_row, system_of
 from isd_pipeline.studies.closures import code_hash, code_of
-from isd_pipeline.tracking import tracker as tracking
+from isd_pipeline.tracking import open_run as tracking
 from isd_pipeline.tracking.nodes import log_outputs
 from isd_pipeline.tracking.tracker import RunKey, Tracker, TrackingSettings, git_commit
 
@@ -68,17 +68,16 @@ class TrackingHook:
         catalog["run_context"] = MemoryDataset(self._context(names), copy_mode="assign")
         if not self._settings.uri or not names & TRACKED:
             return
-        tracker = Tracker(self._settings)
+        tracking.use(Tracker(self._settings))
         key = RunKey(*(self._parameters[name] for name in ("cohort", "experiment", "seed")))
         if "train" in names:
             shown = shown_parameters(self._parameters)
             # What a training that was killed must have in common with the one that goes on.
             text = json.dumps(shown, sort_keys=True, default=str)
             same = hashlib.sha256(text.encode()).hexdigest()[:16]
-            tracker.start(key, shown, {"resume_key": same})
+            tracking.start(key, shown, {"resume_key": same})
         elif "evaluate" in names:
-            tracker.reopen(key)
-        tracking.use(tracker)
+            tracking.reopen(key)
 
     @hook_impl
     def after_node_run(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> None:

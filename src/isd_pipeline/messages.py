@@ -30,7 +30,7 @@ def one_line(command: Callable[..., Any], *, failed: int = 1) -> Callable[..., A
             return command(*arguments, **options)
         except (KeyboardInterrupt, SystemExit) as stop:
             # A run that MLflow is told of, which only a process that tracks can have.
-            if tracking := sys.modules.get("isd_pipeline.tracking.tracker"):
+            if tracking := sys.modules.get("isd_pipeline.tracking.open_run"):
                 tracking.close("KILLED")
             sys.exit(130 if isinstance(stop, KeyboardInterrupt) else stop.code)
         except Exception as error:

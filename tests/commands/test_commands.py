@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from isd_pipeline.__main__ import main
 from isd_pipeline.commands import COMMANDS
 from isd_pipeline.messages import cause, one_line
-from isd_pipeline.tracking import tracker as tracking
+from isd_pipeline.tracking import open_run as tracking
 
 HEAVY = {
     *("kedro", "dvc", "mlflow", "gensim", "optuna", "torch", "pandas", "sklearn"),

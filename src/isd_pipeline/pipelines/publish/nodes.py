@@ -7,7 +7,7 @@ from typing import Any
 from isd_pipeline.catalog.results import Run
 from isd_pipeline.config.experiments import notes_of, shown_parameters
 from isd_pipeline.config.reports import table_layouts
-from isd_pipeline.tracking import tracker as tracking
+from isd_pipeline.tracking import open_run as tracking
 from isd_pipeline.tracking.shown import (
     content_of,
     shown_calibration,
