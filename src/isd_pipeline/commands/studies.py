@@ -57,6 +57,30 @@ def locks() -> None:
 
 
 @click.command()
+@click.argument("cohorts", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
+@one_line
+def verify(cohorts: tuple[str, ...], as_json: bool) -> None:
+    """Hash every output, checkpoint and bundle, and hold it against what was recorded.
+
+    Of all studies, or of some COHORTS. Files in DVC's cache are looked at, too. Exit code 0: all
+    is whole; 1: each file that differs, is missing or is one too many is named.
+    """
+    from isd_pipeline.studies.verify import verify
+
+    found = verify(Path(), cohorts)
+    if as_json:
+        listed = [asdict(one) for one in found.problems]
+        told = {"checked": found.checked, "not_made_here": found.not_here, "problems": listed}
+        click.echo(json.dumps(told, indent=1))
+    else:
+        for one in found.problems:
+            click.echo(one.line(), err=True)
+        click.echo(found.line())
+    sys.exit(bool(found.problems))
+
+
+@click.command()
 @click.argument("cohort")
 @click.argument("experiment")
 @click.argument("seed", type=int)

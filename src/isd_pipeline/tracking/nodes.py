@@ -35,7 +35,5 @@ def _show(tracker: Tracker, runs: Sequence[Any], parameters: Mapping[str, Any]) 
     try:
         show_table(tracker, cohort, name, table, rows)
     except Exception as error:
-        told = (
-            "MLflow does not show %s (%s); `kedro run --pipelines=publish --params=cohort=%s` will"
-        )
-        logger.warning(told, name, tracking.why(error), cohort)
+        again = f"`kedro run --pipelines=publish --params=cohort={cohort}` will"
+        logger.warning("MLflow does not show %s (%s); %s", name, tracking.why(error), again)
