@@ -9,6 +9,7 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 from kedro.io import MemoryDataset
 
+from isd_pipeline.catalog.room import refuse_full_disk_before
 from isd_pipeline.catalog.run_context import RunContext
 from isd_pipeline.config.experiments import shown_parameters
 from isd_pipeline.config.reading import choose, read_config, refuse_unknown
@@ -29,7 +30,10 @@ SHOWN_VERSIONS = ("isd-pipeline", "torch", "numpy", "scipy", "scikit-learn", "ge
 
 
 class ParametersHook:
-    """Refuses a misspelt run parameter, cohort or experiment before any node runs."""
+    """Refuses before any node runs: a misspelt name, and a disk that is too full for the stage."""
+
+    def __init__(self) -> None:
+        self._parameters: dict[str, Any] = {}
 
     @hook_impl
     def after_context_created(self, context: Any) -> None:
@@ -41,6 +45,12 @@ class ParametersHook:
         own_row(parameters, parameters["experiment"])
         if not isinstance(parameters["seed"], int):
             raise ValueError(f"--params seed={parameters['seed']}: a seed is a whole number")
+        self._parameters = parameters
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
+        """Look for room on the disk, where what will be written can be told beforehand."""
+        refuse_full_disk_before(run_params.get("pipeline_names") or [], self._parameters)
 
 
 class TrackingHook:
