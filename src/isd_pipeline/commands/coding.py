@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from isd_pipeline.commands.project import in_project
 from isd_pipeline.messages import one_line
 
 
@@ -17,6 +18,7 @@ from isd_pipeline.messages import one_line
 @click.option("--to", type=click.Path(path_type=Path), help="The folder to be written.")
 @click.option("--force", is_flag=True, help="Replace a bundle that stands there.")
 @one_line
+@in_project
 def bundle(cohort: str, experiment: str, seed: int, to: Path | None, force: bool) -> None:
     """Make a bundle of a finished run: EXPERIMENT on COHORT. `isd code` needs nothing else.
 

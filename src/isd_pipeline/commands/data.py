@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from isd_pipeline.commands.project import enter_project
 from isd_pipeline.messages import one_line
 
 
@@ -36,7 +37,9 @@ def check(target: str, as_json: bool) -> None:
     from isd_pipeline.config.loading import read_parameters
     from isd_pipeline.pipelines.extract import checking
 
-    findings, counts = checking.check(target, read_parameters(Path("conf"))["cohorts"])
+    here = enter_project(required=False)
+    cohorts = read_parameters(Path("conf"))["cohorts"] if Path("conf").is_dir() else {}
+    findings, counts = checking.check(target if target in cohorts else str(here / target), cohorts)
     code = checking.exit_code(findings)
     if as_json:
         listed = [asdict(one) for one in findings]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from isd_pipeline.commands.project import in_project
 from isd_pipeline.messages import one_line
 
 
@@ -21,6 +22,7 @@ from isd_pipeline.messages import one_line
     help="Train on the bundle's own training notes too; they must be in this project.",
 )
 @one_line
+@in_project
 def learn(decisions: Path, notes: Path, bundle: Path, to: Path, with_former: bool) -> None:
     """Train a bundle anew on coders' DECISIONS about NOTES.
 

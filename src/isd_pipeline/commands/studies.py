@@ -7,12 +7,14 @@ from pathlib import Path
 
 import click
 
+from isd_pipeline.commands.project import in_project
 from isd_pipeline.messages import one_line
 
 
 @click.command()
 @click.argument("cohorts", nargs=-1)
 @one_line
+@in_project
 def study(cohorts: tuple[str, ...]) -> None:
     """Write the DVC graphs studies/COHORT/dvc.yaml.
 
@@ -28,6 +30,7 @@ def study(cohorts: tuple[str, ...]) -> None:
 
 @click.command()
 @one_line
+@in_project
 def repair() -> None:
     """Clear what a killed `dvc repro` left half written.
 
@@ -41,6 +44,7 @@ def repair() -> None:
 
 @click.command()
 @one_line
+@in_project
 def locks() -> None:
     """Find locks that name code that their runs did not record.
 
@@ -60,6 +64,7 @@ def locks() -> None:
 @click.argument("cohorts", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 @one_line
+@in_project
 def verify(cohorts: tuple[str, ...], as_json: bool) -> None:
     """Hash every output, checkpoint and bundle, and hold it against what was recorded.
 
@@ -86,6 +91,7 @@ def verify(cohorts: tuple[str, ...], as_json: bool) -> None:
 @click.argument("seed", type=int)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 @one_line
+@in_project
 def reproduce(cohort: str, experiment: str, seed: int, as_json: bool) -> None:
     """Make a recorded run again, and say whether it is the same.
 
