@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -18,6 +19,9 @@ PAGES = ("systems.md", "results.md", "evidence.md")
 
 
 def tracked() -> list[Path]:
+    """None outside git, and on a machine that has no git."""
+    if shutil.which("git") is None:
+        return []
     found = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
     return [ROOT / name for name in found.stdout.decode().split("\0") if name]
 

@@ -30,6 +30,7 @@ LOCK = yaml.safe_dump({"schema": "2.0", "stages": STAGES}, sort_keys=False)
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     (tmp_path / ".dvc/tmp").mkdir(parents=True)
+    (tmp_path / ".git").mkdir()
     (tmp_path / "studies/synthetic").mkdir(parents=True)
     return tmp_path
 
@@ -115,3 +116,45 @@ def test_half_a_file_of_locks_is_removed(checkout: Path) -> None:
 def test_where_dvc_never_ran_there_is_nothing_to_mend(tmp_path: Path) -> None:
     assert mend(tmp_path) == []
     assert os.listdir(tmp_path) == []
+
+
+def dvc(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(folder.parent)}
+    command = [sys.executable, "-m", "dvc", *words]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_zip_of_the_project_without_git_is_one_that_dvc_works_in(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    (tmp_path / ".dvc").mkdir()
+    for name in (".dvc/config", ".dvc/.gitignore"):
+        (tmp_path / name).write_bytes((root / name).read_bytes())
+    (tmp_path / "dvc.yaml").write_text("stages: {one: {cmd: touch made, outs: [made]}}")
+    assert "is not a git repository" in dvc(tmp_path, "repro").stderr
+
+    assert mend(tmp_path) == [
+        f"no Git here: DVC works without it ({tmp_path / '.dvc/config.local'}: no_scm), and runs "
+        "name no commit"
+    ]
+    done = dvc(tmp_path, "repro")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "made").exists()
+    assert not any("no Git" in line for line in mend(tmp_path))
+
+
+def test_what_a_user_set_for_this_machine_is_kept_where_there_is_no_git(tmp_path: Path) -> None:
+    (tmp_path / ".dvc").mkdir()
+    path = tmp_path / ".dvc/config.local"
+    path.write_text("[core]\n    remote = mine\n['remote \"mine\"']\n    url = /a%20b\n")
+    mend(tmp_path)
+    told = dvc(tmp_path, "config", "--list", "--local").stdout
+    assert {*told.splitlines()} == {
+        *("core.remote=mine", "core.no_scm=true", "remote.mine.url=/a%20b")
+    }
+
+
+def test_a_checkout_of_git_keeps_dvcs_settings(checkout: Path) -> None:
+    assert mend(checkout) == []
+    assert not (checkout / ".dvc/config.local").exists()

@@ -263,6 +263,25 @@ def test_a_machine_without_git_records_no_commit(monkeypatch: pytest.MonkeyPatch
     assert git_commit() == ""
 
 
+def test_a_folder_that_another_repository_does_not_know_has_no_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def git(*words: str) -> None:
+        subprocess.run(["git", *words], check=True, capture_output=True)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    git("init")
+    git("-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "--allow-empty", "-m", "theirs")
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "pyproject.toml").write_text("")
+    monkeypatch.chdir(project)
+    assert git_commit() == ""
+    git("add", "pyproject.toml")
+    assert len(git_commit()) == 40
+
+
 def test_a_killed_command_closes_the_run_that_is_open(tracker: Tracker) -> None:
     open_run.use(tracker)
     open_run.start(KEY, {}, {"resume_key": "abc"})

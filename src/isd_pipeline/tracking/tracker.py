@@ -223,7 +223,7 @@ def here() -> dict[str, str]:
 def git_commit() -> str:
     """The commit of the working tree, with `+` where files differ from it.
 
-    "" outside git, and on a machine that has no git.
+    "" outside git, as in a ZIP of the project, and on a machine that has no git.
     """
 
     def git(*words: str) -> str:
@@ -233,7 +233,8 @@ def git_commit() -> str:
             return ""
         return found.stdout.strip() if found.returncode == 0 else ""
 
-    commit = git("rev-parse", "HEAD")
+    # A folder that lies unknown in another's repository has no commit of its own.
+    commit = git("rev-parse", "HEAD") if git("ls-files", "pyproject.toml") else ""
     return commit + ("+" if commit and git("status", "--porcelain", "src", "conf") else "")
 
 
