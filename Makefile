@@ -59,15 +59,17 @@ real: environment data/01_raw/codiesp_full/codiesp_v4.zip data/01_raw/codiesp_50
 	@isd summary codiesp_50
 	@isd summary codiesp_full
 
+export CODIESP CANTEMIST  # read by the shell, to which a blank or a quote in a path is none of its own
+
 data/01_raw/%/codiesp_v4.zip:
-	@test -f "$(CODIESP)" || { echo "$(CODIESP): not there. docs/data.md says how to get CodiEsp; then: make real CODIESP=path/to/codiesp_v4.zip"; exit 1; }
+	@test -f "$$CODIESP" || { echo "$$CODIESP: not there. docs/data.md says how to get CodiEsp; then: make real CODIESP=path/to/codiesp_v4.zip"; exit 1; }
 	@mkdir -p $(@D)
-	@ln -sfn "$(abspath $(CODIESP))" $@
+	@ln -sfn "$$(realpath "$$CODIESP")" $@
 
 data/01_raw/%/cantemist.zip:
-	@test -f "$(CANTEMIST)" || { echo "$(CANTEMIST): not there. docs/data.md says how to get CANTEMIST; then: make $@ CANTEMIST=path/to/cantemist.zip"; exit 1; }
+	@test -f "$$CANTEMIST" || { echo "$$CANTEMIST: not there. docs/data.md says how to get CANTEMIST; then: make $@ CANTEMIST=path/to/cantemist.zip"; exit 1; }
 	@mkdir -p $(@D)
-	@ln -sfn "$(abspath $(CANTEMIST))" $@
+	@ln -sfn "$$(realpath "$$CANTEMIST")" $@
 
 test: environment  ## every check and the whole test suite
 	@ruff check . && ruff format --check .

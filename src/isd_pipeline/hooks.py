@@ -15,6 +15,7 @@ from isd_pipeline.config.experiments import shown_parameters
 from isd_pipeline.config.reading import choose, read_config, refuse_unknown
 from isd_pipeline.config.rows import own_row, system_of
 from isd_pipeline.studies.closures import code_hash, code_of
+from isd_pipeline.studies.without_git import refuse_links
 from isd_pipeline.tracking import open_run as tracking
 from isd_pipeline.tracking.nodes import log_outputs
 from isd_pipeline.tracking.tracker import RunKey, Tracker, TrackingSettings, git_commit
@@ -30,7 +31,7 @@ SHOWN_VERSIONS = ("isd-pipeline", "torch", "numpy", "scipy", "scikit-learn", "ge
 
 
 class ParametersHook:
-    """Refuses before any node runs: a misspelt name, and a disk that is too full for the stage."""
+    """Refuses before any node runs what would fail later: a misspelt name, no room on the disk."""
 
     def __init__(self) -> None:
         self._parameters: dict[str, Any] = {}
@@ -49,7 +50,8 @@ class ParametersHook:
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
-        """Look for room on the disk, where what will be written can be told beforehand."""
+        """Look for what would stop the stage only when its work is done: links, a full disk."""
+        refuse_links()
         refuse_full_disk_before(run_params.get("pipeline_names") or [], self._parameters)
 
 

@@ -15,6 +15,7 @@ import yaml
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 
 from isd_pipeline.studies.repair import mend, whole_stages
+from isd_pipeline.studies.without_git import link_out, refuse_links
 
 STAGE = {
     "cmd": "kedro run --pipelines=train --params=cohort=synthetic,experiment=isd,seed=1",
@@ -135,8 +136,8 @@ def test_a_zip_of_the_project_without_git_is_one_that_dvc_works_in(tmp_path: Pat
     assert "is not a git repository" in dvc(tmp_path, "repro").stderr
 
     assert mend(tmp_path) == [
-        f"no Git here: DVC works without it ({tmp_path / '.dvc/config.local'}: no_scm), and runs "
-        "name no commit"
+        "no Git here, so runs name no commit: DVC works without Git from now on "
+        f"({tmp_path / '.dvc/config.local'}: no_scm)"
     ]
     done = dvc(tmp_path, "repro")
     assert done.returncode == 0, done.stderr
@@ -158,3 +159,40 @@ def test_what_a_user_set_for_this_machine_is_kept_where_there_is_no_git(tmp_path
 def test_a_checkout_of_git_keeps_dvcs_settings(checkout: Path) -> None:
     assert mend(checkout) == []
     assert not (checkout / ".dvc/config.local").exists()
+
+
+@pytest.mark.parametrize("linked", ["data", "data/06_models", "data/06_models/mine"])
+def test_where_data_lies_on_another_disk_dvc_works_on_it_or_says_so_before_a_stage(
+    tmp_path: Path, linked: str
+) -> None:
+    project, disk = tmp_path / "project", tmp_path / "disk"
+    disk.mkdir()
+    (project / ".dvc").mkdir(parents=True)
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    (project / ".gitignore").write_text("/data/\n/data\n")
+    (project / linked).parent.mkdir(parents=True, exist_ok=True)
+    (project / linked).symlink_to(disk)
+    made = "data/06_models/mine/isd"
+    stage = {"cmd": f"mkdir -p {made} && touch {made}/model", "outs": [made]}
+    (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"train": stage}}))
+    assert "outside of git repository" in dvc(project, "repro").stderr  # once it has run
+
+    with pytest.raises(OSError, match=f"^{linked}: a link out of the checkout.* `isd repair`"):
+        refuse_links({"DVC_ROOT": str(project)})
+    refuse_links({})  # `kedro run` alone minds no link
+    [told] = [line for line in mend(project) if "Git" in line]
+    assert told.startswith(f"{linked} leads out of the checkout: DVC works without Git")
+    refuse_links({"DVC_ROOT": str(project)})
+    done = dvc(project, "repro")
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in disk.rglob("model")] == ["model"]
+
+
+def test_links_to_raw_files_and_within_the_checkout_are_no_matter(tmp_path: Path) -> None:
+    project, disk = tmp_path / "project", tmp_path / "disk"
+    disk.mkdir()
+    for name in ("data/01_raw", "data/03_primary", "inside"):
+        (project / name).mkdir(parents=True)
+    (project / "data/01_raw/mimic3").symlink_to(disk)
+    (project / "data/03_primary/mine").symlink_to(project / "inside")
+    assert link_out(project) is None

@@ -8,21 +8,21 @@ DVC 3.67 rewrites two files in place, and a process killed meanwhile leaves a pa
 - `studies/COHORT/dvc.lock`, which takes half a second of every finished stage. Cut before its first
   damaged stage it is a lock file again; what trained since comes back from DVC's cache of runs.
 
-Beside that, a copy of the project without Git's history, as a ZIP is, gets DVC's `no_scm`.
+Beside that, DVC is told where it has to work without Git (`without_git`).
 """
 
 import json
 import re
 from collections.abc import Mapping
-from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from isd_pipeline.catalog.holding import holding
-from isd_pipeline.data.io.files import replacing, write_text
+from isd_pipeline.data.io.files import write_text
 from isd_pipeline.data.io.processes import is_running
+from isd_pipeline.studies.without_git import do_without_git
 
 STAGE = re.compile(r"^  \S", re.MULTILINE)  # where a stage begins in a lock file
 MERGE = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)  # Git's marks
@@ -33,7 +33,7 @@ def mend(root: Path = Path()) -> list[str]:
 
     Nothing that a living process holds is touched, so others may be at work here.
     """
-    told = _do_without_git(root)
+    told = do_without_git(root)
     folder = root / ".dvc/tmp"
     if not folder.is_dir():
         return told
@@ -43,24 +43,6 @@ def mend(root: Path = Path()) -> list[str]:
         for path in [root / "dvc.lock", *sorted(root.glob("studies/*/dvc.lock"))]:
             told += _cut_torn(path)
     return told
-
-
-def _do_without_git(root: Path) -> list[str]:
-    """Where there is no Git, tell DVC so: it refuses every command otherwise."""
-    above = (root.resolve(), *root.resolve().parents)
-    if not (root / ".dvc").is_dir() or any((one / ".git").exists() for one in above):
-        return []
-    read = ConfigParser(interpolation=None)
-    path = root / ".dvc/config.local"
-    read.read([root / ".dvc/config", path], encoding="utf-8")
-    if read.getboolean("core", "no_scm", fallback=False):
-        return []
-    local = ConfigParser(interpolation=None)
-    local.read(path, encoding="utf-8")
-    local.read_dict({"core": {"no_scm": "true"}})
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        local.write(file)
-    return [f"no Git here: DVC works without it ({path}: no_scm), and runs name no commit"]
 
 
 def _drop_dead(path: Path) -> list[str]:
