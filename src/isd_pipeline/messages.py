@@ -14,6 +14,8 @@ from typing import Any
 import click
 
 OF_SERVING = ("fastapi", "prometheus_client", "starlette", "uvicorn")
+# A pool of processes, of joblib or of Python itself, of which one was killed.
+BROKEN_POOLS = ("TerminatedWorkerError", "BrokenProcessPool")
 FOR_USERS = (ValueError, OSError, FloatingPointError)
 
 
@@ -55,6 +57,11 @@ def cause(error: BaseException) -> str:
     text = " ".join(str(error).split())
     if _is_for_users(error):
         return text
+    if type(error).__name__ in BROKEN_POOLS:
+        return (
+            "a worker process was killed, as happens where memory runs out; nothing half made was "
+            "kept. Run the same command again, with fewer at once: --params jobs=1"
+        )
     missing = str(getattr(error, "name", "")).partition(".")[0]
     if isinstance(error, ModuleNotFoundError) and missing != "isd_pipeline":
         extra = "serve" if missing in OF_SERVING else "pipeline"
