@@ -9,6 +9,7 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 from kedro.io import MemoryDataset
 
+from isd_pipeline.catalog.at_work import AtWork
 from isd_pipeline.catalog.room import refuse_full_disk_before
 from isd_pipeline.catalog.run_context import RunContext
 from isd_pipeline.config.experiments import shown_parameters
@@ -31,10 +32,11 @@ SHOWN_VERSIONS = ("isd-pipeline", "torch", "numpy", "scipy", "scikit-learn", "ge
 
 
 class ParametersHook:
-    """Refuses before any node runs what would fail later: a misspelt name, no room on the disk."""
+    """Refuses before any node runs what would fail later; waits where another is at the same."""
 
     def __init__(self) -> None:
         self._parameters: dict[str, Any] = {}
+        self._at_work = AtWork()
 
     @hook_impl
     def after_context_created(self, context: Any) -> None:
@@ -48,11 +50,23 @@ class ParametersHook:
             raise ValueError(f"--params seed={parameters['seed']}: a seed is a whole number")
         self._parameters = parameters
 
-    @hook_impl
+    @hook_impl(tryfirst=True)  # before MLflow is told of a run that may have to wait
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
         """Look for what would stop the stage only when its work is done: links, a full disk."""
+        names = run_params.get("pipeline_names") or ["train"]
         refuse_links()
-        refuse_full_disk_before(run_params.get("pipeline_names") or [], self._parameters)
+        refuse_full_disk_before(names, self._parameters)
+        self._at_work.take(names, self._parameters)
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        """Let others work on the same."""
+        self._at_work.let_go()
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Likewise."""
+        self._at_work.let_go()
 
 
 class TrackingHook:

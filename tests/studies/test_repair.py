@@ -161,7 +161,7 @@ def test_a_checkout_of_git_keeps_dvcs_settings(checkout: Path) -> None:
     assert not (checkout / ".dvc/config.local").exists()
 
 
-@pytest.mark.parametrize("linked", ["data", "data/06_models", "data/06_models/mine"])
+@pytest.mark.parametrize("linked", ["data", "data/06_models/mine"])
 def test_where_data_lies_on_another_disk_dvc_works_on_it_or_says_so_before_a_stage(
     tmp_path: Path, linked: str
 ) -> None:
@@ -196,3 +196,24 @@ def test_links_to_raw_files_and_within_the_checkout_are_no_matter(tmp_path: Path
     (project / "data/01_raw/mimic3").symlink_to(disk)
     (project / "data/03_primary/mine").symlink_to(project / "inside")
     assert link_out(project) is None
+
+
+def test_every_dvc_repro_of_make_waits_for_another_command_of_dvc() -> None:
+    root = Path(__file__).parents[2]
+    for name in ("Makefile", "studies/side_by_side"):
+        lines = (root / name).read_text().splitlines()
+        called = [line for line in lines if line.strip(" \t@").startswith(("dvc ", "xargs"))]
+        repro = [line for line in called if " repro" in line]
+        assert repro
+        assert all("dvc --wait-for-lock repro" in line for line in repro), name
+
+
+def test_a_repro_that_waits_outlives_a_second_command_of_dvc(tmp_path: Path) -> None:
+    dvc(tmp_path, "init", "--no-scm")
+    hold = "import time, zc.lockfile as z; held = z.LockFile('.dvc/tmp/lock'); time.sleep(7)"
+    other = f'"{sys.executable}" -c "{hold}" &'  # begins while the stage runs, and outlasts it
+    stage = {"cmd": f"{other} sleep 1; touch made", "outs": ["made"]}
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"one": stage}}))
+    done = dvc(tmp_path, "--wait-for-lock", "repro")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "dvc.lock").exists()
