@@ -1,4 +1,4 @@
-"""Two processes at the same run: the second waits, says so, and never mixes files with the first."""
+"""Two processes at the same run: the second waits, says so, and mixes no files with the first."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ import pytest
 
 from isd_pipeline.messages import one_line
 from isd_pipeline.tracking import open_run, spool
-from isd_pipeline.tracking.tracker import RunKey, Tracker, TrackingSettings, git_commit
+from isd_pipeline.tracking.tracker import RunKey, Tracker, TrackingSettings, git_commit, needed
 
 KEY = RunKey("synthetic", "isd", 1)
 DATABASE = Path("mlflow.db")
@@ -141,6 +141,24 @@ def test_a_database_that_cannot_be_read_is_told_at_once_and_sent_to_later(
     DATABASE.write_bytes(kept)
     open_run.use(tracker)
     assert shown(tracker) == [WHOLE]
+
+
+@pytest.mark.parametrize("fault", [no_database, newer_schema], ids=lambda f: f.__name__)
+def test_what_is_for_mlflow_alone_names_it_in_one_line(
+    tracker: Tracker, fault: Callable[[Path], None]
+) -> None:
+    fault(DATABASE)
+    other = fresh(tracker)
+    with pytest.raises(OSError, match=r"^MLflow, sqlite:///.*mlflow\.db: .") as told, needed(other):
+        other.search("")
+    assert "\n" not in str(told.value)
+
+
+def test_a_server_that_is_away_is_named_without_a_library_s_words(tracker: Tracker) -> None:
+    away = Tracker(TrackingSettings(uri=CLOSED_PORT))
+    told = f"^MLflow, {CLOSED_PORT}: no answer from {CLOSED_PORT}/"
+    with pytest.raises(OSError, match=told), needed(away):
+        away.search("")
 
 
 def test_a_read_only_database_stops_nothing(tracker: Tracker) -> None:

@@ -79,11 +79,13 @@ def compare(cohort: str, table: str | None, browser: bool) -> None:
 
     from isd_pipeline.config.reading import read_config
     from isd_pipeline.tracking.compare_page import compare_link
-    from isd_pipeline.tracking.tracker import Tracker, TrackingSettings
+    from isd_pipeline.tracking.tracker import Tracker, TrackingSettings, needed
 
     path = Path("conf/base/tracking.yml")
     settings = read_config(TrackingSettings, yaml.safe_load(path.read_text()), str(path))
-    link = compare_link(Tracker(settings), cohort, table)
+    tracker = Tracker(settings)
+    with needed(tracker):
+        link = compare_link(tracker, cohort, table)
     server = _serve(settings.ui, settings.uri)
     try:
         _wait_for(settings.ui, server)

@@ -7,7 +7,7 @@ from typing import Any
 from isd_pipeline.tracking import open_run as tracking
 from isd_pipeline.tracking.shown import shown_calibration, shown_metrics, shown_tags
 from isd_pipeline.tracking.tables import show_table, table_and_rows
-from isd_pipeline.tracking.tracker import Tracker
+from isd_pipeline.tracking.tracker import Tracker, why
 
 logger = logging.getLogger(__name__)
 
@@ -36,4 +36,4 @@ def _show(tracker: Tracker, runs: Sequence[Any], parameters: Mapping[str, Any]) 
         show_table(tracker, cohort, name, table, rows)
     except Exception as error:
         again = f"`kedro run --pipelines=publish --params=cohort={cohort}` will"
-        logger.warning("MLflow does not show %s (%s); %s", name, tracking.why(error), again)
+        logger.warning("MLflow does not show %s (%s); %s", name, why(error), again)

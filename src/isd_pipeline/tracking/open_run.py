@@ -16,7 +16,7 @@ from typing import Any
 
 from isd_pipeline.tracking import spool
 from isd_pipeline.tracking.shown import shown_figure
-from isd_pipeline.tracking.tracker import RunKey, Tracker, here
+from isd_pipeline.tracking.tracker import RunKey, Tracker, here, why
 
 logger = logging.getLogger(__name__)
 SENT = "sent with the next training, or by `kedro run --pipelines=publish`"
@@ -141,12 +141,6 @@ def close(status: str) -> None:
         _tell("finish", status=status)
         _open.send()
         _open = None
-
-
-def why(error: BaseException) -> str:
-    """The first line of an error, or its kind where it says nothing."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0][:200]
 
 
 def _tell(do: str, **said: Any) -> None:

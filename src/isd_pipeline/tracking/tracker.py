@@ -7,12 +7,13 @@ MLflow's errors are raised; `open_run` lets a stage go on without MLflow.
 """
 
 import os
+import re
 import socket
 import sqlite3
 import subprocess
 import time
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -62,6 +63,11 @@ class Tracker:
         self.settings = settings
         self.run_id: str | None = None
 
+    @property
+    def uri(self) -> str:
+        """Where MLflow's store is."""
+        return os.environ.get("MLFLOW_TRACKING_URI", self.settings.uri)
+
     @cached_property
     def client(self) -> Any:
         """The MLflow client, made when first asked for: importing mlflow takes a second."""
@@ -69,10 +75,9 @@ class Tracker:
             os.environ.setdefault(name, value)
         from mlflow import MlflowClient
 
-        uri = os.environ.get("MLFLOW_TRACKING_URI", self.settings.uri)
-        _refuse_damaged(uri)
+        _refuse_damaged(self.uri)
         with holding(LOCK):  # two processes must not create the database at once
-            client = MlflowClient(uri)
+            client = MlflowClient(self.uri)
             client.search_experiments(max_results=1)
         return client
 
@@ -236,6 +241,29 @@ def git_commit() -> str:
     # A folder that lies unknown in another's repository has no commit of its own.
     commit = git("rev-parse", "HEAD") if git("ls-files", "pyproject.toml") else ""
     return commit + ("+" if commit and git("status", "--porcelain", "src", "conf") else "")
+
+
+@contextmanager
+def needed(tracker: Tracker) -> Iterator[None]:
+    """For what is for MLflow alone: its errors in one line that names it.
+
+    Raises:
+        OSError: MLflow does not answer, or refuses.
+    """
+    try:
+        yield
+    except (ValueError, OSError, ModuleNotFoundError):
+        raise
+    except Exception as error:
+        raise OSError(f"MLflow, {tracker.uri}: {why(error)}") from None
+
+
+def why(error: BaseException) -> str:
+    """What MLflow said, in one short line."""
+    text = str(error).strip() or type(error).__name__
+    if asked := re.match(r"API request to (\S+) failed", text):
+        return f"no answer from {asked[1]}"
+    return text.splitlines()[0][:200]
 
 
 def _refuse_damaged(uri: str) -> None:
