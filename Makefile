@@ -20,7 +20,7 @@ CODIESP ?= ../shared/data/codiesp/codiesp_v4.zip
 CANTEMIST ?= ../shared/data/cantemist/cantemist.zip
 
 .PHONY: help environment demo real tables $(TABLES) test test-slow test-browser fuzz lint mlflow clean
-.NOTPARALLEL:  # two `dvc repro` refuse each other; JOBS=4 puts the trainings of a table side by side
+.NOTPARALLEL:  # two `dvc repro` of the same stages refuse each other; JOBS=4 puts the trainings of a table side by side
 .DEFAULT_GOAL := help
 
 help:  ## what each target does
@@ -38,7 +38,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 
 demo: environment  ## the synthetic hospital through the whole pipeline, to a report page
 	@isd repair
-	@dvc repro
+	@dvc --wait-for-lock repro
 	@isd summary synthetic
 
 tables: $(TABLES)  ## the paper's tables of one cohort: COHORT=mimic3_50, and JOBS=4 for four trainings at once
@@ -47,7 +47,7 @@ $(TABLES): environment  # or one of them: make table3 COHORT=mimic3_50
 	@isd repair
 	@isd study $(COHORT)
 	@test $(JOBS) = 1 || studies/side_by_side $(COHORT) $@ $(JOBS)
-	@dvc repro studies/$(COHORT)/dvc.yaml:$@
+	@dvc --wait-for-lock repro studies/$(COHORT)/dvc.yaml:$@
 	@isd summary $(COHORT)
 
 real: environment data/01_raw/codiesp_full/codiesp_v4.zip data/01_raw/codiesp_50/codiesp_v4.zip  ## a first look on CodiEsp: CODIESP=path/to/codiesp_v4.zip
@@ -55,19 +55,21 @@ real: environment data/01_raw/codiesp_full/codiesp_v4.zip data/01_raw/codiesp_50
 	@isd study codiesp_50 codiesp_full
 	@test $(JOBS) = 1 || studies/side_by_side codiesp_50 ensembles $(JOBS)
 	@test $(JOBS) = 1 || studies/side_by_side codiesp_full ours $(JOBS)
-	@dvc repro studies/codiesp_50/dvc.yaml:ensembles studies/codiesp_full/dvc.yaml:ours
+	@dvc --wait-for-lock repro studies/codiesp_50/dvc.yaml:ensembles studies/codiesp_full/dvc.yaml:ours
 	@isd summary codiesp_50
 	@isd summary codiesp_full
 
+export CODIESP CANTEMIST  # read by the shell, to which a blank or a quote in a path is none of its own
+
 data/01_raw/%/codiesp_v4.zip:
-	@test -f "$(CODIESP)" || { echo "$(CODIESP): not there. docs/data.md says how to get CodiEsp; then: make real CODIESP=path/to/codiesp_v4.zip"; exit 1; }
+	@test -f "$$CODIESP" || { echo "$$CODIESP: not there. docs/data.md says how to get CodiEsp; then: make real CODIESP=path/to/codiesp_v4.zip"; exit 1; }
 	@mkdir -p $(@D)
-	@ln -sfn "$(abspath $(CODIESP))" $@
+	@ln -sfn "$$(realpath "$$CODIESP")" $@
 
 data/01_raw/%/cantemist.zip:
-	@test -f "$(CANTEMIST)" || { echo "$(CANTEMIST): not there. docs/data.md says how to get CANTEMIST; then: make $@ CANTEMIST=path/to/cantemist.zip"; exit 1; }
+	@test -f "$$CANTEMIST" || { echo "$$CANTEMIST: not there. docs/data.md says how to get CANTEMIST; then: make $@ CANTEMIST=path/to/cantemist.zip"; exit 1; }
 	@mkdir -p $(@D)
-	@ln -sfn "$(abspath $(CANTEMIST))" $@
+	@ln -sfn "$$(realpath "$$CANTEMIST")" $@
 
 test: environment  ## every check and the whole test suite
 	@ruff check . && ruff format --check .

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -18,6 +19,9 @@ PAGES = ("systems.md", "results.md", "evidence.md")
 
 
 def tracked() -> list[Path]:
+    """None outside git, and on a machine that has no git."""
+    if shutil.which("git") is None:
+        return []
     found = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
     return [ROOT / name for name in found.stdout.decode().split("\0") if name]
 
@@ -47,6 +51,46 @@ def _is_ignored(name: str) -> bool:
     return (
         subprocess.run(["git", "check-ignore", "-q", name], cwd=ROOT, check=False).returncode == 0
     )
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="no git here")
+def test_a_clone_has_the_same_bytes_whatever_git_makes_of_line_ends(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+
+    def git(*words: str) -> None:
+        who = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+        subprocess.run(["git", *who, *words], cwd=first, check=True, capture_output=True)
+
+    for name in (".gitattributes", "studies/side_by_side", "dvc.yaml"):
+        (first / Path(name).name).write_bytes((ROOT / name).read_bytes())
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-q", "-m", "all")
+    git("clone", "-q", "-c", "core.autocrlf=true", str(first), str(second))
+    for name in (".gitattributes", "side_by_side", "dvc.yaml"):
+        assert (second / name).read_bytes() == (first / name).read_bytes()
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make here")
+def test_a_path_with_blanks_and_quotes_is_linked_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "conf/base").mkdir(parents=True)
+    for name in ("Makefile", "conf/base/parameters_tables.yml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    corpus = tmp_path / 'my corpora/it\'s "here"/codiesp v4.zip'
+    corpus.parent.mkdir(parents=True)
+    corpus.write_bytes(b"a zip")
+    link = tmp_path / "data/01_raw/codiesp_50/codiesp_v4.zip"
+
+    def make(path: Path) -> subprocess.CompletedProcess[str]:
+        command = ["make", str(link.relative_to(tmp_path)), f"CODIESP={path}"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    missing = make(corpus.with_name("other.zip"))
+    assert missing.returncode != 0
+    assert missing.stdout.startswith(f"{corpus.with_name('other.zip')}: not there.")
+    assert make(corpus.relative_to(tmp_path)).returncode == 0
+    assert link.read_bytes() == b"a zip"
 
 
 def test_the_guard_refuses_what_it_should(tmp_path: Path) -> None:

@@ -5,15 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 from kedro import KedroDeprecationWarning
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.project import LOGGING
 
+from isd_pipeline.commands.project import enter_project
 from isd_pipeline.config.reading import refuse_unknown
 from isd_pipeline.messages import one_line
 
 
 def run_known(**options: Any) -> Any:
-    """Kedro's `run`, which would meet a misspelt pipeline with an import error."""
+    """Kedro's `run`, in the project's folder; Kedro would meet a misspelt pipeline with a trace."""
+    if enter_project() != Path():  # Kedro has looked for it in the former folder
+        LOGGING.configure(yaml.safe_load(Path("conf/logging.yml").read_text(encoding="utf-8")))
     folders = [path.parent.name for path in Path(__file__).parent.glob("pipelines/*/pipeline.py")]
     for name in [options["pipeline"], *(options["pipelines"] or [])]:
         if name and name != "__default__":

@@ -9,12 +9,15 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 from kedro.io import MemoryDataset
 
+from isd_pipeline.catalog.at_work import AtWork
+from isd_pipeline.catalog.room import refuse_full_disk_before
 from isd_pipeline.catalog.run_context import RunContext
 from isd_pipeline.config.experiments import shown_parameters
 from isd_pipeline.config.reading import choose, read_config, refuse_unknown
 from isd_pipeline.config.rows import own_row, system_of
 from isd_pipeline.studies.closures import code_hash, code_of
-from isd_pipeline.tracking import tracker as tracking
+from isd_pipeline.studies.without_git import refuse_links
+from isd_pipeline.tracking import open_run as tracking
 from isd_pipeline.tracking.nodes import log_outputs
 from isd_pipeline.tracking.tracker import RunKey, Tracker, TrackingSettings, git_commit
 
@@ -29,7 +32,11 @@ SHOWN_VERSIONS = ("isd-pipeline", "torch", "numpy", "scipy", "scikit-learn", "ge
 
 
 class ParametersHook:
-    """Refuses a misspelt run parameter, cohort or experiment before any node runs."""
+    """Refuses before any node runs what would fail later; waits where another is at the same."""
+
+    def __init__(self) -> None:
+        self._parameters: dict[str, Any] = {}
+        self._at_work = AtWork()
 
     @hook_impl
     def after_context_created(self, context: Any) -> None:
@@ -41,6 +48,25 @@ class ParametersHook:
         own_row(parameters, parameters["experiment"])
         if not isinstance(parameters["seed"], int):
             raise ValueError(f"--params seed={parameters['seed']}: a seed is a whole number")
+        self._parameters = parameters
+
+    @hook_impl(tryfirst=True)  # before MLflow is told of a run that may have to wait
+    def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
+        """Look for what would stop the stage only when its work is done: links, a full disk."""
+        names = run_params.get("pipeline_names") or ["train"]
+        refuse_links()
+        refuse_full_disk_before(names, self._parameters)
+        self._at_work.take(names, self._parameters)
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        """Let others work on the same."""
+        self._at_work.let_go()
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Likewise."""
+        self._at_work.let_go()
 
 
 class TrackingHook:
@@ -68,17 +94,16 @@ class TrackingHook:
         catalog["run_context"] = MemoryDataset(self._context(names), copy_mode="assign")
         if not self._settings.uri or not names & TRACKED:
             return
-        tracker = Tracker(self._settings)
+        tracking.use(Tracker(self._settings))
         key = RunKey(*(self._parameters[name] for name in ("cohort", "experiment", "seed")))
         if "train" in names:
             shown = shown_parameters(self._parameters)
             # What a training that was killed must have in common with the one that goes on.
             text = json.dumps(shown, sort_keys=True, default=str)
             same = hashlib.sha256(text.encode()).hexdigest()[:16]
-            tracker.start(key, shown, {"resume_key": same})
+            tracking.start(key, shown, {"resume_key": same})
         elif "evaluate" in names:
-            tracker.reopen(key)
-        tracking.use(tracker)
+            tracking.reopen(key)
 
     @hook_impl
     def after_node_run(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> None:

@@ -15,6 +15,8 @@ from typing import Any
 import click
 
 OF_SERVING = ("fastapi", "prometheus_client", "starlette", "uvicorn")
+# A pool of processes, of joblib or of Python itself, of which one was killed.
+BROKEN_POOLS = ("TerminatedWorkerError", "BrokenProcessPool")
 FOR_USERS = (ValueError, OSError, FloatingPointError)
 
 
@@ -33,7 +35,7 @@ def one_line(command: Callable[..., Any], *, failed: int = 1) -> Callable[..., A
             return command(*arguments, **options)
         except (KeyboardInterrupt, SystemExit) as stop:
             # A run that MLflow is told of, which only a process that tracks can have.
-            if tracking := sys.modules.get("isd_pipeline.tracking.tracker"):
+            if tracking := sys.modules.get("isd_pipeline.tracking.open_run"):
                 tracking.close("KILLED")
             sys.exit(130 if isinstance(stop, KeyboardInterrupt) else stop.code)
         except Exception as error:
@@ -58,6 +60,11 @@ def cause(error: BaseException) -> str:
     text = " ".join(str(error).split())
     if _is_for_users(error):
         return text
+    if type(error).__name__ in BROKEN_POOLS:
+        return (
+            "a worker process was killed, as happens where memory runs out; nothing half made was "
+            "kept. Run the same command again, with fewer at once: --params jobs=1"
+        )
     missing = str(getattr(error, "name", "")).partition(".")[0]
     if isinstance(error, ModuleNotFoundError) and missing != "isd_pipeline":
         extra = "serve" if missing in OF_SERVING else "pipeline"

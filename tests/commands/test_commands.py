@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import click
 import pytest
@@ -12,7 +16,7 @@ from click.testing import CliRunner
 from isd_pipeline.__main__ import main
 from isd_pipeline.commands import COMMANDS
 from isd_pipeline.messages import cause, one_line
-from isd_pipeline.tracking import tracker as tracking
+from isd_pipeline.tracking import open_run as tracking
 
 HEAVY = {
     *("kedro", "dvc", "mlflow", "gensim", "optuna", "torch", "pandas", "sklearn"),
@@ -69,6 +73,31 @@ def test_only_a_missing_dependency_asks_for_the_extra() -> None:
     assert told == "this needs gensim, which is not here: pip install 'isd-pipeline[pipeline]'"
     ours = ModuleNotFoundError("No module named 'isd_pipeline.x'", name="isd_pipeline.x")
     assert "pip install" not in cause(ours)
+
+
+def killed_worker(_: int) -> None:
+    os.kill(os.getpid(), 9)
+
+
+def of_joblib() -> None:
+    from joblib import Parallel, delayed
+
+    Parallel(n_jobs=2)(delayed(killed_worker)(n) for n in range(2))
+
+
+def of_python() -> None:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        [*pool.map(killed_worker, range(2))]
+
+
+@pytest.mark.parametrize("pool", [of_joblib, of_python])
+def test_a_worker_that_was_killed_is_told_in_one_line_with_what_to_do(
+    pool: Callable[[], None],
+) -> None:
+    with pytest.raises(RuntimeError) as told:
+        pool()
+    assert cause(told.value).startswith("a worker process was killed")
+    assert "--params jobs=1" in cause(told.value)
 
 
 def test_a_run_that_is_ended_is_closed_as_killed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ from isd_pipeline.pipelines.train.nodes import train
 from isd_pipeline.settings import CONFIG_LOADER_ARGS
 from isd_pipeline.text.documents import Documents, open_development
 from isd_pipeline.text.vocabulary import Vocabulary
-from isd_pipeline.tracking import tracker as tracking
+from isd_pipeline.tracking import open_run as tracking
 from isd_pipeline.tracking.tracker import Tracker, TrackingSettings
 
 METRIC = "dev_f1_micro_tuned"
@@ -235,7 +235,7 @@ def test_a_real_search_killed_in_an_epoch_goes_on_in_the_same_runs_to_the_same_r
 
     epochs: list[int] = []
 
-    def killing(metrics: Any, step: int = 0) -> None:
+    def killing(metrics: Any, step: int = 0, **_: Any) -> None:
         epochs.append(step)
         if epochs.count(2) == 2:  # the second epoch of the second trial
             raise KeyboardInterrupt

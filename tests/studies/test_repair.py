@@ -15,6 +15,7 @@ import yaml
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 
 from isd_pipeline.studies.repair import mend, whole_stages
+from isd_pipeline.studies.without_git import link_out, refuse_links
 
 STAGE = {
     "cmd": "kedro run --pipelines=train --params=cohort=synthetic,experiment=isd,seed=1",
@@ -30,6 +31,7 @@ LOCK = yaml.safe_dump({"schema": "2.0", "stages": STAGES}, sort_keys=False)
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     (tmp_path / ".dvc/tmp").mkdir(parents=True)
+    (tmp_path / ".git").mkdir()
     (tmp_path / "studies/synthetic").mkdir(parents=True)
     return tmp_path
 
@@ -115,3 +117,103 @@ def test_half_a_file_of_locks_is_removed(checkout: Path) -> None:
 def test_where_dvc_never_ran_there_is_nothing_to_mend(tmp_path: Path) -> None:
     assert mend(tmp_path) == []
     assert os.listdir(tmp_path) == []
+
+
+def dvc(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(folder.parent)}
+    command = [sys.executable, "-m", "dvc", *words]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_zip_of_the_project_without_git_is_one_that_dvc_works_in(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    (tmp_path / ".dvc").mkdir()
+    for name in (".dvc/config", ".dvc/.gitignore"):
+        (tmp_path / name).write_bytes((root / name).read_bytes())
+    (tmp_path / "dvc.yaml").write_text("stages: {one: {cmd: touch made, outs: [made]}}")
+    assert "is not a git repository" in dvc(tmp_path, "repro").stderr
+
+    assert mend(tmp_path) == [
+        "no Git here, so runs name no commit: DVC works without Git from now on "
+        f"({tmp_path / '.dvc/config.local'}: no_scm)"
+    ]
+    done = dvc(tmp_path, "repro")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "made").exists()
+    assert not any("no Git" in line for line in mend(tmp_path))
+
+
+def test_what_a_user_set_for_this_machine_is_kept_where_there_is_no_git(tmp_path: Path) -> None:
+    (tmp_path / ".dvc").mkdir()
+    path = tmp_path / ".dvc/config.local"
+    path.write_text("[core]\n    remote = mine\n['remote \"mine\"']\n    url = /a%20b\n")
+    mend(tmp_path)
+    told = dvc(tmp_path, "config", "--list", "--local").stdout
+    assert {*told.splitlines()} == {
+        *("core.remote=mine", "core.no_scm=true", "remote.mine.url=/a%20b")
+    }
+
+
+def test_a_checkout_of_git_keeps_dvcs_settings(checkout: Path) -> None:
+    assert mend(checkout) == []
+    assert not (checkout / ".dvc/config.local").exists()
+
+
+@pytest.mark.parametrize("linked", ["data", "data/06_models/mine"])
+def test_where_data_lies_on_another_disk_dvc_works_on_it_or_says_so_before_a_stage(
+    tmp_path: Path, linked: str
+) -> None:
+    project, disk = tmp_path / "project", tmp_path / "disk"
+    disk.mkdir()
+    (project / ".dvc").mkdir(parents=True)
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    (project / ".gitignore").write_text("/data/\n/data\n")
+    (project / linked).parent.mkdir(parents=True, exist_ok=True)
+    (project / linked).symlink_to(disk)
+    made = "data/06_models/mine/isd"
+    stage = {"cmd": f"mkdir -p {made} && touch {made}/model", "outs": [made]}
+    (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"train": stage}}))
+    assert "outside of git repository" in dvc(project, "repro").stderr  # once it has run
+
+    with pytest.raises(OSError, match=f"^{linked}: a link out of the checkout.* `isd repair`"):
+        refuse_links({"DVC_ROOT": str(project)})
+    refuse_links({})  # `kedro run` alone minds no link
+    [told] = [line for line in mend(project) if "Git" in line]
+    assert told.startswith(f"{linked} leads out of the checkout: DVC works without Git")
+    refuse_links({"DVC_ROOT": str(project)})
+    done = dvc(project, "repro")
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in disk.rglob("model")] == ["model"]
+
+
+def test_links_to_raw_files_and_within_the_checkout_are_no_matter(tmp_path: Path) -> None:
+    project, disk = tmp_path / "project", tmp_path / "disk"
+    disk.mkdir()
+    for name in ("data/01_raw", "data/03_primary", "inside"):
+        (project / name).mkdir(parents=True)
+    (project / "data/01_raw/mimic3").symlink_to(disk)
+    (project / "data/03_primary/mine").symlink_to(project / "inside")
+    assert link_out(project) is None
+
+
+def test_every_dvc_repro_of_make_waits_for_another_command_of_dvc() -> None:
+    root = Path(__file__).parents[2]
+    for name in ("Makefile", "studies/side_by_side"):
+        lines = (root / name).read_text().splitlines()
+        called = [line for line in lines if line.strip(" \t@").startswith(("dvc ", "xargs"))]
+        repro = [line for line in called if " repro" in line]
+        assert repro
+        assert all("dvc --wait-for-lock repro" in line for line in repro), name
+
+
+def test_a_repro_that_waits_outlives_a_second_command_of_dvc(tmp_path: Path) -> None:
+    dvc(tmp_path, "init", "--no-scm")
+    hold = "import time, zc.lockfile as z; held = z.LockFile('.dvc/tmp/lock'); time.sleep(7)"
+    other = f'"{sys.executable}" -c "{hold}" &'  # begins while the stage runs, and outlasts it
+    stage = {"cmd": f"{other} sleep 1; touch made", "outs": ["made"]}
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"one": stage}}))
+    done = dvc(tmp_path, "--wait-for-lock", "repro")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "dvc.lock").exists()

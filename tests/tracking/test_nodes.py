@@ -9,7 +9,7 @@ import pytest
 
 from isd_pipeline.catalog.results import Run
 from isd_pipeline.predictors.artifact import Artifact
-from isd_pipeline.tracking import tracker as tracking
+from isd_pipeline.tracking import open_run as tracking
 from isd_pipeline.tracking.nodes import log_outputs
 from isd_pipeline.tracking.tracker import RunKey, Tracker
 

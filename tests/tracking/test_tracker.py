@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from isd_pipeline.tracking import tracker as tracking
+from isd_pipeline.tracking import open_run as tracking
 from isd_pipeline.tracking.tracker import RunKey, Tracker
 
 KEY = RunKey("synthetic", "isd", 1)

@@ -108,7 +108,8 @@ def write_bundle(bundle: Bundle, folder: Path) -> str:
     content, digest = pack(bundle.weights)
     books = {system: hashlib.sha256(book).hexdigest() for system, book in bundle.books.items()}
     record = sealed(_record(bundle) | {"weights_sha256": digest, "books": books}, SEAL)
-    with replacing(Path(folder)) as temporary:
+    size = len(content) + sum(map(len, bundle.books.values()))
+    with replacing(Path(folder), size) as temporary:
         temporary.mkdir()
         (temporary / WEIGHTS).write_bytes(content)
         for system, book in bundle.books.items():

@@ -20,6 +20,7 @@ COMMANDS = {
     "show": "runs",
     "study": "studies",
     "summary": "runs",
+    "verify": "studies",
     "watch": "watching",
 }
 RENAMED = {"mend": "repair"}

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from isd_pipeline.commands.notes_options import with_notes_form
+from isd_pipeline.commands.project import in_project
 from isd_pipeline.messages import one_line
 
 
@@ -18,6 +19,7 @@ from isd_pipeline.messages import one_line
 @click.option("--to", type=click.Path(path_type=Path), help="The folder to be written.")
 @click.option("--force", is_flag=True, help="Replace a bundle that stands there.")
 @one_line
+@in_project
 def bundle(cohort: str, experiment: str, seed: int, to: Path | None, force: bool) -> None:
     """Make a bundle of a finished run: EXPERIMENT on COHORT. `isd code` needs nothing else.
 

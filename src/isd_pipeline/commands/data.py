@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from isd_pipeline.commands.project import enter_project
 from isd_pipeline.messages import one_line
 
 
@@ -36,8 +37,11 @@ def check(target: str, as_json: bool) -> None:
     from isd_pipeline.config.loading import read_parameters
     from isd_pipeline.pipelines.extract import checking
 
-    parameters = read_parameters(Path("conf"))
-    findings, counts = checking.check(target, parameters["cohorts"], parameters.get("profiles"))
+    here = enter_project(required=False)
+    parameters = read_parameters(Path("conf")) if Path("conf").is_dir() else {}
+    cohorts = parameters.get("cohorts", {})
+    named = target if target in cohorts else str(here / target)
+    findings, counts = checking.check(named, cohorts, parameters.get("profiles"))
     code = checking.exit_code(findings)
     if as_json:
         listed = [asdict(one) for one in findings]

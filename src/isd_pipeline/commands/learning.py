@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from isd_pipeline.commands.notes_options import with_notes_form
+from isd_pipeline.commands.project import in_project
 from isd_pipeline.messages import one_line
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 )
 @one_line
 @with_notes_form
+@in_project
 def learn(
     decisions: Path, notes: Path, bundle: Path, to: Path, with_former: bool, form: NotesForm
 ) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from isd_pipeline.commands.project import in_project
 from isd_pipeline.messages import one_line
 
 SECONDS = 60  # to wait for MLflow
@@ -22,6 +23,7 @@ SECONDS = 60  # to wait for MLflow
 @click.argument("experiment")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 @one_line
+@in_project
 def show(cohort: str, experiment: str, as_json: bool) -> None:
     """Print the merged settings of EXPERIMENT on COHORT.
 
@@ -45,6 +47,7 @@ def show(cohort: str, experiment: str, as_json: bool) -> None:
 @click.command()
 @click.argument("cohort")
 @one_line
+@in_project
 def summary(cohort: str) -> None:
     """Print the results of COHORT, and where its report lies."""
     results = Path("results", cohort, "results.md")
@@ -66,6 +69,7 @@ def summary(cohort: str) -> None:
 @click.argument("table", required=False)
 @click.option("--browser/--no-browser", default=True, help="Open the page, or only print it.")
 @one_line
+@in_project
 def compare(cohort: str, table: str | None, browser: bool) -> None:
     """Serve MLflow on this machine, opened on runs of COHORT.
 
@@ -75,13 +79,13 @@ def compare(cohort: str, table: str | None, browser: bool) -> None:
 
     from isd_pipeline.config.reading import read_config
     from isd_pipeline.tracking.compare_page import compare_link
-    from isd_pipeline.tracking.tracker import Tracker, TrackingSettings
+    from isd_pipeline.tracking.tracker import Tracker, TrackingSettings, needed
 
     path = Path("conf/base/tracking.yml")
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: not here; run this in the project's folder")
     settings = read_config(TrackingSettings, yaml.safe_load(path.read_text()), str(path))
-    link = compare_link(Tracker(settings), cohort, table)
+    tracker = Tracker(settings)
+    with needed(tracker):
+        link = compare_link(tracker, cohort, table)
     server = _serve(settings.ui, settings.uri)
     try:
         _wait_for(settings.ui, server)

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import click
 
+from isd_pipeline.commands.project import in_project
 from isd_pipeline.messages import one_line
 
 
 @click.command()
 @click.argument("cohorts", nargs=-1)
 @one_line
+@in_project
 def study(cohorts: tuple[str, ...]) -> None:
     """Write the DVC graphs studies/COHORT/dvc.yaml.
 
@@ -28,6 +30,7 @@ def study(cohorts: tuple[str, ...]) -> None:
 
 @click.command()
 @one_line
+@in_project
 def repair() -> None:
     """Clear what a killed `dvc repro` left half written.
 
@@ -41,6 +44,7 @@ def repair() -> None:
 
 @click.command()
 @one_line
+@in_project
 def locks() -> None:
     """Find locks that name code that their runs did not record.
 
@@ -57,11 +61,37 @@ def locks() -> None:
 
 
 @click.command()
+@click.argument("cohorts", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
+@one_line
+@in_project
+def verify(cohorts: tuple[str, ...], as_json: bool) -> None:
+    """Hash every output, checkpoint and bundle, and hold it against what was recorded.
+
+    Of all studies, or of some COHORTS. Files in DVC's cache are looked at, too. Exit code 0: all
+    is whole; 1: each file that differs, is missing or is one too many is named.
+    """
+    from isd_pipeline.studies.verify import verify
+
+    found = verify(Path(), cohorts)
+    if as_json:
+        listed = [asdict(one) for one in found.problems]
+        told = {"checked": found.checked, "not_made_here": found.not_here, "problems": listed}
+        click.echo(json.dumps(told, indent=1))
+    else:
+        for one in found.problems:
+            click.echo(one.line(), err=True)
+        click.echo(found.line())
+    sys.exit(bool(found.problems))
+
+
+@click.command()
 @click.argument("cohort")
 @click.argument("experiment")
 @click.argument("seed", type=int)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 @one_line
+@in_project
 def reproduce(cohort: str, experiment: str, seed: int, as_json: bool) -> None:
     """Make a recorded run again, and say whether it is the same.
 

@@ -187,6 +187,7 @@ def fit(system: str, settings: Mapping[str, Any], data: TrainingData, options: O
     marks = fingerprints(data.documents, data.codes, data.vocabulary) | prepared.fingerprints
     scratch = scratch_folder([{**kept, "seed": options.seed}, marks], options.code)
     checkpoints.sweep(scratch)
+    checkpoints.refuse_small_disk(scratch, prepared.model)
     resume = checkpoints.read_state(scratch)
     if resume is not None:
         logger.info("going on after epoch %d of an interrupted training", resume.epoch)

@@ -1,11 +1,15 @@
 """What MLflow is told of the outputs of a pipeline's node."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from isd_pipeline.tracking import tracker as tracking
+from isd_pipeline.tracking import open_run as tracking
 from isd_pipeline.tracking.shown import shown_calibration, shown_metrics, shown_tags
 from isd_pipeline.tracking.tables import show_table, table_and_rows
+from isd_pipeline.tracking.tracker import Tracker, why
+
+logger = logging.getLogger(__name__)
 
 
 def log_outputs(inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
@@ -21,6 +25,15 @@ def log_outputs(inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
     if "calibration" in outputs:
         tracking.log(shown_calibration(outputs["calibration"]))
     if "table_numbers" in outputs:
-        parameters = inputs["parameters"]
-        table, rows = table_and_rows(inputs["runs"], parameters)
-        show_table(tracker, parameters["cohort"], parameters["table"], table, rows)
+        _show(tracker, inputs["runs"], inputs["parameters"])
+
+
+def _show(tracker: Tracker, runs: Sequence[Any], parameters: Mapping[str, Any]) -> None:
+    """Show a table; where MLflow fails, `publish` shows it later from the files."""
+    cohort, name = parameters["cohort"], parameters["table"]
+    table, rows = table_and_rows(runs, parameters)
+    try:
+        show_table(tracker, cohort, name, table, rows)
+    except Exception as error:
+        again = f"`kedro run --pipelines=publish --params=cohort={cohort}` will"
+        logger.warning("MLflow does not show %s (%s); %s", name, why(error), again)

@@ -1,17 +1,19 @@
 """Numbers into MLflow: one parent run per cohort, one child per (experiment, seed).
 
-The paper's tables stand beside them (`tracked_tables`); `comparing` opens the page to compare.
+The paper's tables stand beside them (`tables`); `compare_page` opens the page to compare.
 
-Only numbers and settings go there, never a note, an identifier of one or a list of codes. The
-active child is held here, so that nodes call `log` without knowing whether anybody listens.
+Only numbers and settings go there, never a note, an identifier of one or a list of codes. Here
+MLflow's errors are raised; `open_run` lets a stage go on without MLflow.
 """
 
 import os
+import re
 import socket
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,10 +21,16 @@ from typing import Any
 
 from isd_pipeline.catalog.holding import holding
 from isd_pipeline.data.io.processes import is_running
-from isd_pipeline.tracking.shown import shown_figure
 
 LOCK = Path("scratch/tracking.lock")
 PARAMETER_LENGTH = 500  # longer values are cut: MLflow refuses more than 6,000 characters
+SQLITE = "sqlite:///"
+MLFLOW = {  # what is not set in the environment
+    # MLflow itself waits two minutes for an answer and asks eight times.
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",  # its traces: what fails is told in one line
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,42 +63,71 @@ class Tracker:
         self.settings = settings
         self.run_id: str | None = None
 
+    @property
+    def uri(self) -> str:
+        """Where MLflow's store is."""
+        return os.environ.get("MLFLOW_TRACKING_URI", self.settings.uri)
+
     @cached_property
     def client(self) -> Any:
         """The MLflow client, made when first asked for: importing mlflow takes a second."""
+        for name, value in MLFLOW.items():
+            os.environ.setdefault(name, value)
         from mlflow import MlflowClient
 
+        _refuse_damaged(self.uri)
         with holding(LOCK):  # two processes must not create the database at once
-            client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI", self.settings.uri))
+            client = MlflowClient(self.uri)
             client.search_experiments(max_results=1)
         return client
 
     @property
     def experiment_id(self) -> str:
-        """Our MLflow experiment, created when missing."""
+        """Our MLflow experiment, created when missing.
+
+        Raises:
+            ValueError: it was deleted, and as long as MLflow keeps it, its name is taken.
+        """
         name = self.settings.experiment
         found = self.client.get_experiment_by_name(name)
-        return found.experiment_id if found else self.client.create_experiment(name)
+        if found is None:
+            return str(self.client.create_experiment(name))
+        if found.lifecycle_stage == "deleted":
+            raise ValueError(
+                f"its experiment {name} was deleted: bring it back with `mlflow experiments "
+                f"restore -x {found.experiment_id}`, or name another in conf/base/tracking.yml"
+            )
+        return str(found.experiment_id)
 
-    def start(self, key: RunKey, parameters: Mapping[str, Any], tags: Mapping[str, str]) -> None:
-        """Open the child run of `key`, or take up the one that a killed process left."""
+    def start(
+        self,
+        key: RunKey,
+        parameters: Mapping[str, Any],
+        tags: Mapping[str, str],
+        run_id: str | None = None,
+        time_ms: int | None = None,
+    ) -> None:
+        """Open the child run of `key`, or take up the one that a killed process left.
+
+        With `run_id` take up that one, unless it was deleted since. `time_ms` is when a new one
+        began, where that is not now.
+        """
         from mlflow.entities import Param
 
         _ = self.client  # made under the same lock, so before it is taken here
         with holding(LOCK):
             self._sweep_killed()
             parent = self._parent(key.cohort)
-            left = self._find(key, f"tags.resume_key = '{tags.get('resume_key', '')}'")
-            if left and left[0].info.status == "KILLED":
-                self.run_id = left[0].info.run_id
+            left = self._left(key, tags.get("resume_key", ""), run_id)
+            if left is not None:
+                self.run_id = left
                 self.client.update_run(self.run_id, status="RUNNING")
             else:
-                here = {"host": socket.gethostname(), "process": str(os.getpid())}
-                here |= {"git_commit": git_commit(), "mlflow.parentRunId": parent}
                 name = f"{key.experiment}, seed {key.seed}"
-                self.run_id = self._create(name, {**key.tags, **tags, **here})
-                shown = [Param(k, str(v)[:PARAMETER_LENGTH]) for k, v in sorted(parameters.items())]
-                self.client.log_batch(self.run_id, params=shown)
+                made_by = {**here(), "mlflow.parentRunId": parent}
+                self.run_id = self._create(name, {**key.tags, **made_by, **tags}, time_ms)
+            shown = [Param(k, str(v)[:PARAMETER_LENGTH]) for k, v in sorted(parameters.items())]
+            self.client.log_batch(self.run_id, params=shown)
 
     def reopen(self, key: RunKey) -> None:
         """Open the newest child run of `key` again, to add the final metrics; or a fresh one."""
@@ -99,11 +136,20 @@ class Tracker:
         else:
             self.start(key, {}, {})
 
-    def log(self, metrics: Mapping[str, float], step: int = 0, run_id: str | None = None) -> None:
-        """Log numbers in one batch, to the open child run where no other is named."""
+    def log(
+        self,
+        metrics: Mapping[str, float],
+        step: int = 0,
+        run_id: str | None = None,
+        time_ms: int | None = None,
+    ) -> None:
+        """Log numbers in one batch, to the open child run where no other is named.
+
+        Numbers of the same `time_ms` and step that are there already stay there once.
+        """
         from mlflow.entities import Metric
 
-        now = int(time.time() * 1000)
+        now = time_ms or int(time.time() * 1000)
         shown = [Metric(name, float(value), now, step) for name, value in metrics.items()]
         self.client.log_batch(run_id or self.run_id, metrics=shown)
 
@@ -112,10 +158,10 @@ class Tracker:
         for name, value in tags.items():
             self.client.set_tag(run_id or self.run_id, name, value)
 
-    def finish(self, status: str) -> None:
+    def finish(self, status: str, time_ms: int | None = None) -> None:
         """Close the child run as FINISHED, FAILED or KILLED."""
         if self.run_id is not None:
-            self.client.set_terminated(self.run_id, status)
+            self.client.set_terminated(self.run_id, status, end_time=time_ms)
             self.run_id = None
 
     def has(self, key: RunKey, content: str) -> bool:
@@ -138,6 +184,14 @@ class Tracker:
         newest_first = ["attributes.start_time DESC"]
         return [*self.client.search_runs([self.experiment_id], condition, order_by=newest_first)]
 
+    def _left(self, key: RunKey, resume_key: str, run_id: str | None) -> str | None:
+        """The run that is to be gone on with, if there is one."""
+        if run_id is not None:
+            named = self.search(f"attributes.run_id = '{run_id}'")  # the deleted are not found
+            return run_id if named else None
+        left = self._find(key, f"tags.resume_key = '{resume_key}'")
+        return str(left[0].info.run_id) if left and left[0].info.status == "KILLED" else None
+
     def _parent(self, cohort: str) -> str:
         if found := self.search(f"tags.parent_of = '{cohort}'"):
             return str(found[0].info.run_id)
@@ -145,8 +199,9 @@ class Tracker:
         self.client.set_terminated(parent, "FINISHED")
         return parent
 
-    def _create(self, name: str, tags: Mapping[str, str]) -> str:
-        run = self.client.create_run(self.experiment_id, run_name=name, tags=dict(tags))
+    def _create(self, name: str, tags: Mapping[str, str], time_ms: int | None = None) -> str:
+        made = {"start_time": time_ms, "run_name": name, "tags": dict(tags)}
+        run = self.client.create_run(self.experiment_id, **made)
         return str(run.info.run_id)
 
     def _find(self, key: RunKey, more: str = "") -> list[Any]:
@@ -161,64 +216,59 @@ class Tracker:
                 self.client.set_terminated(run.info.run_id, "KILLED")
 
 
-_open: Tracker | None = None
-
-
-def use(tracker: Tracker) -> None:
-    """Let `log` and `tag` speak to this tracker's open run."""
-    global _open
-    _open = tracker
-
-
-def current() -> Tracker | None:
-    """The tracker in use, if any."""
-    return _open
-
-
-def log(metrics: Mapping[str, float], step: int = 0) -> None:
-    """Log numbers to the open run; without one, do nothing."""
-    if _open is not None:
-        _open.log(metrics, step)
-
-
-def log_epoch(epoch: int, figures: Mapping[str, float]) -> None:
-    """Log the figures of an epoch to the open run, under the names that MLflow groups by."""
-    log({shown_figure(name): value for name, value in figures.items()}, step=epoch)
-
-
-def tag(tags: Mapping[str, str]) -> None:
-    """Tag the open run; without one, do nothing."""
-    if _open is not None and _open.run_id is not None:
-        _open.tag(tags)
-
-
-@contextmanager
-def part(key: RunKey, parameters: Mapping[str, Any], tags: Mapping[str, str]) -> Iterator[None]:
-    """Give a part of a pipeline a run of its own; without a tracker, do nothing.
-
-    If the block raises, the run stays open: `close` is told what it became.
-    """
-    if _open is not None:
-        _open.start(key, parameters, tags)
-    yield
-    if _open is not None:
-        _open.finish("FINISHED")
-
-
-def close(status: str) -> None:
-    """Close the open run, if any, as FINISHED, FAILED or KILLED."""
-    global _open
-    if _open is not None:
-        _open.finish(status)
-        _open = None
+def here() -> dict[str, str]:
+    """Tags that say which process makes a run, and from which code."""
+    return {
+        "host": socket.gethostname(),
+        "process": str(os.getpid()),
+        "git_commit": git_commit(),
+    }
 
 
 def git_commit() -> str:
-    """The commit of the working tree, with `+` where files differ from it; "" outside git."""
+    """The commit of the working tree, with `+` where files differ from it.
+
+    "" outside git, as in a ZIP of the project, and on a machine that has no git.
+    """
 
     def git(*words: str) -> str:
-        found = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+        try:
+            found = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+        except OSError:  # no such program, or one that may not be run
+            return ""
         return found.stdout.strip() if found.returncode == 0 else ""
 
-    commit = git("rev-parse", "HEAD")
+    # A folder that lies unknown in another's repository has no commit of its own.
+    commit = git("rev-parse", "HEAD") if git("ls-files", "pyproject.toml") else ""
     return commit + ("+" if commit and git("status", "--porcelain", "src", "conf") else "")
+
+
+@contextmanager
+def needed(tracker: Tracker) -> Iterator[None]:
+    """For what is for MLflow alone: its errors in one line that names it.
+
+    Raises:
+        OSError: MLflow does not answer, or refuses.
+    """
+    try:
+        yield
+    except (ValueError, OSError, ModuleNotFoundError):
+        raise
+    except Exception as error:
+        raise OSError(f"MLflow, {tracker.uri}: {why(error)}") from None
+
+
+def why(error: BaseException) -> str:
+    """What MLflow said, in one short line."""
+    text = str(error).strip() or type(error).__name__
+    if asked := re.match(r"API request to (\S+) failed", text):
+        return f"no answer from {asked[1]}"
+    return text.splitlines()[0][:200]
+
+
+def _refuse_damaged(uri: str) -> None:
+    """Raise what SQLite says of its file, which MLflow would try ten times in two minutes."""
+    path = Path(uri.removeprefix(SQLITE))
+    if uri.startswith(SQLITE) and path.exists():
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("SELECT count(*) FROM sqlite_master").fetchone()

@@ -18,7 +18,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from isd_pipeline.data.io.files import replacing, write_json
+from isd_pipeline.data.io.files import refuse_full_disk, replacing, write_json
 from isd_pipeline.data.io.processes import is_running
 from isd_pipeline.data.io.tensor_files import pack, read_sealed, refuse_changed, sealed, unpack
 from isd_pipeline.training.loop import Best, State
@@ -114,6 +114,16 @@ def write_state(folder: Path, state: State) -> None:
     _drop_unnamed(folder)
 
 
+def refuse_small_disk(folder: Path, model: nn.Module) -> None:
+    """Raise an OSError, before the first epoch, where states of this model will find no room.
+
+    A state holds the weights, the best weights and two moments of each; while one is written, two
+    stand there.
+    """
+    weights = sum(value.nbytes for value in model.state_dict().values())
+    refuse_full_disk(folder, 4 * (KEPT_STATES + 1) * weights, "an interrupted training's state")
+
+
 def read_state(folder: Path) -> State | None:
     """Read the latest state, None where there is none; raises a ValueError where it is damaged."""
     states = _states(Path(folder))
@@ -159,7 +169,7 @@ def drop_states(folder: Path) -> None:
 def _write(folder: Path, name: str, record: dict[str, Any], tensors: dict[str, Tensor]) -> None:
     content, digest = pack(tensors)
     weights = f"{name}-{digest[:12]}.safetensors"
-    with replacing(folder / weights) as temporary:
+    with replacing(folder / weights, len(content)) as temporary:
         temporary.write_bytes(content)
     named = {**record, "weights": weights, "sha256": digest}
     write_json(folder / f"{name}.json", sealed(named, SEAL))

@@ -1,33 +1,86 @@
 """Files are whole or absent: written beside their place, synced, then renamed into it."""
 
+import errno
 import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, needed: int = 0) -> Iterator[Path]:
     """Give a temporary name in `path`'s folder; on success it takes the place of `path`.
 
     The temporary name may become a file or a folder. If the block raises, it is removed and
-    whatever stood at `path` before is untouched.
+    whatever stood at `path` before is untouched. `needed` is how many bytes will be written, where
+    that is known.
+
+    Raises:
+        OSError: the disk is full, or has fewer than `needed` bytes; it names `path`.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    _remove(temporary)
-    try:
-        yield temporary
-        _sync(temporary)
-        _move(temporary, path)
-        _sync_one(path.parent)
-    finally:
+    with naming_full_disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        refuse_full_disk(path, needed)
         _remove(temporary)
+        try:
+            yield temporary
+            _sync(temporary)
+            _move(temporary, path)
+            _sync_one(path.parent)
+        finally:
+            _remove(temporary)
+
+
+@contextmanager
+def naming_full_disk(path: Path, what: str = "") -> Iterator[None]:
+    """Of a disk that fills up say which file it was, how much is free, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL or isinstance(error, DiskFullError):
+            raise
+        raise DiskFullError(path, 0, what) from None
+
+
+def refuse_full_disk(path: Path, needed: int, what: str = "") -> None:
+    """Raise an OSError where the disk of `path` has fewer bytes free than will be written."""
+    if needed > free_bytes(path):
+        raise DiskFullError(path, needed, what)
+
+
+class DiskFullError(OSError):
+    """No room for a file. `needed` is how many bytes it takes, 0 where that is not known."""
+
+    def __init__(self, path: Path, needed: int, what: str = "") -> None:
+        size = f"needs {megabytes(needed)}" if needed else "needs more"
+        super().__init__(
+            f"{path}: the disk is full: {megabytes(free_bytes(path))} are free there, and "
+            f"{what or 'this file'} {size}. Make room and run the same command again; no part of "
+            "it was left"
+        )
+        self.errno = errno.ENOSPC
+
+
+def free_bytes(path: Path) -> int:
+    """How many bytes the disk has free on which a path is or would be, if the disk says so."""
+    path = Path(path).absolute()
+    there = next(one for one in (path, *path.parents) if one.exists())
+    usage = shutil.disk_usage(there)
+    return usage.free if usage.total else sys.maxsize
+
+
+def megabytes(size: int) -> str:
+    """A number of bytes for people."""
+    return f"{size / 1e6:,.1f} MB"
 
 
 def write_text(path: Path, text: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from isd_pipeline.data.io.files import replacing
+from isd_pipeline.data.io.files import naming_full_disk, replacing
 
 
 def _texts(*names: str) -> pa.Schema:
@@ -37,6 +37,7 @@ MENTIONS = pa.schema(
     ]
 )
 LABELS = pa.schema([("document_id", pa.string()), ("labels", pa.list_(pa.string()))])
+SORTING = "sorting the rows on disk (TMPDIR says where)"
 ROWS = 512  # rows of notes or token lists that are held at once: some megabytes
 
 
@@ -165,19 +166,22 @@ class SortedSpill:
     def __init__(self, schema: pa.Schema, keys: Sequence[str], folder: Path | None = None) -> None:
         self.schema = schema
         self._names = list(keys)
+        self._folder = Path(folder or tempfile.gettempdir())
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (lives as long as the rows)
         self._starts, self._keys = array("q", [0]), [np.empty((len(keys), 0), dtype=np.int64)]
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take some more rows; they come after all earlier rows of the same key."""
-        for row in range(batch.num_rows):
-            size = self._file.write(batch.slice(row, 1).serialize())
-            self._starts.append(self._starts[-1] + size)
+        with naming_full_disk(self._folder, SORTING):
+            for row in range(batch.num_rows):
+                size = self._file.write(batch.slice(row, 1).serialize())
+                self._starts.append(self._starts[-1] + size)
         self._keys.append(np.stack([batch[name].to_numpy() for name in self._names]))
 
     def read(self) -> Iterator[pa.RecordBatch]:
         """All rows in order. The rows may be read again; add none in between."""
-        self._file.flush()
+        with naming_full_disk(self._folder, SORTING):
+            self._file.flush()
         order = np.lexsort(np.concatenate(self._keys, axis=1)[::-1])
         for start in range(0, len(order), ROWS):
             yield pa.concat_batches([self._row(n) for n in order[start : start + ROWS]])

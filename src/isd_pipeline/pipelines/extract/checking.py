@@ -29,6 +29,10 @@ MARK = b"\xef\xbb\xbf"
 # Bytes on disk from extraction to vectors for each character of the notes: 1.5 of the synthetic
 # hospital (1,500 admissions of 1,200 words), and as much again in DVC's cache.
 DISK_PER_CHARACTER = 3.0
+ROOM = (
+    "make room; or move data/ to another disk, link it here and run `isd repair`, and move DVC's "
+    "cache with `dvc cache dir --local`"
+)
 LEAST_MEMORY = 2 << 30  # docs/performance.md: preparation takes 0.5 GiB, training 0.5 to 2.5 GiB
 
 
@@ -151,7 +155,7 @@ def _tell_of_room(raw: str, characters: int, findings: Findings) -> None:
     disk = f"the stages up to training write about {_size(needed)}; {_size(free)} are free"
     ram = f"training takes up to 2.5 GB of memory, more with many codes; {_size(memory)} are here"
     for short, told, remedy in (
-        (needed > free, disk, "make room, or move data/ and DVC's cache"),
+        (needed > free, disk, ROOM),
         (memory < LEAST_MEMORY, ram, "smaller batches or max_tokens take less"),
     ):
         findings.add(Finding("warning", raw, told, remedy) if short else Finding("note", raw, told))

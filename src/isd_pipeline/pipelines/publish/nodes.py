@@ -7,7 +7,7 @@ from typing import Any
 from isd_pipeline.catalog.results import Run
 from isd_pipeline.config.experiments import notes_of, shown_parameters
 from isd_pipeline.config.reports import table_layouts
-from isd_pipeline.tracking import tracker as tracking
+from isd_pipeline.tracking import open_run as tracking
 from isd_pipeline.tracking.shown import (
     content_of,
     shown_calibration,
@@ -16,7 +16,7 @@ from isd_pipeline.tracking.shown import (
     shown_tags,
 )
 from isd_pipeline.tracking.tables import rows_of, show_table
-from isd_pipeline.tracking.tracker import RunKey, Tracker
+from isd_pipeline.tracking.tracker import RunKey, Tracker, needed
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,15 @@ def publish_runs(runs: list[Run], parameters: Mapping[str, Any]) -> dict[str, in
     """
     if (tracker := tracking.current()) is None:
         raise ValueError("conf/base/tracking.yml: uri is empty: there is no MLflow to publish to")
+    with needed(tracker):
+        counts = _publish_all(tracker, runs, parameters)
+    logger.info("MLflow: %(published)d runs published, %(there_already)d there already", counts)
+    return counts
+
+
+def _publish_all(
+    tracker: Tracker, runs: list[Run], parameters: Mapping[str, Any]
+) -> dict[str, int]:
     counts = {"published": 0, "there_already": 0}
     for run in runs:
         key = RunKey(parameters["cohort"], run.experiment, run.seed)
@@ -40,7 +49,6 @@ def publish_runs(runs: list[Run], parameters: Mapping[str, Any]) -> dict[str, in
         rows = rows_of(table, runs, notes_of(parameters))
         if all(row.seeds for row in rows):
             show_table(tracker, parameters["cohort"], name, table, rows)
-    logger.info("MLflow: %(published)d runs published, %(there_already)d there already", counts)
     return counts
 
 

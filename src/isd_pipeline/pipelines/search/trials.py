@@ -28,7 +28,8 @@ from isd_pipeline.pipelines.search.space import SearchSettings, searched
 from isd_pipeline.predictors import network
 from isd_pipeline.predictors.base import Options, TrainingData
 from isd_pipeline.predictors.progress import Stopwatch
-from isd_pipeline.tracking import tracker as tracking
+from isd_pipeline.tracking import open_run as tracking
+from isd_pipeline.tracking.tracker import RunKey
 
 logger = logging.getLogger(__name__)
 Report = Callable[[int, float], None]  # takes an epoch, counted from 1, and the metric after it
@@ -136,7 +137,7 @@ class Bench:
         tags = {"resume_key": f"{self.search}-{trial.number}"}
         # A search is a family of runs beside its cohort's: trials compare with trials.
         family = f"{these['cohort']}: search of {self.parameters['experiment']}"
-        key = tracking.RunKey(family, f"trial {trial.number + 1}", these["seed"])
+        key = RunKey(family, f"trial {trial.number + 1}", these["seed"])
         with tracking.part(key, shown_parameters(these), tags):
             tried = run_trial(trial, partial(self.train, plan))
             tracking.tag({"state": tried.state})
