@@ -23,7 +23,7 @@ from isd_pipeline.coding.usual import Usual, usual_from
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.io.files import replacing, write_json
 from isd_pipeline.data.io.tensor_files import pack, read_sealed, refuse_changed, sealed, unpack
-from isd_pipeline.text.tokens import Tokeniser
+from isd_pipeline.text.runs import Tokeniser
 from isd_pipeline.text.vocabulary import Vocabulary
 
 FORMAT = 2

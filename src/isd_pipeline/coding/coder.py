@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,12 +26,11 @@ from isd_pipeline.coding.caution import Caution
 from isd_pipeline.coding.context import in_context
 from isd_pipeline.coding.evidence import Span, spans
 from isd_pipeline.coding.rules import Rule, Rules
+from isd_pipeline.coding.words import known_words
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.predictors import registry
 from isd_pipeline.predictors.base import Prediction, TokenisedNote
 from isd_pipeline.shapes import Float, Int
-from isd_pipeline.text.sentences import sentence_starts
-from isd_pipeline.text.tokens import tokenize_all
 
 if TYPE_CHECKING:
     from isd_pipeline.coding.view_coder import ViewCoder
@@ -187,33 +185,16 @@ class Coder:
         ]
 
     def words(self, notes: Sequence[Note]) -> list[NoteWords]:
-        """The words of each note, as the training notes were cut."""
-        if not notes:
-            return []
-        vocabulary = self.bundle.vocabulary
-        found = tokenize_all([note.text for note in notes], vocabulary.rule)
-        columns = (vocabulary.encode(found.words), found.begins, found.ends)
-        parts = (np.split(values, found.starts[1:-1]) for values in columns)
-        words = (found.words[a:b].to_pylist() for a, b in pairwise(found.starts.tolist()))
-        return [
-            self._words_of(note, *of_note)
-            for note, *of_note in zip(notes, words, *parts, strict=True)
-        ]
+        """The words of each note, as the bundle knows them."""
+        return [self._words_of(note) for note in notes]
 
-    def _words_of(
-        self,
-        note: Note,
-        words: Sequence[str],
-        tokens: Int[np.ndarray, " N"],
-        begins: Int[np.ndarray, " N"],
-        ends: Int[np.ndarray, " N"],
-    ) -> NoteWords:
-        limit = self.bundle.max_tokens
+    def _words_of(self, note: Note) -> NoteWords:
+        limit, vocabulary = self.bundle.max_tokens, self.bundle.vocabulary
+        read, begins, ends = known_words(note.text, vocabulary)
         problem = note.fault or (SEVERAL if note.others else None)
-        problem = problem or _problem(note.text, tokens[:limit], self.bundle.vocabulary.unknown)
+        problem = problem or _problem(note.text, read.tokens[:limit], vocabulary.unknown)
         beyond = ends[:0] if problem or limit is None else ends[limit - 1 :]
         truncated_at = int(beyond[0]) if len(beyond) > 1 else None
-        read = TokenisedNote(words, tokens, sentence_starts(note.text, begins))
         return NoteWords(read, begins, ends, problem, truncated_at)
 
     def read(self, words: NoteWords, evidence: bool) -> Prediction:

@@ -23,7 +23,15 @@ from isd_pipeline.text.vocabulary import Vocabulary
 def tokenize(notes: RecordStream, cohorts: Mapping[str, Any], cohort: str) -> RecordStream:
     """One row per document: its words, and where each stands in its note."""
     settings = cohort_section(cohorts, cohort, "preprocess", PreprocessSettings)
-    return tokenize_notes(notes, settings.tokeniser)
+    normal = settings.normal_form
+    if normal is None:
+        normal = not _is_published(cohort_section(cohorts, cohort, "extract", ExtractSettings))
+    return tokenize_notes(notes, settings.tokeniser, normal=normal)
+
+
+def _is_published(settings: ExtractSettings) -> bool:
+    """Corpora that the literature and our own records have read as they were written."""
+    return settings.real or settings.source in ("codiesp", "cantemist")
 
 
 def label(
