@@ -95,7 +95,8 @@ class Answer:
     Of a bundle of two views: `views` are the languages of the texts that were read, and `remark`
     says what has to be known of them. Of another bundle both are None.
 
-    `books`: the code book of each kind of codes that has one, with its year.
+    `books`: the code book of each kind of codes that has one, with its year. `unknown_words` of
+    the `words` of its texts are not in the bundle's vocabulary.
     """
 
     id: str
@@ -108,17 +109,26 @@ class Answer:
     remark: str | None = None
     books: dict[str, str] = field(default_factory=dict)
     caution: tuple[Caution, ...] | None = None
+    words: int = 0
+    unknown_words: int = 0
 
 
 @dataclass(frozen=True)
 class NoteWords:
-    """The words of a note, and where they stand in it, [N]; the rest as an answer says it."""
+    """The words of a note, and where they stand in it, [N]; the rest as an answer says it.
+
+    unknown: how many of them the vocabulary does not have.
+    """
 
     read: TokenisedNote
     begins: Int[np.ndarray, " N"]
     ends: Int[np.ndarray, " N"]
     problem: str | None
     truncated_at: int | None
+    unknown: int
+
+    def __len__(self) -> int:
+        return len(self.begins)
 
     def spans(self, weights: Float[np.ndarray, " N"]) -> tuple[Span, ...]:
         """The heaviest words as stretches of the note."""
@@ -195,7 +205,8 @@ class Coder:
         problem = problem or _problem(note.text, read.tokens[:limit], vocabulary.unknown)
         beyond = ends[:0] if problem or limit is None else ends[limit - 1 :]
         truncated_at = int(beyond[0]) if len(beyond) > 1 else None
-        return NoteWords(read, begins, ends, problem, truncated_at)
+        unknown = int((read.tokens == vocabulary.unknown).sum())
+        return NoteWords(read, begins, ends, problem, truncated_at, unknown)
 
     def read(self, words: NoteWords, evidence: bool) -> Prediction:
         """What the model says of a note that has no problem."""
@@ -211,6 +222,7 @@ class Coder:
             scale = Scale(self.bundle.codes, cut, temperature)
             codes = scale.suggest(found, top, lambda shown: _spans(found, words, shown))
             codes = self.rules.judge(codes, found.scores)
+            unlike += caution.of_codes(self.bundle.usual, codes) if found.evidence else []
         answer = Answer(
             id=note.id,
             codes=codes,
@@ -220,6 +232,8 @@ class Coder:
             model=self._name,
             books=self.rules.editions,
             caution=None if self.bundle.usual is None else tuple(unlike),
+            words=len(words),
+            unknown_words=words.unknown,
         )
         return in_context(answer, {None: note})
 
