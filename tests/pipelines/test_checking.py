@@ -268,3 +268,10 @@ def test_conf_local_changes_what_is_checked(tmp_path):
         text = f"cohorts: {{mine: {{extract: {{source: own, raw: {raw}}}}}}}"
         (tmp_path / name / "parameters_cohorts.yml").write_text(text)
     assert read_parameters(tmp_path)["cohorts"]["mine"]["extract"]["raw"] == "b"
+
+
+def test_notes_of_which_a_clause_would_be_a_word_are_told(tmp_path):
+    found, code = listed(own(tmp_path, three("患者发热三天，伴咳嗽。" * 3, "咳嗽三天")))
+    what = "2 documents are in a script without blanks between words"
+    assert any(what in line and "segmenter" in line for line in found["warning"])
+    assert code == 1

@@ -238,6 +238,16 @@ def test_each_offset_counts_in_the_note_its_word_comes_from():
                 assert cut.lower() == row["tokens"][n]
 
 
+def test_documents_in_normal_form_have_its_words_and_sentences_and_the_notes_offsets():
+    texts = [("7", r"No fie\u0062re.\n\nDolor"), ("7", "co\u0301lico"), ("8", "plain")]
+    rows = [(document, "1", str(n), text) for n, (document, text) in enumerate(texts)]
+    first, second = tokenize_notes(notes(rows), normal=True).read().to_pylist()
+    assert first["tokens"] == ["no", "fiebre", "dolor", "cólico"]
+    assert first["sentence_starts"] == [0, 2, 3]
+    assert (first["begins"], first["ends"]) == ([0, 3, 19, 0], [2, 14, 24, 7])
+    assert second == tokenize_notes(notes(rows)).read().to_pylist()[1]
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 12), clinical), max_size=30), st.integers(1, 9))
 def test_how_the_notes_are_cut_into_batches_changes_nothing(drawn, cut):

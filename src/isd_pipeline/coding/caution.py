@@ -2,7 +2,7 @@
 
 A caution changes no code and no score. Its bounds are those of the dev notes (`usual.py`), fitted
 when the bundle was made: each kind calls about 1 in 100 notes unusual that are like these. That no
-word of a note is evidence for any of its codes needs no bound.
+word of a note is evidence for any of its codes, or that its script parts no words, needs no bound.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import expit
 
 from isd_pipeline.coding.usual import Usual, known_share
+from isd_pipeline.data.quality.scripts import MOSTLY, share_without_blanks
 from isd_pipeline.shapes import Float, Int
 from isd_pipeline.text.languages import function_word_shares, margin
 
@@ -40,6 +41,8 @@ def of_words(
     if share < usual.known.low:
         known: Caution = {"kind": "few_known_words", "share": share}
         found.append(known | {"usual": usual.known.median, "least": usual.known.low})
+    if (unparted := share_without_blanks(words)) > MOSTLY:
+        found.append({"kind": "no_blanks", "share": unparted})
     if usual.language is not None and usual.other is not None:
         shares = function_word_shares(words)
         more, other = margin(shares, usual.language)
@@ -90,6 +93,9 @@ def _percent(share: str | float) -> str:
 _SENTENCES: Mapping[str, Callable[[Caution], str]] = {
     "few_words": lambda c: (
         f"it has {float(c['words']):.0f} words, usual are {float(c['usual']):.0f}"
+    ),
+    "no_blanks": lambda c: (
+        "it is in a script without blanks between words, and the model takes a clause for a word"
     ),
     "no_evidence": lambda c: (
         f"no word of it is evidence for any code above the threshold ({float(c['codes']):.0f})"

@@ -19,6 +19,7 @@ from isd_pipeline.data.io.tables import Extraction, RecordStream
 from isd_pipeline.data.quality import minhash
 from isd_pipeline.data.quality.findings import Findings, Level
 from isd_pipeline.data.quality.published_counts import Expected
+from isd_pipeline.data.quality.scripts import MOSTLY, REMEDY, share_without_blanks
 
 MONSTROUS, UNBROKEN = 1_000_000, 10_000  # characters
 SAME = 0.8  # share of five-word runs
@@ -57,7 +58,7 @@ class Seen:
 
 def check_notes(notes: RecordStream, file: str, findings: Findings) -> Seen:
     """Every text once: what is unusual in it, and the signature of its document."""
-    seen = Seen()
+    seen, without_blanks = Seen(), 0
     for document, rows in _documents(notes):
         text = "\n\n".join(text for _, text in rows)
         seen.documents += 1
@@ -66,6 +67,7 @@ def check_notes(notes: RecordStream, file: str, findings: Findings) -> Seen:
             for what, pattern, remedy in OF_A_NOTE:
                 if re.search(pattern, one):
                     findings.tell("warning", file, what, remedy, column="text", note=note)
+        without_blanks += share_without_blanks([text]) > MOSTLY
         if not _WORD.search(text):
             what = "documents without a word: left out"
             findings.tell("warning", file, what, note=rows[0][0], column="text")
@@ -73,6 +75,9 @@ def check_notes(notes: RecordStream, file: str, findings: Findings) -> Seen:
         if drawn is not None:
             seen.names.append(document)
             seen.signatures.append(drawn)
+    if without_blanks:
+        what = f"{without_blanks:,} documents are in a script without blanks between words"
+        findings.tell("warning", file, f"{what}, where a clause is taken for a word", REMEDY)
     return seen
 
 
