@@ -53,9 +53,11 @@ def test_a_terminal_that_lacks_a_letter_fails_nothing(place: Path) -> None:
 @pytest.mark.parametrize("status", [0, 1])
 def test_a_pipe_that_nobody_reads_ends_a_command_quietly(lines: int, status: int) -> None:
     code = PRINTS.format(lines=lines, status=status)
+    buffered = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
     reads, writes = os.pipe()
     os.close(reads)
-    done = subprocess.run([sys.executable, "-c", code], stdout=writes, stderr=subprocess.PIPE)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=buffered, stdout=writes, stderr=subprocess.PIPE)
     os.close(writes)
     assert (done.returncode, done.stderr) == (141, b"")
 
