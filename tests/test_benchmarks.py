@@ -30,6 +30,7 @@ TINY = {
     "epoch": "--notes 4 --batch 2 --mean 40 --codes 60 --steps 1",
     "scoring": "--notes 3 --tokens 40 --codes 60 --batch 2",
     "preparation": "--folder {folder}/hospital",  # to make one takes more packages
+    "tokenising": "--notes 2",
     "label_memory": "--notes 2 --tokens 40 --codes 60",
     "serving": "{folder}/bundle --requests 8 --steady 8",
     "word_vectors": "--notes 10 --vocabulary 200 --epochs 1",

@@ -1,15 +1,22 @@
 """`isd`: what a user asks for that is no pipeline stage."""
 
+import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
 from isd_pipeline.commands import COMMANDS, RENAMED
-from isd_pipeline.messages import refusal
+from isd_pipeline.messages import any_letter, refusal
 
 
 class Commands(click.Group):
     """Commands whose modules are imported when they are asked for."""
+
+    def main(self, *words: Any, **options: Any) -> Any:
+        """Run one, on any terminal."""
+        any_letter(sys.stdout, sys.stderr)
+        return super().main(*words, **options)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Their names, in the order of the alphabet."""

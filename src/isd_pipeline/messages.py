@@ -7,6 +7,7 @@ looked for where they were imported.
 import functools
 import os
 import resource
+import select
 import signal
 import sys
 from collections.abc import Callable
@@ -32,18 +33,46 @@ def one_line(command: Callable[..., Any], *, failed: int = 1) -> Callable[..., A
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         try:
-            return command(*arguments, **options)
+            try:
+                return command(*arguments, **options)
+            finally:
+                sys.stdout.flush()
         except (KeyboardInterrupt, SystemExit) as stop:
             # A run that MLflow is told of, which only a process that tracks can have.
             if tracking := sys.modules.get("isd_pipeline.tracking.open_run"):
                 tracking.close("KILLED")
             sys.exit(130 if isinstance(stop, KeyboardInterrupt) else stop.code)
         except Exception as error:
+            if isinstance(error, BrokenPipeError) and _is_unread():
+                _end_unread()
             if os.environ.get("ISD_DEBUG"):
                 raise
             raise refusal(cause(error), failed) from None
 
     return wrapped
+
+
+def any_letter(*streams: Any) -> None:
+    """Have a terminal that lacks a letter show its number, instead of failing when all is done."""
+    for stream in streams:
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _is_unread() -> bool:
+    """Whether nobody reads what is printed any more, as behind `| head -1`."""
+    ends = select.poll()
+    for number in (1, 2):
+        ends.register(number, 0)
+    return any(state & select.POLLERR for _, state in ends.poll(0))
+
+
+def _end_unread() -> None:
+    """End as a shell has it of a command whose reader went: quietly, with 128 + SIGPIPE."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        os.dup2(nowhere, number)
+    sys.exit(128 + signal.SIGPIPE)
 
 
 def refusal(text: str, exit_code: int) -> click.ClickException:

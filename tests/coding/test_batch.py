@@ -15,9 +15,11 @@ import pytest
 from isd_pipeline.coding import batch
 from isd_pipeline.coding.answers import COLUMNS, LAST, write_csv, write_jsonl
 from isd_pipeline.coding.coder import Answer, Coder, Note
+from isd_pipeline.coding.passed_over import passed_over
 from tests.coding.tiny import CODES, bundle_of, notes_of
 
 HEAD = "id,text\n"
+NO_WORDS = {"words": "0", "unknown_words": "0"}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,11 @@ def test_every_note_has_its_line_in_the_order_of_the_file(tmp_path: Path, coder:
     answers = [json.loads(line) for line in (tmp_path / "out.jsonl").open(encoding="utf-8")]
     ids = [*map(str, range(2 * batch.AT_ONCE + 1)), "long", "no"]
     assert [answer["id"] for answer in answers] == ids
-    assert counts == {"notes": len(ids), "problems": 1, "truncated": 1}
+    assert counts.pop("words") == 3 * (2 * batch.AT_ONCE + 1) + 5
+    assert counts == {**dict.fromkeys(("unknown_words", "foreign"), 0), "notes": len(ids)} | {
+        "problems": 1,
+        "truncated": 1,
+    }
 
 
 class Counting(Coder):
@@ -75,6 +81,9 @@ def test_a_fault_in_the_last_row_leaves_no_answers_and_no_other_file(
         ("notes.csv", True, "these are the notes"),
         ("folder.csv", True, "is a folder"),
         ("folder", True, "name a file that ends in .jsonl, .csv or .html"),
+        ("-", True, "-: name a file that ends in .jsonl, .csv or .html"),
+        ("notes.csv/out.csv", False, "notes.csv is no folder; name another place"),
+        ("/sys/out.csv", False, "/sys/out.csv: cannot be written (Permission denied); name"),
     ],
 )
 def test_answers_are_not_written_where_they_do_harm(
@@ -88,13 +97,21 @@ def test_answers_are_not_written_where_they_do_harm(
         batch.refuse_target(tmp_path / to, notes, force=force)
 
 
+def test_what_a_folder_holds_beside_its_notes_is_counted_by_kind(tmp_path: Path) -> None:
+    for name in ("a.txt", "B.TXT", "x.docx", "y.DOCX", "z.pdf", "plain", ".DS_Store", "._a.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "2024").mkdir()
+    assert passed_over(tmp_path) == "2 .docx, 1 .pdf, 1 file without an ending, 1 folder"
+    assert passed_over(tmp_path / "a.txt") == passed_over(tmp_path / "2024") == ""
+
+
 def test_the_json_of_an_answer_has_the_documented_shape(coder: Coder) -> None:
     file = io.StringIO()
     notes = notes_of("fever, pain and chest pain")
     write_jsonl(zip(notes, coder.code(notes, top=1, threshold=1.0), strict=True), file)
     (answer,) = [json.loads(line) for line in file.getvalue().splitlines()]
     told = ["id", "codes", "threshold", "truncated_at", "problem", "model", "books"]
-    told += ["caution"]
+    told += ["caution", "words", "unknown_words"]
     assert list(answer) == told
     (code,) = answer["codes"]
     told = ["code", "title", "system", "score", "above_threshold", "evidence", "sources"]
@@ -117,7 +134,7 @@ def test_a_csv_has_a_row_a_code_and_computes_nothing_in_a_spreadsheet(coder: Cod
     assert (titles["99.15"], titles["780.60"]) == ("'=Nutrition", "Fever")
     assert {row["evidence"] for row in rows[:-1]} == {"0-11"}
     last = {name: value for name, value in rows[-1].items() if value}
-    assert last == {"id": "'-2", "problem": "the note is empty"}
+    assert last == {"id": "'-2", "problem": "the note is empty", **NO_WORDS}
 
 
 @pytest.mark.parametrize("text", ["x", "-1", "nan", "2", ""])

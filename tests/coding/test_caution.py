@@ -138,7 +138,7 @@ def test_a_bundle_that_cannot_tell_says_so_and_cautions_nothing(bundle: Bundle) 
 def test_a_note_without_codes_is_told_all_the_same(bundle: Bundle) -> None:
     assert told(bundle, "").caution == ()
     answer = told(bundle, "kuume yskä")
-    assert (answer.codes, kinds(answer)) == ((), ["few_known_words"])
+    assert (answer.codes, kinds(answer)) == ((), ["few_words", "few_known_words"])
 
 
 def test_what_is_usual_is_read_as_it_was_written(bundle: Bundle, tmp_path: Path) -> None:
@@ -157,8 +157,8 @@ def test_answers_tell_cautions_in_every_form(by_words: Bundle, tmp_path: Path) -
     assert first == []
     assert [one["kind"] for one in second] == ["few_known_words", "other_language"]
     rows = (tmp_path / "to.csv").read_text("utf-8").splitlines()
-    assert rows[1].endswith(",")
-    assert rows[-1].endswith("few_known_words other_language")
+    assert rows[1].endswith(",,7,1")
+    assert rows[-1].endswith("few_known_words other_language,14,14")
     assert (tmp_path / "to.html").read_text("utf-8").count("<b>Caution:</b>") == 2
 
 

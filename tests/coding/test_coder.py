@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 
 import numpy as np
@@ -15,8 +16,10 @@ from isd_pipeline.models.system import rebuild
 from isd_pipeline.predictors.evidence import code_evidence
 from isd_pipeline.predictors.scoring import predict
 from isd_pipeline.text.documents import Documents
+from isd_pipeline.text.normal_form import NormalText, lines_joined, normal_form
 from isd_pipeline.text.sentences import sentence_starts
 from isd_pipeline.text.tokens import tokenize
+from isd_pipeline.text.vocabulary import Vocabulary
 from tests.coding.tiny import CODES, bundle_of, notes_of
 
 TEXTS = (
@@ -206,3 +209,38 @@ def test_a_threshold_that_is_no_score_is_refused(threshold: float | str) -> None
 
 def test_no_notes_have_no_answers() -> None:
     assert Coder(bundle_of()).code([]) == []
+
+
+def test_a_note_in_any_form_has_the_answer_of_the_same_note_plainly_written() -> None:
+    """Evidence stands where the words do in the note as it was given."""
+    plain = "Fever, pneumonia and chest pain with café."
+    coder = Coder(bundle_of())
+    [expected] = coder.code(notes_of(plain))
+    for written in (
+        unicodedata.normalize("NFD", plain),
+        "Fever, pneu\u00admonia and chest\u00a0pain with ca\u200bfé.",
+        "Fever, pneu-\nmonia and chest pain with café.",
+        "Ｆｅｖｅｒ, pneumonia and chest pain with café.",
+        r"Fever,\npneumonia and chest\r\npain\twith caf\u00e9.",
+        "Fever,_x000D_pneumonia and chest_x000D_\npain with café.",
+        "Fever,<br>pneumonia&nbsp;and&amp;nbsp;chest pain with caf&eacute;.",
+    ):
+        [answer] = coder.code(notes_of(written))
+        assert scores_of(answer) == scores_of(expected)
+        for code, same in zip(answer.codes, expected.codes, strict=True):
+            cut = [normal_form(written[span.begin : span.end]).text for span in code.evidence]
+            words = [tokenize(lines_joined(NormalText(one), lambda _: True).text) for one in cut]
+            assert [one.words.to_pylist() for one in words] == [
+                tokenize(plain[span.begin : span.end]).words.to_pylist() for span in same.evidence
+            ]
+
+
+def test_a_bundle_whose_words_are_in_another_form_knows_them_in_any() -> None:
+    """Its training notes were read as they were written: with a micro sign, and decomposed."""
+    bundle = bundle_of()
+    words = [word for word in bundle.vocabulary.words if word != "ärztin"]
+    for pieces, text in ((["µg"], "fever 5 μg pain"), (["a", "rztin"], "fever a\u0308rztin pain")):
+        known = replace(bundle, vocabulary=Vocabulary(tuple(sorted([*words, *pieces]))))
+        [of_note] = Coder(known).words(notes_of(text))
+        assert of_note.read.words == ["fever", *pieces, "pain"]
+        assert known.vocabulary.unknown not in of_note.read.tokens

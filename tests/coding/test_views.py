@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from isd_pipeline.coding import batch
-from isd_pipeline.coding.answers import COLUMNS
+from isd_pipeline.coding.answers import COLUMNS, LAST
 from isd_pipeline.coding.bundle import read_bundle, refuse_folder, write_bundle
 from isd_pipeline.coding.coder import SEVERAL, Coder, Note
 from isd_pipeline.coding.notes import read_notes
@@ -334,7 +334,8 @@ def test_a_faulty_line_of_json_is_named(tmp_path: Path, value: object) -> None:
 def test_answers_in_json_say_which_texts_were_read(tmp_path: Path, coder: ViewCoder) -> None:
     path = rows_file(tmp_path, ("7", "es", ES), ("7", "en", EN), ("8", "", EN), ("9", "es", " "))
     counts = batch.code_notes(coder, path, tmp_path / "out.jsonl")
-    assert counts == {"notes": 3, "problems": 1, "truncated": 0, "remarks": 1}
+    assert (counts.pop("words"), counts.pop("unknown_words")) == (24, 0)
+    assert counts == {"notes": 3, "problems": 1, "truncated": 0, "remarks": 1, "foreign": 0}
     both, guessed, none = map(json.loads, (tmp_path / "out.jsonl").open(encoding="utf-8"))
     assert (both["views"], guessed["views"], none["views"]) == (["es", "en"], ["en"], [])
     assert (both["remark"], none["problem"]) == (None, "the note is empty")
@@ -346,7 +347,7 @@ def test_answers_in_csv_name_the_text_of_each_stretch(tmp_path: Path, coder: Vie
     path = rows_file(tmp_path, ("9", "es", " "), ("7", "es", ES), ("7", "en", EN))
     batch.code_notes(coder, path, tmp_path / "out.csv")
     none, *rows = csv.DictReader((tmp_path / "out.csv").open(encoding="utf-8", newline=""))
-    assert tuple(none) == (*COLUMNS, "views", "remark", "rules", "caution")
+    assert tuple(none) == (*COLUMNS, "views", "remark", *LAST)
     assert (none["problem"], none["views"]) == ("the note is empty", "")
     assert {row["views"] for row in rows} == {"es en"}
     places = " ".join(row["evidence"] for row in rows).split()
@@ -358,7 +359,7 @@ def test_the_page_marks_each_text_in_its_place(tmp_path: Path, coder: ViewCoder)
     path = rows_file(tmp_path, ("7", "es", ES), ("7", "en", EN), ("8", "", EN))
     batch.code_notes(coder, path, tmp_path / "out.html", threshold=0.0)
     page = (tmp_path / "out.html").read_text(encoding="utf-8")
-    assert "read: es and en." in page
+    assert "read: es and en;" in page
     assert "read: en (no language was given" in page
     whole = re.findall(r'<div class="note" lang="(\w\w)">(.*?)</div></details>', page, re.S)
     plain = [(view, re.sub(r"<sup>.*?</sup>|</?mark[^>]*>", "", text)) for view, text in whole]

@@ -318,3 +318,10 @@ def test_b5_windows_1252_read_as_latin_1_is_a_warning_that_names_the_encoding(tm
     folder = own(tmp_path, three("a\u0093quoted\u0094"))
     found, _ = listed(folder)
     assert any("the encoding is cp1252" in line for line in found["warning"])
+
+
+def test_notes_of_which_a_clause_would_be_a_word_are_told(tmp_path):
+    found, code = listed(own(tmp_path, three("患者发热三天，伴咳嗽。" * 3, "咳嗽三天")))
+    what = "2 documents are in a script without blanks between words"
+    assert any(what in line and "segmenter" in line for line in found["warning"])
+    assert code == 1

@@ -193,3 +193,13 @@ def test_a_split_with_nothing_to_read_is_said(tmp_path):
     labels, splits = tables(splits={**SPLIT, "5": "train"})
     with pytest.raises(ValueError, match="split dev has no document with words and codes"):
         encode_documents(tokenized(), labels, splits, WORDS, CODES, tmp_path / "d")
+
+
+def test_words_that_the_vocabulary_lacks_are_told_for_each_split(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("isd_pipeline.text.documents.STRANGE", 10)
+    with caplog.at_level("INFO", "isd_pipeline.text.documents"):
+        encode(tmp_path / "documents")
+    told = {one.getMessage(): one.levelname for one in caplog.records if "vocabulary" in one.msg}
+    assert told["train: of 7 words 1 are not in the vocabulary (14.3 %)"] == "WARNING"
+    assert told["dev: of 2 words 0 are not in the vocabulary (0.0 %)"] == "INFO"
+    assert len(told) == 3

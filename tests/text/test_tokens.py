@@ -41,7 +41,7 @@ def test_the_rule_by_hand(text, words):
     assert tokenize(text).words.to_pylist() == words
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.one_of(clinical, st.text(max_size=40)))
 @example("İ 5İ5 İ")
 def test_words_are_those_of_the_definition_and_offsets_cut_them_out_of_the_original(text):
@@ -56,13 +56,13 @@ def test_words_are_those_of_the_definition_and_offsets_cut_them_out_of_the_origi
 plain = st.text(st.characters(max_codepoint=127), max_size=80)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.one_of(plain, clinical, st.sampled_from(["", "x", "7", "é"])), min_size=1))
 @example(["a", "b", "1", "c", "", "", "é", "d1", "2"])
 @example([chr(code) for code in range(128)])
 def test_notes_cut_all_at_once_are_each_note_cut_by_the_definition(texts):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("isd_pipeline.text.tokens.AT_ONCE", 4)
+        patch.setattr("isd_pipeline.text.runs.AT_ONCE", 4)
         whole = tokenize_all(texts)
     whole.words.validate(full=True)
     words = whole.words.to_pylist()
@@ -102,14 +102,14 @@ def test_the_rule_of_edin_et_al_by_hand(text, words):
     assert edin_by_definition(text) == words
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.one_of(plain, clinical, st.text(max_size=20)), min_size=1, max_size=8))
 @example(["", "5 a", "b 7", ""])
 @example(["5", "6", "é 7"])
 @example([chr(code) for code in range(128)])
 def test_words_of_edin_et_al_are_those_of_their_definition_and_offsets_cut_them_out(notes):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("isd_pipeline.text.tokens.AT_ONCE", 3)
+        patch.setattr("isd_pipeline.text.runs.AT_ONCE", 3)
         found = tokenize_all(notes, "edin", np.array([0, len(notes)]))
     found.words.validate(full=True)
     words = found.words.to_pylist()
@@ -136,14 +136,14 @@ def test_the_rule_that_keeps_numerals_by_hand(text, words, places):
     assert list(zip(tokens.begins, tokens.ends, strict=True)) == places
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.one_of(plain, clinical, st.text(max_size=20)), min_size=1, max_size=8))
 @example(["", "5 a", "b 7", ""])
 @example(["5", "6", "é 7"])
 @example([chr(code) for code in range(128)])
 def test_with_numerals_words_are_all_runs_and_those_of_caml_in_the_same_places(notes):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("isd_pipeline.text.tokens.AT_ONCE", 3)
+        patch.setattr("isd_pipeline.text.runs.AT_ONCE", 3)
         found, without = (tokenize_all(notes, rule) for rule in ("numerals", "caml"))
     found.words.validate(full=True)
     runs = [(n, match) for n, note in enumerate(notes) for match in re.finditer(r"\w+", note)]
@@ -156,6 +156,7 @@ def test_with_numerals_words_are_all_runs_and_those_of_caml_in_the_same_places(n
     assert found.words.filter(pa.array(kept)).to_pylist() == without.words.to_pylist()
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(clinical, min_size=1, max_size=3), min_size=1, max_size=4))
 def test_the_numerals_at_the_ends_are_those_of_each_document(documents):
     rows = [
@@ -165,6 +166,7 @@ def test_the_numerals_at_the_ends_are_those_of_each_document(documents):
     assert found == [edin_by_definition(*own) for own in documents]
 
 
+@settings(deadline=None)
 @given(st.lists(clinical, min_size=1, max_size=8), st.sampled_from(["caml", "edin", "numerals"]))
 def test_no_two_numbers_stand_for_one_word_and_each_is_used(texts, rule):
     words = tokenize_all(texts, rule).words
@@ -234,6 +236,16 @@ def test_each_offset_counts_in_the_note_its_word_comes_from():
             for n in range(first, last):
                 cut = text_of[note][row["begins"][n] : row["ends"][n]]
                 assert cut.lower() == row["tokens"][n]
+
+
+def test_documents_in_normal_form_have_its_words_and_sentences_and_the_notes_offsets():
+    texts = [("7", r"No fie\u0062re.\n\nDolor"), ("7", "co\u0301lico"), ("8", "plain")]
+    rows = [(document, "1", str(n), text) for n, (document, text) in enumerate(texts)]
+    first, second = tokenize_notes(notes(rows), normal=True).read().to_pylist()
+    assert first["tokens"] == ["no", "fiebre", "dolor", "cólico"]
+    assert first["sentence_starts"] == [0, 2, 3]
+    assert (first["begins"], first["ends"]) == ([0, 3, 19, 0], [2, 14, 24, 7])
+    assert second == tokenize_notes(notes(rows)).read().to_pylist()[1]
 
 
 @settings(max_examples=40, deadline=None)

@@ -19,7 +19,7 @@ COLUMNS = (
     *("truncated_at", "problem", "model", "context", "section", "evidence_only"),
 )
 OF_VIEWS = ("views", "remark")  # columns of a bundle of two views
-LAST = ("rules", "caution")
+LAST = ("rules", "caution", "words", "unknown_words")
 Coded = Iterable[tuple[Note, Answer]]
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # an apostrophe keeps a spreadsheet from computing it
 
@@ -71,8 +71,9 @@ def _rows(answer: Answer) -> list[tuple[object, ...]]:
     whole = (answer.truncated_at, answer.problem, answer.model.sha256)
     views = () if answer.views is None else (" ".join(answer.views), answer.remark)
     kinds = " ".join(str(one["kind"]) for one in answer.caution or ())
+    of_note = (kinds, answer.words, answer.unknown_words)
     if answer.problem is not None:
-        return [(answer.id, *[None] * 6, *whole, *[None] * 3, *views, None, kinds)]
+        return [(answer.id, *[None] * 6, *whole, *[None] * 3, *views, None, *of_note)]
     return [
         (
             *(answer.id, code.code, code.title, code.system, code.score),
@@ -84,7 +85,7 @@ def _rows(answer: Answer) -> list[tuple[object, ...]]:
             " ".join(code.evidence_only),
             *views,
             in_a_line(code.rules or ()),
-            kinds,
+            *of_note,
         )
         for code in answer.codes
     ]

@@ -11,7 +11,7 @@ from isd_pipeline.coding.answers import form_of
 from isd_pipeline.coding.coder import TUNED, Answer, Coder, Note
 from isd_pipeline.coding.notes import AS_USUAL, NotesForm, read_notes, refuse_absent
 from isd_pipeline.coding.view_coder import ViewCoder
-from isd_pipeline.data.io.files import replacing
+from isd_pipeline.data.io.files import refuse_unwritable, replacing
 
 AT_ONCE = 32  # notes in memory
 
@@ -22,12 +22,13 @@ def code_notes(
     """Answer for each note of a file, in its order, in a file written whole or not at all.
 
     `form` says how the notes are written, `asked` is what `Coder.code` may be told. Counts notes;
-    problems, of which there are no codes; truncated, which were not read to the end; of a bundle
-    that can tell them cautions, as of a note with few known words; of one of two views remarks, as
+    problems, of which there are no codes; truncated, which were not read to the end; words, and of
+    them those that the vocabulary does not have, and the notes that are mostly of such; of a bundle
+    that can tell them cautions, as of a note in another language; of one of two views remarks, as
     of a language that was not given.
     """
     write = form_of(to)
-    counts = Counter(notes=0, problems=0, truncated=0)
+    counts = Counter(notes=0, problems=0, truncated=0, words=0, unknown_words=0, foreign=0)
     if coder.bundle.usual is not None:
         counts["cautions"] = 0
     if coder.languages:
@@ -40,6 +41,9 @@ def code_notes(
                 counts["notes"] += 1
                 counts["problems"] += answer.problem is not None
                 counts["truncated"] += answer.truncated_at is not None
+                counts["words"] += answer.words
+                counts["unknown_words"] += answer.unknown_words
+                counts["foreign"] += 2 * answer.unknown_words > answer.words
                 if answer.caution is not None:
                     counts["cautions"] += bool(answer.caution)
                 if coder.languages:
@@ -61,6 +65,7 @@ def refuse_target(to: Path, notes: Path, *, force: bool) -> None:
         raise ValueError(f"{to}: these are the notes; name another file for the answers")
     if to.exists() and not force:
         raise FileExistsError(f"{to}: is there already; --force replaces it")
+    refuse_unwritable(to)
 
 
 def parse_threshold(text: str) -> str | float:

@@ -21,9 +21,9 @@ from torch import Tensor
 from isd_pipeline import __version__
 from isd_pipeline.coding.usual import Usual, usual_from
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.data.io.files import replacing, write_json
+from isd_pipeline.data.io.files import refuse_unwritable, replacing, write_json
 from isd_pipeline.data.io.tensor_files import pack, read_sealed, refuse_changed, sealed, unpack
-from isd_pipeline.text.tokens import Tokeniser
+from isd_pipeline.text.runs import Tokeniser
 from isd_pipeline.text.vocabulary import Vocabulary
 
 FORMAT = 2
@@ -173,6 +173,7 @@ def unreadable(folder: Path, record: Mapping[str, Any], error: Exception) -> Val
 
 def refuse_folder(folder: Path, *, force: bool) -> None:
     """Raise, before a run is read, where a bundle may not be written."""
+    refuse_unwritable(folder)
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not (folder / RECORD).is_file():

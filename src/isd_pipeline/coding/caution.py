@@ -1,19 +1,25 @@
 """Where an answer is to be taken with caution: its note is not like those that the bundle knows.
 
 A caution changes no code and no score. Its bounds are those of the dev notes (`usual.py`), fitted
-when the bundle was made: each kind calls about 1 in 100 notes unusual that are like these.
+when the bundle was made: each kind calls about 1 in 100 notes unusual that are like these. That no
+word of a note is evidence for any of its codes, or that its script parts no words, needs no bound.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import expit
 
 from isd_pipeline.coding.usual import Usual, known_share
+from isd_pipeline.data.quality.scripts import MOSTLY, share_without_blanks
 from isd_pipeline.shapes import Float, Int
 from isd_pipeline.text.languages import function_word_shares, margin
+
+if TYPE_CHECKING:
+    from isd_pipeline.coding.coder import Suggestion
 
 Caution = dict[str, str | float]  # its `kind`, and the figures that say how far from usual
 
@@ -29,9 +35,14 @@ def of_words(
         return []
     found: list[Caution] = []
     share = known_share(tokens, unknown)
+    if len(tokens) < usual.length.low:
+        few: Caution = {"kind": "few_words", "words": float(len(tokens))}
+        found.append(few | {"usual": usual.length.median, "least": usual.length.low})
     if share < usual.known.low:
         known: Caution = {"kind": "few_known_words", "share": share}
         found.append(known | {"usual": usual.known.median, "least": usual.known.low})
+    if (unparted := share_without_blanks(words)) > MOSTLY:
+        found.append({"kind": "no_blanks", "share": unparted})
     if usual.language is not None and usual.other is not None:
         shares = function_word_shares(words)
         more, other = margin(shares, usual.language)
@@ -53,6 +64,14 @@ def of_scores(
     return [weak | {"usual": spread.median, "least": spread.low}]
 
 
+def of_codes(usual: Usual | None, codes: Sequence[Suggestion]) -> list[Caution]:
+    """What is said where the codes above the threshold are there whatever the note says."""
+    above = [code for code in codes if code.above_threshold]
+    if usual is None or not above or any(code.evidence for code in above):
+        return []
+    return [{"kind": "no_evidence", "codes": float(len(above))}]
+
+
 def missing(usual: Usual | None) -> str | None:
     """What has to be said of a bundle that cannot tell all kinds; None where it can."""
     if usual is None:
@@ -72,6 +91,15 @@ def _percent(share: str | float) -> str:
 
 
 _SENTENCES: Mapping[str, Callable[[Caution], str]] = {
+    "few_words": lambda c: (
+        f"it has {float(c['words']):.0f} words, usual are {float(c['usual']):.0f}"
+    ),
+    "no_blanks": lambda c: (
+        "it is in a script without blanks between words, and the model takes a clause for a word"
+    ),
+    "no_evidence": lambda c: (
+        f"no word of it is evidence for any code above the threshold ({float(c['codes']):.0f})"
+    ),
     "few_known_words": lambda c: (
         f"the model knows {_percent(c['share'])} of the words, usual are {_percent(c['usual'])}"
     ),

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,12 +26,11 @@ from isd_pipeline.coding.caution import Caution
 from isd_pipeline.coding.context import in_context
 from isd_pipeline.coding.evidence import Span, spans
 from isd_pipeline.coding.rules import Rule, Rules
+from isd_pipeline.coding.words import known_words
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.predictors import registry
 from isd_pipeline.predictors.base import Prediction, TokenisedNote
 from isd_pipeline.shapes import Float, Int
-from isd_pipeline.text.sentences import sentence_starts
-from isd_pipeline.text.tokens import tokenize_all
 
 if TYPE_CHECKING:
     from isd_pipeline.coding.view_coder import ViewCoder
@@ -97,7 +95,8 @@ class Answer:
     Of a bundle of two views: `views` are the languages of the texts that were read, and `remark`
     says what has to be known of them. Of another bundle both are None.
 
-    `books`: the code book of each kind of codes that has one, with its year.
+    `books`: the code book of each kind of codes that has one, with its year. `unknown_words` of
+    the `words` of its texts are not in the bundle's vocabulary.
     """
 
     id: str
@@ -110,17 +109,26 @@ class Answer:
     remark: str | None = None
     books: dict[str, str] = field(default_factory=dict)
     caution: tuple[Caution, ...] | None = None
+    words: int = 0
+    unknown_words: int = 0
 
 
 @dataclass(frozen=True)
 class NoteWords:
-    """The words of a note, and where they stand in it, [N]; the rest as an answer says it."""
+    """The words of a note, and where they stand in it, [N]; the rest as an answer says it.
+
+    unknown: how many of them the vocabulary does not have.
+    """
 
     read: TokenisedNote
     begins: Int[np.ndarray, " N"]
     ends: Int[np.ndarray, " N"]
     problem: str | None
     truncated_at: int | None
+    unknown: int
+
+    def __len__(self) -> int:
+        return len(self.begins)
 
     def spans(self, weights: Float[np.ndarray, " N"]) -> tuple[Span, ...]:
         """The heaviest words as stretches of the note."""
@@ -187,34 +195,18 @@ class Coder:
         ]
 
     def words(self, notes: Sequence[Note]) -> list[NoteWords]:
-        """The words of each note, as the training notes were cut."""
-        if not notes:
-            return []
-        vocabulary = self.bundle.vocabulary
-        found = tokenize_all([note.text for note in notes], vocabulary.rule)
-        columns = (vocabulary.encode(found.words), found.begins, found.ends)
-        parts = (np.split(values, found.starts[1:-1]) for values in columns)
-        words = (found.words[a:b].to_pylist() for a, b in pairwise(found.starts.tolist()))
-        return [
-            self._words_of(note, *of_note)
-            for note, *of_note in zip(notes, words, *parts, strict=True)
-        ]
+        """The words of each note, as the bundle knows them."""
+        return [self._words_of(note) for note in notes]
 
-    def _words_of(
-        self,
-        note: Note,
-        words: Sequence[str],
-        tokens: Int[np.ndarray, " N"],
-        begins: Int[np.ndarray, " N"],
-        ends: Int[np.ndarray, " N"],
-    ) -> NoteWords:
-        limit = self.bundle.max_tokens
+    def _words_of(self, note: Note) -> NoteWords:
+        limit, vocabulary = self.bundle.max_tokens, self.bundle.vocabulary
+        read, begins, ends = known_words(note.text, vocabulary)
         problem = note.fault or (SEVERAL if note.others else None)
-        problem = problem or _problem(note.text, tokens[:limit], self.bundle.vocabulary.unknown)
+        problem = problem or _problem(note.text, read.tokens[:limit], vocabulary.unknown)
         beyond = ends[:0] if problem or limit is None else ends[limit - 1 :]
         truncated_at = int(beyond[0]) if len(beyond) > 1 else None
-        read = TokenisedNote(words, tokens, sentence_starts(note.text, begins))
-        return NoteWords(read, begins, ends, problem, truncated_at)
+        unknown = int((read.tokens == vocabulary.unknown).sum())
+        return NoteWords(read, begins, ends, problem, truncated_at, unknown)
 
     def read(self, words: NoteWords, evidence: bool) -> Prediction:
         """What the model says of a note that has no problem."""
@@ -230,6 +222,7 @@ class Coder:
             scale = Scale(self.bundle.codes, cut, temperature)
             codes = scale.suggest(found, top, lambda shown: _spans(found, words, shown))
             codes = self.rules.judge(codes, found.scores)
+            unlike += caution.of_codes(self.bundle.usual, codes) if found.evidence else []
         answer = Answer(
             id=note.id,
             codes=codes,
@@ -239,6 +232,8 @@ class Coder:
             model=self._name,
             books=self.rules.editions,
             caution=None if self.bundle.usual is None else tuple(unlike),
+            words=len(words),
+            unknown_words=words.unknown,
         )
         return in_context(answer, {None: note})
 

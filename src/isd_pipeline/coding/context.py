@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from isd_pipeline.text.context import Context
 from isd_pipeline.text.cues import LANGUAGES, Kind, cues_of, plain
+from isd_pipeline.text.normal_form import normal_form
+from isd_pipeline.text.scopes import Cue
 
 if TYPE_CHECKING:
     from isd_pipeline.coding.coder import Answer, Note, Suggestion
@@ -27,13 +29,31 @@ def in_context(answer: Answer, texts: Mapping[str | None, Note]) -> Answer:
     """
     if not any(code.evidence for code in answer.codes):
         return answer
-    contexts = {view: Context(note.text, note.language) for view, note in texts.items()}
+    contexts = {view: _Read(note) for view, note in texts.items()}
     codes = [_in_context(code, contexts) for code in answer.codes]
     codes.sort(key=lambda code: bool(code.evidence_only))  # stable: else the likeliest first
     return replace(answer, codes=tuple(codes))
 
 
-def _in_context(code: Suggestion, contexts: Mapping[str | None, Context]) -> Suggestion:
+class _Read:
+    """The context of stretches of a note that is read in normal form; all places are the note's."""
+
+    def __init__(self, note: Note) -> None:
+        self._form = normal_form(note.text)
+        self._context = Context(self._form.text, note.language)
+
+    def of(self, begin: int, end: int) -> tuple[Cue, ...]:
+        cues = self._context.of(*self._form.found(begin, end))
+        return tuple(Cue(cue.kind, *self._form.place(cue.begin, cue.end)) for cue in cues)
+
+    def phrase(self, cue: Cue) -> str:
+        return self._context.phrase(Cue(cue.kind, *self._form.found(cue.begin, cue.end)))
+
+    def section(self, begin: int) -> str | None:
+        return self._context.section(self._form.found(begin, begin + 1)[0])
+
+
+def _in_context(code: Suggestion, contexts: Mapping[str | None, _Read]) -> Suggestion:
     evidence = tuple(
         replace(
             span,

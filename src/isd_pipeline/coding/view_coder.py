@@ -23,6 +23,7 @@ from isd_pipeline.coding.coder import (
     Note,
     NoteWords,
     Scale,
+    Suggestion,
     cut_of,
 )
 from isd_pipeline.coding.context import in_context
@@ -98,7 +99,14 @@ class ViewCoder:
         elif len(texts) == 2:
             said += [f"{name} is left out: {problem}" for name, problem in problems.items()]
         remark = "; ".join(said) or None
-        return replace(answer, model=self._name, views=tuple(read), remark=remark)
+        return replace(
+            answer,
+            model=self._name,
+            views=tuple(read),
+            remark=remark,
+            words=sum(map(len, words.values())),
+            unknown_words=sum(of.unknown for of in words.values()),
+        )
 
     def _texts(self, note: Note) -> tuple[list[tuple[str, Note]], list[str]]:
         """A note's texts by language, in the order of the views; how a language was found."""
@@ -150,11 +158,11 @@ class ViewCoder:
             problem=None,
             model=self._name,
             books=self._rules.editions,
-            caution=self._cautions(words, together),
+            caution=self._cautions(words, together, codes),
         )
 
     def _cautions(
-        self, words: Mapping[str, NoteWords], found: Prediction
+        self, words: Mapping[str, NoteWords], found: Prediction, codes: Sequence[Suggestion]
     ) -> tuple[Caution, ...] | None:
         """Of each text those of its words, and of both together that of their scores."""
         usual = self.bundle.usual
@@ -165,7 +173,8 @@ class ViewCoder:
             for name, of in words.items()
             for one in self._coders[name].cautions(of)
         ]
-        return (*of_words, *caution.of_scores(usual, found.scores, self.bundle.temperature))
+        of_scores = caution.of_scores(usual, found.scores, self.bundle.temperature)
+        return (*of_words, *of_scores, *caution.of_codes(usual, codes))
 
 
 def _viewed(answer: Answer, language: str) -> Answer:

@@ -61,10 +61,22 @@ def bundle(cohort: str, experiment: str, seed: int, to: Path | None, force: bool
 @click.option("--evidence/--no-evidence", default=True, help="Which words are evidence for a code.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Cores.")
+@click.option(
+    "--skip-others",
+    is_flag=True,
+    help="Other files than notes in a folder are no reason for exit status 1.",
+)
 @functools.partial(one_line, failed=2)
 @with_notes_form
 def code(
-    bundle: Path, notes: Path, to: Path | None, force: bool, device: str, jobs: int, **asked: Any
+    bundle: Path,
+    notes: Path,
+    to: Path | None,
+    force: bool,
+    device: str,
+    jobs: int,
+    skip_others: bool,
+    **asked: Any,
 ) -> None:
     """Code NOTES with a BUNDLE.
 
@@ -72,16 +84,21 @@ def code(
     For a bundle of two views `language` may stand beside the text: rows with one id are the views
     of one note.
 
-    Exit status: 0 every note has codes; 1 some have a problem instead; 2 nothing was written.
+    Exit status: 0 every note has codes; 1 some have a problem instead, or the folder holds files
+    that are no notes; 2 nothing was written.
     """
     import torch
 
     from isd_pipeline.coding import batch
     from isd_pipeline.coding.coder import Coder
+    from isd_pipeline.coding.passed_over import passed_over
 
     to = to or notes.parent / f"{notes.resolve().name}.codes.jsonl"
     asked["threshold"] = batch.parse_threshold(asked["threshold"])
     batch.refuse_target(to, notes, force=force)
+    others = passed_over(notes)
+    if others:
+        click.echo(f"{notes}: not read: {others}; its .txt files alone are notes", err=True)
     torch.set_num_threads(jobs)
     coder = Coder.open(bundle, device)
     if asked["evidence"] and not coder.has_evidence:
@@ -92,9 +109,16 @@ def code(
     told = "notes {notes}, with a problem {problems}, not read whole {truncated}"
     told += ", with a caution {cautions}" if "cautions" in counts else ""
     told += ", with a remark {remarks}" if coder.languages else ""
+    told += ", words {words}, unknown to the model {unknown_words}"
     click.echo(told.format(**counts))
+    if counts["foreign"]:
+        click.echo(
+            f"{counts['foreign']} of the notes are mostly of words that the model does not know: "
+            "is it their language, and are they text?",
+            err=True,
+        )
     click.echo(to)
-    sys.exit(counts["problems"] > 0)
+    sys.exit(counts["problems"] > 0 or (bool(others) and not skip_others))
 
 
 @click.command()
@@ -138,13 +162,15 @@ def decisions(record: Path, to: Path | None, force: bool, known: str | None) -> 
 
     Exit status: 0 every row holds; 1 one does not, and its number is said; 2 another fault.
     """
-    from isd_pipeline.data.io.files import write_text
+    from isd_pipeline.data.io.files import refuse_unwritable, write_text
     from isd_pipeline.desk.decisions import DecisionLog
     from isd_pipeline.desk.export import form_of
 
     form = form_of(to) if to else None
     if to and to.exists() and not force:
         raise FileExistsError(f"{to}: is there already; --force replaces it")
+    if to:
+        refuse_unwritable(to)
     log = DecisionLog(record)
     fault, entries = log.verify(known), log.entries()
     if to and form:

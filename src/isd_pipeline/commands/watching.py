@@ -49,7 +49,7 @@ def watch(
     """
     from isd_pipeline.coding.notes import read_notes
     from isd_pipeline.coding.view_bundle import ViewBundle
-    from isd_pipeline.data.io.files import write_json, write_text
+    from isd_pipeline.data.io.files import refuse_unwritable, write_json, write_text
     from isd_pipeline.desk.incoming import entries_of, incoming, open_bundle
     from isd_pipeline.desk.watch_page import page
     from isd_pipeline.desk.watching import counted, look
@@ -60,6 +60,7 @@ def watch(
     for path in (to, to.with_suffix(".json")):
         if path.exists() and not force:
             raise FileExistsError(f"{path}: is there already; --force replaces it")
+    refuse_unwritable(to)
     opened = open_bundle(bundle)
     languages = tuple(opened.views) if isinstance(opened, ViewBundle) else ()
     texts = read_notes(notes, languages, form) if notes else None

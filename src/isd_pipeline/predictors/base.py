@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from isd_pipeline.data.cohorts import CodeIndex
     from isd_pipeline.embeddings.words import Embedding
     from isd_pipeline.predictors.attention import Reading
+    from isd_pipeline.text.runs import Tokeniser
     from isd_pipeline.text.stems import Language
-    from isd_pipeline.text.tokens import Tokeniser
     from isd_pipeline.text.vocabulary import Vocabulary
 
 Scores = Mapping[str, np.ndarray]  # [D, L] by split

@@ -20,7 +20,7 @@ from scipy import sparse
 from isd_pipeline.predictors.base import sum_to_one
 from isd_pipeline.predictors.sparse_arrays import from_arrays, to_arrays
 from isd_pipeline.shapes import Float, Int
-from isd_pipeline.text.tokens import tokenize
+from isd_pipeline.text.tokens import words_in
 
 WIDTH, STEP = 10, 2  # words of a window, and between the beginnings of two
 VAGUE = {  # the classification's own words, which no clinician writes
@@ -183,7 +183,7 @@ def _windows(places: np.ndarray) -> np.ndarray:
 
 
 def _stems_of(name: str, stem: Callable[[str], str]) -> set[str]:
-    words = tokenize(name).words.to_pylist()
+    words = words_in(name)
     return {stem(word) for word in words if word not in VAGUE}
 
 

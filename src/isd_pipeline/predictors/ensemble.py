@@ -137,10 +137,10 @@ def kept_settings(config: EnsembleConfig, fitted: "Ensemble", language: str) -> 
 def description_match(train: Sequence[Sequence[str]], data: TrainingData) -> DescriptionMatch:
     """What finds the codes' descriptions and synonyms, tokenised as the notes are."""
     from isd_pipeline.data.codes.hierarchy import names_of
-    from isd_pipeline.text.tokens import tokenize
+    from isd_pipeline.text.tokens import words_in
 
     names = [
-        [" ".join(tokenize(name, data.tokeniser).words.to_pylist()) for name in of_code]
+        [" ".join(words_in(name, data.tokeniser)) for name in of_code]
         for of_code in names_of(data.codes, data.revision)
     ]
     return DescriptionMatch.of_names(names, train, stemmer(data.language))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 _ARRAYS = ("tokens", "token_starts", "labels", "label_starts")
 _SENTENCES = ("sentences", "sentence_starts")
+STRANGE = 20  # per cent of a split's words beyond which notes are hardly read
 
 
 @dataclass(frozen=True)
@@ -159,9 +160,18 @@ def encode_documents(
         }
         for batch in tokenized_notes.select(["document_id", "tokens", "sentence_starts"]):
             _encode_batch(batch, vocabulary, stores)
-        for store in stores.values():
+        for split, store in stores.items():
             store.close()
+            _tell_unknown(split, store.unknown, counts[f"{split}_tokens"])
     return counts
+
+
+def _tell_unknown(split: str, unknown: int, words: int) -> None:
+    """How much of a split a model cannot read."""
+    told = "%s: of %d words %d are not in the vocabulary (%.1f %%)"
+    share = 100 * unknown / words
+    level = logging.WARNING if share > STRANGE else logging.INFO
+    LOG.log(level, told, split, words, unknown, share)
 
 
 def _code_numbers(labels: pa.Table, codes: CodeIndex) -> dict[str, np.ndarray]:
@@ -248,13 +258,15 @@ class _Store:
         _write_ids(folder, order)
         np.save(folder / "labels.npy", np.concatenate([coded[d] for d in order]).astype(np.int32))
         np.save(folder / "label_starts.npy", _starts([len(coded[d]) for d in order]))
+        self.unknown = 0
         self._order = frozenset(order)
         self._tokens = _Placed(folder, "token", order, lengths)
         self._sentences = _Placed(folder, "sentence", order, sentences)
 
-    def put(self, document: str, tokens: np.ndarray, sentences: np.ndarray) -> None:
-        """Write what is known of a document, if it is of this split."""
+    def put(self, document: str, tokens: np.ndarray, sentences: np.ndarray, unknown: int) -> None:
+        """Write what is known of a document, if it is of this split; `unknown` is not a word."""
         if document in self._order:
+            self.unknown += int((tokens == unknown).sum())
             self._tokens.put(document, tokens)
             self._sentences.put(document, sentences)
 
@@ -277,7 +289,7 @@ def _encode_batch(
     sentences = np.split(starts.flatten().to_numpy(), _ends(starts))
     for row, document in enumerate(batch["document_id"].to_pylist()):
         for store in stores.values():
-            store.put(document, words[row], sentences[row])
+            store.put(document, words[row], sentences[row], vocabulary.unknown)
 
 
 def _ends(lists: pa.ListArray) -> np.ndarray:

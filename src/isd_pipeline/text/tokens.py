@@ -10,24 +10,22 @@ the very first thing in a document, or the very last, which their expression lea
 `numerals`: as `caml`, and numerals stay, for codes of which "grado 2" or "tipo 1" decides.
 
 `begin` and `end` count code points of the note as it was written: `note[begin:end]`, cut by the
-rule, is the word.
+rule, is the word; of a note that is cut in normal form, its normal form is.
 
 From here to the encoded documents words are numbers into a list of the distinct ones, a list for
 each batch of documents: what has to be done with a word is done once for each, not each time.
 """
 
-import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import groupby
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 
 from isd_pipeline.data.io.tables import ROWS, RecordStream
+from isd_pipeline.text.normal_form import NormalText, normal_form
+from isd_pipeline.text.runs import RULES, Rule, Runs, Tokeniser, runs_of
 from isd_pipeline.text.sentences import all_sentence_starts
 
 TOKENIZED_NOTES = pa.schema(
@@ -42,47 +40,7 @@ TOKENIZED_NOTES = pa.schema(
         ("sentence_starts", pa.list_(pa.int32())),
     ]
 )
-AT_ONCE = 128  # notes that are cut together: few enough for the processor's cache
-Tokeniser = Literal["caml", "edin", "numerals"]
 _COLUMNS = ("document_id", "patient_id", "note_id", "text")
-
-
-@dataclass(frozen=True)
-class _Rule:
-    """`run` finds words and numerals, `spell` says how one is written, `is_numeral` what goes.
-
-    `spares_borders`: a numeral at which a document begins or ends stays.
-    """
-
-    run: re.Pattern[str]
-    is_numeral: Callable[[str], bool]
-    spell: Callable[[str], str]
-    spares_borders: bool
-
-    @cached_property
-    def inside(self) -> bytes:
-        """Which of the bytes of ASCII stand within a run, as a table to translate with."""
-        found = (self.run.match(chr(code)) is not None for code in range(128))
-        return bytes(found).ljust(256, b"\0")
-
-    @cached_property
-    def outside(self) -> bytes:
-        """The bytes of ASCII that do not."""
-        return bytes(code for code in range(128) if not self.inside[code])
-
-
-# Two letters that are not ASCII are ASCII in lower case: the Kelvin sign is a k, and a capital I
-# with a dot an i with a dot set over it, which is no letter any more and so ends the word.
-_RULES = {
-    "caml": _Rule(re.compile(r"\w+"), str.isnumeric, str.lower, spares_borders=False),
-    "numerals": _Rule(re.compile(r"\w+"), lambda run: False, str.lower, spares_borders=False),
-    "edin": _Rule(
-        re.compile("[A-Za-z0-9\u212a]*\u0130|[A-Za-z0-9\u212a]+"),
-        str.isdecimal,
-        lambda run: run.lower().removesuffix("\u0307"),
-        spares_borders=True,
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -104,29 +62,33 @@ class Tokens:
 
 def tokenize(text: str, rule: Tokeniser = "caml") -> Tokens:
     """Cut one note into words, a document of its own."""
-    return _words([_runs(text, rule)], [text], rule)
+    return tokenize_all([text], rule)
 
 
 def tokenize_all(
     texts: Sequence[str], rule: Tokeniser = "caml", documents: np.ndarray | None = None
 ) -> Tokens:
-    """Cut one or more notes into words, those in plain ASCII many at once.
+    """Cut one or more notes into words, many at once.
 
     `documents` are the notes at which documents begin, and how many notes there are; left out,
     each note is a document.
     """
-    pieces: list[_Runs] = []
-    for start in range(0, len(texts), AT_ONCE):
-        for is_ascii, group in groupby(texts[start : start + AT_ONCE], key=str.isascii):
-            some = list(group)
-            pieces += (
-                [_runs_of_ascii(some, rule)] if is_ascii else [_runs(text, rule) for text in some]
-            )
-    return _words(pieces, texts, rule, documents)
+    return _words(runs_of(texts, RULES[rule]), texts, RULES[rule], documents)
 
 
-def tokenize_notes(notes: RecordStream, rule: Tokeniser = "caml") -> RecordStream:
+def words_in(text: str, rule: Tokeniser = "caml") -> list[str]:
+    """The words of a text that is no note, such as a code's title, in normal form."""
+    words: list[str] = tokenize(normal_form(text).text, rule).words.to_pylist()
+    return words
+
+
+def tokenize_notes(
+    notes: RecordStream, rule: Tokeniser = "caml", *, normal: bool = False
+) -> RecordStream:
     """One row for each document: the words of its notes one after the other.
+
+    `normal`: notes are cut in their normal form (`normal_form.py`); offsets still count in them as
+    they were written.
 
     The offsets of a word count within its own note; `note_starts` says at which word each of
     `note_ids` begins, `sentence_starts` at which words sentences do. Notes of one document stand
@@ -136,7 +98,7 @@ def tokenize_notes(notes: RecordStream, rule: Tokeniser = "caml") -> RecordStrea
     def batches() -> Iterator[pa.RecordBatch]:
         finished: set[str] = set()
         for table in _whole_documents(notes):
-            batch = _tokenize_documents(table, rule)
+            batch = _tokenize_documents(table, rule, normal)
             _refuse_apart(batch["document_id"].to_pylist(), finished)
             yield batch
 
@@ -155,49 +117,8 @@ def words_of(batch: pa.RecordBatch) -> list[list[str]]:
     return [piece.tolist() for piece in np.split(spelled, ends)[:-1]]
 
 
-@dataclass(frozen=True)
-class _Runs:
-    """As `Tokens`, but as they are written, numerals too; sizes: how many each note has."""
-
-    words: pa.StringArray
-    begins: np.ndarray
-    ends: np.ndarray
-    sizes: np.ndarray
-
-
-def _runs(text: str, rule: Tokeniser) -> _Runs:
-    """By the definition, a match at a time."""
-    found = list(_RULES[rule].run.finditer(text))
-    return _Runs(
-        pa.array([match[0] for match in found], pa.string()),
-        np.fromiter((match.start() for match in found), np.int32, len(found)),
-        np.fromiter((match.end() for match in found), np.int32, len(found)),
-        np.array([len(found)]),
-    )
-
-
-def _runs_of_ascii(texts: list[str], rule: Tokeniser) -> _Runs:
-    """The same for notes in plain ASCII, all at once: a byte is a code point there."""
-    joined = "\n".join(["", *texts, ""]).encode("ascii")  # so that no run crosses a border
-    inside = np.frombuffer(joined.translate(_RULES[rule].inside), dtype=bool)
-    edges = np.flatnonzero(inside[1:] != inside[:-1])  # counted without the first line end
-    begins, ends = edges[::2].astype(np.int32), edges[1::2].astype(np.int32)
-    notes = np.cumsum([0, *(len(text) + 1 for text in texts)]).astype(np.int32)
-    sizes = np.diff(np.searchsorted(begins, notes))
-    before = np.repeat(notes[:-1], sizes)
-    letters = joined.translate(None, delete=_RULES[rule].outside)
-    return _Runs(_side_by_side(letters, ends - begins), begins - before, ends - before, sizes)
-
-
-def _side_by_side(letters: bytes, lengths: np.ndarray) -> pa.StringArray:
-    """Words of these lengths, whose letters follow each other as Arrow keeps them."""
-    offsets = np.zeros(len(lengths) + 1, dtype=np.int32)
-    np.cumsum(lengths, out=offsets[1:])
-    return pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(letters))
-
-
 def _words(
-    pieces: list[_Runs], texts: Sequence[str], rule: Tokeniser, documents: np.ndarray | None = None
+    pieces: list[Runs], texts: Sequence[str], rule: Rule, documents: np.ndarray | None
 ) -> Tokens:
     """The rule about numerals and capitals, once for each distinct run."""
     runs = pa.concat_arrays([piece.words for piece in pieces]).dictionary_encode()
@@ -206,13 +127,13 @@ def _words(
     borders = np.cumsum(np.concatenate([[0], *(piece.sizes for piece in pieces)]))
     each = runs.indices.to_numpy()
     written = runs.dictionary.to_pylist()
-    is_numeral = np.array([_RULES[rule].is_numeral(run) for run in written], dtype=bool)
+    is_numeral = np.array([rule.is_numeral(run) for run in written], dtype=bool)
     is_kept = ~is_numeral[each]
-    if _RULES[rule].spares_borders:
+    if rule.spares_borders:
         is_kept[_at_borders(texts, documents, begins, ends, borders)] = True
     occurs = np.zeros(len(written), dtype=bool)
     occurs[each[is_kept]] = True
-    spell = _RULES[rule].spell
+    spell = rule.spell
     spelled = [spell(run) if kept else None for run, kept in zip(written, occurs, strict=True)]
     words = pa.array(spelled, pa.string()).dictionary_encode()
     numbers = words.indices.fill_null(-1).to_numpy()[each]
@@ -272,7 +193,7 @@ def _refuse_apart(documents: list[str], finished: set[str]) -> None:
         finished.add(document)
 
 
-def _tokenize_documents(notes: pa.Table, rule: Tokeniser) -> pa.RecordBatch:
+def _tokenize_documents(notes: pa.Table, rule: Tokeniser, normal: bool) -> pa.RecordBatch:
     """One row for each document of a table of whole documents."""
     ids, patients, note_ids, texts = (notes[name].to_pylist() for name in _COLUMNS)
     for row in range(1, len(ids)):
@@ -280,19 +201,32 @@ def _tokenize_documents(notes: pa.Table, rule: Tokeniser) -> pa.RecordBatch:
             raise ValueError(f"document {ids[row]} has notes of two patients")
     first = [row for row in range(len(ids)) if not row or ids[row] != ids[row - 1]]
     borders = np.array([*first, len(ids)], dtype=np.int32)
-    tokens = tokenize_all(texts, rule, borders)
+    forms = [normal_form(text) if normal else NormalText(text) for text in texts]
+    read = [form.text for form in forms]
+    tokens = tokenize_all(read, rule, borders)
     starts = tokens.starts[borders]
-    sentences = all_sentence_starts(texts, tokens.begins, tokens.starts)
+    sentences = all_sentence_starts(read, tokens.begins, tokens.starts)
+    begins, ends = _as_written(forms, tokens)
     parts = np.searchsorted(sentences, starts).astype(np.int32)
     columns = [
         pa.array([ids[row] for row in first], pa.string()),
         pa.array([patients[row] for row in first], pa.string()),
-        *(_lists(starts, values) for values in (tokens.words, tokens.begins, tokens.ends)),
+        *(_lists(starts, values) for values in (tokens.words, begins, ends)),
         _lists(borders, pa.array(note_ids, pa.string())),
         _lists(borders, tokens.starts[:-1] - np.repeat(starts[:-1], np.diff(borders))),
         _lists(parts, sentences - np.repeat(starts[:-1], np.diff(parts))),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=TOKENIZED_NOTES)
+
+
+def _as_written(forms: list[NormalText], tokens: Tokens) -> tuple[np.ndarray, np.ndarray]:
+    """Where words of notes in normal form stand in the notes as they were written."""
+    begins, ends = tokens.begins.copy(), tokens.ends.copy()
+    for form, first, last in zip(forms, tokens.starts[:-1], tokens.starts[1:], strict=True):
+        if form.begins is not None:
+            of_note = slice(first, last)
+            begins[of_note], ends[of_note] = form.written(begins[of_note], ends[of_note])
+    return begins, ends
 
 
 def _lists(borders: np.ndarray, values: pa.Array | np.ndarray) -> pa.ListArray:

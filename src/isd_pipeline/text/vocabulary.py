@@ -17,7 +17,9 @@ import pyarrow.compute as pc
 from isd_pipeline.data.io.files import write_json
 from isd_pipeline.data.io.tables import RecordStream
 from isd_pipeline.data.splits import DEV_AND_TEST, TRAIN_AND_DEV
-from isd_pipeline.text.tokens import Tokeniser, tokenize
+from isd_pipeline.text.normal_form import normal_form
+from isd_pipeline.text.runs import Tokeniser
+from isd_pipeline.text.tokens import words_in
 
 Source = Literal["train", "all", "train_and_unlabelled"]
 SPLITS_READ = {
@@ -90,9 +92,33 @@ class Vocabulary:
         places = pc.index_in(words.dictionary, self._known).fill_null(len(self.words))
         return (places.to_numpy() + np.int32(1))[words.indices.to_numpy()]
 
+    def __contains__(self, word: str) -> bool:
+        return word in self._set
+
+    def as_known(self, words: pa.DictionaryArray) -> pa.DictionaryArray:
+        """Words in normal form, spelled as here where they are known in another form alone."""
+        known = pa.array(map(self._spelled, words.dictionary.to_pylist()), pa.string())
+        return pa.DictionaryArray.from_arrays(words.indices, known)
+
+    def _spelled(self, word: str) -> str:
+        return word if word in self._set else self._of_other_form.get(word, word)
+
+    @cached_property
+    def _set(self) -> frozenset[str]:
+        return frozenset(self.words)
+
+    @cached_property
+    def _of_other_form(self) -> dict[str, str]:
+        """The words that are not in normal form, by it; of several with one the last."""
+        return {
+            normal: word
+            for word in self.words
+            if not word.isascii() and (normal := normal_form(word).text) != word
+        }
+
     def read(self, text: str) -> np.ndarray:
         """The numbers of a text's words, int32, cut as the notes were."""
-        return self.encode(tokenize(text, self.rule).words)
+        return self.encode(words_in(text, self.rule))
 
     @cached_property
     def fingerprint(self) -> str:

@@ -83,6 +83,23 @@ def megabytes(size: int) -> str:
     return f"{size / 1e6:,.1f} MB"
 
 
+def refuse_unwritable(path: Path) -> None:
+    """Raise an OSError that names `path`, before work is done for it, where it cannot be written.
+
+    Folders that are missing will be made; the nearest that is there must take a file.
+    """
+    folder = next(one for one in path.absolute().parents if one.exists())
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{path}: {folder} is no folder; name another place")
+    probe = folder / f".{path.name}.{os.getpid()}.tmp"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        told = f"{path}: cannot be written ({error.strerror}); name another place by --to"
+        raise OSError(told) from None
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text so that a reader sees the old file or the new one, never a part."""
     with replacing(path) as temporary:

@@ -19,10 +19,11 @@ from isd_pipeline.data.io.tables import SPLITS, Extraction, RecordStream
 from isd_pipeline.data.quality import minhash
 from isd_pipeline.data.quality.findings import Findings, Level
 from isd_pipeline.data.quality.published_counts import Expected
+from isd_pipeline.data.quality.scripts import MOSTLY, REMEDY, share_without_blanks
 from isd_pipeline.data.splits import names_of
 
 MONSTROUS, UNBROKEN = 1_000_000, 10_000  # characters
-MOSTLY = 0.5  # share of the codes of test that train lacks, beyond which test says little
+UNLEARNT = 0.5  # share of the codes of test that train lacks, beyond which test says little
 SAME = 0.8  # share of five-word runs
 _WORD = re.compile(r"[^\W\d_]")
 OF_A_NOTE = (  # what a text may have in it, how to find it, remedy
@@ -64,7 +65,7 @@ class Seen:
 
 def check_notes(notes: RecordStream, file: str, findings: Findings) -> Seen:
     """Every text once: what is unusual in it, and the signature of its document."""
-    seen = Seen()
+    seen, without_blanks = Seen(), 0
     for document, rows in _documents(notes):
         text = "\n\n".join(text for _, text in rows)
         seen.documents += 1
@@ -73,6 +74,7 @@ def check_notes(notes: RecordStream, file: str, findings: Findings) -> Seen:
             for what, pattern, remedy in OF_A_NOTE:
                 if re.search(pattern, one):
                     findings.tell("warning", file, what, remedy, column="text", note=note)
+        without_blanks += share_without_blanks([text]) > MOSTLY
         if not _WORD.search(text):
             what = "documents without a word: left out"
             findings.tell("warning", file, what, note=rows[0][0], column="text")
@@ -80,6 +82,9 @@ def check_notes(notes: RecordStream, file: str, findings: Findings) -> Seen:
         if drawn is not None:
             seen.names.append(document)
             seen.signatures.append(drawn)
+    if without_blanks:
+        what = f"{without_blanks:,} documents are in a script without blanks between words"
+        findings.tell("warning", file, f"{what}, where a clause is taken for a word", REMEDY)
     return seen
 
 
@@ -155,7 +160,7 @@ def check_codes_of_splits(
     everywhere = sum(len(of) == len(coded) for of in holders.values()) if len(holders) > 1 else 0
     _told(findings, file, "note", everywhere, "codes are in every document that has a code")
     alone = len(tested - learned)
-    level: Level = "warning" if alone > len(tested) * MOSTLY else "note"
+    level: Level = "warning" if alone > len(tested) * UNLEARNT else "note"
     told = f"of {len(tested):,} codes of test are in no document of train: no model can learn them"
     _told(findings, file, level, alone, told)
 

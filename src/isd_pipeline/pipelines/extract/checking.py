@@ -67,6 +67,11 @@ def _guess(target: str, cohorts: Mapping[str, Any]) -> dict[str, str]:
     if not path.exists():
         refuse_unknown(target, list(cohorts), f"no such folder, and {COHORTS}")
     is_zip = path.suffix.lower() == ".zip"
+    if path.is_file() and not is_zip:
+        raise ValueError(
+            f"{target}: a file; check the folder that it is in, with notes and codes "
+            "(docs/custom_data.md). Notes alone are coded: `isd code BUNDLE NOTES`"
+        )
     files = file_names(path) if is_zip or path.is_dir() else []
     folders = {folder for file in files for folder in file.split("/")[:-1]}
     if cantemist.NORM in folders:

@@ -1,5 +1,6 @@
 """Notes, codes, titles, splits > words with offsets, labels, vocabulary, encoded documents."""
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -10,20 +11,24 @@ import pyarrow as pa
 from isd_pipeline.config.cohorts import cohort_section
 from isd_pipeline.config.expected_counts import check_published
 from isd_pipeline.config.extract import ExtractSettings
-from isd_pipeline.config.preprocess import PreprocessSettings
+from isd_pipeline.config.preprocess import PreprocessSettings, reads_normal_form
 from isd_pipeline.data.cohorts import CAML_TOP_50, CodeIndex, make_cohort
 from isd_pipeline.data.io.tables import RecordStream
 from isd_pipeline.data.quality import published_counts as published
+from isd_pipeline.data.quality.scripts import MOSTLY, REMEDY, share_without_blanks
 from isd_pipeline.text import vocabulary as words
 from isd_pipeline.text.documents import encode_documents
 from isd_pipeline.text.tokens import tokenize_notes
 from isd_pipeline.text.vocabulary import Vocabulary
 
+LOG = logging.getLogger(__name__)
+
 
 def tokenize(notes: RecordStream, cohorts: Mapping[str, Any], cohort: str) -> RecordStream:
     """One row per document: its words, and where each stands in its note."""
     settings = cohort_section(cohorts, cohort, "preprocess", PreprocessSettings)
-    return tokenize_notes(notes, settings.tokeniser)
+    normal = reads_normal_form(cohorts, cohort)
+    return tokenize_notes(notes, settings.tokeniser, normal=normal)
 
 
 def label(
@@ -57,6 +62,9 @@ def count_words(
     made, counts = words.make_vocabulary(
         tokenized_notes, splits.read(), settings.vocabulary, settings.tokeniser
     )
+    if share_without_blanks(made.words) > MOSTLY:
+        what = "the notes are in a script without blanks between words: a clause is one of the %d"
+        LOG.warning(f"{what} words of the vocabulary; {REMEDY}", len(made))
     if cohort_section(cohorts, cohort, "extract", ExtractSettings).real:
         _, occurrences = words.count_words(tokenized_notes)
         counts |= {"types": len(occurrences), "tokens": occurrences.total()}
