@@ -97,9 +97,8 @@ class Ranks:
             getattr(dist, name)(*arguments, **options)
         except RuntimeError as error:
             raise ProcessLostError(
-                f"process {self.rank} of the training has lost another one "
-                f"({' '.join(str(error).split())[:200]}); the same command again goes on after the "
-                "last epoch that was written"
+                f"process {self.rank} of the training has lost another one, whose own words say "
+                "why, if it had any; the same command again goes on after the last epoch written"
             ) from error
 
 
