@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import platform
+import signal
 from importlib.metadata import version
 from typing import Any
 
@@ -120,8 +121,11 @@ class TrackingHook:
     def on_pipeline_error(self, error: Exception) -> None:
         """The run failed: say with what kind of error, never with its words.
 
-        A training that lost one of its processes counts as killed: it is gone on with.
+        A training that lost one of its processes counts as killed: it is gone on with. torchrun
+        ends what is left of it, but not while MLflow's database is being written.
         """
+        if here().count > 1:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         tracking.tag({"failed_with": type(error).__name__})
         tracking.close("KILLED" if isinstance(error, ProcessLostError) else "FAILED")
 
