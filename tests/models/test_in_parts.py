@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from isd_pipeline.models.prediction import PredictionConfig
 from isd_pipeline.models.registry import load, names
 from isd_pipeline.training.batches import Batch, Marks
 from isd_pipeline.training.loop import make_optimizer, train_step
@@ -103,3 +105,20 @@ def test_a_network_that_normalises_over_a_batch_is_not_trained_in_parts():
     refuse_whole_batch_norms(model, Cut(draws="example"))
     with pytest.raises(ValueError, match="MultiResCNN normalises over all words of a batch"):
         refuse_whole_batch_norms(model, Cut(accumulate=2))
+
+
+def test_a_part_that_is_not_finite_leaves_out_the_whole_step():
+    model = model_of("bag_of_embeddings", dropout=0.0)
+    before = [value.clone() for value in model.state_dict().values()]
+    plain = load("bag_of_embeddings").make_objective(PredictionConfig(), start_of())
+
+    def objective(model: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
+        factor = math.nan if 1 in batch.rows else 1.0
+        return {name: loss * factor for name, loss in plain(model, batch).items()}
+
+    _, is_unsound = train_step(
+        *(model, next(batches()), objective, make_optimizer(model, STEPS), STEPS),
+        *({"prediction": 1.0}, Cut(accumulate=3)),
+    )
+    assert is_unsound
+    assert all(map(torch.equal, model.state_dict().values(), before))
