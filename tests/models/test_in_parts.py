@@ -42,11 +42,11 @@ PLAIN = [
 ]  # fmt: skip
 
 
-def batches() -> Iterator[Batch]:
+def batches(sentences: bool = False) -> Iterator[Batch]:
     first = 0
     for gold, lengths in zip(GOLD, LENGTHS, strict=True):
         tokens, widest = notes(*lengths), max(map(len, gold))
-        begins = (torch.arange(tokens.shape[1]) % 3 == 0) & (tokens != 0)
+        begins = (torch.arange(tokens.shape[1]) % 3 == 0) & (tokens != 0) if sentences else None
         codes = torch.tensor([row + [-1] * (widest - len(row)) for row in gold])
         words = (tokens != 0)[:, None] & (codes >= 0)[..., None] & (codes % 2 == 0)[..., None]
         rows = np.arange(first, first + len(gold))
@@ -66,9 +66,7 @@ def learned(case: tuple[str, dict[str, Any], dict[str, Any]], cut: Cut) -> tuple
         cut = Cut(cut.ranks, cut.accumulate, cut.draws, objective.counts)
     optimizer, figures = make_optimizer(model, STEPS), []
     torch.manual_seed(7)
-    for batch in batches():
-        if not system.sentences:
-            batch = Batch(batch.tokens, batch.gold, batch.rows, marks=batch.marks)
+    for batch in batches(system.sentences):
         found, is_unsound = train_step(
             model, batch, objective, optimizer, STEPS, config.weights, cut
         )
