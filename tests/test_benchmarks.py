@@ -28,6 +28,7 @@ TINY = {
     "models": "--notes 2 --tokens 40 --codes 60 --steps 1",
     "training_step": "--notes 2 --tokens 40 --codes 60 --steps 1",
     "epoch": "--notes 4 --batch 2 --mean 40 --codes 60 --steps 1",
+    "ranks": "--batch 3 --steps 1 --rounds 1 --mean 40 --codes 60",
     "scoring": "--notes 3 --tokens 40 --codes 60 --batch 2",
     "preparation": "--folder {folder}/hospital",  # to make one takes more packages
     "tokenising": "--notes 2",

@@ -47,6 +47,9 @@ for entry in [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plo
     path = path if path.suffix else path / "made"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(str(path))
+if name == "settings":  # a file for each experiment, which its training watches
+    for experiment in yaml.safe_load(open("studies/synthetic/study.yaml"))["experiments"]:
+        path.with_name(experiment + ".json").write_text("{}")
 """
 
 
@@ -56,7 +59,8 @@ def project(tmp_path: Path) -> Path:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
     (tmp_path / "studies/synthetic").mkdir(parents=True)
-    for name in ("studies/stages.yaml", "studies/side_by_side"):
+    scripts = ("studies/side_by_side", "studies/apart")
+    for name in ("studies/stages.yaml", *scripts, "pyproject.toml", ".dvcignore"):
         shutil.copy(ROOT / name, tmp_path / name)
     tables = tmp_path / "conf/base/parameters_tables.yml"
     tables.write_text(yaml.safe_dump({"tables": TABLE}))
@@ -84,6 +88,13 @@ def start(project: Path, *command: str, **environment: str) -> subprocess.Popen[
     )
 
 
+def told_by(project: Path, *command: str) -> str:
+    with start(project, *command) as process:
+        told, _ = process.communicate(timeout=240)
+        assert process.returncode == 0, told
+    return told
+
+
 def began(project: Path) -> list[str]:
     told = project / "began.txt"
     return told.read_text().split() if told.exists() else []
@@ -106,17 +117,34 @@ def test_killed_side_by_side_a_table_is_gone_on_with_and_each_training_is_made_o
     assert {"isd", "isd_without_self_distillation"} <= set(began(project))
 
     (project / "began.txt").unlink()
-    with start(project, *command) as again:
-        told, _ = again.communicate(timeout=120)
-        assert again.returncode == 0, told
+    told_by(project, *command)
     assert {"isd", "isd_without_self_distillation"} <= set(began(project))
     assert len(began(project)) == len(set(began(project)))
 
-    with start(project, "dvc", "repro", "studies/synthetic/dvc.yaml:small") as table:
-        told, _ = table.communicate(timeout=120)
-        assert table.returncode == 0, told
+    told = told_by(project, "dvc", "repro", "studies/synthetic/dvc.yaml:small")
     ran = [line.split("'")[1] for line in told.splitlines() if "Running stage" in line]
     assert ran == ["studies/synthetic/dvc.yaml:small"]
     for experiment in TABLE["small"]["experiments"]:
         metrics = f"data/08_reporting/synthetic/runs/{experiment}/seed_1/metrics.json"
         assert (project / metrics).read_text() == metrics
+
+
+@pytest.mark.slow
+def test_what_was_trained_apart_is_taken_in_without_training_and_with_a_lock(
+    project: Path,
+) -> None:
+    study = "studies/synthetic/dvc.yaml"
+    told_by(project, "dvc", "repro", f"{study}:settings", f"{study}:embed")
+    listed = told_by(project, "studies/side_by_side", "synthetic", "small", "list").splitlines()
+    assert sorted(line.split("@")[-1] for line in listed) == [
+        f"{experiment}-1" for experiment in sorted(TABLE["small"]["experiments"])
+    ]
+    for line in listed:
+        told_by(project, "studies/apart", *line.split())
+    assert not (project / "data/06_models").exists()
+
+    told = told_by(project, "dvc", "repro", f"{study}:small")
+    assert not began(project)
+    assert told.count("is cached - skipping run") == 2 * len(listed)
+    lock = yaml.safe_load((project / "studies/synthetic/dvc.lock").read_text())["stages"]
+    assert {line.split()[0].rpartition(":")[2] for line in listed} <= lock.keys()

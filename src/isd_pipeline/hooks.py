@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import logging
 import platform
+import signal
 from importlib.metadata import version
 from typing import Any
 
@@ -20,6 +22,7 @@ from isd_pipeline.studies.without_git import refuse_links
 from isd_pipeline.tracking import open_run as tracking
 from isd_pipeline.tracking.nodes import log_outputs
 from isd_pipeline.tracking.tracker import RunKey, Tracker, TrackingSettings, git_commit
+from isd_pipeline.training.ranks import ProcessLostError, here
 
 RUN_PARAMETERS = ["cohort", "experiment", "seed", "table", "device", "jobs"]
 SECTIONS = [
@@ -69,6 +72,30 @@ class ParametersHook:
         self._at_work.let_go()
 
 
+class ProcessesHook:
+    """Of the processes that torchrun starts for a training, the first alone logs and writes."""
+
+    @hook_impl
+    def after_context_created(self) -> None:
+        """Leave what all would say to the first process; an error is told by whoever has one."""
+        if not here().is_first:
+            logging.disable(logging.WARNING)
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: Any) -> None:
+        """Refuse what processes cannot share; let the others keep what the first one writes."""
+        ranks = here()
+        if ranks.count == 1:
+            return
+        if {*(run_params.get("pipeline_names") or [])} != {"train"}:
+            raise ValueError(
+                f"torchrun started {ranks.count} processes, and only a training can share its work "
+                "between them: run --pipelines=train with it, and the rest without"
+            )
+        for name in () if ranks.is_first else pipeline.all_outputs():
+            catalog[name] = MemoryDataset(copy_mode="assign")
+
+
 class TrackingHook:
     """Gives a run its context; opens its MLflow run and closes it as what it became."""
 
@@ -92,7 +119,7 @@ class TrackingHook:
         """
         names = set(run_params.get("pipeline_names") or ["train"])
         catalog["run_context"] = MemoryDataset(self._context(names), copy_mode="assign")
-        if not self._settings.uri or not names & TRACKED:
+        if not self._settings.uri or not names & TRACKED or not here().is_first:
             return
         tracking.use(Tracker(self._settings))
         key = RunKey(*(self._parameters[name] for name in ("cohort", "experiment", "seed")))
@@ -117,9 +144,15 @@ class TrackingHook:
 
     @hook_impl
     def on_pipeline_error(self, error: Exception) -> None:
-        """The run failed: say with what kind of error, never with its words."""
+        """The run failed: say with what kind of error, never with its words.
+
+        A training that lost one of its processes counts as killed: it is gone on with. torchrun
+        ends what is left of it, but not while MLflow's database is being written.
+        """
+        if here().count > 1:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         tracking.tag({"failed_with": type(error).__name__})
-        tracking.close("FAILED")
+        tracking.close("KILLED" if isinstance(error, ProcessLostError) else "FAILED")
 
     def _context(self, names: set[str]) -> RunContext:
         """What the run knows of itself: by stage the hash of its code, the commit, versions."""

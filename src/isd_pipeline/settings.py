@@ -8,9 +8,9 @@ os.environ.setdefault("KEDRO_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 from isd_pipeline.config.loading import LOADER_ARGS as CONFIG_LOADER_ARGS
-from isd_pipeline.hooks import ParametersHook, TrackingHook
+from isd_pipeline.hooks import ParametersHook, ProcessesHook, TrackingHook
 
 __all__ = ["CONFIG_LOADER_ARGS", "DISABLE_HOOKS_FOR_PLUGINS", "HOOKS"]
 
-HOOKS = (ParametersHook(), TrackingHook())
+HOOKS = (ParametersHook(), ProcessesHook(), TrackingHook())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-telemetry", "kedro_telemetry")

@@ -105,6 +105,18 @@ def test_a_killed_training_that_learns_from_marks_goes_on_to_the_same_bits(
     assert whole.fingerprints == {"mentions": MENTIONS.fingerprint}
 
 
+def test_settings_that_came_later_are_kept_only_where_they_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else every recorded training would be another one, by its artifact and where it waits."""
+    plain = fitted(tmp_path / "plain", monkeypatch, settings_of(), data_of())
+    assert not {"accumulate", "draws"} & plain.settings["training"].keys()
+    in_parts = fitted(tmp_path / "parts", monkeypatch, settings_of(accumulate=2), data_of())
+    assert in_parts.settings["training"]["accumulate"] == 2
+    assert in_parts.scratch != plain.scratch
+    assert "ranks" not in plain.figures
+
+
 def test_a_training_that_asks_for_no_marks_never_looks_for_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

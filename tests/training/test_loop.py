@@ -237,6 +237,8 @@ def test_no_batches_are_refused():
         ({"schedule": "cosine"}, "schedule='cosine' must be one of"),
         ({"max_epochs": 3}, "warm_up_epochs=5 leaves nothing of max_epochs=3"),
         ({"learning_rate": math.nan}, "learning_rate=nan must be above 0"),
+        ({"accumulate": 0}, "accumulate=0 must be above 0"),
+        ({"draws": "row"}, "draws='row' must be one of"),
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(settings: dict[str, object], message: str):

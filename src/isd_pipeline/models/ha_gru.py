@@ -19,6 +19,7 @@ from isd_pipeline.models.layers.label_attention import LabelOutput, by_labels, l
 from isd_pipeline.models.layers.parts import refuse_below, refuse_share
 from isd_pipeline.models.system import System, Trial, of_words_and_codes
 from isd_pipeline.shapes import Bool, Float, Int
+from isd_pipeline.training.draws import rows_are
 from isd_pipeline.training.kernels import NEVER, Dropout, widened
 
 
@@ -131,9 +132,11 @@ class HAGRU(nn.Module):
         column = place[is_token]
         words = self.dropout(F.embedding(tokens, self.words, padding_idx=0))
         apart, is_word = lay_out(words[is_token], row, column)
-        read = self.dropout(self.read_words(apart, is_word)[0])
+        of_note = starts.nonzero()[:, 0]
+        with rows_are(number[starts], of_note):
+            read = self.dropout(self.read_words(apart, is_word)[0])
         found, shares = self.attend_words(read, is_word)
-        sentences, is_sentence = lay_out(found, starts.nonzero()[:, 0], number[starts])
+        sentences, is_sentence = lay_out(found, of_note, number[starts])
         states = self.dropout(self.read_sentences(sentences, is_sentence)[0])
         share = shares.new_zeros(is_token.shape)
         share[is_token] = shares[row, column]

@@ -104,6 +104,8 @@ class TokenNorm(nn.Module):
     means of training move a tenth of the way at every step.
     """
 
+    spans_batch = True  # a part of a batch has other moments (training/parts.py)
+
     running_mean: Tensor
     running_var: Tensor
 

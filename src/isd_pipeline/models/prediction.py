@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from torch import Tensor, nn
 
 from isd_pipeline.models.layers.parts import refuse_below, refuse_unlisted
-from isd_pipeline.training.batches import Batch, marks_of, read
+from isd_pipeline.training.batches import Batch, marked_rows, marks_of, read
 from isd_pipeline.training.losses import attention_on_marks, binary_cross_entropy
 from isd_pipeline.training.transfer import send
 
@@ -58,6 +58,10 @@ class Prediction:
         logits = read(model, batch).logits
         gold = send(batch.gold, logits.device)
         return {"prediction": binary_cross_entropy(logits, gold, self.reduction)}
+
+    def counts(self, batch: Batch) -> dict[str, int]:
+        """Over how many marked codes the loss `attention` of a batch is a mean."""
+        return {} if batch.marks is None else {"attention": marked_rows(batch)}
 
 
 def prediction_and_attention(

@@ -4,7 +4,8 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,11 @@ from isd_pipeline.text.mentions import Mentions
 from isd_pipeline.text.splits import fingerprints
 from isd_pipeline.training import checkpoints
 from isd_pipeline.training.device import choose_device
-from isd_pipeline.training.loop import Trained, TrainingConfig, make_optimizer, train
+from isd_pipeline.training.loop import State, Trained, make_optimizer, train
 from isd_pipeline.training.mention_notes import with_mention_notes
+from isd_pipeline.training.parts import Cut
+from isd_pipeline.training.ranks import ALONE, Ranks, joined
+from isd_pipeline.training.settings import LEFT_OUT, TrainingConfig
 
 logger = logging.getLogger(__name__)
 
@@ -140,28 +144,37 @@ def optimise(
     data: TrainingData,
     options: Options,
     record: Callable[[int, Mapping[str, float]], None],
+    ranks: Ranks = ALONE,
     **resuming: Any,
 ) -> Trained:
     """The training loop, given all that it owns nothing of; `resuming` are its last arguments."""
-    training = settings["training"]
+    training, progress = settings["training"], prepared.progress
     return train(
         prepared.model,
-        prepared.progress.batches_of,
-        prepared.progress.objective,
+        progress.batches_of,
+        progress.objective,
         make_optimizer(prepared.model, training),
         training,
         weights=settings["objective"].weights,
-        validate=validation(system, training, data, options),
+        validate=validation(system, training, data, options, ranks),
         record=record,
         seed=options.seed,
+        cut=Cut(ranks, training.accumulate, training.draws, progress.counts),
         **resuming,
     )
 
 
 def validation(
-    system: str, training: TrainingConfig, data: TrainingData, options: Options
+    system: str,
+    training: TrainingConfig,
+    data: TrainingData,
+    options: Options,
+    ranks: Ranks = ALONE,
 ) -> Callable[[nn.Module], Mapping[str, float]]:
-    """Scores the model on the development set and has the scores measured."""
+    """Scores the model on the development set and has the scores measured.
+
+    Of several processes each scores a share of the documents, and the first one measures.
+    """
     documents = data.documents["dev"]
     gold, sentences = documents.label_matrix(len(data.codes)), registry.load(system).sentences
 
@@ -174,29 +187,33 @@ def validation(
             device=next(model.parameters()).device,
             precision=training.precision,
             sentences=sentences,
+            ranks=ranks,
         )
-        return options.dev_figures(gold, scores)
+        figures = options.dev_figures(gold, scores) if ranks.is_first else {}
+        return ranks.of_first(figures)
 
     return validate
 
 
 def fit(system: str, settings: Mapping[str, Any], data: TrainingData, options: Options) -> Fitted:
-    """Train until the development set says stop; go on where a killed training stood."""
+    """Train until the development set says stop; go on where a killed training stood.
+
+    Every process that torchrun started calls this; what comes back is the same in all.
+    """
     prepared = prepare(system, settings, data, options)
-    kept = {"system": system, **{name: asdict(section) for name, section in settings.items()}}
+    kept = {"system": system} | {name: _kept(section) for name, section in settings.items()}
     marks = fingerprints(data.documents, data.codes, data.vocabulary) | prepared.fingerprints
     scratch = scratch_folder([{**kept, "seed": options.seed}, marks], options.code)
-    checkpoints.sweep(scratch)
     checkpoints.refuse_small_disk(scratch, prepared.model)
-    resume = checkpoints.read_state(scratch)
-    if resume is not None:
-        logger.info("going on after epoch %d of an interrupted training", resume.epoch)
     watch = Stopwatch(settings["training"].max_epochs, prepared.device, options.on_epoch)
-    trained = optimise(
-        *(prepared, system, settings, data, options, watch.record),
-        resume=resume,
-        save_state=lambda state: checkpoints.write_state(scratch, state),
-    )
+    with joined(prepared.device) as ranks:
+        trained = optimise(
+            *(prepared, system, settings, data, options),
+            watch.record if ranks.is_first else lambda epoch, figures: None,
+            ranks,
+            resume=interrupted(scratch, ranks),
+            save_state=partial(checkpoints.write_state, scratch) if ranks.is_first else None,
+        )
     figures = watch.figures(len(trained.history)) | {
         "best_epoch": trained.best.epoch,
         "best_dev_score": trained.best.score,
@@ -206,11 +223,39 @@ def fit(system: str, settings: Mapping[str, Any], data: TrainingData, options: O
     return Fitted(
         trained.best.weights,
         kept,
-        figures,
+        figures | ({"ranks": float(ranks.count)} if ranks.count > 1 else {}),
         trained.history,
         fingerprints=prepared.fingerprints,
         scratch=scratch,
     )
+
+
+def interrupted(scratch: Path, ranks: Ranks) -> State | None:
+    """Where a killed training of the same settings, data and code stands, the same in all ranks."""
+    if ranks.is_first:
+        checkpoints.sweep(scratch)
+    ranks.agree(scratch.name, "training")
+    found = checkpoints.read_state(scratch)
+    ranks.agree(0 if found is None else found.epoch, "last epoch")
+    if found is not None and ranks.is_first:
+        logger.info("going on after epoch %d of an interrupted training", found.epoch)
+        if found.ranks != ranks.count:
+            logger.warning(
+                "that training had %d processes and this one has %d: it is as good, but not the "
+                "same to the bit as one that kept its number",
+                *(found.ranks, ranks.count),
+            )
+    return found
+
+
+def _kept(section: Any) -> dict[str, Any]:
+    """Settings as an artifact keeps them: what came later, only where it is used.
+
+    So a training that does not use it is the one that was recorded before, to the bit.
+    """
+    later = [one for one in fields(section) if one.metadata.get(LEFT_OUT)]
+    unused = {one.name for one in later if getattr(section, one.name) == one.default}
+    return {name: value for name, value in asdict(section).items() if name not in unused}
 
 
 def scratch_folder(identity: Sequence[Mapping[str, Any]], code: str) -> Path:

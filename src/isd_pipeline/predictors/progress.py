@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from isd_pipeline.training.ranks import here
+
 if TYPE_CHECKING:
     import numpy as np
     import torch
@@ -51,7 +53,8 @@ class Progress:
             mentions=self.mentions,
             among=self._among(epoch),
         )
-        self._bar = tqdm(batches, desc=f"epoch {epoch}", unit="batch", leave=False, disable=None)
+        hidden = None if here().is_first else True  # None: shown on a terminal
+        self._bar = tqdm(batches, desc=f"epoch {epoch}", unit="batch", leave=False, disable=hidden)
         return self._bar
 
     def _among(self, epoch: int) -> np.ndarray | None:
@@ -62,6 +65,12 @@ class Progress:
 
         n_documents, share = len(self.documents) - self.n_notes, self.training.mention_notes
         return rows_of_epoch(n_documents, self.n_notes, share, seed=self.seed, epoch=epoch)
+
+    def counts(self, batch: Any) -> Mapping[str, int]:
+        """Over how many a batch's losses are means, of those that are not means over the notes."""
+        from isd_pipeline.training.parts import CountsMeans
+
+        return self.losses.counts(batch) if isinstance(self.losses, CountsMeans) else {}
 
     def objective(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
         """The losses; once a second the bar is told, since a GPU has to be waited for."""

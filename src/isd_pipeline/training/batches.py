@@ -182,6 +182,11 @@ def marks_of(batch: Batch) -> Marks:
     return batch.marks
 
 
+def marked_rows(batch: Batch) -> int:
+    """How many pairs of a note and a code have marked words, over which attention is a mean."""
+    return int(marks_of(batch).words.any(dim=-1).sum())
+
+
 def _begins(documents: Documents, rows: np.ndarray, kept: np.ndarray) -> Bool[Tensor, "B N"]:
     """At which of the kept tokens sentences begin."""
     begins = np.zeros((len(rows), max(kept, default=0)), dtype=bool)

@@ -108,6 +108,8 @@ def write_state(folder: Path, state: State) -> None:
         "history": list(state.history),
         "param_groups": state.optimizer["param_groups"],
     }
+    if state.ranks > 1:
+        record["ranks"] = state.ranks
     _write(folder, f"epoch-{state.epoch:04d}", record, tensors)
     for old in _states(folder)[:-KEPT_STATES]:
         old.unlink()
@@ -141,6 +143,7 @@ def read_state(folder: Path) -> State | None:
         optimizer={"state": moments, "param_groups": record["param_groups"]},
         best=best,
         history=tuple(record["history"]),
+        ranks=record.get("ranks", 1),
     )
 
 

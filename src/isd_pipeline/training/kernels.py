@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from isd_pipeline.shapes import Float
+from isd_pipeline.training.draws import is_by_example, sixteenths
 
 NEVER = -1e9  # a score whose softmax weight is exactly 0, and which leaves an all-masked row finite
 SCORES_AT_ONCE = {"cpu": 1 << 18, "cuda": 1 << 26}  # a tile of scores stays in a CPU's cache
@@ -29,7 +30,7 @@ class Dropout(nn.Module):
         """Set a share of the values to 0 and scale the others up, in training only."""
         if not self.training or not self.share:
             return values
-        if values.is_cuda:
+        if values.is_cuda and not is_by_example():
             return F.dropout(values, self.share)
         is_kept, scale = draw_kept(values, self.share)
         return values * is_kept.to(values.dtype).mul_(scale)
@@ -46,9 +47,12 @@ def draw_kept(like: Tensor, dropped: float) -> tuple[Tensor, float]:
     On a CPU 64 random bits decide on four values: drawing for each alone, as torch does, takes a
     twelfth of a training step.
     """
+    below = min(round(dropped * PARTS), PARTS - 1)
+    if is_by_example():
+        drawn = sixteenths(like.shape, like.device)
+        return drawn >= below - PARTS // 2, PARTS / (PARTS - below)
     if like.is_cuda:
         return torch.empty_like(like, dtype=torch.bool).bernoulli_(1 - dropped), 1 / (1 - dropped)
-    below = min(round(dropped * PARTS), PARTS - 1)
     bits = torch.empty((like.numel() + 3) // 4, dtype=torch.int64, device=like.device)
     drawn = bits.random_(-(2**63), None).view(torch.int16)[: like.numel()].view(like.shape)
     return drawn >= below - PARTS // 2, PARTS / (PARTS - below)

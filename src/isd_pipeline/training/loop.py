@@ -16,10 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from isd_pipeline.training.batches import Batch
+from isd_pipeline.training.parts import Cut, Losses, Shares, in_parts, refuse_whole_batch_norms
+from isd_pipeline.training.settings import TrainingConfig
 from isd_pipeline.training.transfer import HostCopy
 
-Objective = Callable[[nn.Module, Batch], dict[str, Tensor]]
+Objective = Callable[[nn.Module, Batch], Losses]
 Figures = dict[str, float]
+WHOLE = Cut()  # the plain loop: one process, one part
 
 
 @runtime_checkable
@@ -39,53 +42,6 @@ class OwnRates(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
-    """How to train; the defaults are the paper's, or the authors' code's where it is silent.
-
-    `patience` counts epochs without a better `metric` on the development set, after the warm-up.
-    `bf16` holds on a GPU; a CPU always computes in fp32. `mention_notes` is the share of the
-    mentions that an epoch also reads as short notes, each with `mention_context` words on either
-    side (`training/mention_notes.py`). `keep: last` keeps the last epoch's weights and has no
-    patience: for a training whose development documents train as well.
-    """
-
-    learning_rate: float | int = 3e-4
-    weight_decay: float | int = 0.0
-    batch_size: int = 32
-    max_epochs: int = 200
-    warm_up_epochs: float | int = 5
-    schedule: str = "linear"  # to 0 at the end of max_epochs; or constant
-    clip: float | int = 10.0  # of the norm of all gradients together
-    patience: int = 10
-    metric: str = "dev_f1_micro"
-    max_tokens: int = 4000
-    precision: str = "bf16"
-    keep: str = "best"
-    mention_notes: float | int = 0.0
-    mention_context: int = 10
-
-    def __post_init__(self) -> None:
-        for name in ("learning_rate", "batch_size", "max_epochs", "clip", "patience", "max_tokens"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}={getattr(self, name)} must be above 0")
-        for name in ("weight_decay", "warm_up_epochs", "mention_notes", "mention_context"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name}={getattr(self, name)} must be 0 or more")
-        choices = {"schedule": ("linear", "constant"), "precision": ("bf16", "fp32")}
-        choices |= {"keep": ("best", "last")}
-        for name, known in choices.items():
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name}={getattr(self, name)!r} must be one of {known}")
-        if self.mention_notes > 1:
-            raise ValueError(f"mention_notes={self.mention_notes} is a share: 1 at most")
-        if self.warm_up_epochs >= self.max_epochs:
-            raise ValueError(
-                f"warm_up_epochs={self.warm_up_epochs} leaves nothing of "
-                f"max_epochs={self.max_epochs} to train at the full rate"
-            )
-
-
 @dataclass(frozen=True)
 class Best:
     """The weights of the epoch that scored highest on the development set, on the CPU."""
@@ -100,6 +56,7 @@ class State:
     """All that the next epoch depends on, after `epoch`; with (seed, epoch) it fixes the rest.
 
     `weights` and `optimizer` are the living tensors: write them out before training goes on.
+    `ranks` is how many processes made it.
     """
 
     epoch: int
@@ -107,6 +64,7 @@ class State:
     optimizer: dict[str, Any] = field(repr=False)
     best: Best
     history: tuple[Figures, ...]
+    ranks: int = 1
 
 
 @dataclass(frozen=True)
@@ -130,6 +88,7 @@ def train(
     seed: int,
     resume: State | None = None,
     save_state: Callable[[State], None] | None = None,
+    cut: Cut = WHOLE,
 ) -> Trained:
     """Train until `validate` has not improved for `config.patience` epochs, or to the end.
 
@@ -148,14 +107,20 @@ def train(
         seed: with the epoch, seeds torch at the start of every epoch.
         resume: where an earlier training stood.
         save_state: called at the end of every epoch.
+        cut: how batches are cut. Every process of a training calls this, and `validate` gives all
+            of them the same figures.
 
     Raises:
         FloatingPointError: a loss or gradient is not finite; the step was not made.
-        ValueError: the optimizer is not a fused one, and would make such a step.
+        ValueError: the optimizer is not a fused one, and would make such a step; or the model
+            cannot learn from parts of a batch.
+        ProcessLostError: another process of the training has ended.
     """
     if not optimizer.defaults.get("fused"):
         raise ValueError("optimizer: only one made with fused=True leaves out an unsound step")
+    refuse_whole_batch_norms(model, cut)
     epoch, best, history = _start(model, optimizer, resume)
+    cut.ranks.copy_first([*model.state_dict().values()])
     while epoch < config.max_epochs:
         if (
             config.keep == "best"
@@ -165,7 +130,7 @@ def train(
         epoch += 1
         torch.manual_seed(_mixed(seed, epoch))
         batches = batches_of(epoch)
-        figures = train_epoch(model, batches, objective, optimizer, config, weights, epoch)
+        figures = train_epoch(model, batches, objective, optimizer, config, weights, epoch, cut)
         figures |= validate(model)
         score = _score(figures, config.metric, epoch)
         if config.keep == "last" or score > best.score:
@@ -174,7 +139,8 @@ def train(
         history = (*history, figures)
         record(epoch, figures)
         if save_state is not None:
-            save_state(State(epoch, model.state_dict(), optimizer.state_dict(), best, history))
+            kept = (model.state_dict(), optimizer.state_dict(), best, history)
+            save_state(State(epoch, *kept, cut.ranks.count))
     return Trained(best, history)
 
 
@@ -186,6 +152,7 @@ def train_epoch(
     config: TrainingConfig,
     weights: Mapping[str, float | int],
     epoch: int,
+    cut: Cut = WHOLE,
 ) -> Figures:
     """One pass over the batches; the mean of every loss term, of their weighted sum, of the norm.
 
@@ -200,7 +167,9 @@ def train_epoch(
         for group in optimizer.param_groups:
             group["lr"] = rate * group.get("rate_factor", 1.0)
         with _explained(batch, epoch, number):
-            figures, is_unsound = train_step(model, batch, objective, optimizer, config, weights)
+            figures, is_unsound = train_step(
+                model, batch, objective, optimizer, config, weights, cut
+            )
         _refuse_unsound(before)
         before = (f"epoch {epoch}, batch {number}", figures, HostCopy(is_unsound))
         for name, value in figures.items():
@@ -218,24 +187,49 @@ def train_step(
     optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
     weights: Mapping[str, float | int],
-) -> tuple[dict[str, Tensor], Tensor]:
+    cut: Cut = WHOLE,
+) -> tuple[Losses, Tensor]:
     """Make one step, unless its loss or gradient is not finite, which the optimizer finds out.
 
     Gives the loss terms, their weighted sum `loss` and the `gradient_norm`, and whether the step
     was left out, all on the device. The step itself reads nothing back from there.
     """
-    device = next(model.parameters()).device
     optimizer.zero_grad()
-    with autocast(device, config.precision):
-        losses = objective(model, batch.to(device))
-    losses = {**losses, "loss": weighted(losses, weights)}  # Eq. 15
-    losses["loss"].backward()
+
+    def backward(part: Batch, shares: Shares | None = None) -> Losses:
+        return _backward(model, part, objective, config.precision, weights, shares)
+
+    if cut.is_whole:
+        losses = backward(batch)
+    else:
+        losses = in_parts(cut, batch, model, [*weights, "loss"], backward)
     norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-    is_unsound = ~(losses["loss"].detach() + norm).isfinite()
+    is_unsound = ~(losses["loss"] + norm).isfinite()
     optimizer.found_inf = is_unsound.float()  # type: ignore[attr-defined]
     optimizer.step()
-    figures = {**losses, "gradient_norm": norm}
-    return {name: value.detach() for name, value in figures.items()}, is_unsound
+    return {**losses, "gradient_norm": norm.detach()}, is_unsound
+
+
+def _backward(
+    model: nn.Module,
+    batch: Batch,
+    objective: Objective,
+    precision: str,
+    weights: Mapping[str, float | int],
+    shares: Shares | None,
+) -> Losses:
+    """Add the gradients of a batch, or of the `shares` that a part has in its whole's losses.
+
+    Gives the loss terms and their weighted sum `loss`.
+    """
+    device = next(model.parameters()).device
+    with autocast(device, precision):
+        losses = objective(model, batch.to(device))
+    if shares is not None:
+        losses = {name: loss * shares.of(name) for name, loss in losses.items()}
+    losses = {**losses, "loss": weighted(losses, weights)}  # Eq. 15
+    losses["loss"].backward()
+    return {name: loss.detach() for name, loss in losses.items()}
 
 
 def learning_rate(config: TrainingConfig, done: float, step: float) -> float:

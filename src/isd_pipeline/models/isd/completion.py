@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from isd_pipeline.shapes import Int
+from isd_pipeline.training.draws import uniform
 from isd_pipeline.training.transfer import send
 
 
@@ -64,5 +65,5 @@ def outside(gold: Int[Tensor, "B G"], n_codes: int) -> Int[Tensor, " B"]:
 
 def _draw_below(bounds: Tensor) -> Tensor:
     """One number from 0 up to each bound, uniformly; 0 where the bound is below 1."""
-    drawn = (torch.rand(bounds.shape, dtype=torch.float64) * bounds).long()
+    drawn = (uniform(len(bounds)) * bounds).long()
     return torch.minimum(drawn, bounds - 1).clamp(min=0)

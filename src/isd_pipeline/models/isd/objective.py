@@ -25,7 +25,8 @@ from isd_pipeline.models.isd.labelwise import LabelwiseISD
 from isd_pipeline.models.isd.network import ISD
 from isd_pipeline.models.prediction import prediction_and_attention
 from isd_pipeline.shapes import Bool, Float, Int
-from isd_pipeline.training.batches import Batch, marks_of
+from isd_pipeline.training.batches import Batch, marked_rows, marks_of
+from isd_pipeline.training.draws import rows_are
 from isd_pipeline.training.losses import (
     binary_cross_entropy,
     cosine,
@@ -73,6 +74,7 @@ class TeacherText(NamedTuple):
     tokens: Tensor  # int [C, M], 0-padded
     place: Tensor  # int [B, S]: where in the flat [C * M] a note's next word stands
     is_token: Tensor  # bool [B, S]
+    codes: Tensor  # int [C], the codes described; one without meaning where there is none
 
 
 def teacher_text(gold: Int[Tensor, "B G"], descriptions: Int[Tensor, "L M"]) -> TeacherText:
@@ -90,7 +92,8 @@ def teacher_text(gold: Int[Tensor, "B G"], descriptions: Int[Tensor, "L M"]) -> 
     note = present.nonzero()[:, :1].expand_as(fits)
     start = (ends - lengths)[present][:, None]
     place[note[fits], (start + column)[fits]] = (which[:, None] * len(column) + column)[fits]
-    return TeacherText(tokens, place, torch.arange(place.shape[1]) < totals[:, None])
+    is_token = torch.arange(place.shape[1]) < totals[:, None]
+    return TeacherText(tokens, place, is_token, distinct if len(distinct) else gold.new_zeros(1))
 
 
 class ISDObjective:
@@ -104,6 +107,7 @@ class ISDObjective:
     def __init__(self, config: ISDObjectiveConfig, descriptions: Int[Tensor, "L M"]) -> None:
         self.weights: Mapping[str, float] = config.weights
         self.descriptions = descriptions.cpu()
+        self._is_described = (self.descriptions != 0).any(dim=1)
         self._wanted = {name for name in config.weights if config.weights[name] > 0}
 
     def __call__(self, model: ISD | LabelwiseISD, batch: Batch) -> dict[str, Tensor]:
@@ -148,6 +152,16 @@ class ISDObjective:
             losses["distillation"] = distillation.loss()
         return {name: losses[name] for name in self.weights if name in losses}
 
+    def counts(self, batch: Batch) -> dict[str, int]:
+        """Over how many notes, or marked codes, each loss of a batch is a mean, but prediction."""
+        gold, n_codes = batch.gold, len(self.descriptions)
+        n_gold = (gold >= 0).sum(dim=1)
+        described = (self._is_described[gold.clamp(min=0)] & (gold >= 0)).any(dim=1)
+        found = dict.fromkeys(("teacher", "distillation"), int(described.sum()))
+        found["missing"] = int((n_gold > 0).sum())
+        found["removal"] = int(((n_gold > 0) & (n_gold < n_codes)).sum())
+        return found | ({} if batch.marks is None else {"attention": marked_rows(batch)})
+
     def _tasks(self, gold: Tensor, device: torch.device) -> dict[str, Completion]:
         """Draw the completion tasks that are wanted."""
         samplers = {"missing": missing_code, "removal": wrong_code}
@@ -165,8 +179,10 @@ class ISDObjective:
         Each description is encoded alone, each distinct one once; a note's codes come in any
         order, for nothing behind the encoder has a notion of place.
         """
-        text = TeacherText(*(send(p, device) for p in teacher_text(gold, self.descriptions)))
-        states = model.read(text.tokens, text.tokens != 0)
+        laid = teacher_text(gold, self.descriptions)
+        text = TeacherText(*(send(part, device) for part in laid))
+        with rows_are(laid.codes):
+            states = model.read(text.tokens, text.tokens != 0)
         hidden = F.embedding(text.place, states.flatten(0, 1))
         return model.represent(hidden, text.is_token).shared, text.is_token.any(dim=1)
 

@@ -22,6 +22,7 @@ from isd_pipeline.models.layers.axes import Mask, Tokens
 from isd_pipeline.models.layers.parts import refuse_below, refuse_share
 from isd_pipeline.models.system import Initialisation
 from isd_pipeline.shapes import Float, Int
+from isd_pipeline.training.draws import own_stream
 from isd_pipeline.training.kernels import widened
 
 DESCRIPTIONS_AT_ONCE = 64
@@ -77,7 +78,8 @@ class PretrainedEncoder(nn.Module):
     def forward(self, tokens: Tokens, is_token: Mask) -> Float[Tensor, "B N D"]:
         """Read each note; padding is 0."""
         chunks = lay_out(self.pieces[tokens], is_token, self.borders, self.chunk)
-        read = self.network(input_ids=chunks.ids, attention_mask=chunks.is_piece.long())
+        with own_stream(tokens.device):
+            read = self.network(input_ids=chunks.ids, attention_mask=chunks.is_piece.long())
         states = widened(read.last_hidden_state.flatten(0, 1))
         words = F.embedding_bag(chunks.places, states, chunks.starts, mode="mean")
         return words.view(*tokens.shape, -1)

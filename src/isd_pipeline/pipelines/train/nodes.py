@@ -14,9 +14,10 @@ from isd_pipeline.config.rows import merged_row
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.evaluation.dev_figures import dev_figures
 from isd_pipeline.predictors.base import Options
-from isd_pipeline.predictors.registry import kind_of, predictor
+from isd_pipeline.predictors.registry import NETWORK, kind_of, predictor
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.vocabulary import Vocabulary
+from isd_pipeline.training.ranks import here
 
 if TYPE_CHECKING:
     from isd_pipeline.predictors.artifact import Artifact
@@ -40,6 +41,8 @@ def train(
     from isd_pipeline.predictors.artifact import Artifact
 
     plan = read_plan(parameters)
+    if here().count > 1 and kind_of(plan.system) != NETWORK:
+        raise ValueError(f"{plan.system} is fitted by one process: leave torchrun out")
     vectors = (word_vectors, code_word_vectors, code_vectors)
     data = training_data(
         *(documents, code_index, vocabulary, vectors),
