@@ -4,13 +4,22 @@ import hashlib
 import json
 import platform
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
+from kedro.config import OmegaConfigLoader
 from kedro.framework.hooks import hook_impl
 from kedro.io import MemoryDataset
 
 from isd_pipeline.catalog.run_context import RunContext
 from isd_pipeline.config.experiments import shown_parameters
+from isd_pipeline.config.loading import (
+    BASE_ALONE,
+    FILES,
+    refuse_misplaced,
+    refuse_unwatched,
+)
+from isd_pipeline.config.names import refuse_name
 from isd_pipeline.config.reading import choose, read_config, refuse_unknown
 from isd_pipeline.config.rows import own_row, system_of
 from isd_pipeline.studies.closures import code_hash, code_of
@@ -19,10 +28,6 @@ from isd_pipeline.tracking.nodes import log_outputs
 from isd_pipeline.tracking.tracker import RunKey, Tracker, TrackingSettings, git_commit
 
 RUN_PARAMETERS = ["cohort", "experiment", "seed", "table", "device", "jobs"]
-SECTIONS = [
-    *("cohorts", "profiles", "experiments", "renamed"),
-    *("tables", "search", "paper", "paper_cohorts", "published"),
-]
 TRACKED = {"train", "evaluate", "table", "publish", "search"}
 MADE_BY_SYSTEM = ("train", "evaluate", "search")
 SHOWN_VERSIONS = ("isd-pipeline", "torch", "numpy", "scipy", "scikit-learn", "gensim")
@@ -36,11 +41,27 @@ class ParametersHook:
         """Check the names that every pipeline relies on."""
         parameters = context.params
         for name in parameters:
-            refuse_unknown(name, RUN_PARAMETERS + SECTIONS, "--params")
+            refuse_unknown(name, [*RUN_PARAMETERS, *FILES], "--params")
+        for name in ("cohort", "experiment", "table"):
+            refuse_name(parameters[name], f"--params {name}={parameters[name]}")
         choose(parameters["cohort"], parameters["cohorts"], "conf/base/parameters_cohorts.yml")
         own_row(parameters, parameters["experiment"])
         if not isinstance(parameters["seed"], int):
             raise ValueError(f"--params seed={parameters['seed']}: a seed is a whole number")
+        _refuse_other_configuration(context)
+
+
+def _refuse_other_configuration(context: Any) -> None:
+    """Raise a ValueError unless this run is told what DVC reads in the project's conf/base."""
+    loader, conf = context.config_loader, Path(context.project_path) / "conf"
+    env = Path(loader.conf_source) / (loader.env or loader.default_run_env)
+    refuse_misplaced(conf)
+    refuse_unwatched(context.params, conf, env, loader.runtime_params)
+    if env.parent.resolve() == conf.resolve() and not any(env.glob("**/catalog*")):
+        return
+    base = OmegaConfigLoader(str(conf), runtime_params=loader.runtime_params, **BASE_ALONE)
+    if loader["catalog"] != base["catalog"]:
+        raise ValueError(f"{env}: a catalog other than conf/base/catalog.yml, by which DVC goes")
 
 
 class TrackingHook:

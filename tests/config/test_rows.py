@@ -324,7 +324,7 @@ def test_every_former_name_leads_to_an_experiment_and_is_none_itself() -> None:
 
 def test_a_former_name_is_refused_in_one_line_that_names_the_new_one() -> None:
     class Context:
-        params = CONFIGURED | {"experiment": "isd_lstm_own_queries"}
+        params = CONFIGURED | {"experiment": "isd_lstm_own_queries", "table": "table3"}
 
     told = r"^experiment isd_lstm_own_queries is now called bilstm_label_attention$"
     with pytest.raises(ValueError, match=told):

@@ -47,6 +47,9 @@ def show(cohort: str, experiment: str, as_json: bool) -> None:
 @one_line
 def summary(cohort: str) -> None:
     """Print the results of COHORT, and where its report lies."""
+    from isd_pipeline.config.names import refuse_name
+
+    refuse_name(cohort, "COHORT")
     results = Path("results", cohort, "results.md")
     page = Path("data/08_reporting", cohort, "report.html")
     if not results.exists():

@@ -105,6 +105,15 @@ class ExtractSettings:
                     f"({', '.join(sorted(differs))}); only `raw` may differ"
                 )
 
+    def watched(self, folder: str) -> list[str]:
+        """What is read, for DVC: `folder`, or `raw` elsewhere, and files apart from it."""
+        raw = Path(self.raw)
+        found = [Path(folder) if raw.is_relative_to(folder) else raw]
+        for name in filter(None, (self.split_file, self.mdace)):
+            if not any((raw / name).is_relative_to(one) for one in found):
+                found.append(raw / name)
+        return [path.as_posix() for path in found]
+
     @property
     def space(self) -> LabelSpace:
         """The label space: a corpus whose codes have their dots has no other."""
