@@ -84,7 +84,8 @@ def test_a_cohort_has_a_file_of_its_own_in_conf_base(conf: Path) -> None:
     own = conf / "base/parameters_cohorts_own.yml"
     write(own, cohorts={"own": SMALL})
     write(conf / "base/.ipynb_checkpoints/parameters_cohorts.yml", cohorts={"own": {}})
-    assert list(read_parameters(conf)["cohorts"]) == list(sections_of("cohorts", conf))
+    assert read_parameters(conf)["cohorts"] == sections_of("cohorts", conf)
+    assert set(sections_of("cohorts", conf)) == {"small", "own"}
     assert file_of_cohort("own", conf) == own
     with pytest.raises(ValueError, match="did you mean 'own'"):
         file_of_cohort("onw", conf)

@@ -119,9 +119,12 @@ def splits_stratified(
     table = _label_matrix([of_patient[patient] for patient in patients])
     LOG.warning(
         "no split file given: %d patients are split by iterative stratification over %d codes, "
-        "seed %d. This is our own split, not a published one; on all of MIMIC-IV it takes hours",
+        "seed %d. This is our own split, not a published one; on all of MIMIC-IV it takes hours. "
+        "%d of %d documents have no code and are in no split",
         *table.shape,
         seed,
+        sum(not held.get(document) for document in owner),
+        len(owner),
     )
     rest, tested = _stratify(table, np.arange(len(patients)), test, seed)
     trained, tuned = _stratify(table, rest, dev / (1 - test), seed)
@@ -155,6 +158,8 @@ def move_documents(
         of_patient.setdefault(patient_of[document], set()).add(split)
     parted = sum(len(some) > 1 for some in of_patient.values())
     LOG.warning("%d documents moved; %d patients are in more than one split", len(moved), parted)
+    if nowhere := len({document for document in place if document in patient_of} - before.keys()):
+        LOG.warning("%d documents that were to be moved are in no split: left out", nowhere)
     table = _table(documents, after)
     counts = {"documents_moved": len(moved), "patients_in_two_splits": parted}
     return table, {**_sizes(table), **counts}

@@ -228,6 +228,38 @@ def test_the_splits_of_the_file_are_taken_under_their_many_names(tmp_path):
     ]
 
 
+def test_ids_in_no_split_are_counted_and_told(tmp_path, caplog):
+    notes = "id,text,split\nA,x,train\nB,y,dev\nC,z,test\nD,w,\nE,v, \nA,u,\n"
+    codes = "id,code\n" + "".join(f"{name},I10\n" for name in "ABCDE")
+    found, _, _ = read(files(tmp_path, notes=notes, codes=codes))
+    assert found.counts["documents_in_no_split"] == 2
+    assert "row 5, column split: ids in no split, of 5: left out" in caplog.text
+    assert "(2 times)" in caplog.text
+    assert {row["document_id"] for row in found.splits.to_pylist()} == {"A", "B", "C"}
+
+
+@pytest.mark.parametrize(
+    ("splits", "told"),
+    [
+        (("", "", ""), "no id has a split; fill the column, or map it to null"),
+        (("train", "train", "test"), "no id is in dev"),
+        (("train", "dev", "unlabelled"), "no id is in test"),
+    ],
+)
+def test_a_column_of_splits_that_nothing_can_be_trained_on_is_refused(tmp_path, splits, told):
+    rows = "".join(f"{name},x,{split}\n" for name, split in zip("ABC", splits, strict=True))
+    codes = "id,code\nA,I10\nB,I10\nC,I10\n"
+    assert told in refused(files(tmp_path, notes=f"id,text,split\n{rows}", codes=codes))
+
+
+def test_a_column_of_splits_that_is_not_read_leaves_nothing_out(tmp_path):
+    notes = "id,text,split\nA,x,train\nB,y,\n"
+    folder = files(tmp_path, notes=notes, codes="id,code\nA,I10\nB,I10\n")
+    found, _, _ = read(folder, columns={"split": None})
+    assert found.splits is None
+    assert "documents_in_no_split" not in found.counts
+
+
 def test_notes_of_other_types_stay_out(tmp_path):
     notes = "id,text,type\nA,x,discharge\nA,y,nursing\n"
     folder = files(tmp_path, notes, "id,code\nA,I10\n")

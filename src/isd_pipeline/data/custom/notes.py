@@ -33,6 +33,7 @@ SPLIT_NAMES = {
     **dict.fromkeys(("test", "testing"), "test"),
     "unlabelled": "unlabelled",
 }
+TRAINED = ("train", "dev", "test")  # what a model needs some documents of
 UNDATED = np.iinfo(np.int64).max
 _TRIMMED = ("id", "note", "patient", "split", "date", "type")
 RAW_NOTES = pa.schema(
@@ -104,14 +105,16 @@ def index_notes(rows: pa.Table, layout: CustomLayout, found: FindingsOfFile) -> 
     kept_as[order] = place[order[first]]
     own = [patients[p] if p >= 0 else name for name, p in zip(names, patient_of, strict=True)]
     of = document[kept]
+    here = np.unique(of)
     counts = {
         "note_records": len(row),
         "notes": len(kept),
-        "documents": len(np.unique(of)),
-        "patients": len({own[number] for number in np.unique(of)}),
+        "documents": len(here),
+        "patients": len({own[number] for number in here}),
         "notes_of_other_types": len(row) - int(np.count_nonzero(wanted)),
         "repeated_notes": len(order) - len(kept),
         "empty_notes": int(np.count_nonzero(empty)),
+        **_count_splits(splits, split_of[here], begin[here], found),
     }
     if counts["repeated_notes"]:
         what = "notes that repeat another of the same id, word for word: kept once"
@@ -134,6 +137,28 @@ def _splits(rows: pa.Table, found: FindingsOfFile) -> pa.ChunkedArray:
     remedy = "write train, dev, test or unlabelled"
     found.tell_rows(rows["row"].to_numpy()[bad], "error", "split", "no split", remedy)
     return pa.array(SPLIT_NAMES.values()).take(place)
+
+
+def _count_splits(
+    names: list[str], split: np.ndarray, begin: np.ndarray, found: FindingsOfFile
+) -> dict[str, int]:
+    """Of documents, those that no row gives a split, if the file has the column; they are told.
+
+    Split [D] is the place among the names, -1 for none; begin [D] a document's first row.
+    """
+    if "split" not in found.names or not len(split):
+        return {}
+    without = begin[split < 0]
+    if len(without) == len(split):
+        what, remedy = "no id has a split", "fill the column, or map it to null to draw one"
+        found.tell("error", "split", what, remedy)
+        return {}
+    for name in TRAINED:
+        if not any(names[place] == name for place in np.unique(split[split >= 0])):
+            found.tell("error", "split", f"no id is in {name}", "give each split some")
+    what = f"ids in no split, of {len(split):,}: left out, so that nothing is learned from them"
+    found.tell_rows(without, "warning", "split", what, "write train, dev, test or unlabelled")
+    return {"documents_in_no_split": len(without)}
 
 
 def _dates(rows: pa.Table, layout: CustomLayout, found: FindingsOfFile) -> np.ndarray:
