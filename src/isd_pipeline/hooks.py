@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -22,11 +23,13 @@ from isd_pipeline.config.loading import (
 from isd_pipeline.config.names import refuse_name
 from isd_pipeline.config.reading import choose, read_config, refuse_unknown
 from isd_pipeline.config.rows import own_row, system_of
+from isd_pipeline.config.sizes import with_sizes
 from isd_pipeline.studies.closures import code_hash, code_of
 from isd_pipeline.tracking import tracker as tracking
 from isd_pipeline.tracking.nodes import log_outputs
 from isd_pipeline.tracking.tracker import RunKey, Tracker, TrackingSettings, git_commit
 
+LOG = logging.getLogger(__name__)
 RUN_PARAMETERS = ["cohort", "experiment", "seed", "table", "device", "jobs"]
 TRACKED = {"train", "evaluate", "table", "publish", "search"}
 MADE_BY_SYSTEM = ("train", "evaluate", "search")
@@ -34,9 +37,12 @@ SHOWN_VERSIONS = ("isd-pipeline", "torch", "numpy", "scipy", "scikit-learn", "ge
 
 
 class ParametersHook:
-    """Refuses a misspelt run parameter, cohort or experiment before any node runs."""
+    """Refuses a misspelt run parameter, cohort or experiment before any node runs.
 
-    @hook_impl
+    What follows from a cohort's size is put into the parameters, before another hook reads them.
+    """
+
+    @hook_impl(tryfirst=True)
     def after_context_created(self, context: Any) -> None:
         """Check the names that every pipeline relies on."""
         parameters = context.params
@@ -49,6 +55,10 @@ class ParametersHook:
         if not isinstance(parameters["seed"], int):
             raise ValueError(f"--params seed={parameters['seed']}: a seed is a whole number")
         _refuse_other_configuration(context)
+        sized = with_sizes(parameters, Path(context.project_path))
+        if told := sized.told.get(parameters["cohort"]):
+            context.config_loader["parameters"] = sized.parameters
+            LOG.info("%s", told)
 
 
 def _refuse_other_configuration(context: Any) -> None:

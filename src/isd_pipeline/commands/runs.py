@@ -29,9 +29,13 @@ def show(cohort: str, experiment: str, as_json: bool) -> None:
     """
     import yaml
 
+    from isd_pipeline.config.loading import read_sized
     from isd_pipeline.config.shown import shown_settings
 
-    shown = shown_settings(cohort, experiment, Path("conf"))
+    sized = read_sized(Path("conf"))
+    shown = shown_settings(cohort, experiment, Path("conf"), sized.parameters)
+    if cohort in sized.told:
+        click.echo(sized.told[cohort], err=True)
     if as_json:
         click.echo(json.dumps({name: one._asdict() for name, one in shown.items()}, indent=1))
         return

@@ -49,6 +49,7 @@ class ExtractSettings:
     dev_lines: int = 1_141  # of MIMIC-II's training lines, split laat
     last_of: str = ""  # a cohort of the same documents, on whose dev all was chosen: dev trains too
     min_documents: int = 1  # codes of fewer documents are dropped
+    uncoded: Literal["drop", "keep"] = "drop"  # documents without a code of the cohort
     systems: tuple[icd.System, ...] | None = None  # of MIMIC-III and -IV; None: both
     patients: Literal["all", "carevue"] = "all"  # of MIMIC-III: those of MIMIC-II's time
     mdace: str = ""  # MDACE's zip or folder, in `raw` or by its whole path: marks of MIMIC-III's
@@ -80,6 +81,8 @@ class ExtractSettings:
             raise ValueError("the texts of cantemist are Spanish; say language: es")
         if self.mentions == "projected" and (self.source, self.language) != ("codiesp", "en"):
             raise ValueError("mentions: projected is for the English texts of codiesp alone")
+        if self.uncoded == "keep" and self.real:
+            raise ValueError("uncoded: keep makes another cohort than the published; drop `real`")
         if self.systems == ():
             raise ValueError("systems is empty; name diagnosis, procedure or both")
 

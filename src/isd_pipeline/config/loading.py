@@ -15,6 +15,7 @@ from kedro.config import OmegaConfigLoader
 
 from isd_pipeline.config.names import refuse_names
 from isd_pipeline.config.reading import flatten, refuse_unknown
+from isd_pipeline.config.sizes import Sized, with_sizes
 
 LOADER_ARGS: dict[str, Any] = {
     "base_env": "base",
@@ -27,6 +28,7 @@ BASE_ALONE = {**LOADER_ARGS, "default_run_env": "base"}
 FILES = {  # by section, the files of conf/base that may hold it; a name in one of them alone
     "cohorts": "parameters_cohorts*.yml",
     "profiles": "parameters_profiles.yml",
+    "sizes": "parameters_sizes.yml",
     "experiments": "parameters_experiments*.yml",
     "renamed": "parameters_renamed.yml",
     "tables": "parameters_tables.yml",
@@ -44,13 +46,18 @@ REMEDY = (
 
 
 def read_parameters(conf: Path) -> dict[str, Any]:
-    """All parameters, as a run of Kedro is given them.
+    """All parameters, as a run of Kedro is given them, with what follows from a cohort's size.
 
     Raises:
         FileNotFoundError: there are none in this folder.
         ValueError: in one line, where Kedro and DVC would not read the same, for a name that
             cannot be one, and for a cohort with a key that nothing reads.
     """
+    return read_sized(conf).parameters
+
+
+def read_sized(conf: Path) -> Sized:
+    """The same, and by cohort what is to be said of settings that follow from its size."""
     if not any(conf.glob("base/parameters*.yml")):
         raise FileNotFoundError(
             f"{conf}/base: no parameters here; run this in the project's folder"
@@ -58,7 +65,7 @@ def read_parameters(conf: Path) -> dict[str, Any]:
     refuse_misplaced(conf)
     found: dict[str, Any] = OmegaConfigLoader(str(conf), **LOADER_ARGS)["parameters"]
     refuse_unwatched(found, conf, conf / "local", {})
-    return found
+    return with_sizes(found, conf.parent)
 
 
 def refuse_unwatched(

@@ -1,5 +1,6 @@
 """Every setting of an experiment on a cohort, and the file and key that it came from."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,15 +19,19 @@ class Shown(NamedTuple):
     origin: str
 
 
-def shown_settings(cohort: str, experiment: str, conf: Path) -> dict[str, Shown]:
+def shown_settings(
+    cohort: str, experiment: str, conf: Path, read: Mapping[str, Any] | None = None
+) -> dict[str, Shown]:
     """By dotted name, those that are given first and then the defaults of the system.
+
+    `read` are the parameters of `conf`, where they were read already.
 
     Raises:
         FileNotFoundError: there are no parameters in this folder.
         ValueError: in one line, for a name that is not there or a setting that does not fit, and
             where conf/local says what DVC reads in conf/base.
     """
-    parameters = read_parameters(conf) | {"cohort": cohort, "experiment": experiment}
+    parameters = {**(read or read_parameters(conf)), "cohort": cohort, "experiment": experiment}
     files = dict(parameter_files(conf))
     row = merged_row(parameters)
     values = flatten(read_plan(parameters).settings)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import feather
 
+from isd_pipeline.data.io.damage import DAMAGED, NUL
 from isd_pipeline.data.io.files import sha256
 from isd_pipeline.data.io.tables import LABELS, SPLITS
 
@@ -269,6 +270,8 @@ def _read_list(path: Path) -> list[tuple[int, str]]:
     rows = []
     lines = _existing(path).read_text("utf-8-sig").splitlines()
     for number, line in enumerate(lines, start=1):
+        if NUL in line:
+            raise ValueError(f"{path}, line {number}: {DAMAGED}")
         if line.strip():
             if any(letter in line.strip() for letter in " ,;\t"):
                 raise ValueError(f"{path}, line {number}: not one id; one a line, no header")

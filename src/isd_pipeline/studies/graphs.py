@@ -21,6 +21,7 @@ from isd_pipeline.config.loading import OF_COHORT, file_of_cohort, files_of, sec
 from isd_pipeline.config.reading import choose, refuse_unknown
 from isd_pipeline.config.reports import TABLES_FILE, read_tables
 from isd_pipeline.config.rows import EXPERIMENTS, has_one_run, merged_row, run_of, system_of
+from isd_pipeline.config.sizes import COUNTS, follows_size
 from isd_pipeline.data.io.files import write_text
 from isd_pipeline.predictors.registry import ENSEMBLE, learns_from_marks, reads
 from isd_pipeline.studies.closures import CATALOG, code_of, read_catalog
@@ -31,6 +32,8 @@ LISTS = (
 )
 SEEDS = list(range(1, 11))  # the paper's number; study.yaml may have fewer
 COHORTS_FILE = "conf/base/parameters_cohorts.yml"
+SIZES_FILE = "conf/base/parameters_sizes.yml"
+COUNTED = COUNTS.format("${cohort}")
 RAW = "data/01_raw/${cohort}"
 OF_CONF = ("cohorts", "experiments", "profiles")
 OF_STUDY = ("cohort", "experiments", "evidence", "seeds")
@@ -98,6 +101,9 @@ class Study:
         made["settings"]["deps"] = [*dict.fromkeys([own, *rows, *made["settings"]["deps"]])]
         settings = cohort_section(self.parameters["cohorts"], cohort, "extract", ExtractSettings)
         folder = RAW.replace("${cohort}", cohort)
+        if follows_size(section):  # then its settings are known once `preprocess` has counted
+            for name in ("settings", "embed"):
+                made[name]["deps"] = [COUNTED, SIZES_FILE, *made[name]["deps"]]
         places = settings.watched(folder)
         made["extract"]["deps"] = [RAW if place == folder else place for place in places]
         return made

@@ -14,8 +14,9 @@ from pyarrow import csv
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.custom.example import WRITERS, example, write_example
 from isd_pipeline.data.custom.layout import CustomLayout
-from isd_pipeline.data.custom.source import extract
+from isd_pipeline.data.custom.source import extract, read_own
 from isd_pipeline.data.io.tables import SPLITS
+from isd_pipeline.data.quality.findings import Findings
 from isd_pipeline.data.sources import codiesp, mimic3
 from isd_pipeline.synthetic import HospitalSettings, write_hospital
 from isd_pipeline.text.tokens import tokenize_notes
@@ -44,6 +45,12 @@ def read(folder, **layout):
     notes = [tuple(row.values()) for row in found.notes.read().to_pylist()]
     codes = [tuple(row.values()) for row in found.codes.read().to_pylist()]
     return found, notes, codes
+
+
+def findings_of(folder, **layout):
+    found = Findings()
+    read_own(folder, CustomLayout(**layout), found)
+    return found
 
 
 def refused(folder, **layout):
@@ -226,6 +233,15 @@ def test_the_splits_of_the_file_are_taken_under_their_many_names(tmp_path):
         {"document_id": "B", "split": "dev"},
         {"document_id": "C", "split": "test"},
     ]
+
+
+@pytest.mark.parametrize("column", ["id", "patient", "split"])
+def test_a_nul_byte_in_what_is_compared_is_told_at_its_row(tmp_path, column):
+    cells = {"id": "A", "text": "x", "patient": "p", "split": "train"}
+    row = ",".join(f"{cell}\0" if name == column else cell for name, cell in cells.items())
+    folder = files(tmp_path, notes=f"id,text,patient,split\nB,y,q,dev\n{row}\n")
+    told = [one.line() for one in findings_of(folder)]
+    assert any(f"notes.csv, row 3, column {column}: a NUL byte" in line for line in told)
 
 
 def test_ids_in_no_split_are_counted_and_told(tmp_path, caplog):

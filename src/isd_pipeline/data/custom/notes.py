@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from isd_pipeline.data.custom.files import read_rows
 from isd_pipeline.data.custom.layout import CustomLayout
 from isd_pipeline.data.io.columns import changes, stripped
+from isd_pipeline.data.io.damage import DAMAGED, holds_nul
 from isd_pipeline.data.io.tables import NOTES, SPLITS, RecordStream, SortedSpill, table_of
 from isd_pipeline.data.quality.findings import Findings, FindingsOfFile
 
@@ -85,6 +86,8 @@ def index_notes(rows: pa.Table, layout: CustomLayout, found: FindingsOfFile) -> 
     found.tell_rows(row[empty], "warning", "text", "empty notes, which no model can read")
     what, nameless = "no id, so the note belongs to no one", rows["id"].is_null().to_numpy()
     found.tell_rows(row[nameless], "error", "id", what, "give it one")
+    for name in _TRIMMED:
+        found.tell_rows(row[holds_nul(rows[name])], "error", name, DAMAGED)
     splits, split = _ranked(_splits(rows, found))
     dates, wanted = _dates(rows, layout, found), _wanted(rows, layout, found)
     names, document = _ranked(rows["id"])

@@ -100,7 +100,8 @@ def _check(
         splits = divided[1]
         checks.check_splits(seen, splits, raw, findings)
         labelled = [r["document_id"] for r in splits.to_pylist() if r["split"] != "unlabelled"]
-        checks.check_codes(found, labelled, raw, findings)
+        keep = settings.uncoded == "keep"
+        checks.check_codes(found, labelled, raw, findings, keep_uncoded=keep)
     if settings.source == "mimic3":
         checks.check_titles(found, raw, findings)
     _tell_of_room(raw, seen.characters, findings)
