@@ -36,7 +36,8 @@ WORDS = Vocabulary(("cough", "fever", "w0", "w1", "w2", "w3"))
 SECTION = {"extract": {"source": "custom", "raw": "x"}, "report": {"k": 5}}
 PARAMETERS = {"cohorts": {"c": SECTION}, "cohort": "c", "jobs": 1, "device": "cpu", "seed": 1}
 FITTED = ("logistic_regression", "linear_svm", "noisy_or", "mention_dictionary")
-SYSTEMS = (*FITTED, "ensemble", "isd", "caml", "ha_gru", "hypercore")
+NETWORKS = ("isd", "ha_gru", "hypercore")  # shared, with sentences, with a graph
+OF_NETWORKS = ("every note has the one code", "one training note", "no note of test has a code")
 
 
 class Nobody:
@@ -86,6 +87,7 @@ CASES = {
         2,
     ),
 }
+RESAMPLED = ("every note has the one code", "no note of test has a code")
 REFUSED = {  # one line each
     ("one note in dev and in test", "ensemble"): "the dev split has 1 document",
     ("every note has the one code", "mention_dictionary"): "all alike: nothing to learn from",
@@ -157,8 +159,13 @@ def fitted(system: str, data: TrainingData) -> Any:
     return kind.fit(system, sections, data, Options(seed=1, dev_figures=dev_figures))
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize(
+    ("case", "system"),
+    [
+        *((case, system) for system in (*FITTED, "ensemble") for case in CASES),
+        *((case, system) for system in NETWORKS for case in OF_NETWORKS),
+    ],
+)
 def test_degenerate_data_have_a_result_or_one_line(
     case: str, system: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,5 +190,6 @@ def test_degenerate_data_have_a_result_or_one_line(
     assert strata
     calibration = calibrate_scores(scores, *asked)
     assert 0.01 < calibration["temperature"] < 100
-    replicates = resample_documents(scores, *asked, found).replicates
-    assert np.isfinite(replicates["f1_micro"]).all()
+    if case in RESAMPLED:
+        replicates = resample_documents(scores, *asked, found).replicates
+        assert np.isfinite(replicates["f1_micro"]).all()
