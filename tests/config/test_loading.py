@@ -9,6 +9,7 @@ from isd_pipeline.config.loading import (
     FILES,
     file_of_cohort,
     read_parameters,
+    read_tracking,
     refuse_unwatched,
     sections_of,
 )
@@ -63,6 +64,13 @@ def test_what_belongs_to_a_machine_may_stand_in_conf_local(conf: Path) -> None:
     write(conf / "local/tracking.yml", uri="")
     found = read_parameters(conf)
     assert (found["device"], found["jobs"]) == ("cpu", 4)
+
+
+def test_commands_are_told_of_mlflow_what_kedro_is(conf: Path) -> None:
+    write(conf / "base/tracking.yml", uri="sqlite:///mlflow.db", ui="http://127.0.0.1:5000")
+    write(conf / "local/tracking.yml", uri="http://127.0.0.1:7000")
+    assert read_tracking(conf)["uri"] == "http://127.0.0.1:7000"
+    assert read_tracking(conf)["ui"] == "http://127.0.0.1:5000"
 
 
 def test_what_conf_local_says_as_conf_base_does_changes_nothing(conf: Path) -> None:

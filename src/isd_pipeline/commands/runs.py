@@ -78,16 +78,12 @@ def compare(cohort: str, table: str | None, browser: bool) -> None:
 
     These are all of its runs, or those of one TABLE.
     """
-    import yaml
-
+    from isd_pipeline.config.loading import read_tracking
     from isd_pipeline.config.reading import read_config
     from isd_pipeline.tracking.compare_page import compare_link
     from isd_pipeline.tracking.tracker import Tracker, TrackingSettings
 
-    path = Path("conf/base/tracking.yml")
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: not here; run this in the project's folder")
-    settings = read_config(TrackingSettings, yaml.safe_load(path.read_text()), str(path))
+    settings = read_config(TrackingSettings, read_tracking(Path("conf")), "conf/base/tracking.yml")
     link = compare_link(Tracker(settings), cohort, table)
     server = _serve(settings.ui, settings.uri)
     try:

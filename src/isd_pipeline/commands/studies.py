@@ -18,8 +18,10 @@ def study(cohorts: tuple[str, ...]) -> None:
 
     Without COHORTS, of every study. What a stage watches is computed from code and settings.
     """
+    from isd_pipeline.config.loading import read_parameters
     from isd_pipeline.studies.graphs import write_demo, write_study
 
+    read_parameters(Path("conf"))  # refuses what DVC would not see, and names that cannot be one
     studies = sorted(path.parent.name for path in Path("studies").glob("*/dvc.yaml"))
     for cohort in cohorts or studies:
         click.echo(write_study(cohort))

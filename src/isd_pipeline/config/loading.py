@@ -68,6 +68,15 @@ def read_sized(conf: Path) -> Sized:
     return with_sizes(found, conf.parent)
 
 
+def read_tracking(conf: Path) -> dict[str, Any]:
+    """What is said of MLflow: conf/local, which belongs to the machine, over conf/base."""
+    path = conf / "base/tracking.yml"
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: not here; run this in the project's folder")
+    found: dict[str, Any] = OmegaConfigLoader(str(conf), **LOADER_ARGS)["tracking"]
+    return found
+
+
 def refuse_unwatched(
     found: Mapping[str, Any], conf: Path, env: Path, told: Mapping[str, Any]
 ) -> None:
