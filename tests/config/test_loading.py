@@ -112,6 +112,7 @@ def test_a_cohort_has_a_file_of_its_own_in_conf_base(conf: Path) -> None:
         ("parameters_cohorts_b.yml", "cohorts: {2026: {}}", "2026 is read as a number"),
         ("parameters_cohorts_b.yml", "cohorts: {on: {}}", "a name that YAML reads as true"),
         ("parameters_cohorts_b.yml", "- a", "no sections of keys"),
+        ("parameters_cohorts_b.yml", "cohorts:\n  own: *small", "line 2: cannot be read as YAML"),
         (
             "parameters_cohorts_b.yml",
             "cohorts: {own: {extract: {raw: '${cohorts.small.extract.raw}'}}}",

@@ -97,7 +97,7 @@ def test_no_other_temperature_is_better():
         ([[18.0, -17.0]], "without fault"),  # whose loss is 0 long before an end of the search
         ([[-1.0, 1.0]], "do not tell true from false"),
         ([[0.0, 0.0]], "without fault"),
-        ([[5.0, -5.0], [-1e-9, -5.0]], "beyond 1/100"),
+        ([[0.02, -0.02], [-1e-9, -0.02]], "beyond 1/100"),
     ],
 )
 def test_where_no_temperature_fits_probabilities_stay_and_it_is_said(scores, told, caplog):

@@ -162,7 +162,11 @@ def parameter_files(conf: Path, env: str = "base") -> Iterator[tuple[Path, Mappi
 @cache
 def _parsed(path: Path, changed: int) -> Any:
     """A file of YAML as it was when it was last `changed`."""
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ValueError(f"{path}, line {line}: cannot be read as YAML: {error.problem}") from None
 
 
 def _refuse_cohort(cohort: str, section: Any, path: Path) -> None:
