@@ -93,10 +93,11 @@ REFUSED = {  # one line each
     ("every note has the one code", "mention_dictionary"): "all alike: nothing to learn from",
     ("every note has both codes", "mention_dictionary"): "all alike: nothing to learn from",
     ("a code of test alone", "mention_dictionary"): "all alike: nothing to learn from",
+    ("half of the notes have no code", "mention_dictionary"): "all alike: nothing to learn from",
     ("one training note", "logistic_regression"): "no word or n-gram stands in min_df=2 of the 1",
     ("one training note", "linear_svm"): "no word or n-gram stands in min_df=2 of the 1",
     ("one training note", "noisy_or"): "no word or n-gram stands in min_df=2 of the 1",
-    ("one training note", "mention_dictionary"): "",
+    ("one training note", "mention_dictionary"): "1 training document",
 }
 
 
@@ -148,9 +149,10 @@ def fitted(system: str, data: TrainingData) -> Any:
         short = {"max_epochs": 1, "warm_up_epochs": 0, "batch_size": 4}
         given = {"model": dict(networks.load(system).small), "training": short}
     kind = registry.predictor(system)
+    if system == "ensemble":
+        given["model"] = {"base_models": ("a",)}
     sections = {n: read_config(c, given.get(n), n) for n, c in kind.sections(system).items()}
     if system == "ensemble":
-        sections = {"model": kind.EnsembleConfig(base_models=("a",))}
         drawn = np.random.default_rng(0)
         scores = {
             s: drawn.normal(size=(len(d), len(data.codes))) for s, d in data.documents.items()
