@@ -312,7 +312,9 @@ def test_the_profiles_and_cohorts_that_others_name_exist() -> None:
     for section in CONFIGURED["cohorts"].values():
         assert section.get("profile", "mimic2") in CONFIGURED["profiles"]
         assert section.get("paper", "mimic2") in known
-    used = {section.get("profile") for section in CONFIGURED["cohorts"].values()}
+    naming = [*CONFIGURED["cohorts"].values(), *CONFIGURED["sizes"].values()]
+    used = {section.get("profile") for section in naming}
+    assert used - {None} <= set(CONFIGURED["profiles"])
     assert set(CONFIGURED["profiles"]) <= used
 
 

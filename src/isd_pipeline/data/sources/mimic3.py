@@ -54,9 +54,8 @@ def read_summaries(
     seen = Seen(path)
     for batch in read_csv(path, columns):
         records += batch.num_rows
-        refuse_nul(
-            batch, columns[:-1], path
-        )  # of all rows: what is passed over here is missed later
+        # Of all rows, for one that is passed over here is missed elsewhere.
+        refuse_nul(batch, columns[:-1], path)
         batch = batch.filter(pc.equal(batch["CATEGORY"], SUMMARY))
         patients, documents = ids(batch, "SUBJECT_ID", path), ids(batch, "HADM_ID", path)
         notes = ids(batch, "ROW_ID", path)
