@@ -321,7 +321,7 @@ def test_a_search_leaves_its_trials_and_an_experiment_that_kedro_knows(project: 
         ["1", "complete"],
         ["2", "complete"],
     ]
-    row = project / "conf/local/parameters_searched.yml"
+    row = project / "conf/base/parameters_experiments_searched.yml"
     assert row.read_text().splitlines()[-1] in found.stderr
     known = run(project, "kedro", "run", "--pipelines=report", "--params=experiment=isd_searched")
     row.unlink()
@@ -377,15 +377,36 @@ def test_a_missing_raw_file_names_what_was_looked_for(project: Path) -> None:
     assert not (project / "data/02_intermediate/mimic3_full/notes.parquet").exists()
 
 
-def test_conf_local_changes_the_key_it_names_and_no_other(project: Path) -> None:
+def test_what_dvc_would_not_see_is_refused_by_kedro(project: Path) -> None:
     local = project / "conf/local/parameters_cohorts.yml"
     local.write_text("cohorts: {mimic3_full: {extract: {raw: /elsewhere/mimic}}}\n")
-    refused = run(project, "kedro", "run", "--pipelines=extract", "--params=cohort=mimic3_full")
-    assert "/elsewhere/mimic" in refused.stderr
-    assert "no 'synthetic'" not in refused.stderr
-    kept = run(project, "kedro", "run", "--pipelines=report")
+    in_local = run(project, "kedro", "run", "--pipelines=report")
     local.unlink()
-    assert kept.returncode == 0, kept.stderr
+    told = "--params=cohorts.synthetic.report.k=3"
+    by_command = run(project, "kedro", "run", "--pipelines=report", told)
+    catalog = project / "conf/local/catalog.yml"
+    catalog.write_text("codes: {type: pandas.CSVDataset, filepath: codes.csv}\n")
+    by_catalog = run(project, "kedro", "run", "--pipelines=report")
+    catalog.unlink()
+    for refused, line in (
+        (in_local, "conf/local/parameters_cohorts.yml: cohorts.mimic3_full.extract.raw is not"),
+        (by_command, "--params: cohorts.synthetic.report.k is not what conf/base has"),
+        (by_catalog, "conf/local: a catalog other than conf/base/catalog.yml"),
+    ):
+        assert refused.returncode != 0
+        [error] = [text for text in refused.stderr.splitlines() if text.startswith("Error")]
+        assert line in error
+
+
+@pytest.mark.parametrize("name", ["2026", "1e5", "on", "", "own.v2", "a b", "../x", "née"])
+def test_a_cohort_that_cannot_be_one_is_refused_before_anything_runs(
+    project: Path, name: str
+) -> None:
+    refused = run(project, "kedro", "run", "--pipelines=extract", f"--params=cohort={name}")
+    assert refused.returncode != 0
+    [error] = [text for text in refused.stderr.splitlines() if text.startswith("Error")]
+    assert error.startswith("Error: --params cohort=")
+    assert "Traceback" not in refused.stderr
 
 
 def test_a_cut_off_file_is_refused_and_leaves_nothing_half_written(project: Path) -> None:

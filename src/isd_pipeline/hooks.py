@@ -6,8 +6,10 @@ import logging
 import platform
 import signal
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
+from kedro.config import OmegaConfigLoader
 from kedro.framework.hooks import hook_impl
 from kedro.io import MemoryDataset
 
@@ -15,8 +17,16 @@ from isd_pipeline.catalog.at_work import AtWork
 from isd_pipeline.catalog.room import refuse_full_disk_before
 from isd_pipeline.catalog.run_context import RunContext
 from isd_pipeline.config.experiments import shown_parameters
+from isd_pipeline.config.loading import (
+    BASE_ALONE,
+    FILES,
+    refuse_misplaced,
+    refuse_unwatched,
+)
+from isd_pipeline.config.names import refuse_name
 from isd_pipeline.config.reading import choose, read_config, refuse_unknown
 from isd_pipeline.config.rows import own_row, system_of
+from isd_pipeline.config.sizes import with_sizes
 from isd_pipeline.studies.closures import code_hash, code_of
 from isd_pipeline.studies.without_git import refuse_links
 from isd_pipeline.tracking import open_run as tracking
@@ -24,34 +34,41 @@ from isd_pipeline.tracking.nodes import log_outputs
 from isd_pipeline.tracking.tracker import RunKey, Tracker, TrackingSettings, git_commit
 from isd_pipeline.training.ranks import ProcessLostError, here
 
+LOG = logging.getLogger(__name__)
 RUN_PARAMETERS = ["cohort", "experiment", "seed", "table", "device", "jobs"]
-SECTIONS = [
-    *("cohorts", "profiles", "experiments", "renamed"),
-    *("tables", "search", "paper", "paper_cohorts", "published"),
-]
 TRACKED = {"train", "evaluate", "table", "publish", "search"}
 MADE_BY_SYSTEM = ("train", "evaluate", "search")
 SHOWN_VERSIONS = ("isd-pipeline", "torch", "numpy", "scipy", "scikit-learn", "gensim")
 
 
 class ParametersHook:
-    """Refuses before any node runs what would fail later; waits where another is at the same."""
+    """Refuses before any node runs what would fail later; waits where another is at the same.
+
+    What follows from a cohort's size is put into the parameters, before another hook reads them.
+    """
 
     def __init__(self) -> None:
         self._parameters: dict[str, Any] = {}
         self._at_work = AtWork()
 
-    @hook_impl
+    @hook_impl(tryfirst=True)
     def after_context_created(self, context: Any) -> None:
         """Check the names that every pipeline relies on."""
         parameters = context.params
         for name in parameters:
-            refuse_unknown(name, RUN_PARAMETERS + SECTIONS, "--params")
+            refuse_unknown(name, [*RUN_PARAMETERS, *FILES], "--params")
+        for name in ("cohort", "experiment", "table"):
+            refuse_name(parameters[name], f"--params {name}={parameters[name]}")
         choose(parameters["cohort"], parameters["cohorts"], "conf/base/parameters_cohorts.yml")
         own_row(parameters, parameters["experiment"])
         if not isinstance(parameters["seed"], int):
             raise ValueError(f"--params seed={parameters['seed']}: a seed is a whole number")
-        self._parameters = parameters
+        _refuse_other_configuration(context)
+        sized = with_sizes(parameters, Path(context.project_path))
+        if told := sized.told.get(parameters["cohort"]):
+            context.config_loader["parameters"] = sized.parameters
+            LOG.info("%s", told)
+        self._parameters = sized.parameters
 
     @hook_impl(tryfirst=True)  # before MLflow is told of a run that may have to wait
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
@@ -94,6 +111,19 @@ class ProcessesHook:
             )
         for name in () if ranks.is_first else pipeline.all_outputs():
             catalog[name] = MemoryDataset(copy_mode="assign")
+
+
+def _refuse_other_configuration(context: Any) -> None:
+    """Raise a ValueError unless this run is told what DVC reads in the project's conf/base."""
+    loader, conf = context.config_loader, Path(context.project_path) / "conf"
+    env = Path(loader.conf_source) / (loader.env or loader.default_run_env)
+    refuse_misplaced(conf)
+    refuse_unwatched(context.params, conf, env, loader.runtime_params)
+    if env.parent.resolve() == conf.resolve() and not any(env.glob("**/catalog*")):
+        return
+    base = OmegaConfigLoader(str(conf), runtime_params=loader.runtime_params, **BASE_ALONE)
+    if loader["catalog"] != base["catalog"]:
+        raise ValueError(f"{env}: a catalog other than conf/base/catalog.yml, by which DVC goes")
 
 
 class TrackingHook:

@@ -312,7 +312,9 @@ def test_the_profiles_and_cohorts_that_others_name_exist() -> None:
     for section in CONFIGURED["cohorts"].values():
         assert section.get("profile", "mimic2") in CONFIGURED["profiles"]
         assert section.get("paper", "mimic2") in known
-    used = {section.get("profile") for section in CONFIGURED["cohorts"].values()}
+    naming = [*CONFIGURED["cohorts"].values(), *CONFIGURED["sizes"].values()]
+    used = {section.get("profile") for section in naming}
+    assert used - {None} <= set(CONFIGURED["profiles"])
     assert set(CONFIGURED["profiles"]) <= used
 
 
@@ -324,7 +326,7 @@ def test_every_former_name_leads_to_an_experiment_and_is_none_itself() -> None:
 
 def test_a_former_name_is_refused_in_one_line_that_names_the_new_one() -> None:
     class Context:
-        params = CONFIGURED | {"experiment": "isd_lstm_own_queries"}
+        params = CONFIGURED | {"experiment": "isd_lstm_own_queries", "table": "table3"}
 
     told = r"^experiment isd_lstm_own_queries is now called bilstm_label_attention$"
     with pytest.raises(ValueError, match=told):

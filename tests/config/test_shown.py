@@ -29,6 +29,7 @@ def conf(tmp_path: Path) -> Path:
     rows = {"wide": {"system": "caml", "model": {"width": 4, "dropout": 0.5}}}
     write(tmp_path, "base/parameters_experiments.yml", experiments=rows)
     write(tmp_path, "base/parameters_renamed.yml", renamed={"broad": "wide"})
+    (tmp_path / "local").mkdir()
     return tmp_path
 
 
@@ -47,12 +48,12 @@ def test_each_setting_comes_with_its_value_and_its_place(conf: Path) -> None:
     assert list(shown).index("training.clip") < list(shown).index("model.kernel_size")
 
 
-def test_what_conf_local_says_is_shown_as_its_own(conf: Path) -> None:
+def test_what_conf_local_says_of_an_experiment_is_refused(conf: Path) -> None:
     local = {"wide": {"model": {"dropout": 0.1}}}
     write(conf, "local/parameters_mine.yml", experiments=local)
-    found = shown_settings("small", "wide", conf)["model.dropout"]
-    place = f"{conf / 'local/parameters_mine.yml'}: experiments.wide.model.dropout"
-    assert found == (0.1, place)
+    place = "local/parameters_mine.yml: experiments.wide.model.dropout is not what conf/base has"
+    with pytest.raises(ValueError, match=place):
+        shown_settings("small", "wide", conf)
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,26 @@ ROWS = codes(  # f has no row, e only an empty one
 )
 
 
+def test_documents_without_a_code_are_kept_where_the_user_says_so(caplog):
+    kept = make_cohort(DOCUMENTS, ROWS, TITLE, SPLIT, label_space="clean", keep_uncoded=True)
+    without = {d: list(x) for d, x in zip(*kept.labels.to_pydict().values(), strict=True) if not x}
+    assert without == {"e": [], "f": []}
+    assert kept.splits.num_rows == SPLIT.num_rows
+    assert kept.counts["documents_kept_without_a_code"] == 2
+    assert "documents_without_code_rows" not in kept.counts
+    assert "2 documents have no code: kept as notes to which no code belongs" in caplog.text
+    top = make_cohort(
+        DOCUMENTS,
+        ROWS,
+        TITLE,
+        SPLIT,
+        label_space="clean",
+        top=["401.9", "585", "E878.8"],
+        keep_uncoded=True,
+    )
+    assert top.counts["documents_kept_without_a_code"] == 3  # a has only others
+
+
 def test_the_index_has_every_code_of_every_split_by_code_point_with_a_title():
     cohort = make_cohort(DOCUMENTS, ROWS, TITLE, SPLIT, label_space="clean")
     assert dict(zip(cohort.codes.codes, cohort.codes.titles, strict=True)) == {

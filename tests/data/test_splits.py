@@ -221,3 +221,13 @@ def test_the_documents_of_dev_are_in_both_splits() -> None:
     assert members["train"] == [True, True, False, False]
     assert members["dev"] == [False, True, False, False]
     assert members["test"] == [False, False, True, False]
+
+
+def test_a_list_with_a_nul_byte_is_named_itself(tmp_path):
+    lists = {}
+    for split, ids in (("train", "1\n2\0\n"), ("dev", "3\n"), ("test", "4\n")):
+        lists[split] = tmp_path / f"{split}.csv"
+        lists[split].write_text(ids)
+    documents = pa.table({"document_id": list("1234"), "patient_id": list("abcd")})
+    with pytest.raises(ValueError, match=r"train\.csv, line 2: a NUL byte"):
+        splits_from_lists(documents, lists)

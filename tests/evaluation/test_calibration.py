@@ -90,10 +90,25 @@ def test_no_other_temperature_is_better():
         assert cross_entropy(gold, scores, temperature) >= least - 1e-8
 
 
-def test_scores_without_a_fault_or_without_knowledge_end_the_search_at_its_ends():
-    gold = sparse.csr_matrix(np.array([[True, False]]))
-    assert fit_temperature(gold, np.array([[1.0, -1.0]])) == pytest.approx(0.01, rel=0.01)
-    assert fit_temperature(gold, np.array([[-1.0, 1.0]])) == pytest.approx(100, rel=0.01)
+@pytest.mark.parametrize(
+    ("scores", "told"),
+    [
+        ([[1.0, -1.0]], "without fault"),
+        ([[18.0, -17.0]], "without fault"),  # whose loss is 0 long before an end of the search
+        ([[-1.0, 1.0]], "do not tell true from false"),
+        ([[0.0, 0.0]], "without fault"),
+        ([[0.02, -0.02], [-1e-9, -0.02]], "beyond 1/100"),
+    ],
+)
+def test_where_no_temperature_fits_probabilities_stay_and_it_is_said(scores, told, caplog):
+    gold = sparse.csr_matrix(np.array([[True, False]] * len(scores)))
+    assert fit_temperature(gold, np.array(scores)) == 1.0
+    assert told in caplog.text
+
+
+def test_one_code_that_every_document_has_keeps_its_probabilities():
+    gold = sparse.csr_matrix(np.ones((6, 1), dtype=bool))
+    assert fit_temperature(gold, np.full((6, 1), 3.2)) == 1.0
 
 
 def test_the_size_of_the_blocks_changes_nothing(monkeypatch):

@@ -10,7 +10,6 @@ import pytest
 from click.testing import CliRunner
 
 from isd_pipeline.__main__ import main
-from isd_pipeline.config.loading import read_parameters
 from isd_pipeline.data.custom.example import write_example
 from isd_pipeline.pipelines.extract.checking import check, exit_code
 from isd_pipeline.pipelines.extract.checking_words import longest_read
@@ -263,14 +262,6 @@ def test_the_command_prints_a_list_or_json_and_exits_by_the_worst(tmp_path, monk
     assert first["row"] == 1
     assert first["what"].startswith("no column code")
     assert "no such folder" in run("check", "cohort_x").output
-
-
-def test_conf_local_changes_what_is_checked(tmp_path):
-    for name, raw in (("base", "a"), ("local", "b")):
-        (tmp_path / name).mkdir()
-        text = f"cohorts: {{mine: {{extract: {{source: own, raw: {raw}}}}}}}"
-        (tmp_path / name / "parameters_cohorts.yml").write_text(text)
-    assert read_parameters(tmp_path)["cohorts"]["mine"]["extract"]["raw"] == "b"
 
 
 def test_documents_that_are_too_long_to_be_read_whole_are_counted(tmp_path):

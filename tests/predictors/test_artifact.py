@@ -193,9 +193,14 @@ def test_a_predictor_is_on_the_device_it_was_asked_for() -> None:
     assert not found.network.training
 
 
-def test_an_interrupted_training_is_found_by_the_same_settings_data_and_code_alone():
+def test_an_interrupted_training_is_found_by_the_same_settings_data_code_and_inputs_alone():
     settings, marks = {"system": "isd", "seed": 1}, {"data": "a"}
-    found = scratch_folder([settings, marks], "c")
-    assert found == scratch_folder([dict(settings), dict(marks)], "c")
-    others = [([settings | {"seed": 2}, marks], "c"), ([settings, {"data": "b"}], "c")]
-    assert found not in [scratch_folder(*other) for other in [*others, ([settings, marks], "d")]]
+    found = scratch_folder([settings, marks], "c", "r")
+    assert found == scratch_folder([dict(settings), dict(marks)], "c", "r")
+    others = [
+        ([settings | {"seed": 2}, marks], "c", "r"),
+        ([settings, {"data": "b"}], "c", "r"),
+        ([settings, marks], "d", "r"),
+        ([settings, marks], "c", "s"),
+    ]
+    assert found not in [scratch_folder(*other) for other in others]

@@ -94,10 +94,38 @@ def test_settings_without_sense_are_refused(wrong: dict) -> None:
         EnsembleConfig(**wrong)
 
 
-def test_fewer_documents_than_folds_are_refused(made: tuple) -> None:
+def test_fewer_documents_than_folds_are_scored_each_by_a_fit_of_the_others(
+    made: tuple, caplog: pytest.LogCaptureFixture
+) -> None:
     x, gold, _ = made
-    with pytest.raises(ValueError, match="folds=5, but the dev split has 3"):
-        cross_fit(x[:3], gold[:3], CONFIG, seed=1)
+    crossed, weights = cross_fit(x[:3], gold[:3], CONFIG, seed=1)
+    assert "folds=5, but the dev split has 3 documents" in caplog.text
+    assert crossed.shape == (3, x.shape[1])
+    others = [0, 2]
+    alone = _fit(x[others], gold[others].toarray().astype(bool), CONFIG, 1)
+    np.testing.assert_array_equal(crossed[1], alone.score(x[1:2])[0])
+    assert np.isfinite(weights.score(x)).all()
+
+
+def test_one_document_of_dev_is_refused(made: tuple) -> None:
+    x, gold, _ = made
+    with pytest.raises(ValueError, match="the dev split has 1 document; an ensemble"):
+        cross_fit(x[:1], gold[:1], CONFIG, seed=1)
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_where_every_pair_is_alike_no_source_is_weighed(
+    made: tuple, alike: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    x, _, _ = made
+    gold = sparse.csr_matrix(np.full(x.shape[:2], alike))
+    crossed, weights = cross_fit(x, gold, CONFIG, seed=1)
+    assert f"{'each' if alike else 'none'} is true" in caplog.text
+    assert not weights.weights.any()
+    surely = np.log((x.shape[0] * x.shape[1] + 0.5) / 0.5)
+    expected = surely if alike else -surely
+    np.testing.assert_allclose(weights.score(x), expected, rtol=1e-6)
+    assert np.isfinite(crossed).all()
 
 
 def test_weights_score_as_the_library_that_fitted_them(made: tuple) -> None:

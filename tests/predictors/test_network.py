@@ -117,6 +117,74 @@ def test_settings_that_came_later_are_kept_only_where_they_are_used(
     assert "ranks" not in plain.figures
 
 
+def changed(name: str, data: TrainingData) -> TrainingData:
+    """The same data, one of what a training reads made anew."""
+    words, code_words, codes = data.vectors()
+    other = {
+        "words": (Embedding(words.matrix + 1, {}), code_words, codes),
+        "code_words": (words, Embedding(code_words.matrix + 1, {}), codes),
+        "codes": (words, code_words, Embedding(codes.matrix + 1, {})),
+    }
+    if name in other:
+        return replace(data, vectors=lambda: Vectors(*other[name]))
+    if name == "sentences":
+        n = len(DOCUMENTS)
+        read = replace(DOCUMENTS, sentences=np.zeros(n, int), sentence_starts=np.arange(n + 1))
+        return replace(data, documents={**data.documents, "dev": read})
+    if name == "mentions":
+        half = MENTIONS.where(slice(0, len(MENTIONS) // 2))
+        return replace(data, mentions=lambda: half)
+    assert name == "titles"
+    return replace(data, codes=replace(CODES, titles=("w00", *CODES.titles[1:-1], "w00")))
+
+
+INPUTS = ("words", "code_words", "codes", "sentences", "mentions", "titles")
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_a_killed_training_is_not_gone_on_with_when_what_it_read_was_made_anew(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings, data = settings_of(0.5), data_of(mentions=lambda: MENTIONS)
+
+    def kill(epoch: int, figures: object) -> None:
+        if epoch == 3:
+            raise KilledError
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(KilledError):
+        fit("isd_lstm", settings, data, options(kill))
+    epochs: list[int] = []
+    caplog.set_level("INFO")
+    other = changed(name, data)
+    fit("isd_lstm", settings, other, options(lambda epoch, figures: epochs.append(epoch)))
+    assert epochs == [1, 2, 3]
+    assert "going on" not in caplog.text
+    if name not in ("mentions", "titles"):  # which the weights' own fingerprints name
+        assert "with other vectors" in caplog.text
+    epochs.clear()
+    fit("isd_lstm", settings, data, options(lambda epoch, figures: epochs.append(epoch)))
+    assert epochs == [3]
+
+
+def test_what_a_former_version_left_is_told_and_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data, epochs = data_of(), []
+
+    def kill(epoch: int, figures: object) -> None:
+        raise KilledError
+
+    with pytest.raises(KilledError):
+        fit("isd_lstm", settings_of(), data, options(lambda e, f: kill(e, f) if e == 2 else None))
+    [left] = Path("scratch/training").iterdir()
+    former = left.rename(left.with_name(left.name.partition("-")[0]))
+    fit("isd_lstm", settings_of(), data, options(lambda epoch, figures: epochs.append(epoch)))
+    assert epochs == [1, 2, 3]
+    assert f"{former}: an interrupted training" in caplog.text
+
+
 def test_a_training_that_asks_for_no_marks_never_looks_for_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

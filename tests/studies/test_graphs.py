@@ -202,6 +202,43 @@ def test_every_cohort_has_the_section_by_which_its_runs_are_measured_and_shown()
     assert not [name for name, section in cohorts.items() if "report" not in section]
 
 
+def test_a_cohort_of_ones_own_is_watched_in_its_own_file_and_its_raw_data_where_they_lie(
+    tmp_path: Path,
+) -> None:
+    copy_graph(tmp_path)
+    own = tmp_path / "conf/base/parameters_cohorts_own.yml"
+    section = {"extract": {"source": "custom", "raw": "/elsewhere/own"}, "report": {"k": 5}}
+    own.write_text(yaml.safe_dump({"cohorts": {"own": section}}))
+    found = Study({"cohort": "own", "experiments": ["isd"], "seeds": [1]}, tmp_path).stages()
+    file = "conf/base/parameters_cohorts_own.yml"
+    assert "conf/base/parameters_cohorts.yml" not in yaml.safe_dump(found)
+    assert found["extract"]["params"] == [{file: ["cohorts.${cohort}.extract"]}]
+    # DVC refuses a key that is not there: all of the cohort is watched where a section is wanting
+    assert found["embed"]["params"] == [{file: ["cohorts.${cohort}"]}]
+    assert "/elsewhere/own" in found["extract"]["deps"]
+    assert "data/01_raw/${cohort}" not in found["extract"]["deps"]
+    counted = "data/03_primary/${cohort}/counts.json"  # by which its settings are chosen
+    sizes = "conf/base/parameters_sizes.yml"
+    for stage in ("settings", "embed"):
+        assert {counted, sizes} <= {*found[stage]["deps"]}
+    assert {file, "conf/base/parameters_experiments.yml"} <= {*found["settings"]["deps"]}
+
+
+def test_a_study_in_the_folder_of_another_cohort_is_refused(tmp_path: Path) -> None:
+    copy_graph(tmp_path)
+    (tmp_path / "studies/codiesp_50/study.yaml").write_text(
+        yaml.safe_dump({"cohort": "synthetic", "experiments": ["isd"], "seeds": [1]})
+    )
+    with pytest.raises(ValueError, match="cohort: synthetic, in the folder of codiesp_50"):
+        write_study("codiesp_50", tmp_path)
+
+
+@pytest.mark.parametrize("seed", ["one", 1.5, True])
+def test_a_seed_of_a_study_is_a_whole_number(seed: object) -> None:
+    with pytest.raises(ValueError, match="is no whole number"):
+        Study({"cohort": "synthetic", "experiments": ["isd"], "seeds": [seed]}, ROOT)
+
+
 def test_an_ensemble_waits_for_its_base_models_of_the_same_seed_and_for_a_baselines_only_one(
     stages: dict,
 ) -> None:

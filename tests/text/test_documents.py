@@ -189,6 +189,16 @@ def test_splits_that_name_unknown_documents_are_refused(tmp_path):
         encode_documents(tokenized(), labels, splits, WORDS, CODES, tmp_path / "d")
 
 
+def test_documents_without_a_code_stay_where_they_are_to_be_kept(tmp_path):
+    counts = encode_documents(
+        *(tokenized(), *tables(), WORDS, CODES, tmp_path / "d"), keep_uncoded=True
+    )
+    train = Documents.open(tmp_path / "d" / "train")
+    assert "8" in train.ids.tolist()
+    assert train.labels_of(train.ids.tolist().index("8")).tolist() == []
+    assert counts["train_without_code"] == 0
+
+
 def test_a_split_with_nothing_to_read_is_said(tmp_path):
     labels, splits = tables(splits={**SPLIT, "5": "train"})
     with pytest.raises(ValueError, match="split dev has no document with words and codes"):

@@ -29,7 +29,10 @@ def bundle(cohort: str, experiment: str, seed: int, to: Path | None, force: bool
     from isd_pipeline.coding.bundle import refuse_folder, write_bundle
     from isd_pipeline.coding.caution import missing
     from isd_pipeline.coding.view_bundle import ViewBundle, write_view_bundle
+    from isd_pipeline.config.names import refuse_name
 
+    for name, what in ((cohort, "COHORT"), (experiment, "EXPERIMENT")):
+        refuse_name(name, what)
     folder = to or Path("bundles", f"{cohort}-{experiment}-{seed}")
     refuse_folder(folder, force=force)
     made = bundle_of_run(cohort, experiment, seed, Path())

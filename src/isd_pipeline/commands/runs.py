@@ -31,9 +31,13 @@ def show(cohort: str, experiment: str, as_json: bool) -> None:
     """
     import yaml
 
+    from isd_pipeline.config.loading import read_sized
     from isd_pipeline.config.shown import shown_settings
 
-    shown = shown_settings(cohort, experiment, Path("conf"))
+    sized = read_sized(Path("conf"))
+    shown = shown_settings(cohort, experiment, Path("conf"), sized.parameters)
+    if cohort in sized.told:
+        click.echo(sized.told[cohort], err=True)
     if as_json:
         click.echo(json.dumps({name: one._asdict() for name, one in shown.items()}, indent=1))
         return
@@ -50,6 +54,9 @@ def show(cohort: str, experiment: str, as_json: bool) -> None:
 @in_project
 def summary(cohort: str) -> None:
     """Print the results of COHORT, and where its report lies."""
+    from isd_pipeline.config.names import refuse_name
+
+    refuse_name(cohort, "COHORT")
     results = Path("results", cohort, "results.md")
     page = Path("data/08_reporting", cohort, "report.html")
     if not results.exists():
@@ -75,14 +82,12 @@ def compare(cohort: str, table: str | None, browser: bool) -> None:
 
     These are all of its runs, or those of one TABLE.
     """
-    import yaml
-
+    from isd_pipeline.config.loading import read_tracking
     from isd_pipeline.config.reading import read_config
     from isd_pipeline.tracking.compare_page import compare_link
     from isd_pipeline.tracking.tracker import Tracker, TrackingSettings, needed
 
-    path = Path("conf/base/tracking.yml")
-    settings = read_config(TrackingSettings, yaml.safe_load(path.read_text()), str(path))
+    settings = read_config(TrackingSettings, read_tracking(Path("conf")), "conf/base/tracking.yml")
     tracker = Tracker(settings)
     with needed(tracker):
         link = compare_link(tracker, cohort, table)

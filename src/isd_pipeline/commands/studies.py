@@ -20,8 +20,10 @@ def study(cohorts: tuple[str, ...]) -> None:
 
     Without COHORTS, of every study. What a stage watches is computed from code and settings.
     """
+    from isd_pipeline.config.loading import read_parameters
     from isd_pipeline.studies.graphs import write_demo, write_study
 
+    read_parameters(Path("conf"))  # refuses what DVC would not see, and names that cannot be one
     studies = sorted(path.parent.name for path in Path("studies").glob("*/dvc.yaml"))
     for cohort in cohorts or studies:
         click.echo(write_study(cohort))
@@ -99,9 +101,11 @@ def reproduce(cohort: str, experiment: str, seed: int, as_json: bool) -> None:
     bit, or within the seeds' spread; 1: different, or it could not be made.
     """
     from isd_pipeline.config.loading import read_parameters
+    from isd_pipeline.config.names import refuse_name
     from isd_pipeline.config.rows import own_row
     from isd_pipeline.studies.reproduce import DIFFERENT, reproduce
 
+    refuse_name(cohort, "COHORT")
     own_row(read_parameters(Path("conf")), experiment)  # tells a former name
     found = reproduce(cohort, experiment, seed, Path())
     click.echo(json.dumps(asdict(found), indent=1) if as_json else "\n".join(found.lines()))

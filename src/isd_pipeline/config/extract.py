@@ -49,6 +49,7 @@ class ExtractSettings:
     dev_lines: int = 1_141  # of MIMIC-II's training lines, split laat
     last_of: str = ""  # a cohort of the same documents, on whose dev all was chosen: dev trains too
     min_documents: int = 1  # codes of fewer documents are dropped
+    uncoded: Literal["drop", "keep"] = "drop"  # documents without a code of the cohort
     systems: tuple[icd.System, ...] | None = None  # of MIMIC-III and -IV; None: both
     patients: Literal["all", "carevue"] = "all"  # of MIMIC-III: those of MIMIC-II's time
     mdace: str = ""  # MDACE's zip or folder, in `raw` or by its whole path: marks of MIMIC-III's
@@ -80,6 +81,8 @@ class ExtractSettings:
             raise ValueError("the texts of cantemist are Spanish; say language: es")
         if self.mentions == "projected" and (self.source, self.language) != ("codiesp", "en"):
             raise ValueError("mentions: projected is for the English texts of codiesp alone")
+        if self.uncoded == "keep" and self.real:
+            raise ValueError("uncoded: keep makes another cohort than the published; drop `real`")
         if self.systems == ():
             raise ValueError("systems is empty; name diagnosis, procedure or both")
 
@@ -104,6 +107,15 @@ class ExtractSettings:
                     f"{cohort}: last_of: {self.last_of}, whose section {name} says otherwise "
                     f"({', '.join(sorted(differs))}); only `raw` may differ"
                 )
+
+    def watched(self, folder: str) -> list[str]:
+        """What is read, for DVC: `folder`, or `raw` elsewhere, and files apart from it."""
+        raw = Path(self.raw)
+        found = [Path(folder) if raw.is_relative_to(folder) else raw]
+        for name in filter(None, (self.split_file, self.mdace)):
+            if not any((raw / name).is_relative_to(one) for one in found):
+                found.append(raw / name)
+        return [path.as_posix() for path in found]
 
     @property
     def space(self) -> LabelSpace:

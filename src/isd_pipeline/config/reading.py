@@ -44,7 +44,8 @@ def choose(name: str, options: Mapping[str, T], what: str) -> T:
 def refuse_unknown(key: str, known: list[str], source: str) -> None:
     """Raise a ValueError unless `key` is among `known`."""
     if key not in known:
-        near = get_close_matches(key, known, n=1)
+        known = [str(one) for one in known]
+        near = get_close_matches(str(key), known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(known)}"
         raise ValueError(f"{source} has no '{key}'; {hint}")
 

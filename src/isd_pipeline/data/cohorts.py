@@ -28,6 +28,7 @@ from isd_pipeline.data.io.tables import SPLITS, TITLES
 from isd_pipeline.data.splits import names_of
 
 LOG = logging.getLogger(__name__)
+OF_UNCODED = ("documents_without_code_rows", "documents_with_empty_codes")  # counted as left out
 
 # As counted on the real data, most frequent first.
 CAML_TOP_50 = tuple(
@@ -119,6 +120,7 @@ def make_cohort(
     revision: icd.Revision = "icd9",
     min_documents: int = 1,
     top: int | Sequence[str] | None = None,
+    keep_uncoded: bool = False,
 ) -> Cohort:
     """Label the documents and keep those that the splits name.
 
@@ -131,6 +133,7 @@ def make_cohort(
         top: how many most frequent codes to keep, or the codes themselves. They are counted
             over all `documents`, repeats too, ties by first appearance; then documents
             without any of them are dropped.
+        keep_uncoded: whether documents without a code stay after all, as those that have none.
     """
     if not documents.num_rows:
         raise ValueError("there are no notes to label: the table of notes has no row")
@@ -146,6 +149,9 @@ def make_cohort(
     kept = None if top is None else top_codes(labels, top) if isinstance(top, int) else list(top)
     if kept is not None:
         labels = keep_labels(labels, kept)
+    if keep_uncoded:
+        labels, kept_counts = _with_uncoded(labels, splits)
+        counts = {name: n for name, n in counts.items() if name not in OF_UNCODED} | kept_counts
     labels, splits = _in_splits(labels, splits)
     names = set(pc.list_flatten(labels["labels"]).to_pylist()) if kept is None else kept
     index, titled = index_codes(names, sources, titles)
@@ -248,6 +254,18 @@ def _left_out(documents: pa.Table, labels: pa.Table, splits: pa.Table) -> dict[s
         "documents_with_empty_codes": empty,
         "admissions_with_summary_and_code_rows": labels.num_rows,
     }
+
+
+def _with_uncoded(labels: pa.Table, splits: pa.Table) -> tuple[pa.Table, dict[str, int]]:
+    """The labels, and an empty list for every other document of train, dev and test."""
+    placed = splits.filter(pc.not_equal(splits["split"], "unlabelled"))["document_id"]
+    has = pc.list_value_length(labels["labels"]).to_numpy() > 0
+    coded = labels.filter(pa.array(has))
+    known = pc.is_in(placed, coded["document_id"].combine_chunks())
+    others = placed.filter(pc.invert(known)).to_pylist()
+    LOG.warning("%d documents have no code: kept as notes to which no code belongs", len(others))
+    without = pa.table([others, [[] for _ in others]], schema=labels.schema)
+    return pa.concat_tables([coded, without]), {"documents_kept_without_a_code": len(others)}
 
 
 def _in_splits(labels: pa.Table, splits: pa.Table) -> tuple[pa.Table, pa.Table]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import feather
 
+from isd_pipeline.data.io.damage import DAMAGED, NUL
 from isd_pipeline.data.io.files import sha256
 from isd_pipeline.data.io.tables import LABELS, SPLITS
 
@@ -119,9 +120,12 @@ def splits_stratified(
     table = _label_matrix([of_patient[patient] for patient in patients])
     LOG.warning(
         "no split file given: %d patients are split by iterative stratification over %d codes, "
-        "seed %d. This is our own split, not a published one; on all of MIMIC-IV it takes hours",
+        "seed %d. This is our own split, not a published one; on all of MIMIC-IV it takes hours. "
+        "%d of %d documents have no code and are in no split",
         *table.shape,
         seed,
+        sum(not held.get(document) for document in owner),
+        len(owner),
     )
     rest, tested = _stratify(table, np.arange(len(patients)), test, seed)
     trained, tuned = _stratify(table, rest, dev / (1 - test), seed)
@@ -155,6 +159,8 @@ def move_documents(
         of_patient.setdefault(patient_of[document], set()).add(split)
     parted = sum(len(some) > 1 for some in of_patient.values())
     LOG.warning("%d documents moved; %d patients are in more than one split", len(moved), parted)
+    if nowhere := len({document for document in place if document in patient_of} - before.keys()):
+        LOG.warning("%d documents that were to be moved are in no split: left out", nowhere)
     table = _table(documents, after)
     counts = {"documents_moved": len(moved), "patients_in_two_splits": parted}
     return table, {**_sizes(table), **counts}
@@ -268,6 +274,8 @@ def _read_list(path: Path) -> list[tuple[int, str]]:
     rows = []
     lines = _existing(path).read_text("utf-8-sig").splitlines()
     for number, line in enumerate(lines, start=1):
+        if NUL in line:
+            raise ValueError(f"{path}, line {number}: {DAMAGED}")
         if line.strip():
             if any(letter in line.strip() for letter in " ,;\t"):
                 raise ValueError(f"{path}, line {number}: not one id; one a line, no header")

@@ -7,6 +7,7 @@ Of 3,372 x 8,921 cells 99.8 % are false, and any model gives nearly all of them 
 also given over the cells with a probability of at least 0.01, those that a coder could be shown.
 """
 
+import logging
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from scipy.special import expit
 from isd_pipeline.evaluation.cells import Gold, blocks, checked
 from isd_pipeline.shapes import Bool, Float, Int
 
+LOG = logging.getLogger(__name__)
 BINS = 15  # of equal width, as Guo et al. (2017)
 SHOWN = 0.01
 HOTTEST = 100.0
@@ -98,16 +100,33 @@ def fit_temperature(gold: Gold, scores: Float[np.ndarray, "D L"]) -> float:
     Guo et al. (2017), with one sigmoid a cell for their softmax. Above 1 the model was too sure. It
     changes no ranking, and nothing at probability 0.5. The loss is convex in 1 / T and so has one
     minimum, found to 0.01 %. It is looked for between 1/100 and 100. Where the scores tell true
-    from false without fault, or not at all, there is none, and the search runs to an end of these.
+    from false without fault, or not at all, there is none: it is then 1, and a warning says so.
     """
     gold, reach = checked(gold, scores), np.log(HOTTEST)
+    if why := _without_minimum(gold, scores):
+        LOG.warning("no temperature fits the dev split, %s: probabilities stay as they are", why)
+        return 1.0
     found = minimize_scalar(
         lambda log: cross_entropy(gold, scores, float(np.exp(log))),
         bounds=(-reach, reach),
         method="bounded",
         options={"xatol": 1e-4},
     )
+    if abs(found.x) > 0.99 * reach:
+        LOG.warning("the dev split's temperature lies beyond 1/100 or 100: 1 is taken instead")
+        return 1.0
     return float(np.exp(found.x))
+
+
+def _without_minimum(gold: Gold, scores: Float[np.ndarray, "D L"]) -> str:
+    """Why the loss falls for ever: with 1 / T, if no score has the wrong sign; or with T."""
+    wrong, slope = False, 0.0
+    for is_true, log_odds in _cells(gold, scores):
+        wrong = wrong or bool(np.any(np.where(is_true, -log_odds, log_odds) > 0))
+        slope += float(np.where(is_true, -log_odds, log_odds).sum())
+    if not wrong:
+        return "for its scores tell true from false without fault"
+    return "for its scores do not tell true from false" if slope >= 0 else ""
 
 
 def cross_entropy(gold: Gold, scores: Float[np.ndarray, "D L"], temperature: float = 1.0) -> float:

@@ -10,6 +10,7 @@ code by code; only how far each source is to be believed is learned here.
 Axes: D documents, L codes, F features, K codes asked for, N words of a note.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -41,6 +42,7 @@ from isd_pipeline.predictors.sparse_arrays import to_numpy, to_tensors, under
 from isd_pipeline.shapes import Float, Int
 from isd_pipeline.text.stems import stemmer
 
+LOG = logging.getLogger(__name__)
 LEAST = -12.0  # a score below says no more than this one
 DESCRIPTIONS, FREQUENCY = "descriptions", "frequency"  # sources beside the base models
 OWN = "ensemble"  # before the names of its own weights, where its base models' are beside them
@@ -315,12 +317,27 @@ def cross_fit(
     dev: Float[np.ndarray, "D L F"], gold: sparse.csr_matrix, config: EnsembleConfig, seed: int
 ) -> tuple[Float[np.ndarray, "D L"], Weights]:
     """Scores of dev, each by a fit that has not seen its document; the weights by all of dev."""
-    if len(dev) < config.folds:
-        raise ValueError(f"folds={config.folds}, but the dev split has {len(dev)} documents")
+    if len(dev) < 2:
+        raise ValueError(
+            "the dev split has 1 document; an ensemble, which learns on dev, needs 2 or more"
+        )
+    folds = min(config.folds, len(dev))
+    if folds < config.folds:
+        LOG.warning(
+            "folds=%d, but the dev split has %d documents: each is scored by a fit of the others, "
+            "and so few say little",
+            *(config.folds, len(dev)),
+        )
     truth = gold.toarray().astype(bool)
-    fold = np.random.default_rng(seed).permutation(len(dev)) % config.folds
+    if truth.all() or not truth.any():
+        LOG.warning(
+            "of %d pairs of note and code on dev %s is true: nothing says how far a source is to "
+            "be believed, so the ensemble weighs none and scores all alike",
+            *(truth.size, "each" if truth.all() else "none"),
+        )
+    fold = np.random.default_rng(seed).permutation(len(dev)) % folds
     crossed = np.empty(truth.shape, dtype=np.float32)
-    for k in range(config.folds):
+    for k in range(folds):
         fitted = _fit(dev[fold != k], truth[fold != k], config, seed)
         crossed[fold == k] = fitted.score(dev[fold == k])
     return crossed, _fit(dev, truth, config, seed)
@@ -331,12 +348,24 @@ def _fit(x: np.ndarray, truth: np.ndarray, config: EnsembleConfig, seed: int) ->
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
+    if truth.all() or not truth.any():
+        return _constant(x, truth)
     pairs, times = _sample(truth.ravel(), config.pairs, seed)
     scaler, model = StandardScaler(), LogisticRegression(C=config.cost, max_iter=1000)
     known = scaler.fit_transform(x.reshape(-1, x.shape[-1])[pairs].astype(np.float64))
     model.fit(known, truth.ravel()[pairs], sample_weight=times)
     weights = model.coef_[0] / scaler.scale_
     return Weights(weights, scaler.mean_, float(model.intercept_[0] - weights @ scaler.mean_))
+
+
+def _constant(x: np.ndarray, truth: np.ndarray) -> Weights:
+    """Where all pairs are alike no source tells more than another: all get their log-odds.
+
+    Half a pair is added on either side.
+    """
+    n_true, means = np.count_nonzero(truth), x.reshape(-1, x.shape[-1]).mean(axis=0)
+    bias = np.log((n_true + 0.5) / (truth.size - n_true + 0.5))
+    return Weights(np.zeros(x.shape[-1]), means.astype(np.float64), float(bias))
 
 
 def _sample(truth: np.ndarray, at_most: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -19,6 +19,7 @@ from isd_pipeline.predictors.base import (
 from isd_pipeline.predictors.linear_fit import LinearConfig, linear_svm, logistic_regression
 from isd_pipeline.predictors.linear_model import LinearModel
 from isd_pipeline.predictors.sparse_arrays import to_numpy, to_tensors
+from isd_pipeline.text.ngrams import refusing_none
 
 FITS = {"logistic_regression": logistic_regression, "linear_svm": linear_svm}
 
@@ -36,7 +37,8 @@ def fit(system: str, settings: Mapping[str, Any], data: TrainingData, options: O
     started, words, config = time.monotonic(), data.words(), settings["model"]
     gold = data.documents["train"].label_matrix(len(data.codes))
     others = [words["dev"], words["test"]]
-    (dev, test), model = FITS[system](words["train"], gold, others, config, options.jobs)
+    with refusing_none(len(words["train"]), config.min_df):
+        (dev, test), model = FITS[system](words["train"], gold, others, config, options.jobs)
     kept: dict[str, Any] = {"system": system, "model": asdict(config)}
     if model is not None:
         kept["ngrams"] = list(model.ngrams)

@@ -28,6 +28,7 @@ from isd_pipeline.text.mentions import Mentions
 from isd_pipeline.text.splits import fingerprints
 from isd_pipeline.training import checkpoints
 from isd_pipeline.training.device import choose_device
+from isd_pipeline.training.identity import digest
 from isd_pipeline.training.loop import State, Trained, make_optimizer, train
 from isd_pipeline.training.mention_notes import with_mention_notes
 from isd_pipeline.training.parts import Cut
@@ -51,13 +52,17 @@ def sections(system: str) -> dict[str, type[Any]]:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A network before its first step, and what it learns from."""
+    """A network before its first step, and what it learns from; `read` is the digest of all that.
+
+    What was read is also where it computes: on another device no step is the same to the bit.
+    """
 
     model: nn.Module
     objective: Any
     progress: Progress
     device: torch.device
     fingerprints: dict[str, str]
+    read: str
 
 
 def prepare(
@@ -82,7 +87,8 @@ def prepare(
     progress = Progress(
         *(documents, training, objective, weights, options.seed, made.sentences), mentions, n_notes
     )
-    return Prepared(model, objective, progress, device, marks)
+    read = digest(known, documents, data.documents["dev"], mentions, device.type, torch.__version__)
+    return Prepared(model, objective, progress, device, marks, read)
 
 
 def gold_mentions(settings: Mapping[str, Any], data: TrainingData) -> Mentions | None:
@@ -203,8 +209,14 @@ def fit(system: str, settings: Mapping[str, Any], data: TrainingData, options: O
     prepared = prepare(system, settings, data, options)
     kept = {"system": system} | {name: _kept(section) for name, section in settings.items()}
     marks = fingerprints(data.documents, data.codes, data.vocabulary) | prepared.fingerprints
-    scratch = scratch_folder([{**kept, "seed": options.seed}, marks], options.code)
+    scratch = scratch_folder([{**kept, "seed": options.seed}, marks], options.code, prepared.read)
     checkpoints.refuse_small_disk(scratch, prepared.model)
+    for other in _of_other_inputs(scratch):
+        logger.warning(
+            "%s: an interrupted training of these settings, with other vectors, graph, sentences, "
+            "device or torch, or of a former version; it is not gone on with, and may be deleted",
+            other,
+        )
     watch = Stopwatch(settings["training"].max_epochs, prepared.device, options.on_epoch)
     with joined(prepared.device) as ranks:
         trained = optimise(
@@ -258,13 +270,20 @@ def _kept(section: Any) -> dict[str, Any]:
     return {name: value for name, value in asdict(section).items() if name not in unused}
 
 
-def scratch_folder(identity: Sequence[Mapping[str, Any]], code: str) -> Path:
+def scratch_folder(identity: Sequence[Mapping[str, Any]], code: str, read: str) -> Path:
     """Where an interrupted training waits: outside DVC's outputs, which it empties at a start.
 
-    Only a training of the same settings, data and code finds it again.
+    Only a training of the same settings, data and code that has `read` the same finds it again.
     """
     key = hashlib.sha256(json.dumps([identity, code], sort_keys=True, default=str).encode())
-    return Path("scratch/training", key.hexdigest()[:16])
+    return Path("scratch/training", f"{key.hexdigest()[:16]}-{read}")
+
+
+def _of_other_inputs(scratch: Path) -> list[Path]:
+    """Where trainings of the same settings and code wait that have read something else."""
+    key = scratch.name.partition("-")[0]
+    found = (path.parent for path in scratch.parent.glob(f"{key}*/epoch-*.json"))
+    return sorted(set(found) - {scratch})
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ LEFT_OUT = {  # what was counted: what it is, and why it is not there
     ),
     "documents_without_a_word": ("documents without a word", "there is nothing to read"),
     "documents_in_no_list": ("documents in no list of ids", "the published split leaves them out"),
+    "documents_in_no_split": ("documents in no split", "the column `split` is empty for them"),
     "documents_of_the_other_dev_set": ("documents of the other development set", "`dev` says so"),
     "background_of_labelled_ids": ("background reports of labelled ids", "they are in a split"),
     "background_near_dev": ("background reports near dev", "word vectors would know the test"),

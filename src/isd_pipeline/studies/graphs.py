@@ -14,11 +14,14 @@ from typing import Any
 
 import yaml
 
-from isd_pipeline.config.cohorts import COHORTS, is_generated
+from isd_pipeline.config.cohorts import cohort_section, is_generated
 from isd_pipeline.config.experiments import first_cohort
+from isd_pipeline.config.extract import ExtractSettings
+from isd_pipeline.config.loading import OF_COHORT, file_of_cohort, files_of, sections_of
 from isd_pipeline.config.reading import choose, refuse_unknown
 from isd_pipeline.config.reports import TABLES_FILE, read_tables
 from isd_pipeline.config.rows import EXPERIMENTS, has_one_run, merged_row, run_of, system_of
+from isd_pipeline.config.sizes import COUNTS, follows_size
 from isd_pipeline.data.io.files import write_text
 from isd_pipeline.predictors.registry import ENSEMBLE, learns_from_marks, reads
 from isd_pipeline.studies.closures import CATALOG, code_of, read_catalog
@@ -28,6 +31,11 @@ LISTS = (
     "# What may be run on this cohort. Nothing is until something asks for it, as a table does.\n"
 )
 SEEDS = list(range(1, 11))  # the paper's number; study.yaml may have fewer
+COHORTS_FILE = "conf/base/parameters_cohorts.yml"
+SIZES_FILE = "conf/base/parameters_sizes.yml"
+COUNTED = COUNTS.format("${cohort}")
+RAW = "data/01_raw/${cohort}"
+OF_CONF = ("cohorts", "experiments", "profiles")
 OF_STUDY = ("cohort", "experiments", "evidence", "seeds")
 OF_SYSTEM = ("train", "evaluate", "evidence")
 SCORES = "scores_of_runs"  # of its base models alone: their folders
@@ -41,10 +49,14 @@ class Study:
 
     def __init__(self, lists: Mapping[str, Any], root: Path = Path()) -> None:
         self.root, self.lists = root, lists
-        keys = ("cohorts", "experiments", "profiles")
-        self.parameters = {key: _section(key, root) for key in keys}
+        conf = root / "conf"
+        self.parameters = {key: sections_of(key, conf) for key in OF_CONF}
+        source = f"studies/{lists.get('cohort')}/study.yaml"
         for key in lists:
-            refuse_unknown(key, list(OF_STUDY), f"studies/{lists.get('cohort')}/study.yaml")
+            refuse_unknown(key, list(OF_STUDY), source)
+        for seed in lists.get("seeds", ()):
+            if type(seed) is not int:
+                raise ValueError(f"{source}: seeds: {seed!r} is no whole number")
         for name in (*lists["experiments"], *lists.get("evidence", [])):
             choose(name, self.parameters["experiments"], EXPERIMENTS)
 
@@ -54,7 +66,7 @@ class Study:
         A table whose rows the lists lack gets no stage, nor does an ensemble whose base models
         they lack. Only a cohort of ours is generated: other raw files are there or not.
         """
-        patterns = _read(self.root / "studies/stages.yaml")["stages"]
+        patterns = self._with_files(_read(self.root / "studies/stages.yaml")["stages"])
         found = {name: patterns[name] for name in ("settings", "extract", "preprocess", "embed")}
         if is_generated(self.parameters["cohorts"], self.lists["cohort"]):
             found = {"generate": patterns["generate"], **found}
@@ -65,6 +77,36 @@ class Study:
             if set(self.runnable).issuperset(table.experiments):
                 found[name] = self.shown(patterns["TABLE"], table.experiments, TABLE=name)
         return found
+
+    def _with_files(self, patterns: Mapping[str, Stage]) -> dict[str, Stage]:
+        """The patterns with the files that have this cohort's section, the rows, the raw data.
+
+        DVC refuses a key that is not there: where the cohort lacks a section, all of it is watched.
+        """
+        cohort, conf = self.lists["cohort"], self.root / "conf"
+        own, *rows = (
+            path.relative_to(self.root).as_posix()
+            for path in (file_of_cohort(cohort, conf), *files_of("experiments", conf))
+        )
+        section = self.parameters["cohorts"][cohort]
+        lacking = {
+            f"cohorts.${{cohort}}.{name}": "cohorts.${cohort}"
+            for name in OF_COHORT
+            if name not in section
+        }
+        made = {
+            name: _filled(pattern, **{COHORTS_FILE: own}, **lacking)
+            for name, pattern in patterns.items()
+        }
+        made["settings"]["deps"] = [*dict.fromkeys([own, *rows, *made["settings"]["deps"]])]
+        settings = cohort_section(self.parameters["cohorts"], cohort, "extract", ExtractSettings)
+        folder = RAW.replace("${cohort}", cohort)
+        if follows_size(section):  # then its settings are known once `preprocess` has counted
+            for name in ("settings", "embed"):
+                made[name]["deps"] = [COUNTED, SIZES_FILE, *made[name]["deps"]]
+        places = settings.watched(folder)
+        made["extract"]["deps"] = [RAW if place == folder else place for place in places]
+        return made
 
     def shown(self, pattern: Stage, rows: tuple[str, ...], **names: str) -> Stage:
         """A stage that shows the runs of some rows."""
@@ -195,14 +237,20 @@ def render_demo(root: Path = Path()) -> str:
 
 def write_study(cohort: str, root: Path = Path()) -> Path:
     """Write `studies/COHORT/dvc.yaml`, and before it `study.yaml` where there is none."""
-    choose(cohort, _section("cohorts", root), COHORTS)
+    file_of_cohort(cohort, root / "conf")
     folder = root / "studies" / cohort
     if not (folder / "study.yaml").exists():
-        rows = list(_section("experiments", root))
+        rows = list(sections_of("experiments", root / "conf"))
         lists = {"cohort": cohort, "experiments": rows, "seeds": SEEDS}
         text = yaml.safe_dump(lists, sort_keys=False, default_flow_style=None, width=100)
         write_text(folder / "study.yaml", LISTS + text)
-    write_text(folder / "dvc.yaml", render_study(_read(folder / "study.yaml"), root))
+    lists = _read(folder / "study.yaml")
+    if lists["cohort"] != cohort:
+        raise ValueError(
+            f"{folder}/study.yaml: cohort: {lists['cohort']}, in the folder of {cohort}; a study "
+            "stands in the folder of its cohort"
+        )
+    write_text(folder / "dvc.yaml", render_study(lists, root))
     return folder / "dvc.yaml"
 
 
@@ -226,12 +274,6 @@ def _dumped(document: Mapping[str, Any]) -> str:
     return yaml.safe_dump(
         document, sort_keys=False, allow_unicode=True, width=160, default_flow_style=None
     )
-
-
-def _section(key: str, root: Path) -> Mapping[str, Any]:
-    """The cohorts, the experiments or the profiles, as git has them."""
-    found: Mapping[str, Any] = _read(root / f"conf/base/parameters_{key}.yml")[key]
-    return found
 
 
 def _read(path: Path) -> Any:

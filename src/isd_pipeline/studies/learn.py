@@ -128,12 +128,10 @@ def _make_project(
         (project / name).symlink_to((root / name).resolve())
     (project / "data").mkdir()
     write_text(project / "conf/local/tracking.yml", 'uri: ""\n')
-    path = project / "conf/local/parameters_cohorts.yml"
-    there = yaml.safe_load(path.read_text("utf-8")) if path.exists() else None
-    sections = (there or {}).get("cohorts") or {}
     known = read_parameters(root / "conf")["cohorts"].get(bundle.cohort.removesuffix(SUFFIX)) or {}
     section = section_of(bundle, known, custom, folder / "data_set")
-    write_text(path, yaml.safe_dump({**(there or {}), "cohorts": {**sections, cohort: section}}))
+    path = project / f"conf/base/parameters_cohorts{SUFFIX}.yml"
+    write_text(path, yaml.safe_dump({"cohorts": {cohort: section}}))
 
 
 def section_of(

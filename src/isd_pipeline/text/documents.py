@@ -134,12 +134,14 @@ def encode_documents(
     vocabulary: Vocabulary,
     codes: CodeIndex,
     folder: Path,
+    *,
+    keep_uncoded: bool = False,
 ) -> dict[str, int]:
     """Write a folder of documents for each of train, dev and test into `folder`.
 
     Lengths are read first, and give the order; then each document's words and sentences are put
     in their place; memory never holds more than a batch. Documents without a word, or
-    without a code, are left out and counted.
+    without a code, are left out and counted; with `keep_uncoded` the latter stay.
     """
     lengths = _sizes(tokenized_notes, "tokens")
     sentences = _sizes(tokenized_notes, "sentence_starts")
@@ -152,7 +154,7 @@ def encode_documents(
     orders = {}
     for split in ("train", "dev", "test"):
         members = [document for document, name in split_of.items() if name in names_of(split)]
-        orders[split] = _order(members, lengths, coded, split, counts)
+        orders[split] = _order(members, lengths, coded, split, counts, keep_uncoded=keep_uncoded)
     with replacing(Path(folder)) as temporary:
         stores = {
             split: _Store(temporary / split, order, lengths, sentences, coded)
@@ -202,10 +204,12 @@ def _order(
     coded: Mapping[str, np.ndarray],
     split: str,
     counts: dict[str, int],
+    *,
+    keep_uncoded: bool,
 ) -> list[str]:
     """The documents of a split that can be read, by (length, id); ids of digits as numbers."""
     empty = [document for document in members if not lengths[document]]
-    codeless = [d for d in members if lengths[d] and not len(coded.get(d, ()))]
+    codeless = [d for d in members if lengths[d] and not len(coded.get(d, ())) and not keep_uncoded]
     for what, left in (("word", empty), ("code", codeless)):
         counts[f"{split}_without_{what}"] = len(left)
         if left:

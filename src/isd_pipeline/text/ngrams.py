@@ -5,7 +5,8 @@ Axes: D documents, G n-grams, O of their occurrences in a note, N words of it, K
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -14,6 +15,9 @@ import numpy as np
 from scipy import sparse
 
 from isd_pipeline.shapes import Float
+
+# What scikit-learn says of it.
+_NONE_LEFT = ("no terms remain", "empty vocabulary", "max_df corresponds to < documents")
 
 
 def vectorizer_settings(*, longest: int, min_documents: int, at_most: int | None) -> dict[str, Any]:
@@ -29,6 +33,20 @@ def vectorizer_settings(*, longest: int, min_documents: int, at_most: int | None
         "min_df": min_documents,
         "max_features": at_most,
     }
+
+
+@contextmanager
+def refusing_none(documents: int, min_documents: int) -> Iterator[None]:
+    """Tell in plain words that no n-gram stands in so many of the training documents."""
+    try:
+        yield
+    except ValueError as error:
+        if not any(text in str(error) for text in _NONE_LEFT):
+            raise
+        raise ValueError(
+            f"no word or n-gram stands in min_df={min_documents} of the {documents} training "
+            "documents, so nothing can be learned from them; give more notes, or lower min_df"
+        ) from None
 
 
 class Occurrences(NamedTuple):

@@ -14,9 +14,10 @@ from pyarrow import csv
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.custom.example import WRITERS, example, write_example
 from isd_pipeline.data.custom.layout import CustomLayout
-from isd_pipeline.data.custom.source import extract
+from isd_pipeline.data.custom.source import extract, read_own
 from isd_pipeline.data.io.missing import is_missing
 from isd_pipeline.data.io.tables import SPLITS
+from isd_pipeline.data.quality.findings import Findings
 from isd_pipeline.data.sources import codiesp, mimic3
 from isd_pipeline.synthetic import HospitalSettings, write_hospital
 from isd_pipeline.text.tokens import tokenize, tokenize_notes
@@ -45,6 +46,12 @@ def read(folder, **layout):
     notes = [tuple(row.values()) for row in found.notes.read().to_pylist()]
     codes = [tuple(row.values()) for row in found.codes.read().to_pylist()]
     return found, notes, codes
+
+
+def findings_of(folder, **layout):
+    found = Findings()
+    read_own(folder, CustomLayout(**layout), found)
+    return found
 
 
 def refused(folder, **layout):
@@ -227,6 +234,47 @@ def test_the_splits_of_the_file_are_taken_under_their_many_names(tmp_path):
         {"document_id": "B", "split": "dev"},
         {"document_id": "C", "split": "test"},
     ]
+
+
+@pytest.mark.parametrize("column", ["id", "patient", "split"])
+def test_a_nul_byte_in_what_is_compared_is_told_at_its_row(tmp_path, column):
+    cells = {"id": "A", "text": "x", "patient": "p", "split": "train"}
+    row = ",".join(f"{cell}\0" if name == column else cell for name, cell in cells.items())
+    folder = files(tmp_path, notes=f"id,text,patient,split\nB,y,q,dev\n{row}\n")
+    told = [one.line() for one in findings_of(folder)]
+    assert any(f"notes.csv, row 3, column {column}: a NUL byte" in line for line in told)
+
+
+def test_ids_in_no_split_are_counted_and_told(tmp_path, caplog):
+    notes = "id,text,split\nA,x,train\nB,y,dev\nC,z,test\nD,w,\nE,v, \nA,u,\n"
+    codes = "id,code\n" + "".join(f"{name},I10\n" for name in "ABCDE")
+    found, _, _ = read(files(tmp_path, notes=notes, codes=codes))
+    assert found.counts["documents_in_no_split"] == 2
+    assert "row 5, column split: ids in no split, of 5: left out" in caplog.text
+    assert "(2 times)" in caplog.text
+    assert {row["document_id"] for row in found.splits.to_pylist()} == {"A", "B", "C"}
+
+
+@pytest.mark.parametrize(
+    ("splits", "told"),
+    [
+        (("", "", ""), "no id has a split; fill the column, or map it to null"),
+        (("train", "train", "test"), "no id is in dev"),
+        (("train", "dev", "unlabelled"), "no id is in test"),
+    ],
+)
+def test_a_column_of_splits_that_nothing_can_be_trained_on_is_refused(tmp_path, splits, told):
+    rows = "".join(f"{name},x,{split}\n" for name, split in zip("ABC", splits, strict=True))
+    codes = "id,code\nA,I10\nB,I10\nC,I10\n"
+    assert told in refused(files(tmp_path, notes=f"id,text,split\n{rows}", codes=codes))
+
+
+def test_a_column_of_splits_that_is_not_read_leaves_nothing_out(tmp_path):
+    notes = "id,text,split\nA,x,train\nB,y,\n"
+    folder = files(tmp_path, notes=notes, codes="id,code\nA,I10\nB,I10\n")
+    found, _, _ = read(folder, columns={"split": None})
+    assert found.splits is None
+    assert "documents_in_no_split" not in found.counts
 
 
 def test_notes_of_other_types_stay_out(tmp_path):

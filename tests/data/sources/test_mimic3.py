@@ -197,6 +197,18 @@ def test_a_summary_of_no_admission_is_refused(hospital, column, value, said):
     assert said in refused(hospital)
 
 
+@pytest.mark.parametrize(
+    ("at", "column"), [(1, "SUBJECT_ID"), (2, "HADM_ID"), (3, "CATEGORY"), (4, "DESCRIPTION")]
+)
+def test_a_nul_byte_is_told_at_its_row_and_not_as_a_note_that_is_missing(hospital, at, column):
+    rows = [list(one) for one in NOTES]
+    rows[4][at] = f"{rows[4][at]}\0"
+    write(hospital, "NOTEEVENTS", NOTE_HEADER, [note(*row) for row in rows])
+    said = refused(hospital)
+    assert "NOTEEVENTS.csv, row 6, column " + column in said
+    assert "NUL" in said or column.endswith("_ID")
+
+
 def test_an_admission_of_two_patients_is_refused_in_each_table(hospital):
     stranger = note(7, 8, 100, *NOTES[0][3:])
     write(hospital, "NOTEEVENTS", NOTE_HEADER, [*(note(*n) for n in NOTES), stranger])

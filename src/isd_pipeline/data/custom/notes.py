@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from isd_pipeline.data.custom.files import read_rows
 from isd_pipeline.data.custom.layout import CustomLayout
 from isd_pipeline.data.io.columns import changes, stripped
+from isd_pipeline.data.io.damage import DAMAGED, holds_nul
 from isd_pipeline.data.io.missing import present
 from isd_pipeline.data.io.tables import NOTES, SPLITS, RecordStream, SortedSpill, table_of
 from isd_pipeline.data.quality.findings import Findings, FindingsOfFile
@@ -34,6 +35,7 @@ SPLIT_NAMES = {
     **dict.fromkeys(("test", "testing"), "test"),
     "unlabelled": "unlabelled",
 }
+TRAINED = ("train", "dev", "test")  # what a model needs some documents of
 UNDATED = np.iinfo(np.int64).max
 MANY, SHARE = 20, 0.1  # ids of one patient, who may then be a word for one who is not known
 _MISSING = {  # what follows; undated notes are only counted, for they may well be so
@@ -95,6 +97,8 @@ def index_notes(rows: pa.Table, layout: CustomLayout, found: FindingsOfFile) -> 
     found.tell_rows(row[empty], "warning", "text", what)
     what, nameless = "no id, so the note belongs to no one", rows["id"].is_null().to_numpy()
     found.tell_rows(row[nameless], "error", "id", what, "give it one")
+    for name in _TRIMMED:
+        found.tell_rows(row[holds_nul(rows[name])], "error", name, DAMAGED)
     splits, split = _ranked(_splits(rows, found))
     dates, wanted = _dates(rows, layout, found), _wanted(rows, layout, found)
     names, document = _ranked(rows["id"])
@@ -115,14 +119,16 @@ def index_notes(rows: pa.Table, layout: CustomLayout, found: FindingsOfFile) -> 
     kept_as[order] = place[order[first]]
     own = [patients[p] if p >= 0 else name for name, p in zip(names, patient_of, strict=True)]
     of = document[kept]
+    here = np.unique(of)
     counts = {
         "note_records": len(row),
         "notes": len(kept),
-        "documents": len(np.unique(of)),
-        "patients": len({own[number] for number in np.unique(of)}),
+        "documents": len(here),
+        "patients": len({own[number] for number in here}),
         "notes_of_other_types": len(row) - int(np.count_nonzero(wanted)),
         "repeated_notes": len(order) - len(kept),
         "empty_notes": int(np.count_nonzero(empty)),
+        **_count_splits(splits, split_of[here], begin[here], found),
     }
     counts |= _tell_of_missing(rows, patient_of, split_of, found)
     if counts["repeated_notes"]:
@@ -167,6 +173,28 @@ def _splits(rows: pa.Table, found: FindingsOfFile) -> pa.ChunkedArray:
     remedy = "write train, dev, test or unlabelled"
     found.tell_rows(rows["row"].to_numpy()[bad], "error", "split", "no split", remedy)
     return pa.array(SPLIT_NAMES.values()).take(place)
+
+
+def _count_splits(
+    names: list[str], split: np.ndarray, begin: np.ndarray, found: FindingsOfFile
+) -> dict[str, int]:
+    """Of documents, those that no row gives a split, if the file has the column; they are told.
+
+    Split [D] is the place among the names, -1 for none; begin [D] a document's first row.
+    """
+    if "split" not in found.names or not len(split):
+        return {}
+    without = begin[split < 0]
+    if len(without) == len(split):
+        what, remedy = "no id has a split", "fill the column, or map it to null to draw one"
+        found.tell("error", "split", what, remedy)
+        return {}
+    for name in TRAINED:
+        if not any(names[place] == name for place in np.unique(split[split >= 0])):
+            found.tell("error", "split", f"no id is in {name}", "give each split some")
+    what = f"ids in no split, of {len(split):,}: left out, so that nothing is learned from them"
+    found.tell_rows(without, "warning", "split", what, "write train, dev, test or unlabelled")
+    return {"documents_in_no_split": len(without)}
 
 
 def _dates(rows: pa.Table, layout: CustomLayout, found: FindingsOfFile) -> np.ndarray:

@@ -114,7 +114,12 @@ def check_splits(seen: Seen, splits: pa.Table, file: str, findings: Findings) ->
 
 
 def check_codes(
-    extraction: Extraction, documents: Iterable[str], file: str, findings: Findings
+    extraction: Extraction,
+    documents: Iterable[str],
+    file: str,
+    findings: Findings,
+    *,
+    keep_uncoded: bool = False,
 ) -> None:
     """Documents without codes, repeated codes, codes that are rare; never an error."""
     codes = extraction.codes.read()
@@ -122,7 +127,11 @@ def check_codes(
     here = codes.filter(pc.is_in(codes["document_id"], pa.array(sorted(known), pa.string())))
     here = here.filter(pc.is_valid(here["code"]))
     coded = set(here["document_id"].unique().to_pylist())
-    _told(findings, file, "warning", len(known - coded), "documents have no code: left out")
+    if keep_uncoded:
+        kept = "documents have no code: kept as notes to which no code belongs"
+        _told(findings, file, "note", len(known - coded), kept)
+    else:
+        _told(findings, file, "warning", len(known - coded), "documents have no code: left out")
     borrowed = extraction.counts.get("titles_of_an_ancestor", 0)
     _told(findings, file, "note", borrowed, "codes have the title of an ancestor")
     lent = extraction.counts.get("titles_of_a_descendant", 0)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.io import tables
 from isd_pipeline.data.io.columns import Seen, Words, ids, refuse_other_codes
+from isd_pipeline.data.io.damage import refuse_nul
 from isd_pipeline.data.io.delimited import find_csv, read_csv
 from isd_pipeline.data.io.missing import present, without_missing
 
@@ -54,6 +55,8 @@ def read_summaries(
     seen, words = Seen(path), Words(path)
     for batch in read_csv(path, columns):
         records += batch.num_rows
+        # Of all rows, for one that is passed over here is missed elsewhere.
+        refuse_nul(batch, columns[:-1], path)
         batch = batch.filter(pc.equal(batch["CATEGORY"], SUMMARY))
         patients, documents = ids(batch, "SUBJECT_ID", path), ids(batch, "HADM_ID", path)
         notes = ids(batch, "ROW_ID", path)
@@ -133,6 +136,7 @@ def carevue_patients(folder: Path) -> tuple[set[int], dict[str, int]]:
     path = find_csv(folder, "ICUSTAYS")
     kinds: dict[int, set[str]] = {}
     for batch in read_csv(path, ["SUBJECT_ID", "DBSOURCE"]):
+        refuse_nul(batch, ["DBSOURCE"], path)
         sources = pc.utf8_lower(pc.fill_null(present(batch["DBSOURCE"]), "")).to_pylist()
         patients = ids(batch, "SUBJECT_ID", path).to_pylist()
         for patient, source in zip(patients, sources, strict=True):

@@ -120,7 +120,8 @@ def _check(
         splits = divided[1]
         checks.check_splits(seen, splits, raw, findings)
         labelled = [r["document_id"] for r in splits.to_pylist() if r["split"] != "unlabelled"]
-        checks.check_codes(found, labelled, raw, findings)
+        keep = settings.uncoded == "keep"
+        checks.check_codes(found, labelled, raw, findings, keep_uncoded=keep)
         checks.check_codes_of_splits(found, splits, raw, findings)
     check_words(found.notes, cohorts, cohort, raw, findings, profiles)
     if settings.source == "mimic3":

@@ -50,6 +50,7 @@ def label(
         revision=settings.revision,
         min_documents=settings.min_documents,
         top=None if settings.codes == "full" else CAML_TOP_50 if pinned else 50,
+        keep_uncoded=settings.uncoded == "keep",
     )
     return made.labels, made.splits, made.codes, made.counts
 
@@ -95,6 +96,13 @@ def encode(
     kept_splits: pa.Table,
     vocabulary: Vocabulary,
     code_index: CodeIndex,
+    cohorts: Mapping[str, Any],
+    cohort: str,
 ) -> Callable[[Path], dict[str, int]]:
     """What writes the encoded documents of train, dev and test into a folder, as it reads."""
-    return partial(encode_documents, tokenized_notes, labels, kept_splits, vocabulary, code_index)
+    settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
+    return partial(
+        encode_documents,
+        *(tokenized_notes, labels, kept_splits, vocabulary, code_index),
+        keep_uncoded=settings.uncoded == "keep",
+    )

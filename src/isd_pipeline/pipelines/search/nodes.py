@@ -18,9 +18,13 @@ from isd_pipeline.config.experiments import read_plan
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.pipelines.search.rows import as_line
 from isd_pipeline.pipelines.search.space import SearchSettings, read_search, searched
+from isd_pipeline.predictors.base import TrainingData
+from isd_pipeline.predictors.registry import learns_from_marks
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.splits import fingerprints
 from isd_pipeline.text.vocabulary import Vocabulary
+
+OF_MARKS = ("objective.attention", "objective.weights.attention", "training.mention_notes")
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +49,7 @@ def search_settings(
     cohort = (development_documents, code_index, vocabulary)
     of_notes = (words_of_notes, mentions_of_notes)
     data = training_data(*cohort, vectors, *of_notes, parameters, base={})
-    marks = fingerprints(*cohort)
+    marks = fingerprints(*cohort) | {"read": _read(settings, data, parameters)}
     record = record_path(settings, parameters, marks, code)
     bench = trials.Bench(data, parameters, settings.metric, record.stem)
     keep = partial(trials.write_tried, record)
@@ -59,11 +63,29 @@ def search_settings(
     run = ",".join(f"{name}={found[name]}" for name in ("cohort", "experiment", "seed"))
     logger.info("to train it:  kedro run --pipelines=train --params %s", run)
     logger.info(
-        "to keep it, move its row from conf/local/parameters_searched.yml to "
+        "to keep it, move its row from conf/base/parameters_experiments_searched.yml to "
         "conf/base/parameters_experiments.yml:\n  %s",
         as_line(name, found["experiments"][name]),
     )
     return trials.table(tried), {name: found["experiments"][name]}
+
+
+def _read(settings: SearchSettings, data: TrainingData, parameters: Mapping[str, Any]) -> str:
+    """The digest of all that the trials read beside their settings."""
+    from isd_pipeline.models.registry import load
+    from isd_pipeline.predictors.network import initialisation
+    from isd_pipeline.training.device import choose_device
+    from isd_pipeline.training.identity import digest
+
+    plan = read_plan(parameters)
+    known, _ = initialisation(
+        *(load(plan.system), plan.sections["model"], data, parameters["seed"])
+    )
+    marked = learns_from_marks(plan.settings) or any(
+        name.startswith(OF_MARKS) for name in settings.space
+    )
+    mentions = data.mentions() if marked else None
+    return digest(known, data.documents, mentions, choose_device(parameters["device"]).type)
 
 
 def record_path(

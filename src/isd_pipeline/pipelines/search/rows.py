@@ -1,4 +1,4 @@
-"""The best row, written where `kedro run` finds it and no comment of a person's can be lost."""
+"""The best row, written where Kedro and DVC find it and no comment of a person's can be lost."""
 
 import math
 from collections.abc import Mapping
@@ -9,7 +9,10 @@ import yaml
 
 from isd_pipeline.data.io.files import write_text
 
-HEADER = "# Written by `kedro run --pipelines=search`; a row that is to stay moves to conf/base.\n"
+HEADER = (
+    "# Written by `kedro run --pipelines=search`, which writes over an experiment's earlier row.\n"
+    "# A row that is to stay moves to parameters_experiments.yml.\n"
+)
 
 
 def write_rows(rows: Mapping[str, Any], path: Path) -> None:

@@ -30,7 +30,7 @@ from isd_pipeline.predictors.base import sum_to_one
 from isd_pipeline.predictors.linear_fit import NEVER_SEEN
 from isd_pipeline.predictors.sparse_arrays import from_arrays, to_arrays
 from isd_pipeline.shapes import Float, Int
-from isd_pipeline.text.ngrams import NGrams, on_words, vectorizer_settings
+from isd_pipeline.text.ngrams import NGrams, on_words, refusing_none, vectorizer_settings
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,9 @@ def count(
 
     settings = vectorizer_settings(longest=max_ngram, min_documents=min_df, at_most=max_features)
     vectorizer = CountVectorizer(binary=True, dtype=np.int32, **settings)
-    held, has = vectorizer.fit_transform(" ".join(words) for words in train), gold.astype(np.int32)
+    has = gold.astype(np.int32)
+    with refusing_none(has.shape[0], min_df):
+        held = vectorizer.fit_transform(" ".join(words) for words in train)
     return NoisyOr(
         ngrams=tuple(vectorizer.get_feature_names_out()),
         documents=held.shape[0],
