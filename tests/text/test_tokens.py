@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from isd_pipeline.data.io.tables import NOTES, RecordStream, open_parquet, write_parquet
-from isd_pipeline.text.tokens import tokenize, tokenize_all, tokenize_notes, words_of
+from isd_pipeline.text.tokens import tokenize, tokenize_all, tokenize_notes, words_in, words_of
 
 SIGNS = "aZ09_.-/ \n\r\t[]*'%²½éÑΣİßǅ٣四\u0301\u0307\u200f\u212a\ufeff\x00🩺"
 clinical = st.text(st.sampled_from(SIGNS), max_size=60)
@@ -183,6 +183,7 @@ def test_text_of_any_composition_is_left_as_it_was_written():
     for form in ("NFC", "NFD"):
         text = unicodedata.normalize(form, "otálgia é")
         assert tokenize(text).words.to_pylist() == words_by_definition(text)
+        assert words_in(text) == words_by_definition(text)
 
 
 ROWS = [  # document, patient, note, text

@@ -77,8 +77,11 @@ def tokenize_all(
 
 
 def words_in(text: str, rule: Tokeniser = "caml") -> list[str]:
-    """The words of a text that is no note, such as a code's title, in normal form."""
-    words: list[str] = tokenize(normal_form(text).text, rule).words.to_pylist()
+    """The words of a text that is no note, such as a code's title, as it is written.
+
+    CANTEMIST has titles with accents of their own, and what is recorded has read them so.
+    """
+    words: list[str] = tokenize(text, rule).words.to_pylist()
     return words
 
 
