@@ -10,6 +10,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import MemoryDataset
 
 from isd_pipeline.catalog.run_context import RunContext
+from isd_pipeline.config.engine import read_engine
 from isd_pipeline.config.experiments import shown_parameters
 from isd_pipeline.config.reading import choose, read_config, refuse_unknown
 from isd_pipeline.config.rows import own_row, system_of
@@ -18,7 +19,7 @@ from isd_pipeline.tracking import tracker as tracking
 from isd_pipeline.tracking.nodes import log_outputs
 from isd_pipeline.tracking.tracker import RunKey, Tracker, TrackingSettings, git_commit
 
-RUN_PARAMETERS = ["cohort", "experiment", "seed", "table", "device", "jobs"]
+RUN_PARAMETERS = ["cohort", "experiment", "seed", "table", "device", "jobs", "engine"]
 SECTIONS = [
     *("cohorts", "profiles", "experiments", "renamed"),
     *("tables", "search", "paper", "paper_cohorts", "published"),
@@ -39,6 +40,7 @@ class ParametersHook:
             refuse_unknown(name, RUN_PARAMETERS + SECTIONS, "--params")
         choose(parameters["cohort"], parameters["cohorts"], "conf/base/parameters_cohorts.yml")
         own_row(parameters, parameters["experiment"])
+        read_engine(parameters["engine"])
         if not isinstance(parameters["seed"], int):
             raise ValueError(f"--params seed={parameters['seed']}: a seed is a whole number")
 

@@ -5,6 +5,7 @@ looked for where they were imported.
 """
 
 import functools
+import logging
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 
 import click
 
+OF_EXTRAS = {"dask": "cluster", "distributed": "cluster", "fsspec": "cluster"}
 OF_SERVING = ("fastapi", "prometheus_client", "starlette", "uvicorn")
 FOR_USERS = (ValueError, OSError, FloatingPointError)
 
@@ -41,6 +43,14 @@ def one_line(command: Callable[..., Any], *, failed: int = 1) -> Callable[..., A
     return wrapped
 
 
+def show_progress() -> None:
+    """Show what the library tells of its progress, on standard error."""
+    logger, shown = logging.getLogger("isd_pipeline"), logging.StreamHandler()
+    shown.setFormatter(logging.Formatter("%(message)s"))
+    logger.addHandler(shown)
+    logger.setLevel(logging.INFO)
+
+
 def refusal(text: str, exit_code: int) -> click.ClickException:
     """An error of one line that ends a command with this exit status."""
     told = click.ClickException(text)
@@ -57,7 +67,7 @@ def cause(error: BaseException) -> str:
         return text
     missing = str(getattr(error, "name", "")).partition(".")[0]
     if isinstance(error, ModuleNotFoundError) and missing != "isd_pipeline":
-        extra = "serve" if missing in OF_SERVING else "pipeline"
+        extra = "serve" if missing in OF_SERVING else OF_EXTRAS.get(missing, "pipeline")
         return f"this needs {missing}, which is not here: pip install 'isd-pipeline[{extra}]'"
     return f"{type(error).__name__}: {text} (ISD_DEBUG=1 shows where)"
 

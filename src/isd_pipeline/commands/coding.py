@@ -1,13 +1,21 @@
 """A finished run into a bundle, and notes into codes by a bundle."""
 
+from __future__ import annotations
+
 import functools
 import sys
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
-from isd_pipeline.messages import one_line
+from isd_pipeline.messages import one_line, show_progress
+
+if TYPE_CHECKING:
+    from isd_pipeline.coding.coder import Coder
+    from isd_pipeline.coding.view_coder import ViewCoder
+    from isd_pipeline.data.io.parts import Engine
 
 
 @click.command()
@@ -42,7 +50,7 @@ def bundle(cohort: str, experiment: str, seed: int, to: Path | None, force: bool
 
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
-@click.argument("notes", type=click.Path(path_type=Path))
+@click.argument("notes")
 @click.option(
     "--to", type=click.Path(path_type=Path), help="A .jsonl, .csv or .html file to be written."
 )
@@ -58,14 +66,30 @@ def bundle(cohort: str, experiment: str, seed: int, to: Path | None, force: bool
 @click.option("--evidence/--no-evidence", default=True, help="Which words are evidence for a code.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Cores.")
+@click.option("--engine", type=click.Choice(["loop", "dask"]), default="loop", show_default=True)
+@click.option("--cluster", default="local", show_default=True, help="Or a scheduler's address.")
+@click.option("--workers", type=click.IntRange(min=1), default=2, help="Of a local cluster.")
 @functools.partial(one_line, failed=2)
 def code(
-    bundle: Path, notes: Path, to: Path | None, force: bool, device: str, jobs: int, **asked: Any
+    bundle: Path,
+    notes: str,
+    to: Path | None,
+    force: bool,
+    device: str,
+    jobs: int,
+    engine: Literal["loop", "dask"],
+    cluster: str,
+    workers: int,
+    **asked: Any,
 ) -> None:
     """Code NOTES with a BUNDLE.
 
-    NOTES is a .csv or .jsonl (id, text), a .txt, or a folder of these. For a bundle of two views
-    `language` may stand beside the text: rows with one id are the views of one note.
+    NOTES is a .csv or .jsonl (id, text), a .txt, or a folder of .txt files. For a bundle of two
+    views `language` may stand beside the text: rows with one id are the views of one note.
+
+    A .parquet file, a folder of .parquet, .csv, .csv.gz or .jsonl files, or an address such as
+    s3://bucket/notes, is coded in parts, which --engine dask gives to workers (docs/scale.md). Then
+    --to may be a folder, for a file a part; the same command goes on where it ended.
 
     Exit status: 0 every note has codes; 1 some have a problem instead; 2 nothing was written.
     """
@@ -73,20 +97,79 @@ def code(
 
     from isd_pipeline.coding import batch
     from isd_pipeline.coding.coder import Coder
+    from isd_pipeline.coding.note_parts import is_many
+    from isd_pipeline.data.io.parts import Engine
 
-    to = to or notes.parent / f"{notes.resolve().name}.codes.jsonl"
     asked["threshold"] = batch.parse_threshold(asked["threshold"])
-    batch.refuse_target(to, notes, force=force)
+    by = Engine(name=engine, cluster=cluster, workers=workers)
+    if is_many(notes):
+        _code_many(bundle, notes, to, force, device, jobs, by, asked)
+    if by.name != "loop":
+        raise ValueError(f"{notes}: one file is not divided; --engine dask takes a folder of files")
+    path = Path(notes)
+    to = to or path.parent / f"{path.resolve().name}.codes.jsonl"
+    batch.refuse_target(to, path, force=force)
     torch.set_num_threads(jobs)
     coder = Coder.open(bundle, device)
-    if asked["evidence"] and not coder.has_evidence:
+    _tell_lacks(coder, asked["evidence"])
+    _end(batch.code_notes(coder, path, to, **asked), to)
+
+
+def _code_many(
+    bundle: Path,
+    notes: str,
+    to: Path | None,
+    force: bool,
+    device: str,
+    jobs: int,
+    engine: Engine,
+    asked: dict[str, Any],
+) -> None:
+    """Code notes part by part, and end."""
+    from isd_pipeline.coding import many
+    from isd_pipeline.coding.bundle import name_of
+    from isd_pipeline.coding.note_parts import note_parts
+    from isd_pipeline.data.io.addresses import is_remote, refuse_credentials
+
+    refuse_credentials(notes)
+    if to is None and is_remote(notes):
+        raise ValueError("--to is missing: name a folder or file of this machine for the answers")
+    to = to or Path(notes).with_name(f"{Path(notes).resolve().name}.codes.jsonl")
+    many.refuse_target(to, force=force)
+    parts, others = note_parts(notes, engine)
+    if others:
+        click.echo(f"{others} other files or folders there are not read", err=True)
+    task = many.Task(
+        bundle=str(bundle.absolute()),
+        sha256=name_of(bundle),
+        form=to.suffix.lower() or many.FORMS[0],
+        device=device,
+        jobs=jobs,
+        asked=asked,
+    )
+    _tell_lacks(many.coder_of(task), asked["evidence"])
+    show_progress()
+    folder = many.folder_of(to)
+    counts, kept = many.code_parts(parts, task, folder, engine)
+    if kept:
+        click.echo(f"{kept} of {len(parts)} parts were there already", err=True)
+    if to.suffix:
+        many.join(folder, len(parts), task, to)
+    _end(counts, to)
+
+
+def _tell_lacks(coder: Coder | ViewCoder, evidence: bool) -> None:
+    if evidence and not coder.has_evidence:
         click.echo(f"{coder.bundle.system}: has no evidence to show", err=True)
     if lacks := coder.cautions_missing:
         click.echo(f"{coder.bundle.name}: {lacks}", err=True)
-    counts = batch.code_notes(coder, notes, to, **asked)
+
+
+def _end(counts: Counter[str], to: Path) -> NoReturn:
+    """Say what was counted; the exit status says whether every note has codes."""
     told = "notes {notes}, with a problem {problems}, not read whole {truncated}"
     told += ", with a caution {cautions}" if "cautions" in counts else ""
-    told += ", with a remark {remarks}" if coder.languages else ""
+    told += ", with a remark {remarks}" if "remarks" in counts else ""
     click.echo(told.format(**counts))
     click.echo(to)
     sys.exit(counts["problems"] > 0)

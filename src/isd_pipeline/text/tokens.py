@@ -27,6 +27,8 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
+from isd_pipeline.data.io.parts import LOOP, Engine, map_parts
+from isd_pipeline.data.io.row_parts import Rows, document_parts
 from isd_pipeline.data.io.tables import ROWS, RecordStream
 from isd_pipeline.text.sentences import all_sentence_starts
 
@@ -125,7 +127,9 @@ def tokenize_all(
     return _words(pieces, texts, rule, documents)
 
 
-def tokenize_notes(notes: RecordStream, rule: Tokeniser = "caml") -> RecordStream:
+def tokenize_notes(
+    notes: RecordStream, rule: Tokeniser = "caml", engine: Engine = LOOP
+) -> RecordStream:
     """One row for each document: the words of its notes one after the other.
 
     The offsets of a word count within its own note; `note_starts` says at which word each of
@@ -135,12 +139,27 @@ def tokenize_notes(notes: RecordStream, rule: Tokeniser = "caml") -> RecordStrea
 
     def batches() -> Iterator[pa.RecordBatch]:
         finished: set[str] = set()
-        for table in _whole_documents(notes):
-            batch = _tokenize_documents(table, rule)
+        for batch in _tokenized(notes, rule, engine):
             _refuse_apart(batch["document_id"].to_pylist(), finished)
             yield batch
 
     return RecordStream(TOKENIZED_NOTES, batches)
+
+
+def _tokenized(notes: RecordStream, rule: Tokeniser, engine: Engine) -> Iterator[pa.RecordBatch]:
+    parts = document_parts(notes, engine)
+    if not parts:
+        yield from _tokenize_stream(notes, rule)
+    for batches in map_parts(_tokenize_part, parts, engine, common=[rule], what="tokenise"):
+        yield from batches
+
+
+def _tokenize_part(part: Rows, rule: Tokeniser) -> list[pa.RecordBatch]:
+    return list(_tokenize_stream(part.stream(_COLUMNS), rule))
+
+
+def _tokenize_stream(notes: RecordStream, rule: Tokeniser) -> Iterator[pa.RecordBatch]:
+    return (_tokenize_documents(table, rule) for table in _whole_documents(notes))
 
 
 def words_of(batch: pa.RecordBatch) -> list[list[str]]:

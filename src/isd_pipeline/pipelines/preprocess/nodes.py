@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from isd_pipeline.config.cohorts import cohort_section
+from isd_pipeline.config.engine import read_engine
 from isd_pipeline.config.expected_counts import check_published
 from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.config.preprocess import PreprocessSettings
@@ -20,10 +21,12 @@ from isd_pipeline.text.tokens import tokenize_notes
 from isd_pipeline.text.vocabulary import Vocabulary
 
 
-def tokenize(notes: RecordStream, cohorts: Mapping[str, Any], cohort: str) -> RecordStream:
+def tokenize(
+    notes: RecordStream, cohorts: Mapping[str, Any], cohort: str, engine: Any = None
+) -> RecordStream:
     """One row per document: its words, and where each stands in its note."""
     settings = cohort_section(cohorts, cohort, "preprocess", PreprocessSettings)
-    return tokenize_notes(notes, settings.tokeniser)
+    return tokenize_notes(notes, settings.tokeniser, read_engine(engine))
 
 
 def label(
@@ -50,15 +53,20 @@ def label(
 
 
 def count_words(
-    tokenized_notes: RecordStream, splits: RecordStream, cohorts: Mapping[str, Any], cohort: str
+    tokenized_notes: RecordStream,
+    splits: RecordStream,
+    cohorts: Mapping[str, Any],
+    cohort: str,
+    engine: Any = None,
 ) -> tuple[Vocabulary, dict[str, int]]:
     """The words a model knows. Documents without a code count, as they do for CAML."""
     settings = cohort_section(cohorts, cohort, "preprocess", PreprocessSettings)
     made, counts = words.make_vocabulary(
-        tokenized_notes, splits.read(), settings.vocabulary, settings.tokeniser
+        *(tokenized_notes, splits.read(), settings.vocabulary, settings.tokeniser),
+        read_engine(engine),
     )
     if cohort_section(cohorts, cohort, "extract", ExtractSettings).real:
-        _, occurrences = words.count_words(tokenized_notes)
+        _, occurrences = words.count_words(tokenized_notes, engine=read_engine(engine))
         counts |= {"types": len(occurrences), "tokens": occurrences.total()}
     return made, counts
 
@@ -87,6 +95,8 @@ def encode(
     kept_splits: pa.Table,
     vocabulary: Vocabulary,
     code_index: CodeIndex,
+    engine: Any = None,
 ) -> Callable[[Path], dict[str, int]]:
     """What writes the encoded documents of train, dev and test into a folder, as it reads."""
-    return partial(encode_documents, tokenized_notes, labels, kept_splits, vocabulary, code_index)
+    given = (tokenized_notes, labels, kept_splits, vocabulary, code_index)
+    return partial(encode_documents, *given, engine=read_engine(engine))

@@ -1,0 +1,161 @@
+"""The workers of a Dask cluster, for `parts` alone. Needs the extra `cluster`.
+
+Dask is used for three things: to hand a function and a part to a worker, to have the part done
+again where a worker is lost, and to merge results where they are. No collection of Dask's is used,
+so nothing is shuffled between workers.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from isd_pipeline.data.io.parts import Engine, Part, attempt
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+LOG = logging.getLogger(__name__)
+P = TypeVar("P", bound=Part)
+R = TypeVar("R")
+AHEAD = 2  # parts a core that are handed out before the first is taken back
+FAN_IN = 8  # results merged at a time
+# A part whose worker died is done again by another worker; after the fourth death it is the part.
+ALLOWED_FAILURES = 3
+SETTINGS = {
+    "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
+    # What a worker holds is of notes: it stays in memory and is not laid on a disk.
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.admin.large-graph-warning-threshold": "1GB",
+    # No pages: neither the dashboard nor the tables of tasks and logs beside it.
+    **{f"distributed.{who}.http.routes": [] for who in ("scheduler", "worker", "nanny")},
+}
+
+
+def map_on_workers(
+    function: Callable[..., R], parts: Sequence[P], engine: Engine, common: Sequence[Any]
+) -> Iterator[R]:
+    """As `map_parts`."""
+    client = _client(engine)
+    for part, future in _done_in_order(client, function, parts, common):
+        yield _result(future, part)
+
+
+def merge_on_workers(
+    function: Callable[..., R],
+    merge: Callable[[Iterable[R]], R],
+    parts: Sequence[P],
+    engine: Engine,
+    common: Sequence[Any],
+    tell: Callable[[int], None],
+) -> R:
+    """As `merge_parts`. Of each level of the tree fewer than `FAN_IN` results wait."""
+    client = _client(engine)
+    levels: list[list[Future]] = [[]]
+    for done, (_, future) in enumerate(_done_in_order(client, function, parts, common), 1):
+        levels[0].append(future)
+        _carry(client, merge, levels)
+        tell(done)
+    first_to_last = [future for level in reversed(levels) for future in level]
+    # One task even of one result: `merge` may make something else of it than a part's function.
+    merged = client.submit(_merge_all, merge, *first_to_last, pure=False, priority=len(levels))
+    return _result(merged, "the merged parts")
+
+
+def _carry(client: Client, merge: Callable[..., Any], levels: list[list[Future]]) -> None:
+    """Eight results of a level become one of the next, as digits are carried."""
+    for level, waiting in enumerate(levels):
+        if len(waiting) < FAN_IN:
+            return
+        if level + 1 == len(levels):
+            levels.append([])
+        merged = client.submit(_merge_all, merge, *waiting, pure=False, priority=level + 1)
+        levels[level + 1].append(merged)
+        waiting.clear()
+
+
+def _merge_all(merge: Callable[[Iterable[R]], R], *results: R) -> R:
+    return merge(results)
+
+
+def _done_in_order(
+    client: Client, function: Callable[..., Any], parts: Sequence[P], common: Sequence[Any]
+) -> Iterator[tuple[P, Future]]:
+    """Each part and its task, which is done; only so many are handed out ahead.
+
+    What is common to all parts is a task of its own, so that a lost worker's copy is made again.
+    """
+    shared = [client.submit(_same, value, pure=False) for value in common]
+    ahead = max(2, AHEAD * sum(client.nthreads().values()))
+    waiting: deque[tuple[P, Future]] = deque()
+    for part in parts:
+        task = client.submit(attempt, function, part, *shared, pure=False)
+        waiting.append((part, task))
+        if len(waiting) >= ahead:
+            yield _done(*waiting.popleft())
+    while waiting:
+        yield _done(*waiting.popleft())
+
+
+def _done(part: P, task: Future) -> tuple[P, Future]:
+    """A task once it has ended, its result left where it is."""
+    if task.exception() is not None:
+        _result(task, part)
+    return part, task
+
+
+def _same(value: R) -> R:
+    return value
+
+
+def _result(future: Future, part: Any) -> Any:
+    """What a task gave; what went wrong as one line."""
+    from distributed import KilledWorker
+
+    try:
+        return future.result()
+    except KilledWorker:
+        raise ValueError(
+            f"{part}: {ALLOWED_FAILURES + 1} workers died of it; has a worker the memory for a "
+            "part? Fewer `rows` a part take less"
+        ) from None
+    except ValueError as error:
+        raise ValueError(str(error)) from None
+
+
+@cache
+def _client(engine: Engine) -> Client:
+    """One client for an engine as long as this process lives; a local cluster ends with it."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    dask.config.set(SETTINGS)
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    if engine.cluster != "local":
+        try:
+            client = Client(engine.cluster, set_as_default=False, timeout="30s")
+        except (OSError, TimeoutError):
+            raise OSError(f"{engine.cluster}: no Dask scheduler answers there") from None
+        return client
+    workers = LocalCluster(
+        n_workers=engine.workers,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        security=True,  # of this process alone: another user of the machine is not let in
+        silence_logs=logging.CRITICAL,  # a failed part is told once, by this process
+    )
+    client = Client(workers, set_as_default=False)
+    atexit.register(_close, client, workers)
+    return client
+
+
+def _close(*opened: Any) -> None:
+    for one in opened:
+        one.close(timeout=10)
