@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from isd_pipeline.data.io.parts import Engine, Part, attempt
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client, Future, LocalCluster
 
 LOG = logging.getLogger(__name__)
 P = TypeVar("P", bound=Part)
@@ -41,7 +41,7 @@ def map_on_workers(
     function: Callable[..., R], parts: Sequence[P], engine: Engine, common: Sequence[Any]
 ) -> Iterator[R]:
     """As `map_parts`."""
-    client = _client(engine)
+    client = client_of(engine)
     for part, future in _done_in_order(client, function, parts, common):
         yield _result(future, part)
 
@@ -55,7 +55,7 @@ def merge_on_workers(
     tell: Callable[[int], None],
 ) -> R:
     """As `merge_parts`. Of each level of the tree fewer than `FAN_IN` results wait."""
-    client = _client(engine)
+    client = client_of(engine)
     levels: list[list[Future]] = [[]]
     for done, (_, future) in enumerate(_done_in_order(client, function, parts, common), 1):
         levels[0].append(future)
@@ -128,22 +128,44 @@ def _result(future: Future, part: Any) -> Any:
         raise ValueError(str(error)) from None
 
 
+def client_of(engine: Engine) -> Client:
+    """The client of an engine, made once; raises an OSError where no scheduler answers."""
+    client = _client(engine.cluster, engine.workers if engine.cluster == "local" else 0)
+    if not client.nthreads():
+        LOG.warning("%s: has no worker yet; waiting for one", engine.cluster)
+    return client
+
+
 @cache
-def _client(engine: Engine) -> Client:
-    """One client for an engine as long as this process lives; a local cluster ends with it."""
+def _client(cluster: str, n_workers: int) -> Client:
+    """As long as this process lives; a local cluster ends with it."""
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
     dask.config.set(SETTINGS)
     logging.getLogger("distributed").setLevel(logging.ERROR)
-    if engine.cluster != "local":
-        try:
-            client = Client(engine.cluster, set_as_default=False, timeout="30s")
-        except (OSError, TimeoutError):
-            raise OSError(f"{engine.cluster}: no Dask scheduler answers there") from None
-        return client
-    workers = LocalCluster(
-        n_workers=engine.workers,
+    scheduler = _local(n_workers) if cluster == "local" else cluster
+    try:
+        client = Client(scheduler, set_as_default=False, timeout="30s")
+    except (OSError, TimeoutError):
+        raise OSError(f"{cluster}: no Dask scheduler answers there") from None
+    client.subscribe_topic("all", _tell_of_lost)
+    opened = [client] if scheduler is cluster else [client, scheduler]
+    atexit.register(_close, *opened)
+    return client
+
+
+def _tell_of_lost(event: tuple[float, dict[str, Any]]) -> None:
+    """A worker that is stopped is expected to go; one that is killed is not."""
+    if event[1].get("action") == "remove-worker" and not event[1].get("expected", True):
+        LOG.warning("a worker was lost; its parts are done again")
+
+
+def _local(n_workers: int) -> LocalCluster:
+    from distributed import LocalCluster
+
+    return LocalCluster(
+        n_workers=n_workers,
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
@@ -151,9 +173,6 @@ def _client(engine: Engine) -> Client:
         security=True,  # of this process alone: another user of the machine is not let in
         silence_logs=logging.CRITICAL,  # a failed part is told once, by this process
     )
-    client = Client(workers, set_as_default=False)
-    atexit.register(_close, client, workers)
-    return client
 
 
 def _close(*opened: Any) -> None:
