@@ -11,6 +11,7 @@ import atexit
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -150,8 +151,7 @@ def _client(cluster: str, n_workers: int) -> Client:
     except (OSError, TimeoutError):
         raise OSError(f"{cluster}: no Dask scheduler answers there") from None
     client.subscribe_topic("all", _tell_of_lost)
-    opened = [client] if scheduler is cluster else [client, scheduler]
-    atexit.register(_close, *opened)
+    atexit.register(_close, client, *([scheduler] if cluster == "local" else []))
     return client
 
 
@@ -175,6 +175,8 @@ def _local(n_workers: int) -> LocalCluster:
     )
 
 
-def _close(*opened: Any) -> None:
-    for one in opened:
+def _close(client: Client, *scheduler: LocalCluster) -> None:
+    with suppress(OSError, TimeoutError):
+        client.unsubscribe_topic("all")
+    for one in (client, *scheduler):
         one.close(timeout=10)
