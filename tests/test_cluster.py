@@ -14,8 +14,10 @@ import signal
 import socket
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -34,8 +36,10 @@ from isd_pipeline.data.io.row_parts import Rows, row_parts
 from isd_pipeline.data.io.tables import open_parquet, write_parquet
 from isd_pipeline.data.sources.mimic3 import extract
 from isd_pipeline.data.splits import splits_by_patient
+from isd_pipeline.predictors import registry
+from isd_pipeline.predictors.score_parts import score_in_parts
 from isd_pipeline.synthetic import HospitalSettings, write_hospital
-from isd_pipeline.text.documents import encode_documents
+from isd_pipeline.text.documents import Documents, encode_documents
 from isd_pipeline.text.tokens import tokenize_notes
 from isd_pipeline.text.vocabulary import VocabularyConfig, count_words, make_vocabulary
 from tests.coding.tiny import WORDS, bundle_of
@@ -251,6 +255,21 @@ def test_an_id_in_two_parts_is_refused_with_its_row(notes: Path, tmp_path: Path)
     parts, _ = note_parts(str(tmp_path), LOOP)
     with pytest.raises(ValueError, match=r"b\.csv, row 3: an id that an earlier note has"):
         many.code_parts(parts, task_of(notes), tmp_path / "answers")
+
+
+def test_scores_of_many_documents_are_those_of_one_pass(tmp_path: Path) -> None:
+    bundle, draws = bundle_of(), np.random.default_rng(2)
+    settings = {**bundle.settings}
+    settings["training"] = {"max_tokens": 12, "batch_size": 4, "precision": "fp32"}
+    starts = np.cumsum([0, *draws.integers(1, 20, 50)])
+    tokens = draws.integers(1, len(WORDS), starts[-1], dtype=np.int32)
+    none = (np.zeros(0, np.int32), np.zeros(51, np.int64))
+    Documents(np.arange(50).astype(str), tokens, starts, *none).save(tmp_path / "documents")
+    documents = Documents.open(tmp_path / "documents")
+    whole = registry.load(settings, bundle.weights).score(documents)
+    for engine in (LOOP, replace(DASK, rows=20)):  # 16 a part: two batches
+        parts = score_in_parts(settings, bundle.weights, documents, "cpu", 1, engine)
+        assert parts.tobytes() == whole.tobytes()
 
 
 def listening(process: psutil.Process) -> set[str]:
