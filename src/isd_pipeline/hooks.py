@@ -40,7 +40,7 @@ class ParametersHook:
             refuse_unknown(name, RUN_PARAMETERS + SECTIONS, "--params")
         choose(parameters["cohort"], parameters["cohorts"], "conf/base/parameters_cohorts.yml")
         own_row(parameters, parameters["experiment"])
-        read_engine(parameters["engine"])
+        read_engine(parameters.get("engine"))
         if not isinstance(parameters["seed"], int):
             raise ValueError(f"--params seed={parameters['seed']}: a seed is a whole number")
 

@@ -145,13 +145,16 @@ def _client(cluster: str, n_workers: int) -> Client:
 
     dask.config.set(SETTINGS)
     logging.getLogger("distributed").setLevel(logging.ERROR)
-    scheduler = _local(n_workers) if cluster == "local" else cluster
+    is_local = cluster == "local"
+    scheduler = _local(n_workers) if is_local else cluster
+    # Results come from the workers themselves, not by the scheduler, where they can be reached.
+    how = {"set_as_default": False, "timeout": "30s", "direct_to_workers": is_local}
     try:
-        client = Client(scheduler, set_as_default=False, timeout="30s")
+        client = Client(scheduler, **how)
     except (OSError, TimeoutError):
         raise OSError(f"{cluster}: no Dask scheduler answers there") from None
     client.subscribe_topic("all", _tell_of_lost)
-    atexit.register(_close, client, *([scheduler] if cluster == "local" else []))
+    atexit.register(_close, client, *([scheduler] if is_local else []))
     return client
 
 
