@@ -32,6 +32,7 @@ SETTINGS = {
     # What a worker holds is of notes: it stays in memory and is not laid on a disk.
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
+    "distributed.worker.profile.enabled": False,  # samples that nobody looks at
     "distributed.admin.large-graph-warning-threshold": "1GB",
     # No pages: neither the dashboard nor the tables of tasks and logs beside it.
     **{f"distributed.{who}.http.routes": [] for who in ("scheduler", "worker", "nanny")},
