@@ -80,6 +80,7 @@ def make_notes(folder: Path, arguments: argparse.Namespace) -> None:
 
 def measure(folder: Path, name: str, workers: str, parts: str, of: str) -> dict[str, Any]:
     """Cut and count some of the parts; runs in a process of its own."""
+    from isd_pipeline.data.io.files import sha256
     from isd_pipeline.data.io.parts import Engine, map_parts, merge_parts, ranges
     from isd_pipeline.data.io.row_parts import Rows
     from isd_pipeline.data.io.tables import RecordStream, open_parquet, write_parquet
@@ -99,13 +100,14 @@ def measure(folder: Path, name: str, workers: str, parts: str, of: str) -> dict[
     counted = merge_parts(count_words, total, some, engine)
     wall = time.perf_counter() - begin[0]
     client, of_workers = (b - a for a, b in zip(begin[1], cpu_of(engine), strict=True))
+    of_client = peak_gb()
     counts = json.dumps(counted, sort_keys=True).encode()
-    made = hashlib.sha256((folder / "words.parquet").read_bytes() + counts).hexdigest()
+    made = [sha256(folder / "words.parquet"), hashlib.sha256(counts).hexdigest()]
     return {
         "client": client,
         "workers": of_workers,
         "wall": wall,
-        "client_mib": peak_gb() * 1e9 / 2**20,
+        "client_mib": of_client * 1e9 / 2**20,
         "worker_mib": max([0.0, *on_workers(engine, peak_gb)]) * 1e9 / 2**20,
         "made": made,
     }
