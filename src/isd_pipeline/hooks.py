@@ -16,6 +16,7 @@ from kedro.io import MemoryDataset
 from isd_pipeline.catalog.at_work import AtWork
 from isd_pipeline.catalog.room import refuse_full_disk_before
 from isd_pipeline.catalog.run_context import RunContext
+from isd_pipeline.config.engine import read_engine
 from isd_pipeline.config.experiments import shown_parameters
 from isd_pipeline.config.loading import (
     BASE_ALONE,
@@ -35,7 +36,7 @@ from isd_pipeline.tracking.tracker import RunKey, Tracker, TrackingSettings, git
 from isd_pipeline.training.ranks import ProcessLostError, here
 
 LOG = logging.getLogger(__name__)
-RUN_PARAMETERS = ["cohort", "experiment", "seed", "table", "device", "jobs"]
+RUN_PARAMETERS = ["cohort", "experiment", "seed", "table", "device", "jobs", "engine"]
 TRACKED = {"train", "evaluate", "table", "publish", "search"}
 MADE_BY_SYSTEM = ("train", "evaluate", "search")
 SHOWN_VERSIONS = ("isd-pipeline", "torch", "numpy", "scipy", "scikit-learn", "gensim")
@@ -61,6 +62,7 @@ class ParametersHook:
             refuse_name(parameters[name], f"--params {name}={parameters[name]}")
         choose(parameters["cohort"], parameters["cohorts"], "conf/base/parameters_cohorts.yml")
         own_row(parameters, parameters["experiment"])
+        read_engine(parameters.get("engine"))
         if not isinstance(parameters["seed"], int):
             raise ValueError(f"--params seed={parameters['seed']}: a seed is a whole number")
         _refuse_other_configuration(context)

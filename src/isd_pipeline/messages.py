@@ -5,6 +5,7 @@ looked for where they were imported.
 """
 
 import functools
+import logging
 import os
 import resource
 import select
@@ -15,6 +16,7 @@ from typing import Any
 
 import click
 
+OF_EXTRAS = {"dask": "cluster", "distributed": "cluster", "fsspec": "cluster"}
 OF_SERVING = ("fastapi", "prometheus_client", "starlette", "uvicorn")
 # A pool of processes, of joblib or of Python itself, of which one was killed.
 BROKEN_POOLS = ("TerminatedWorkerError", "BrokenProcessPool")
@@ -75,10 +77,18 @@ def _end_unread() -> None:
     sys.exit(128 + signal.SIGPIPE)
 
 
+def show_progress() -> None:
+    """Show what the library tells of its progress, on standard error."""
+    logger, shown = logging.getLogger("isd_pipeline"), logging.StreamHandler()
+    shown.setFormatter(logging.Formatter("%(message)s"))
+    logger.addHandler(shown)
+    logger.setLevel(logging.INFO)
+
+
 def refusal(text: str, exit_code: int) -> click.ClickException:
     """An error of one line that ends a command with this exit status."""
-    told = click.ClickException(text)
-    told.exit_code = exit_code
+    kind = type("Refusal", (click.ClickException,), {"exit_code": exit_code})
+    told: click.ClickException = kind(text)
     return told
 
 
@@ -96,7 +106,7 @@ def cause(error: BaseException) -> str:
         )
     missing = str(getattr(error, "name", "")).partition(".")[0]
     if isinstance(error, ModuleNotFoundError) and missing != "isd_pipeline":
-        extra = "serve" if missing in OF_SERVING else "pipeline"
+        extra = "serve" if missing in OF_SERVING else OF_EXTRAS.get(missing, "pipeline")
         return f"this needs {missing}, which is not here: pip install 'isd-pipeline[{extra}]'"
     return f"{type(error).__name__}: {text} (ISD_DEBUG=1 shows where)"
 

@@ -27,32 +27,40 @@ def code_notes(
     that can tell them cautions, as of a note in another language; of one of two views remarks, as
     of a language that was not given.
     """
-    write = form_of(to)
+    write, counts = form_of(to), no_notes(coder)
+    waiting = read_notes(notes, coder.languages, form)
+    with replacing(to) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        write(coded(coder, waiting, counts, **asked), file)
+    return counts
+
+
+def no_notes(coder: Coder | ViewCoder) -> Counter[str]:
+    """What is counted of notes, at 0."""
     counts = Counter(notes=0, problems=0, truncated=0, words=0, unknown_words=0, foreign=0)
     if coder.bundle.usual is not None:
         counts["cautions"] = 0
     if coder.languages:
         counts["remarks"] = 0
-
-    def coded() -> Iterator[tuple[Note, Answer]]:
-        waiting = read_notes(notes, coder.languages, form)
-        while some := list(islice(waiting, AT_ONCE)):
-            for note, answer in zip(some, coder.code(some, **asked), strict=True):
-                counts["notes"] += 1
-                counts["problems"] += answer.problem is not None
-                counts["truncated"] += answer.truncated_at is not None
-                counts["words"] += answer.words
-                counts["unknown_words"] += answer.unknown_words
-                counts["foreign"] += 2 * answer.unknown_words > answer.words
-                if answer.caution is not None:
-                    counts["cautions"] += bool(answer.caution)
-                if coder.languages:
-                    counts["remarks"] += answer.remark is not None
-                yield note, answer
-
-    with replacing(to) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        write(coded(), file)
     return counts
+
+
+def coded(
+    coder: Coder | ViewCoder, notes: Iterator[Note], counts: Counter[str], **asked: Any
+) -> Iterator[tuple[Note, Answer]]:
+    """Each note with its answer, counted as it goes by; few are held at a time."""
+    while some := list(islice(notes, AT_ONCE)):
+        for note, answer in zip(some, coder.code(some, **asked), strict=True):
+            counts["notes"] += 1
+            counts["problems"] += answer.problem is not None
+            counts["truncated"] += answer.truncated_at is not None
+            counts["words"] += answer.words
+            counts["unknown_words"] += answer.unknown_words
+            counts["foreign"] += 2 * answer.unknown_words > answer.words
+            if answer.caution is not None:
+                counts["cautions"] += bool(answer.caution)
+            if coder.languages:
+                counts["remarks"] += answer.remark is not None
+            yield note, answer
 
 
 def refuse_target(to: Path, notes: Path, *, force: bool) -> None:

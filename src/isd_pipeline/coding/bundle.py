@@ -150,6 +150,11 @@ def format_of(folder: Path | str) -> int:
     return int(record["format"])
 
 
+def name_of(folder: Path | str) -> str:
+    """The SHA-256 that a bundle of either kind says it has; raises what `read_bundle` raises."""
+    return str(read_sealed(_file(Path(folder), RECORD), "bundle", REMEDY, SEAL, "format")[SEAL])
+
+
 def read_record(folder: Path, expected: int) -> dict[str, Any]:
     """What the JSON of a bundle says, refused where it is damaged or of another format."""
     path = _file(folder, RECORD)

@@ -1,15 +1,23 @@
 """A finished run into a bundle, and notes into codes by a bundle."""
 
+from __future__ import annotations
+
 import functools
 import sys
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
 from isd_pipeline.commands.notes_options import with_notes_form
 from isd_pipeline.commands.project import in_project
-from isd_pipeline.messages import one_line
+from isd_pipeline.messages import one_line, show_progress
+
+if TYPE_CHECKING:
+    from isd_pipeline.coding.coder import Coder
+    from isd_pipeline.coding.view_coder import ViewCoder
+    from isd_pipeline.data.io.parts import Engine
 
 
 @click.command()
@@ -48,7 +56,7 @@ def bundle(cohort: str, experiment: str, seed: int, to: Path | None, force: bool
 
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
-@click.argument("notes", type=click.Path(path_type=Path))
+@click.argument("notes")
 @click.option(
     "--to", type=click.Path(path_type=Path), help="A .jsonl, .csv or .html file to be written."
 )
@@ -69,16 +77,22 @@ def bundle(cohort: str, experiment: str, seed: int, to: Path | None, force: bool
     is_flag=True,
     help="Other files than notes in a folder are no reason for exit status 1.",
 )
+@click.option("--engine", type=click.Choice(["loop", "dask"]), default="loop", show_default=True)
+@click.option("--cluster", default="local", show_default=True, help="Or a scheduler's address.")
+@click.option("--workers", type=click.IntRange(min=1), default=2, help="Of a local cluster.")
 @functools.partial(one_line, failed=2)
 @with_notes_form
 def code(
     bundle: Path,
-    notes: Path,
+    notes: str,
     to: Path | None,
     force: bool,
     device: str,
     jobs: int,
     skip_others: bool,
+    engine: Literal["loop", "dask"],
+    cluster: str,
+    workers: int,
     **asked: Any,
 ) -> None:
     """Code NOTES with a BUNDLE.
@@ -87,6 +101,11 @@ def code(
     For a bundle of two views `language` may stand beside the text: rows with one id are the views
     of one note.
 
+    A folder of .parquet, .csv, .csv.gz or .jsonl files, or an address such as s3://bucket/notes,
+    is coded in parts, which --engine dask gives to workers (docs/scale.md), as it does with the
+    parts of one .parquet file. Then --to may be a folder, for a file a part; the same command goes
+    on where it ended.
+
     Exit status: 0 every note has codes; 1 some have a problem instead, or the folder holds files
     that are no notes; 2 nothing was written.
     """
@@ -94,24 +113,87 @@ def code(
 
     from isd_pipeline.coding import batch
     from isd_pipeline.coding.coder import Coder
+    from isd_pipeline.coding.note_parts import is_many
+    from isd_pipeline.coding.notes import AS_USUAL
     from isd_pipeline.coding.passed_over import passed_over
+    from isd_pipeline.data.io.parts import Engine
 
-    to = to or notes.parent / f"{notes.resolve().name}.codes.jsonl"
     asked["threshold"] = batch.parse_threshold(asked["threshold"])
-    batch.refuse_target(to, notes, force=force)
-    others = passed_over(notes)
+    by = Engine(name=engine, cluster=cluster, workers=workers)
+    if is_many(notes, by):
+        if asked.pop("form") != AS_USUAL:
+            raise ValueError(f"{notes}: --encoding, --separator and --columns are for one file")
+        _code_many(bundle, notes, to, force, device, jobs, by, asked, skip_others)
+    if by.name != "loop":
+        raise ValueError(f"{notes}: one file is not divided; --engine dask takes a folder of files")
+    path = Path(notes)
+    to = to or path.parent / f"{path.resolve().name}.codes.jsonl"
+    batch.refuse_target(to, path, force=force)
+    others = passed_over(path)
     if others:
         click.echo(f"{notes}: not read: {others}; its .txt files alone are notes", err=True)
     torch.set_num_threads(jobs)
     coder = Coder.open(bundle, device)
-    if asked["evidence"] and not coder.has_evidence:
+    _tell_lacks(coder, asked["evidence"])
+    _end(batch.code_notes(coder, path, to, **asked), to, whole=skip_others or not others)
+
+
+def _code_many(
+    bundle: Path,
+    notes: str,
+    to: Path | None,
+    force: bool,
+    device: str,
+    jobs: int,
+    engine: Engine,
+    asked: dict[str, Any],
+    skip_others: bool,
+) -> None:
+    """Code notes part by part, and end."""
+    from isd_pipeline.coding import many
+    from isd_pipeline.coding.bundle import name_of
+    from isd_pipeline.coding.note_parts import note_parts
+    from isd_pipeline.data.io.addresses import is_remote, refuse_credentials
+
+    refuse_credentials(notes)
+    if to is None and is_remote(notes):
+        raise ValueError("--to is missing: name a folder or file of this machine for the answers")
+    to = to or Path(notes).with_name(f"{Path(notes).resolve().name}.codes.jsonl")
+    many.refuse_target(to, force=force)
+    parts, others = note_parts(notes, engine)
+    if others:
+        click.echo(f"{others} other files or folders there are not read", err=True)
+    task = many.Task(
+        bundle=str(bundle.absolute()),
+        sha256=name_of(bundle),
+        form=to.suffix.lower() or many.FORMS[0],
+        device=device,
+        jobs=jobs,
+        asked=asked,
+    )
+    _tell_lacks(many.coder_of(task), asked["evidence"])
+    show_progress()
+    folder = many.folder_of(to)
+    counts, kept = many.code_parts(parts, task, folder, engine)
+    if kept:
+        click.echo(f"{kept} of {len(parts)} parts were there already", err=True)
+    if to.suffix:
+        many.join(folder, len(parts), task, to)
+    _end(counts, to, whole=skip_others or not others)
+
+
+def _tell_lacks(coder: Coder | ViewCoder, evidence: bool) -> None:
+    if evidence and not coder.has_evidence:
         click.echo(f"{coder.bundle.system}: has no evidence to show", err=True)
     if lacks := coder.cautions_missing:
         click.echo(f"{coder.bundle.name}: {lacks}", err=True)
-    counts = batch.code_notes(coder, notes, to, **asked)
+
+
+def _end(counts: Counter[str], to: Path, *, whole: bool) -> NoReturn:
+    """Say what was counted; the exit status says whether every note of the `whole` has codes."""
     told = "notes {notes}, with a problem {problems}, not read whole {truncated}"
     told += ", with a caution {cautions}" if "cautions" in counts else ""
-    told += ", with a remark {remarks}" if coder.languages else ""
+    told += ", with a remark {remarks}" if "remarks" in counts else ""
     told += ", words {words}, unknown to the model {unknown_words}"
     click.echo(told.format(**counts))
     if counts["foreign"]:
@@ -121,7 +203,7 @@ def code(
             err=True,
         )
     click.echo(to)
-    sys.exit(counts["problems"] > 0 or (bool(others) and not skip_others))
+    sys.exit(counts["problems"] > 0 or not whole)
 
 
 @click.command()

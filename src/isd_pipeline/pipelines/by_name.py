@@ -6,7 +6,8 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
-RUN_PARAMETERS = ("cohorts", "cohort")  # handed over by themselves, beside `parameters` as a whole
+# Handed over by themselves, beside `parameters` as a whole.
+RUN_PARAMETERS = ("cohorts", "cohort", "engine")
 
 
 def pipeline_of(outputs: Mapping[Callable[..., Any], str | list[str]]) -> Callable[..., Pipeline]:

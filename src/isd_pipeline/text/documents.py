@@ -15,6 +15,8 @@ import pyarrow as pa
 
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.data.io.files import replacing
+from isd_pipeline.data.io.parts import LOOP, Engine
+from isd_pipeline.data.io.row_parts import map_batches
 from isd_pipeline.data.io.tables import RecordStream
 from isd_pipeline.data.splits import names_of
 from isd_pipeline.text.vocabulary import Vocabulary
@@ -136,6 +138,7 @@ def encode_documents(
     folder: Path,
     *,
     keep_uncoded: bool = False,
+    engine: Engine = LOOP,
 ) -> dict[str, int]:
     """Write a folder of documents for each of train, dev and test into `folder`.
 
@@ -143,8 +146,8 @@ def encode_documents(
     in their place; memory never holds more than a batch. Documents without a word, or
     without a code, are left out and counted; with `keep_uncoded` the latter stay.
     """
-    lengths = _sizes(tokenized_notes, "tokens")
-    sentences = _sizes(tokenized_notes, "sentence_starts")
+    lengths = _sizes(tokenized_notes, "tokens", engine)
+    sentences = _sizes(tokenized_notes, "sentence_starts", engine)
     coded = _code_numbers(labels, codes)
     split_of = dict(zip(*(splits[n].to_pylist() for n in splits.column_names), strict=True))
     missing = len(split_of.keys() - lengths.keys())
@@ -160,8 +163,11 @@ def encode_documents(
             split: _Store(temporary / split, order, lengths, sentences, coded)
             for split, order in orders.items()
         }
-        for batch in tokenized_notes.select(["document_id", "tokens", "sentence_starts"]):
-            _encode_batch(batch, vocabulary, stores)
+        read, given = ("document_id", "tokens", "sentence_starts"), [vocabulary]
+        for encoded in map_batches(
+            _encode_batch, tokenized_notes, read, engine, common=given, what="encode"
+        ):
+            _put(encoded, stores, vocabulary.unknown)
         for split, store in stores.items():
             store.close()
             _tell_unknown(split, store.unknown, counts[f"{split}_tokens"])
@@ -189,13 +195,18 @@ def _code_numbers(labels: pa.Table, codes: CodeIndex) -> dict[str, np.ndarray]:
     return dict(zip(labels["document_id"].to_pylist(), rows, strict=True))
 
 
-def _sizes(tokenized_notes: RecordStream, column: str) -> dict[str, int]:
+def _sizes(tokenized_notes: RecordStream, column: str, engine: Engine) -> dict[str, int]:
     """How long each document's list of a column is."""
+    read = ("document_id", column)
     sizes: dict[str, int] = {}
-    for batch in tokenized_notes.select(["document_id", column]):
-        some = batch[column].value_lengths().to_pylist()
-        sizes.update(zip(batch["document_id"].to_pylist(), some, strict=True))
+    for some in map_batches(_sizes_of, tokenized_notes, read, engine, what=f"lengths of {column}"):
+        sizes.update(some)
     return sizes
+
+
+def _sizes_of(batch: pa.RecordBatch) -> dict[str, int]:
+    ids, lists = batch.columns
+    return dict(zip(ids.to_pylist(), lists.value_lengths().to_pylist(), strict=True))
 
 
 def _order(
@@ -284,16 +295,34 @@ def _starts(sizes: list[int]) -> np.ndarray:
     return np.cumsum([0, *sizes]).astype(np.int64)
 
 
-def _encode_batch(
-    batch: pa.RecordBatch, vocabulary: Vocabulary, stores: Mapping[str, _Store]
-) -> None:
-    numbers = vocabulary.encode(batch["tokens"].flatten())
-    words = np.split(numbers, _ends(batch["tokens"]))
-    starts = batch["sentence_starts"]
-    sentences = np.split(starts.flatten().to_numpy(), _ends(starts))
-    for row, document in enumerate(batch["document_id"].to_pylist()):
+@dataclass(frozen=True)
+class _Encoded:
+    """Documents of a batch: their ids, all token ids and sentence starts, and where each ends."""
+
+    ids: list[str]
+    tokens: np.ndarray
+    token_ends: np.ndarray
+    sentences: np.ndarray
+    sentence_ends: np.ndarray
+
+
+def _encode_batch(batch: pa.RecordBatch, vocabulary: Vocabulary) -> _Encoded:
+    words, starts = batch["tokens"], batch["sentence_starts"]
+    return _Encoded(
+        ids=batch["document_id"].to_pylist(),
+        tokens=vocabulary.encode(words.flatten()),
+        token_ends=_ends(words),
+        sentences=starts.flatten().to_numpy(),
+        sentence_ends=_ends(starts),
+    )
+
+
+def _put(encoded: _Encoded, stores: Mapping[str, _Store], unknown: int) -> None:
+    words = np.split(encoded.tokens, encoded.token_ends)
+    sentences = np.split(encoded.sentences, encoded.sentence_ends)
+    for row, document in enumerate(encoded.ids):
         for store in stores.values():
-            store.put(document, words[row], sentences[row], vocabulary.unknown)
+            store.put(document, words[row], sentences[row], unknown)
 
 
 def _ends(lists: pa.ListArray) -> np.ndarray:

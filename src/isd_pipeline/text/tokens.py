@@ -23,6 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from isd_pipeline.data.io.parts import LOOP, Engine, map_parts
+from isd_pipeline.data.io.row_parts import Rows, document_parts
 from isd_pipeline.data.io.tables import ROWS, RecordStream
 from isd_pipeline.text.normal_form import NormalText, normal_form
 from isd_pipeline.text.runs import RULES, Rule, Runs, Tokeniser, runs_of
@@ -86,7 +88,11 @@ def words_in(text: str, rule: Tokeniser = "caml") -> list[str]:
 
 
 def tokenize_notes(
-    notes: RecordStream, rule: Tokeniser = "caml", *, normal: bool = False
+    notes: RecordStream,
+    rule: Tokeniser = "caml",
+    engine: Engine = LOOP,
+    *,
+    normal: bool = False,
 ) -> RecordStream:
     """One row for each document: the words of its notes one after the other.
 
@@ -100,12 +106,32 @@ def tokenize_notes(
 
     def batches() -> Iterator[pa.RecordBatch]:
         finished: set[str] = set()
-        for table in _whole_documents(notes):
-            batch = _tokenize_documents(table, rule, normal)
+        for batch in _tokenized(notes, rule, engine, normal):
             _refuse_apart(batch["document_id"].to_pylist(), finished)
             yield batch
 
     return RecordStream(TOKENIZED_NOTES, batches)
+
+
+def _tokenized(
+    notes: RecordStream, rule: Tokeniser, engine: Engine, normal: bool
+) -> Iterator[pa.RecordBatch]:
+    parts = document_parts(notes, engine)
+    if not parts:
+        yield from _tokenize_stream(notes, rule, normal)
+    given = [rule, normal]
+    for batches in map_parts(_tokenize_part, parts, engine, common=given, what="tokenise"):
+        yield from batches
+
+
+def _tokenize_part(part: Rows, rule: Tokeniser, normal: bool) -> list[pa.RecordBatch]:
+    return list(_tokenize_stream(part.stream(_COLUMNS), rule, normal))
+
+
+def _tokenize_stream(
+    notes: RecordStream, rule: Tokeniser, normal: bool
+) -> Iterator[pa.RecordBatch]:
+    return (_tokenize_documents(table, rule, normal) for table in _whole_documents(notes))
 
 
 def words_of(batch: pa.RecordBatch) -> list[list[str]]:

@@ -15,13 +15,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isd_pipeline.data.io.files import write_json
+from isd_pipeline.data.io.parts import LOOP, Engine, merge_parts
+from isd_pipeline.data.io.row_parts import Rows, row_parts
 from isd_pipeline.data.io.tables import RecordStream
 from isd_pipeline.data.splits import DEV_AND_TEST, TRAIN_AND_DEV
 from isd_pipeline.text.normal_form import normal_form
 from isd_pipeline.text.runs import Tokeniser
 from isd_pipeline.text.tokens import words_in
 
+Counts = tuple[Counter[str], Counter[str]]  # documents with a word, occurrences of it
 Source = Literal["train", "all", "train_and_unlabelled"]
+_COLUMNS = ("document_id", "tokens")
 SPLITS_READ = {
     "train": ("train", TRAIN_AND_DEV),
     "all": ("train", "dev", "test", DEV_AND_TEST, TRAIN_AND_DEV, "unlabelled"),
@@ -150,6 +154,7 @@ def make_vocabulary(
     splits: pa.Table,
     config: VocabularyConfig,
     rule: Tokeniser = "caml",
+    engine: Engine = LOOP,
 ) -> tuple[Vocabulary, dict[str, int]]:
     """Count words over whole documents, labelled or not, and keep those that qualify.
 
@@ -157,7 +162,7 @@ def make_vocabulary(
     """
     read = pc.is_in(splits["split"], pa.array(SPLITS_READ[config.source]))
     ids = splits.filter(read)["document_id"]
-    counted, occurrences = count_words(tokenized_notes, ids.combine_chunks())
+    counted, occurrences = count_words(tokenized_notes, ids.combine_chunks(), engine)
     words = [word for word, documents in counted.items() if documents >= config.min_docs]
     if config.max_words is not None and len(words) > config.max_words:
         words = sorted(words, key=lambda word: (-occurrences[word], word))[: config.max_words]
@@ -170,12 +175,15 @@ def make_vocabulary(
 
 
 def count_words(
-    tokenized_notes: RecordStream, documents: pa.Array | None = None
-) -> tuple[Counter[str], Counter[str]]:
+    tokenized_notes: RecordStream, documents: pa.Array | None = None, engine: Engine = LOOP
+) -> Counts:
     """In how many documents each word is, and how often it occurs, over some documents or all."""
+    if parts := row_parts(tokenized_notes, engine):
+        given = [documents]
+        return merge_parts(_count_part, _sum, parts, engine, common=given, what="vocabulary")
     counted: Counter[str] = Counter()
     occurrences: Counter[str] = Counter()
-    for batch in tokenized_notes.select(["document_id", "tokens"]):
+    for batch in tokenized_notes.select(_COLUMNS):
         if documents is not None:
             batch = batch.filter(pc.is_in(batch["document_id"], documents))
         tokens = batch["tokens"].flatten()
@@ -183,6 +191,19 @@ def count_words(
         lengths = batch["tokens"].value_lengths().to_numpy()
         _add(counted, words, _documents_with(numbers, lengths, len(words)))
         _add(occurrences, words, np.bincount(numbers, minlength=len(words)))
+    return counted, occurrences
+
+
+def _count_part(part: Rows, documents: pa.Array | None) -> Counts:
+    return count_words(part.stream(_COLUMNS), documents)
+
+
+def _sum(counts: Iterable[Counts]) -> Counts:
+    counted: Counter[str] = Counter()
+    occurrences: Counter[str] = Counter()
+    for some_counted, some_occurrences in counts:
+        counted.update(some_counted)
+        occurrences.update(some_occurrences)
     return counted, occurrences
 
 

@@ -5,6 +5,7 @@ import tempfile
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +48,15 @@ class RecordStream:
 
     Iterating over the stream starts a new pass each time; the stream itself holds no row.
     `rows` is how many rows its file keeps together, and `columns` reads a few columns only,
-    where the source can do so without touching the others.
+    where the source can do so without touching the others. `path` is its file, where it is whole
+    in one, which others can read too.
     """
 
     schema: pa.Schema
     batches: Callable[[], Iterator[pa.RecordBatch]]
     rows: int = ROWS
     columns: Callable[[Sequence[str]], "RecordStream"] | None = None
+    path: Path | None = None
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         return self.batches()
@@ -138,7 +141,8 @@ def open_parquet(path: Path, columns: Sequence[str] | None = None) -> RecordStre
                 yield from file.iter_batches(group, [number], names, use_threads=False)
 
     kept = pa.schema([schema.field(name) for name in names])
-    return RecordStream(kept, batches, max(group, ROWS), lambda some: open_parquet(path, some))
+    narrow = partial(open_parquet, path)
+    return RecordStream(kept, batches, max(group, ROWS), narrow, path.absolute())
 
 
 def rebatch(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:

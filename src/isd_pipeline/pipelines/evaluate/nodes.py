@@ -9,6 +9,7 @@ import pandas as pd
 from isd_pipeline.catalog.other_cohorts import Open, first_dev_scores
 from isd_pipeline.catalog.run_context import RunContext
 from isd_pipeline.config.cohorts import cohort_section
+from isd_pipeline.config.engine import read_engine
 from isd_pipeline.config.experiments import first_cohort
 from isd_pipeline.config.reports import ReportSettings
 from isd_pipeline.data.cohorts import CodeIndex
@@ -26,6 +27,7 @@ from isd_pipeline.evaluation.strata import all_strata, code_table
 from isd_pipeline.evaluation.thresholds import collapse_metrics, tune_threshold, tuned_metrics
 from isd_pipeline.predictors import registry
 from isd_pipeline.predictors.base import Scores
+from isd_pipeline.predictors.score_parts import score_in_parts
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.vocabulary import Vocabulary
 
@@ -72,7 +74,15 @@ def _scores_here(
     torch.set_num_threads(parameters["jobs"])
     device = choose_device(parameters["device"])
     found = registry.load(model.settings, model.weights, str(device))
-    scores = {split: found.score(documents[split]) for split in ("dev", "test")}
+    engine = read_engine(parameters.get("engine"))
+    if engine.name == "loop" or registry.kind_of(model.settings["system"]) != registry.NETWORK:
+        scores = {split: found.score(documents[split]) for split in ("dev", "test")}
+    else:
+        given, jobs = (model.settings, model.weights), parameters["jobs"]
+        scores = {
+            split: score_in_parts(*given, documents[split], str(device), jobs, engine)
+            for split in ("dev", "test")
+        }
     if found.network is None:
         return scores, {}
     training = model.settings["training"]

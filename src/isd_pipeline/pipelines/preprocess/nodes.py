@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from isd_pipeline.config.cohorts import cohort_section
+from isd_pipeline.config.engine import read_engine
 from isd_pipeline.config.expected_counts import check_published
 from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.config.preprocess import PreprocessSettings, reads_normal_form
@@ -24,11 +25,13 @@ from isd_pipeline.text.vocabulary import Vocabulary
 LOG = logging.getLogger(__name__)
 
 
-def tokenize(notes: RecordStream, cohorts: Mapping[str, Any], cohort: str) -> RecordStream:
+def tokenize(
+    notes: RecordStream, cohorts: Mapping[str, Any], cohort: str, engine: Any = None
+) -> RecordStream:
     """One row per document: its words, and where each stands in its note."""
     settings = cohort_section(cohorts, cohort, "preprocess", PreprocessSettings)
     normal = reads_normal_form(cohorts, cohort)
-    return tokenize_notes(notes, settings.tokeniser, normal=normal)
+    return tokenize_notes(notes, settings.tokeniser, read_engine(engine), normal=normal)
 
 
 def label(
@@ -56,18 +59,23 @@ def label(
 
 
 def count_words(
-    tokenized_notes: RecordStream, splits: RecordStream, cohorts: Mapping[str, Any], cohort: str
+    tokenized_notes: RecordStream,
+    splits: RecordStream,
+    cohorts: Mapping[str, Any],
+    cohort: str,
+    engine: Any = None,
 ) -> tuple[Vocabulary, dict[str, int]]:
     """The words a model knows. Documents without a code count, as they do for CAML."""
     settings = cohort_section(cohorts, cohort, "preprocess", PreprocessSettings)
     made, counts = words.make_vocabulary(
-        tokenized_notes, splits.read(), settings.vocabulary, settings.tokeniser
+        *(tokenized_notes, splits.read(), settings.vocabulary, settings.tokeniser),
+        read_engine(engine),
     )
     if share_without_blanks(made.words) > MOSTLY:
         what = "the notes are in a script without blanks between words: a clause is one of the %d"
         LOG.warning(f"{what} words of the vocabulary; {REMEDY}", len(made))
     if cohort_section(cohorts, cohort, "extract", ExtractSettings).real:
-        _, occurrences = words.count_words(tokenized_notes)
+        _, occurrences = words.count_words(tokenized_notes, engine=read_engine(engine))
         counts |= {"types": len(occurrences), "tokens": occurrences.total()}
     return made, counts
 
@@ -98,6 +106,7 @@ def encode(
     code_index: CodeIndex,
     cohorts: Mapping[str, Any],
     cohort: str,
+    engine: Any = None,
 ) -> Callable[[Path], dict[str, int]]:
     """What writes the encoded documents of train, dev and test into a folder, as it reads."""
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
@@ -105,4 +114,5 @@ def encode(
         encode_documents,
         *(tokenized_notes, labels, kept_splits, vocabulary, code_index),
         keep_uncoded=settings.uncoded == "keep",
+        engine=read_engine(engine),
     )

@@ -1,0 +1,101 @@
+"""Files at a path, or at an address such as s3://bucket/notes that fsspec serves here.
+
+An address is said in a command or a configuration file, so it holds no credentials: they are where
+the storage's own library looks for them. Needs the extra `cluster`, but for paths.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+
+def is_remote(address: str) -> bool:
+    """Whether it is no path of this machine."""
+    return "://" in address
+
+
+def refuse_credentials(address: str) -> None:
+    """Raise, without saying them, where an address holds a user, a password or a key."""
+    parts = urlsplit(address)
+    if is_remote(address) and ("@" in parts.netloc or parts.query):
+        raise ValueError(
+            f"{parts.scheme}://…: the address holds a user, a password or a key; leave it out, and "
+            "give it where the storage's own library looks for it"
+        )
+
+
+def list_files(address: str) -> tuple[list[str], int]:
+    """A file alone, or the files of a folder by name; and how many folders in it are not looked at.
+
+    Raises:
+        FileNotFoundError: there is neither.
+        ValueError: credentials in the address, or a kind of address that nothing here serves.
+    """
+    refuse_credentials(address)
+    if not is_remote(address):
+        return _list_local(Path(address))
+    files, root = _served(address)
+    if not files.exists(root):
+        raise FileNotFoundError(f"{address}: no such file or folder")
+    if not files.isdir(root):
+        return [address], 0
+    found = files.ls(root, detail=True)
+    names = [files.unstrip_protocol(one["name"]) for one in found if one["type"] == "file"]
+    return sorted(names), len(found) - len(names)
+
+
+def _list_local(path: Path) -> tuple[list[str], int]:
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file or folder")
+    found = list(path.iterdir()) if path.is_dir() else [path]
+    names = [str(one) for one in found if one.is_file()]
+    return sorted(names), len(found) - len(names)
+
+
+def name_of(address: str) -> str:
+    """The last part of an address."""
+    return address.rstrip("/").rpartition("/")[2]
+
+
+@contextmanager
+def opened(address: str) -> Iterator[IO[bytes]]:
+    """A file's bytes, of which any may be asked for."""
+    if not is_remote(address):
+        with Path(address).open("rb") as file:
+            yield file
+        return
+    files, root = _served(address)
+    with files.open(root, "rb") as file:
+        yield file
+
+
+@contextmanager
+def at_path(address: str) -> Iterator[Path]:
+    """A file as one of this machine; of a remote one a copy that ends with the block."""
+    if not is_remote(address):
+        yield Path(address)
+        return
+    with tempfile.TemporaryDirectory() as folder, opened(address) as file:
+        path = Path(folder, name_of(address))
+        with path.open("wb") as copy:
+            shutil.copyfileobj(file, copy)
+        yield path
+
+
+def _served(address: str) -> tuple[Any, str]:
+    """The file system of an address, and what the address is called there."""
+    from fsspec.core import url_to_fs
+
+    try:
+        files, root = url_to_fs(address)
+    except ImportError as error:
+        raise ValueError(f"{address}: a package is missing ({error})") from None
+    except ValueError:
+        raise ValueError(f"{address}: fsspec knows no such kind of address") from None
+    return files, str(root)
