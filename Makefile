@@ -19,7 +19,7 @@ TABLES := $(shell sed -n "s/^  \([a-z][a-z0-9_]*\):.*/\1/p" conf/base/parameters
 CODIESP ?= ../shared/data/codiesp/codiesp_v4.zip
 CANTEMIST ?= ../shared/data/cantemist/cantemist.zip
 
-.PHONY: help environment demo real tables $(TABLES) test test-slow test-browser fuzz lint mlflow clean
+.PHONY: help environment demo real tables $(TABLES) test test-slow test-browser fuzz lint hashes mlflow clean
 .NOTPARALLEL:  # two `dvc repro` of the same stages refuse each other; JOBS=4 puts the trainings of a table side by side
 .DEFAULT_GOAL := help
 
@@ -28,11 +28,11 @@ help:  ## what each target does
 
 environment: $(VENV)/installed  ## the Python environment, from requirements.lock
 
-$(VENV)/installed: requirements.lock pyproject.toml
+$(VENV)/installed: requirements.lock requirements-torch.lock pyproject.toml
 	@echo "Making the environment in $(VENV) (two to four minutes, once)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' requirements.lock)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-torch.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
@@ -89,6 +89,10 @@ fuzz: environment  ## minutes of made-up requests to the API of isd serve: EXAMP
 
 lint: environment  ## format, then check
 	@ruff format . && ruff check --fix . && mypy && lint-imports
+
+hashes:  ## write the hashes of requirements.lock anew, after a version in it was changed: needs uv
+	@grep -o '^[^ #]*==[^ ;]*' requirements.lock | uv pip compile - --quiet --no-deps --generate-hashes --no-annotate --no-header --python-version 3.11 --output-file $(VENV)/hashed
+	@{ grep '^#' requirements.lock; cat $(VENV)/hashed; } > $(VENV)/lock && mv $(VENV)/lock requirements.lock && rm $(VENV)/hashed
 
 mlflow: environment  ## the comparison of all runs, at http://127.0.0.1:5000
 	@echo "http://127.0.0.1:5000"

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -106,6 +107,28 @@ def test_the_guard_refuses_what_it_should(tmp_path: Path) -> None:
         path.write_bytes(large.read_bytes())
     assert all(len(faults(path)) == 1 for path in (table, ids, large, beside))
     assert faults(record) == []  # a line a run: up to 4 MiB
+
+
+def test_every_locked_file_has_a_hash_and_every_locked_package_its_licence() -> None:
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "torch" not in locked("requirements.lock")  # each kind of machine has its own wheel
+    blocks = re.split(r"^(?=[\w.-]+==)", lock, flags=re.MULTILINE)[1:]
+    assert [
+        block for block in blocks if not re.search(r"--hash=sha256:[0-9a-f]{64}\b", block)
+    ] == []
+    rows = (ROOT / "docs/licences.md").read_text(encoding="utf-8").splitlines()
+    listed = [row.strip("| ").split(" | ")[:3] for row in rows if row.startswith("| ")][1:]
+    assert {name: release for name, release, _ in listed} == {
+        **locked("requirements.lock"),
+        **locked("requirements-torch.lock"),
+    }
+    assert all(licence for _, _, licence in listed)
+
+
+def locked(name: str) -> dict[str, str]:
+    """Release by package, of a lock."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return dict(re.findall(r"^([\w.-]+)==([^\s;\\]+)", text, flags=re.MULTILINE))
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)

@@ -21,6 +21,7 @@ from isd_pipeline.coding.notes import read_notes
 from isd_pipeline.coding.view_bundle import ViewBundle, read_view_bundle, write_view_bundle
 from isd_pipeline.coding.view_coder import ViewCoder
 from isd_pipeline.data.cohorts import CodeIndex
+from isd_pipeline.data.io.tensor_files import sealed
 from isd_pipeline.predictors.ensemble import Weights
 from isd_pipeline.text.vocabulary import Vocabulary
 from tests.coding.tiny import CODES, bundle_of
@@ -248,6 +249,19 @@ def test_a_whole_bundle_in_the_place_of_another_is_refused(folder: Path) -> None
     write_bundle(replace(read_bundle(folder / "es"), threshold_tuned=1.0), folder / "es")
     with pytest.raises(ValueError, match="es: another bundle stands there; copy it again"):
         Coder.open(folder)
+
+
+@pytest.mark.parametrize("name", ["../es", "/es", "es/../../es", "..", "es\0", "C:\\es", "..\\es"])
+def test_a_bundle_names_nothing_outside_of_itself(folder: Path, name: str) -> None:
+    record = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    record["views"][0]["language"] = name
+    of_books = json.loads((folder / "es/bundle.json").read_text(encoding="utf-8"))
+    of_books["books"] = {f"{name}/x": "0" * 64}
+    for path, forged in ((folder, record), (folder / "es", of_books)):
+        rest = {key: value for key, value in forged.items() if key != "sha256"}
+        (path / "bundle.json").write_text(json.dumps(sealed(rest, "sha256")), encoding="utf-8")
+        with pytest.raises(ValueError, match="names a file outside of itself"):
+            Coder.open(path)
 
 
 def test_a_reader_of_bundles_of_one_view_refuses_it_in_a_line(folder: Path) -> None:

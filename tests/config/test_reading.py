@@ -1,9 +1,13 @@
 """Parameters are refused at the edge, in one line, with the near match."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
+import yaml
 
+from isd_pipeline.config.loading import read_parameters
 from isd_pipeline.config.reading import choose, flatten, read_config
 
 
@@ -63,6 +67,26 @@ def test_a_wrong_parameter_is_one_line_that_names_it(settings: dict, message: st
 def test_a_misspelt_choice_gets_the_near_match() -> None:
     with pytest.raises(ValueError, match="cohorts has no 'syntetic'; did you mean 'synthetic'"):
         choose("syntetic", {"synthetic": 1, "mimic3_full": 2}, "cohorts")
+
+
+def plain(conf: Path) -> object:
+    """As studies and commands read."""
+    return yaml.load((conf / "base/parameters.yml").read_text(), Loader=yaml.CSafeLoader)
+
+
+@pytest.mark.parametrize("read", [read_parameters, plain])
+def test_a_file_of_settings_makes_no_object_and_runs_nothing(
+    tmp_path: Path, read: Callable[[Path], object]
+) -> None:
+    marker = tmp_path / "marker"
+    text = f"cohorts: {{own: !!python/object/apply:os.mkdir ['{marker}']}}\n"
+    conf = tmp_path / "conf"
+    for folder in ("base", "local"):
+        (conf / folder).mkdir(parents=True)
+    (conf / "base/parameters.yml").write_text(text)
+    with pytest.raises((ValueError, yaml.YAMLError), match="python/object/apply"):
+        read(conf)
+    assert not marker.exists()
 
 
 def test_nested_settings_flatten_to_dotted_names() -> None:

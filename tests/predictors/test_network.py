@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,9 @@ from isd_pipeline.predictors.network import fit, prepare
 from isd_pipeline.predictors.registry import learns_from_marks, reads
 from isd_pipeline.text.mentions import no_mentions
 from isd_pipeline.text.vocabulary import Vocabulary
+from isd_pipeline.training.checkpoints import read_state
 from isd_pipeline.training.loop import TrainingConfig
+from isd_pipeline.training.losses import binary_cross_entropy
 from tests.models.test_learning import N_CODES, N_FILLERS
 from tests.models.test_marks import telling
 
@@ -183,6 +187,28 @@ def test_what_a_former_version_left_is_told_and_not_gone_on_with(
     fit("isd_lstm", settings_of(), data, options(lambda epoch, figures: epochs.append(epoch)))
     assert epochs == [1, 2, 3]
     assert f"{former}: an interrupted training" in caplog.text
+
+
+def test_a_training_that_diverges_keeps_the_state_before_and_goes_on_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, data = settings_of(), data_of()
+    whole = fitted(tmp_path / "whole", monkeypatch, settings, data)
+    loss, batches = binary_cross_entropy, -(-len(DOCUMENTS) // settings["training"].batch_size)
+    steps = count(1)
+
+    def diverging(*given: Any) -> torch.Tensor:
+        return loss(*given) * (math.nan if next(steps) > 2 * batches else 1.0)
+
+    (tmp_path / "diverged").mkdir()
+    monkeypatch.chdir(tmp_path / "diverged")
+    with monkeypatch.context() as patched:
+        patched.setattr("isd_pipeline.models.isd.objective.binary_cross_entropy", diverging)
+        with pytest.raises(FloatingPointError, match="epoch 3, batch 1: prediction nan"):
+            fit("isd_lstm", settings, data, options())
+    [state] = Path("scratch/training").glob("*/epoch-0002.json")
+    assert read_state(state.parent).epoch == 2
+    assert same(fitted(tmp_path / "diverged", monkeypatch, settings, data), whole)
 
 
 def test_a_training_that_asks_for_no_marks_never_looks_for_them(

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+from isd_pipeline.hooks import TrackingHook
 from isd_pipeline.tracking import open_run as tracking
 from isd_pipeline.tracking.tracker import RunKey, Tracker
 
@@ -54,6 +55,16 @@ def test_evaluation_adds_to_the_newest_run_of_its_training(tracker) -> None:
     tracker.finish("FINISHED")
     tracker.reopen(KEY)
     assert tracker.run_id == newest
+
+
+def test_a_run_that_failed_says_with_what_kind_of_error_and_none_of_its_words(tracker) -> None:
+    tracker.start(KEY, {}, {})
+    run_id = tracker.run_id
+    tracking.use(tracker)
+    TrackingHook().on_pipeline_error(FloatingPointError("epoch 1: ZZCANARY is not finite"))
+    failed = run_of(tracker, run_id)
+    assert (failed.info.status, failed.data.tags["failed_with"]) == ("FAILED", "FloatingPointError")
+    assert "ZZCANARY" not in str(failed.to_dictionary())
 
 
 def test_a_tag_where_no_run_is_open_is_no_error(tracker) -> None:

@@ -140,6 +140,19 @@ def test_an_unsound_step_is_told_of_though_another_follows():
     assert model.weight.item() == 1.0
 
 
+def test_a_batch_that_a_gpu_has_no_room_for_is_named_with_its_size():
+    def objective(model: OneNumber, batch: Batch) -> dict[str, Tensor]:
+        if batch.rows[0] == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return squared(model, batch)
+
+    told = (
+        r"epoch 1, batch 2: 1 notes of up to 1 tokens do not fit the GPU; lower batch_size or max"
+    )
+    with pytest.raises(torch.OutOfMemoryError, match=told):
+        run(OneNumber(), [0.1], objective=objective)
+
+
 def test_an_optimizer_that_would_make_an_unsound_step_is_refused():
     model = OneNumber()
     with pytest.raises(ValueError, match="fused=True"):

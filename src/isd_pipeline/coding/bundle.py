@@ -222,9 +222,16 @@ def _bundle(record: dict[str, Any], weights: dict[str, Tensor]) -> Bundle:
     )
 
 
+def within(folder: Path, name: str) -> Path:
+    """The path of what a bundle names in its own folder; ValueError for a name that leads out."""
+    if Path(name).name != name or name == ".." or "\\" in name or "\0" in name:
+        raise ValueError(f"{folder}: names a file outside of itself, so it is no bundle of ours")
+    return folder / name
+
+
 def _file(folder: Path, name: str) -> Path:
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; `isd bundle` makes a bundle of a run")
-    if not (folder / name).is_file():
+    if not within(folder, name).is_file():
         raise FileNotFoundError(f"{folder / name}: missing, so the bundle is incomplete; {REMEDY}")
     return folder / name

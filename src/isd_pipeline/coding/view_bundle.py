@@ -27,6 +27,7 @@ from isd_pipeline.coding.bundle import (
     read_bundle,
     read_record,
     unreadable,
+    within,
     write_bundle,
 )
 from isd_pipeline.coding.usual import Usual, usual_from
@@ -121,7 +122,8 @@ def read_view_bundle(folder: Path | str) -> ViewBundle:
     """
     folder = Path(folder)
     record = read_record(folder, VIEWS_FORMAT)
-    views = {one["language"]: read_bundle(folder / one["language"]) for one in record["views"]}
+    languages = [one["language"] for one in record["views"]]
+    views = {language: read_bundle(within(folder, language)) for language in languages}
     for one in record["views"]:
         if views[one["language"]].sha256 != one[SEAL]:
             raise ValueError(f"{folder / one['language']}: another bundle stands there; {REMEDY}")

@@ -45,6 +45,19 @@ def test_a_changed_byte_or_a_missing_end_is_no_whole_zip(tmp_path):
             read_texts(path, last)
 
 
+def test_nothing_of_a_zip_is_written_whatever_its_files_are_called(tmp_path):
+    (tmp_path / "in").mkdir()
+    path, names = (
+        tmp_path / "in/c.zip",
+        ("../out.txt", "/out.txt", "C:\\out.txt", "a/../../out.txt"),
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(zipfile.ZipInfo(name), "x")
+    assert len(read_texts(path, lambda name: name)) == len(names)
+    assert sorted(tmp_path.rglob("*")) == [tmp_path / "in", path]
+
+
 def test_one_name_for_two_files_is_refused(tmp_path):
     with pytest.raises(ValueError, match="holds x twice"):
         read_texts(write(tmp_path / "c.zip", a="a", b="b"), lambda name: "x")

@@ -1,5 +1,7 @@
 """Files are whole or absent."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,50 @@ def test_what_a_killed_process_left_is_cleared_by_the_next_write(tmp_path: Path)
     with files.replacing(tmp_path / "set") as temporary:
         temporary.mkdir()
     assert list((tmp_path / "set").iterdir()) == []
+
+
+def one_file(temporary: Path) -> None:
+    temporary.write_text("new")
+
+
+def one_folder(temporary: Path) -> None:
+    (temporary / "below").mkdir(parents=True)
+    (temporary / "below/file").write_text("new")
+
+
+@pytest.mark.parametrize("write", [one_file, one_folder])
+@pytest.mark.parametrize("over_an_old_one", [False, True])
+def test_what_is_renamed_is_on_the_disk_before_and_its_name_after(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    over_an_old_one: bool,
+    write: Callable[[Path], None],
+) -> None:
+    """A power cut at any moment: a name never stands for bytes that were not written out."""
+    path = tmp_path / "made"
+    if over_an_old_one:
+        write(path)
+    synced: list[int] = []  # inodes, in the order in which they reached the disk
+    at_rename: list[tuple[int, set[int]]] = []
+    fsync, replace = os.fsync, os.replace
+
+    def note_sync(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.append(os.fstat(descriptor).st_ino)
+
+    def note_rename(source: Path, target: Path) -> None:
+        if target == path:
+            within = [source, *source.rglob("*")]
+            at_rename.append((len(synced), {found.stat().st_ino for found in within}))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(os, "replace", note_rename)
+    with files.replacing(path) as temporary:
+        write(temporary)
+    [(before, renamed)] = at_rename
+    assert renamed <= set(synced[:before])
+    assert tmp_path.stat().st_ino in synced[before:]
 
 
 def test_json_has_sorted_keys_and_keeps_its_letters(tmp_path: Path) -> None:
