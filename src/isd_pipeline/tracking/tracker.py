@@ -20,6 +20,7 @@ from typing import Any
 from isd_pipeline.catalog.holding import holding
 from isd_pipeline.data.io.processes import is_running
 from isd_pipeline.tracking.shown import shown_figure
+from isd_pipeline.tracking.store import make_store
 
 LOCK = Path("scratch/tracking.lock")
 PARAMETER_LENGTH = 500  # longer values are cut: MLflow refuses more than 6,000 characters
@@ -60,8 +61,10 @@ class Tracker:
         """The MLflow client, made when first asked for: importing mlflow takes a second."""
         from mlflow import MlflowClient
 
+        uri = os.environ.get("MLFLOW_TRACKING_URI", self.settings.uri)
         with holding(LOCK):  # two processes must not create the database at once
-            client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI", self.settings.uri))
+            make_store(uri)
+            client = MlflowClient(uri)
             client.search_experiments(max_results=1)
         return client
 
