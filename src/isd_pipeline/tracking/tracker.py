@@ -21,6 +21,7 @@ from typing import Any
 
 from isd_pipeline.catalog.holding import holding
 from isd_pipeline.data.io.processes import is_running
+from isd_pipeline.tracking.store import make_store
 
 LOCK = Path("scratch/tracking.lock")
 PARAMETER_LENGTH = 500  # longer values are cut: MLflow refuses more than 6,000 characters
@@ -77,6 +78,7 @@ class Tracker:
 
         _refuse_damaged(self.uri)
         with holding(LOCK):  # two processes must not create the database at once
+            make_store(self.uri)
             client = MlflowClient(self.uri)
             client.search_experiments(max_results=1)
         return client
