@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from isd_pipeline.tracking.store import make_store
-from isd_pipeline.tracking.tracker import RunKey, Tracker
+from isd_pipeline.tracking.tracker import RunKey, Tracker, TrackingSettings
 
 KILLED = """
 import os, signal, sys
@@ -28,12 +28,16 @@ Tracker(TrackingSettings(uri=sys.argv[1])).client
 
 
 def test_a_kill_while_the_tables_are_made_leaves_no_database_and_the_next_makes_it(
-    tracker: Tracker, tmp_path: Path
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = [sys.executable, "-c", KILLED, tracker.settings.uri]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    command = [sys.executable, "-c", KILLED, uri]
     killed = subprocess.run(command, cwd=tmp_path, env=os.environ, capture_output=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
     assert not (tmp_path / "mlflow.db").exists()
+    tracker = Tracker(TrackingSettings(uri=uri))
     tracker.start(RunKey("synthetic", "isd", 1), {"seed": 1}, {})
     assert tracker.client.get_run(tracker.run_id).info.status == "RUNNING"
 
