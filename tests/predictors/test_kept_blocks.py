@@ -107,3 +107,12 @@ def test_an_identity_tells_where_one_part_ends_and_what_type_it_has() -> None:
     assert whole != identity("a", "bc")
     assert identity(np.arange(3)) != identity(np.arange(3.0))
     assert whole == identity("ab", "c")
+
+
+def test_documents_that_hold_as_many_other_ngrams_are_other_data() -> None:
+    """Counts alone would not tell them."""
+    gold, config = sparse.csc_matrix(np.array([[True], [False]])), LinearConfig()
+    one, other = (
+        sparse.csr_matrix((np.ones(2), columns, [0, 1, 2]), (2, 2)) for columns in ([0, 1], [1, 0])
+    )
+    assert linear_fit._identity(one, gold, config) != linear_fit._identity(other, gold, config)
