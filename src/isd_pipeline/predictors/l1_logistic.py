@@ -41,7 +41,7 @@ SWEEPS = ((0.5, 5), (0.1, 15), (0.0, 50))
 """Sweeps of coordinate descent a Newton step, by how far the gap has closed: at first a rough
 solution is enough, for the working set will change."""
 STEPS = 2
-LEAST_CURVATURE = 1e-9
+LEAST_CURVATURE = 1e-6
 
 
 class Design(NamedTuple):
@@ -210,7 +210,7 @@ def _newton(
     p = expit(scores)
     curvature = np.maximum(p * (1 - p), LEAST_CURVATURE)
     each = rows.times * curvature
-    lasso = Lasso(alpha=1 / (cost * each.sum()), max_iter=sweeps, tol=1e-7, warm_start=True)
+    lasso = Lasso(alpha=1 / (cost * each.sum()), max_iter=sweeps, tol=1e-12, warm_start=True)
     lasso.coef_, lasso.intercept_ = weights.copy(), bias
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the next round goes on
