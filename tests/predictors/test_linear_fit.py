@@ -117,3 +117,30 @@ def test_documents_and_codes_of_different_number_are_refused():
 def test_settings_that_cannot_be_meant_are_refused(wrong: dict[str, int]):
     with pytest.raises(ValueError, match="must be above 0"):
         LinearConfig(**wrong)
+
+
+@pytest.mark.parametrize("note", [[], ["unknown"], ["the"], ["paciente"], ["the"] * 9])
+def test_a_note_without_evidence_gets_no_code_but_what_most_notes_have(note: list[str]):
+    """Thirty codes that a few notes have, one that most have; notes of a word, or of none."""
+    generator = np.random.default_rng(0)
+    gold = generator.random((300, 31)) < np.append(np.linspace(0.01, 0.45, 30), 0.8)
+    train = [
+        [str(word) for word in generator.choice(["the", "was", "given", "tid"], 30)]
+        + [f"sign{code}" for code in np.flatnonzero(row) if generator.random() < 0.9]
+        for row in gold
+    ]
+    given = sparse.csr_matrix(gold)
+    (scores,) = logistic_regression(train, given, [[note]], LinearConfig()).scores
+    assert (scores[0, :30] < 0).all()
+    prior = np.log(gold.mean(axis=0) / (1 - gold.mean(axis=0)))
+    assert (scores[0] <= prior + 1e-6).all()
+
+
+@pytest.mark.parametrize("positive", [0, 1, 2, 39, 40])
+def test_the_scores_of_a_code_that_hardly_any_or_nearly_all_notes_have_are_finite(positive: int):
+    train = [["filler", f"word{n // 2}", "last" if n < positive else "other"] for n in range(40)]
+    gold = sparse.csr_matrix((np.arange(40) < positive)[:, None])
+    for cost in (0.01, 1.0, 1000.0):
+        (scores,) = logistic_regression(train, gold, [train], LinearConfig(cost=cost)).scores
+        assert np.isfinite(scores).all()
+        assert positive == 0 or np.abs(scores).max() < 20

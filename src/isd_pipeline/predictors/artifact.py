@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from isd_pipeline.data.io.files import replacing
 from isd_pipeline.data.io.tensor_files import pack
 from isd_pipeline.predictors.base import Fitted, Scores
+from isd_pipeline.predictors.kept_blocks import drop_blocks
 from isd_pipeline.text.splits import fingerprints
 from isd_pipeline.training.checkpoints import (
     MODEL,
@@ -75,6 +76,7 @@ def write_artifact(artifact: Artifact, folder: Path) -> None:
             temporary.write_bytes(save(dict(artifact.scores)))
     if artifact.scratch is not None:
         drop_states(artifact.scratch)
+        drop_blocks(artifact.scratch)
 
 
 def read_artifact(folder: Path) -> Artifact:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -16,12 +17,11 @@ from isd_pipeline.predictors.base import (
     TokenisedNote,
     TrainingData,
 )
+from isd_pipeline.predictors.kept_blocks import folder_of, identity
 from isd_pipeline.predictors.linear_fit import LinearConfig, linear_svm, logistic_regression
 from isd_pipeline.predictors.linear_model import LinearModel
 from isd_pipeline.predictors.sparse_arrays import to_numpy, to_tensors
 from isd_pipeline.text.ngrams import refusing_none
-
-FITS = {"logistic_regression": logistic_regression, "linear_svm": linear_svm}
 
 
 def sections(system: str) -> dict[str, type[Any]]:
@@ -36,15 +36,24 @@ def fit(system: str, settings: Mapping[str, Any], data: TrainingData, options: O
     """
     started, words, config = time.monotonic(), data.words(), settings["model"]
     gold = data.documents["train"].label_matrix(len(data.codes))
-    others = [words["dev"], words["test"]]
+    read = (words["train"], gold, [words["dev"], words["test"]], config, options.jobs)
     with refusing_none(len(words["train"]), config.min_df):
-        (dev, test), model = FITS[system](words["train"], gold, others, config, options.jobs)
+        if system == "linear_svm":
+            (dev, test), model, scratch = linear_svm(*read)
+        else:
+            kept_in = partial(_scratch, options.code)
+            (dev, test), model, scratch = logistic_regression(*read, kept_in)
     kept: dict[str, Any] = {"system": system, "model": asdict(config)}
     if model is not None:
         kept["ngrams"] = list(model.ngrams)
     figures = {"minutes": (time.monotonic() - started) / 60, "on_gpu": 0.0}
     weights = {} if model is None else to_tensors(model.arrays())
-    return Fitted(weights, kept, figures, scores={"dev": dev, "test": test})
+    return Fitted(weights, kept, figures, scores={"dev": dev, "test": test}, scratch=scratch)
+
+
+def _scratch(code: str, digest: str) -> Path | None:
+    """Where a killed fit of this data and code goes on; nowhere if nobody knows the code."""
+    return folder_of(identity(digest, code)) if code else None
 
 
 @dataclass(frozen=True)
