@@ -301,26 +301,26 @@ class _Codes:
         for _ in range(ROUNDS):
             found = self._labelled()
             missing = figures.caml_labels - len(_distinct(found.table))
-            print("caml", missing, flush=True)
             if not missing:
                 return
-            if missing < 0:
-                self._join_twins(found.table, -missing, dice)
-            for _ in range(missing):
-                self._exchange_merged(dice)
+            twins = self._twins(found.table) if missing < 0 else {}
+            if twins:
+                self._join(twins, -missing, dice)
+                continue
+            for _ in range(abs(missing)):
+                self._exchange_procedure(missing < 0, dice)
         raise ValueError(f"caml_labels={figures.caml_labels} was not met in {ROUNDS} rounds")
 
-    def _join_twins(self, labels: pa.Table, wanted: int, dice: Random) -> None:
+    def _join(self, twins: dict[int, list[int]], wanted: int, dice: Random) -> None:
         """Codes lose the label `66.` of the first procedures where the others have `66.0`."""
-        early = self._early(labels)
         common = (c for c, n in self.held.items() if n >= COMMON)
         plain = [c for c in common if (label := self._caml(c)) and str(float(label)) == label]
-        for code in sorted(early, key=lambda one: (len(early[one]), one))[:wanted]:
-            for number in early[code]:
+        for code in sorted(twins, key=lambda one: (len(twins[one]), one))[:wanted]:
+            for number in twins[code]:
                 free = [c for c in plain if c not in self.of[number]]
                 self._replace(number, code, dice.choice(free))
 
-    def _early(self, labels: pa.Table) -> dict[int, list[int]]:
+    def _twins(self, labels: pa.Table) -> dict[int, list[int]]:
         """The procedures that have both labels, and the admissions where the first one stands."""
         distinct, found = _distinct(labels), dict[int, list[int]]()
         number_of = {str(stay.hadm_id): stay.number for stay in self.stays}
@@ -332,12 +332,16 @@ class _Codes:
                     found.setdefault(code, []).append(number_of[document])
         return found
 
-    def _exchange_merged(self, dice: Random) -> None:
-        """A rare procedure that shares its label makes room for one whose label is new."""
+    def _exchange_procedure(self, merging: bool, dice: Random) -> None:
+        """A rare procedure for an unused one: one label less where that one's is known already.
+
+        Otherwise one label more: of a procedure that shared its label, for one whose label is new.
+        """
         used = [c for c, n in self.held.items() if n and self._is(c, icd.PROCEDURE)]
-        shared = Counter(map(self._caml, used))
-        old = [c for c in used if self.held[c] == 1 and shared[self._caml(c)] > 1]
-        new = [c for c in self._free(icd.PROCEDURE) if self._caml(c) not in shared]
+        holders = Counter(map(self._caml, used))
+        once = [c for c in used if self.held[c] == 1]
+        old = [c for c in once if (holders[self._caml(c)] == 1) == merging]
+        new = [c for c in self._free(icd.PROCEDURE) if (self._caml(c) in holders) == merging]
         if not old or not new:
             raise ValueError("caml_labels: no rare procedure is left to be exchanged")
         gone = dice.choice(sorted(old))
@@ -378,7 +382,6 @@ class _Codes:
         for _ in range(ROUNDS):
             found = self._labelled().counts["caml_labels_before_filtering"]
             missing = figures.caml_labels_before_filtering - found
-            print("all", missing, flush=True)
             if not missing:
                 return
             if missing > 0:

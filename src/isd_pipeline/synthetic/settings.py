@@ -33,7 +33,7 @@ class HospitalSettings:
     test_share: float = 0.15  # of the patients
     compressed: bool = False  # NOTEEVENTS.csv.gz instead of NOTEEVENTS.csv
     layout: Literal["mimic2", "mimic3", "mimic4"] = "mimic3"  # of the files
-    noise: float = 0.0  # share of a report's words that are typing errors, accents and the like
+    noise: float = 0.0  # typing errors, accents and the like in each report, as a share of `words`
     census: Literal["mimic3"] | None = None  # every published count of MIMIC-III, to the unit
 
     def __post_init__(self) -> None:

@@ -123,7 +123,7 @@ class Summarist:
             placed[mention.section].append(mention)
         wanted = self._filler_words(mentions, dice, SHORTEST, FIXED_WORDS)
         fill = {of: self._fill(of, int(wanted * share), random) for of, share in SHARES.items()}
-        self._add_words(fill, admission, int(wanted))
+        self._add_words(fill, admission)
         fill["story"].insert(0, _age(patient, admission))
 
         def mixed(lines: str, mentions: str = "") -> list[Mention | str]:
@@ -149,7 +149,7 @@ class Summarist:
         draft.add(f"Completed by:[**{admission.discharged.isoformat()}**]")
         return draft.note("Report")
 
-    def _add_words(self, fill: dict[str, list[str]], admission: Admission, wanted: int) -> None:
+    def _add_words(self, fill: dict[str, list[str]], admission: Admission) -> None:
         """Words that belong to no sentence, between those of the filler.
 
         Their dice are their own, so that a report without them is the same but for them.
@@ -158,7 +158,7 @@ class Summarist:
         dice = Random(f"{settings.seed}/words/{admission.number}")
         words = list(settled.words.get(admission.number, ())) if settled else []
         if settings.noise:
-            words += noise(fill["course"], int(settings.noise * wanted), dice.random)
+            words += noise(fill["course"], round(settings.noise * settings.words), dice.random)
         for word in words:
             put_between(fill[dice.choice(WITH_NOISE)], word, dice.random)
 
