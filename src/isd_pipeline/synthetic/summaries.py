@@ -159,8 +159,10 @@ class Summarist:
         words = list(settled.words.get(admission.number, ())) if settled else []
         if settings.noise:
             words += noise(fill["course"], round(settings.noise * settings.words), dice.random)
+        # Only where lines are: one more would put the mentions elsewhere; the exam has none.
+        able = [section for section in WITH_NOISE if fill[section]] or ["exam"]
         for word in words:
-            put_between(fill[dice.choice(WITH_NOISE)], word, dice.random)
+            put_between(fill[dice.choice(able)], word, dice.random)
 
     def _later(self, description: str, mentions: list[Mention], dice: Random) -> Note:
         """A note that goes on where the report stopped, without repeating it."""
