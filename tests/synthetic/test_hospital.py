@@ -7,6 +7,7 @@ import gzip
 import re
 import sys
 from collections import Counter, defaultdict
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from statistics import mean, median
@@ -365,3 +366,34 @@ def test_wrapping_moves_no_character() -> None:
     broken = wrapped(text)
     assert broken.replace("\n", " ") == text.replace("\n", " ")
     assert max(map(len, broken.splitlines()[:-1])) <= 78
+
+
+def test_noise_adds_rare_words_and_moves_no_mark_off_its_phrase(tmp_path: Path) -> None:
+    plain, noisy = tmp_path / "plain", tmp_path / "noisy"
+    settings = HospitalSettings(admissions=200, words=200, codes_per_admission=6)
+    for folder, noise in ((plain, 0.0), (noisy, 0.05)):
+        folder.mkdir()
+        write_hospital(folder, replace(settings, noise=noise))
+
+    def words(folder: Path) -> list[str]:
+        return [word for row in summaries(folder) for word in row["TEXT"].split()]
+
+    def phrases(folder: Path) -> list[list[str]]:
+        texts = {row["ROW_ID"]: row["TEXT"] for row in summaries(folder)}
+        marks = rows(folder, "EVIDENCE")
+        return [texts[m["ROW_ID"]][int(m["BEGIN"]) : int(m["END"])].split() for m in marks]
+
+    reports = {row["HADM_ID"] for row in summaries(plain)}
+    assert len(words(noisy)) - len(words(plain)) == 0.05 * 200 * len(reports)
+    assert phrases(noisy) == phrases(plain)
+    new = set(words(noisy)) - set(words(plain))
+    assert any(not word.isascii() for word in new)
+    assert any(re.fullmatch(r"\d+mg", word) for word in new)
+    assert any(re.fullmatch(r"\[\w+\?\]", word) for word in new)
+
+
+def test_a_census_is_of_the_whole_hospital_and_of_one_layout() -> None:
+    with pytest.raises(ValueError, match="admissions=58976, not mimic3 and 600"):
+        HospitalSettings(admissions=600, census="mimic3")
+    with pytest.raises(ValueError, match="noise 0"):
+        HospitalSettings(admissions=58_976, census="mimic3", noise=0.1)

@@ -8,22 +8,24 @@ codes need the counts). A walk keeps nothing of a patient it has passed.
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from random import Random
 from typing import TextIO
 
+from isd_pipeline.synthetic.census import mimic3_figures, settle
 from isd_pipeline.synthetic.codes import Code, listed_codes
 from isd_pipeline.synthetic.other_notes import OtherNote, other_notes
 from isd_pipeline.synthetic.patients import Admission, Patient, Registry
+from isd_pipeline.synthetic.rare_words import mimic3_words, words_to_add
 from isd_pipeline.synthetic.settings import HospitalSettings
 from isd_pipeline.synthetic.summaries import Note, Summarist
 from isd_pipeline.synthetic.tables import heading, quoted, writing, writing_all
 
 SPLITS = ("train", "dev", "test")
 FREQUENT = 50
-REPEATED = 0.05  # of the procedures are coded twice, as with a second transfusion
 WAITING = 64  # notes shuffled among each other, so that an addendum may precede its report
 COLUMNS = {
     "NOTEEVENTS": "ROW_ID SUBJECT_ID HADM_ID CHARTDATE CHARTTIME STORETIME CATEGORY DESCRIPTION "
@@ -44,13 +46,24 @@ def write_hospital(folder: Path, settings: HospitalSettings) -> None:
     """Write the eight tables and the six lists of splits into `folder`.
 
     Every file is whole or absent, and a function of `settings` alone, byte by byte.
+
+    Raises ValueError, naming the figure, where a census cannot be met.
     """
     folder = Path(folder)
-    registry = Registry(settings)
+    registry = _registry(settings)
     _write_titles(folder)
     frequent = _write_codes_and_people(folder, registry)
     _write_notes(folder, registry)
     _write_splits(folder, registry, frequent)
+
+
+def _registry(settings: HospitalSettings) -> Registry:
+    """The patients; with a census, settled until they count what MIMIC-III counts."""
+    if settings.census is None:
+        return Registry(settings)
+    settled = settle(Registry(settings), mimic3_figures())
+    words = words_to_add(Registry(settings, settled), mimic3_words())
+    return Registry(settings, replace(settled, words=words))
 
 
 def _table(folder: Path, name: str, ending: str = "csv") -> AbstractContextManager[TextIO]:
@@ -78,7 +91,7 @@ def _write_codes_and_people(folder: Path, registry: Registry) -> Counter[int]:
         for patient in registry:
             patients.write(_patient_row(patient))
             for admission in patient.admissions:
-                codes = _coded(registry, admission)
+                codes = registry.entered(admission)
                 admissions.write(_admission_row(patient, admission, codes))
                 for system, table, numbers in tables:
                     rows = _code_cells(system, codes, admission)
@@ -87,17 +100,6 @@ def _write_codes_and_people(folder: Path, registry: Registry) -> Counter[int]:
                 if admission.has_summary:
                     counts.update(n for n, _ in codes)
     return counts
-
-
-def _coded(registry: Registry, admission: Admission) -> list[tuple[int, Code]]:
-    """The codes as the coder entered them: some procedures twice."""
-    random = Random(f"{registry.settings.seed}/coder/{admission.number}").random
-    found = []
-    for n in admission.codes:
-        code = registry.population.codes[n]
-        repeats = 1 + (code.system == "procedure" and random() < REPEATED)
-        found += [(n, code)] * repeats
-    return found
 
 
 def _code_cells(system: str, codes: list[tuple[int, Code]], admission: Admission) -> list[str]:
@@ -154,7 +156,7 @@ def _note_rows(registry: Registry) -> Iterator[tuple[Patient, Admission, Note | 
             if admission.has_summary:
                 for note in summarist.notes(patient, admission):
                     yield patient, admission, note
-            for other in other_notes(registry.settings, admission):
+            for other in other_notes(registry, admission):
                 yield patient, admission, other
 
 

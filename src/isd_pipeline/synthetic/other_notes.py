@@ -7,7 +7,7 @@ from random import Random
 
 from isd_pipeline.synthetic.filler import lines
 from isd_pipeline.synthetic.mentions import poisson
-from isd_pipeline.synthetic.patients import Admission
+from isd_pipeline.synthetic.patients import Admission, Registry
 from isd_pipeline.synthetic.settings import HospitalSettings
 
 WITHOUT_ADMISSION = 0.11  # of the notes have no HADM_ID
@@ -46,11 +46,19 @@ class OtherNote:
     text: str
 
 
-def other_notes(settings: HospitalSettings, admission: Admission) -> Iterator[OtherNote]:
-    """The other notes of an admission."""
+def how_many(settings: HospitalSettings, admission: Admission) -> int:
+    """Other notes of an admission, as they are drawn."""
     dice = Random(f"{settings.seed}/other/{admission.number}")
+    return poisson(settings.other_notes, dice.random)
+
+
+def other_notes(registry: Registry, admission: Admission) -> Iterator[OtherNote]:
+    """The other notes of an admission."""
+    settings, settled = registry.settings, registry.settled
+    dice = Random(f"{settings.seed}/other/{admission.number}")
+    count = poisson(settings.other_notes, dice.random)
     days = (admission.discharged - admission.admitted).days
-    for _ in range(poisson(settings.other_notes, dice.random)):
+    for _ in range(count if settled is None else settled.other_notes[admission.number]):
         (choice,) = dice.choices(CATEGORIES, cum_weights=_CUMULATIVE)
         category, _, description, kind, words, has_time = choice
         found, _ = lines()[kind].pick(int(dice.uniform(0.4, 1.6) * words), dice.random)

@@ -5,8 +5,8 @@ patients therefore meets the same people, and nothing has to be kept in memory b
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import accumulate
 from math import log
@@ -19,6 +19,7 @@ from isd_pipeline.synthetic.settings import HospitalSettings
 SUMMARY_SHARE = 0.894  # 52,726 of 58,976 admissions of MIMIC-III have a discharge summary
 READMITTED = 0.21  # after each admission; gives 1.27 admissions per patient
 SPREAD_OF_CODE_COUNTS = 0.5  # standard deviation of the logarithm
+REPEATED = 0.05  # of the procedures are coded twice, as with a second transfusion
 STAYS_KNOWN = 0.7  # a chronic disease is coded again at the next admission
 EVERY_NULL, EVERY_CODELESS = 97, 1_009  # admissions, so that each kind occurs in any hospital
 
@@ -49,11 +50,42 @@ class Patient:
     admissions: tuple[Admission, ...]
 
 
-class Registry:
-    """The patients of a hospital, as often as one likes to walk over them."""
+@dataclass(frozen=True)
+class Settled:
+    """Who has what, once every figure is met; admissions and patients by their numbers."""
 
-    def __init__(self, settings: HospitalSettings) -> None:
+    codes: tuple[tuple[int, ...], ...]
+    with_summary: frozenset[int]
+    with_null_code: frozenset[int]
+    second_reports: frozenset[int]
+    addenda: frozenset[int]
+    splits: tuple[str, ...]
+    other_notes: tuple[int, ...]
+    words: Mapping[int, tuple[str, ...]] = field(default_factory=dict)  # of reports, besides
+
+    def patient(self, drawn: Patient) -> Patient:
+        """A patient as drawn, with what was settled of him and his admissions."""
+        stays = tuple(
+            replace(
+                stay,
+                codes=self.codes[stay.number],
+                has_summary=stay.number in self.with_summary,
+                has_null_code=stay.number in self.with_null_code,
+            )
+            for stay in drawn.admissions
+        )
+        return replace(drawn, split=self.splits[drawn.number], admissions=stays)
+
+
+class Registry:
+    """The patients of a hospital, as often as one likes to walk over them.
+
+    `settled` says what was changed of the draws, where a hospital is to count given figures.
+    """
+
+    def __init__(self, settings: HospitalSettings, settled: Settled | None = None) -> None:
         self.settings = settings
+        self.settled = settled
         self.population: Population = population(settings.code_pool)
         # Ids are drawn as MIMIC's: without order, from a range about twice as large.
         ids = Random(f"{settings.seed}/ids")
@@ -68,13 +100,23 @@ class Registry:
         admissions = patients = 0
         while admissions < self.settings.admissions:
             patient = self._patient(patients, admissions)
-            yield patient
+            yield patient if self.settled is None else self.settled.patient(patient)
             patients += 1
             admissions += len(patient.admissions)
 
     def codes_of(self, admission: Admission) -> list[Code]:
         """The codes themselves, in the order of `admission.codes`."""
         return [self.population.codes[n] for n in admission.codes]
+
+    def entered(self, admission: Admission) -> list[tuple[int, Code]]:
+        """The codes as the coder entered them, and their positions: some procedures twice."""
+        random = Random(f"{self.settings.seed}/coder/{admission.number}").random
+        found = []
+        for n in admission.codes:
+            code = self.population.codes[n]
+            repeats = 1 + (code.system == "procedure" and random() < REPEATED)
+            found += [(n, code)] * repeats
+        return found
 
     def _patient(self, number: int, first_admission: int) -> Patient:
         dice = Random(f"{self.settings.seed}/patient/{number}")

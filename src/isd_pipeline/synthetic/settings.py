@@ -11,7 +11,9 @@ RANGES = {
     "other_notes": (0, 100),
     "dev_share": (0.01, 0.4),
     "test_share": (0.01, 0.4),
+    "noise": (0.0, 0.2),
 }
+CENSUS_ADMISSIONS = 58_976  # of MIMIC-III, which `census: mimic3` counts to the unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,8 @@ class HospitalSettings:
     test_share: float = 0.15  # of the patients
     compressed: bool = False  # NOTEEVENTS.csv.gz instead of NOTEEVENTS.csv
     layout: Literal["mimic2", "mimic3", "mimic4"] = "mimic3"  # of the files
+    noise: float = 0.0  # typing errors, accents and the like in each report, as a share of `words`
+    census: Literal["mimic3"] | None = None  # every published count of MIMIC-III, to the unit
 
     def __post_init__(self) -> None:
         for name, (low, high) in RANGES.items():
@@ -39,3 +43,10 @@ class HospitalSettings:
                 raise ValueError(
                     f"HospitalSettings: {name}={value} is not between {low} and {high}"
                 )
+        if self.census and (self.layout, self.admissions) != ("mimic3", CENSUS_ADMISSIONS):
+            raise ValueError(
+                f"HospitalSettings: census mimic3 needs layout mimic3 and admissions="
+                f"{CENSUS_ADMISSIONS}, not {self.layout} and {self.admissions}"
+            )
+        if self.census and self.noise:
+            raise ValueError("HospitalSettings: census mimic3 has rare words of its own: noise 0")

@@ -20,6 +20,7 @@ from isd_pipeline.synthetic.mentions import (
     mentions_of,
 )
 from isd_pipeline.synthetic.patients import Admission, Patient, Registry
+from isd_pipeline.synthetic.typing_errors import noise, put_between
 
 ADDENDA, SECOND_REPORTS = 0.085, 0.046  # per admission with a summary, as in MIMIC-III
 LINE = 78  # columns
@@ -28,6 +29,8 @@ SHORTEST = 0.3  # of the mean length
 # Each section's share of the filler words.
 SHARES = {"story": 0.14, "exam": 0.10, "labs": 0.24, "course": 0.18, "before": 0.08, "after": 0.14,
           "instructions": 0.12}  # fmt: skip
+
+WITH_NOISE = ("story", "exam", "course", "instructions")  # filler that takes words besides
 
 
 @dataclass(frozen=True)
@@ -96,13 +99,20 @@ class Summarist:
         later: list[Note] = []
         more = ((SECOND_REPORTS, "Report", 0.35), (ADDENDA, "Addendum", 0.15))
         for chance, description, share in more:
-            if dice.random() < chance:
+            if self._has_another(admission, description, dice.random() < chance):
                 told = (m for m in mentions if m.section in ("story", "course"))
                 moved = [m for m in told if dice.random() < share]
                 kept = set(map(id, moved))
                 mentions = [m for m in mentions if id(m) not in kept]
                 later.append(self._later(description, moved, dice))
         return [self._report(patient, admission, mentions, dice), *later]
+
+    def _has_another(self, admission: Admission, description: str, drawn: bool) -> bool:
+        settled = self.registry.settled
+        if settled is None:
+            return drawn
+        those = settled.addenda if description == "Addendum" else settled.second_reports
+        return admission.number in those
 
     def _report(
         self, patient: Patient, admission: Admission, mentions: list[Mention], dice: Random
@@ -113,6 +123,7 @@ class Summarist:
             placed[mention.section].append(mention)
         wanted = self._filler_words(mentions, dice, SHORTEST, FIXED_WORDS)
         fill = {of: self._fill(of, int(wanted * share), random) for of, share in SHARES.items()}
+        self._add_words(fill, admission)
         fill["story"].insert(0, _age(patient, admission))
 
         def mixed(lines: str, mentions: str = "") -> list[Mention | str]:
@@ -137,6 +148,21 @@ class Summarist:
         draft.block("Discharge Instructions:\n", mixed("instructions"), "\n")
         draft.add(f"Completed by:[**{admission.discharged.isoformat()}**]")
         return draft.note("Report")
+
+    def _add_words(self, fill: dict[str, list[str]], admission: Admission) -> None:
+        """Words that belong to no sentence, between those of the filler.
+
+        Their dice are their own, so that a report without them is the same but for them.
+        """
+        settings, settled = self.registry.settings, self.registry.settled
+        dice = Random(f"{settings.seed}/words/{admission.number}")
+        words = list(settled.words.get(admission.number, ())) if settled else []
+        if settings.noise:
+            words += noise(fill["course"], round(settings.noise * settings.words), dice.random)
+        # Only where lines are: one more would put the mentions elsewhere; the exam has none.
+        able = [section for section in WITH_NOISE if fill[section]] or ["exam"]
+        for word in words:
+            put_between(fill[dice.choice(able)], word, dice.random)
 
     def _later(self, description: str, mentions: list[Mention], dice: Random) -> Note:
         """A note that goes on where the report stopped, without repeating it."""
