@@ -155,7 +155,7 @@ def _client(cluster: str, n_workers: int) -> Client:
     except (OSError, TimeoutError):
         raise OSError(f"{cluster}: no Dask scheduler answers there") from None
     client.subscribe_topic("all", _tell_of_lost)
-    atexit.register(_close, client, *([scheduler] if is_local else []))
+    atexit.register(_close, client, [client, scheduler] if is_local else [client])
     return client
 
 
@@ -179,8 +179,8 @@ def _local(n_workers: int) -> LocalCluster:
     )
 
 
-def _close(client: Client, *scheduler: LocalCluster) -> None:
+def _close(client: Client, opened: list[Any]) -> None:
     with suppress(OSError, TimeoutError):
         client.unsubscribe_topic("all")
-    for one in (client, *scheduler):
+    for one in opened:
         one.close(timeout=10)
