@@ -68,7 +68,7 @@ def prepared(
     labels, kept, index, labelled = nodes.label(words, codes, titles, stream_table(some), *where)
     vocabulary, counted = nodes.count_words(words, stream_table(splits), *where)
     counts = nodes.check_cohort(read, labelled, counted, index, *where)
-    nodes.encode(words, labels, kept, vocabulary, index)(folder)
+    nodes.encode(words, labels, kept, vocabulary, index, *where)(folder)
     return open_splits(folder), index, counts
 
 

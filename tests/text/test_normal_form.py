@@ -76,6 +76,8 @@ def test_letters_are_composed_and_what_is_invisible_is_gone(text):
 
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(strange, st.text(max_size=40)), st.sampled_from(["caml", "edin", "numerals"]))
+@example("\ufdfa", "caml")
+@example("\u33c2 a", "caml")
 def test_a_word_of_the_normal_form_is_cut_out_of_the_note_by_its_offsets(text, rule):
     normal = normal_form(text)
     tokens = tokenize(normal.text, rule)

@@ -214,10 +214,12 @@ def _common_letters() -> tuple[dict[str, str], re.Pattern[str], re.Pattern[str]]
 
 
 def _common(letter: str) -> str:
-    """One letter as it is commonly written."""
+    """One letter as it is commonly written; a sign that stands for several words stays."""
     kind = unicodedata.decomposition(letter).partition(">")[0].removeprefix("<")
     widely = unicodedata.normalize("NFKC", letter)
-    if kind in _OTHER_FORMS or (kind == "compat" and widely.isalnum()):
+    if (kind in _OTHER_FORMS and len(widely) == 1) or (
+        kind in (*_OTHER_FORMS, "compat") and widely.isalnum()
+    ):
         return widely
     return unicodedata.normalize("NFC", letter)
 

@@ -416,12 +416,15 @@ def test_a_code_may_be_called_by_such_a_word_where_the_own_table_lists_it(tmp_pa
 
 
 def test_notes_without_a_split_are_counted_and_so_is_one_patient_of_very_many(tmp_path, caplog):
-    rows = "".join(f"{n},Fever {n},0,{'train' if n else 'NA'}\n" for n in range(30))
+    rows = "".join(
+        f"{n},Fever {n},{n % 3 * (n < 3)},{('NA', 'dev', 'test', 'train')[min(n, 3)]}\n"
+        for n in range(30)
+    )
     found, _, _ = read(files(tmp_path, f"id,text,patient,split\n{rows}", "id,code\n1,I10\n"))
     assert found.splits.num_rows == 29
     assert found.counts["documents_in_no_split"] == 1
     assert "row 2, column split: notes without a split" in caplog.text
-    assert "column patient: one patient has 30 of 30 ids" in caplog.text
+    assert "column patient: one patient has 28 of 30 ids" in caplog.text
 
 
 OWN = 'code,title\nK03,Tear\nK05,Scar\nK07,Graft\n"K08, left",Graft of the left\n'
@@ -605,7 +608,9 @@ def test_a_mimic_hospital_as_own_data_has_the_clean_codes_of_its_own_reader(tmp_
     }
     assert {code for code in codes if code[3]} == expected
     assert {note[0] for note in notes} == documents
-    assert found.counts["codes_without_title"] == 0
+    # Withdrawn long ago; no table has a code above or below them.
+    without = {"36.01", "36.05"} & {code[3] for code in codes}
+    assert found.counts["codes_without_title"] == len(without) == 2
 
 
 ZIP = Path(__file__).parents[4] / "shared" / "data" / "codiesp" / "codiesp_v4.zip"
