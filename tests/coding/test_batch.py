@@ -15,7 +15,8 @@ import pytest
 from isd_pipeline.coding import batch
 from isd_pipeline.coding.answers import COLUMNS, LAST, write_csv, write_jsonl
 from isd_pipeline.coding.coder import Answer, Coder, Note
-from isd_pipeline.coding.passed_over import passed_over
+from isd_pipeline.coding.notes import notes_beside_others
+from isd_pipeline.data.io.folders import HIDDEN
 from tests.coding.tiny import CODES, bundle_of, notes_of
 
 HEAD = "id,text\n"
@@ -101,8 +102,11 @@ def test_what_a_folder_holds_beside_its_notes_is_counted_by_kind(tmp_path: Path)
     for name in ("a.txt", "B.TXT", "x.docx", "y.DOCX", "z.pdf", "plain", ".DS_Store", "._a.txt"):
         (tmp_path / name).touch()
     (tmp_path / "2024").mkdir()
-    assert passed_over(tmp_path) == "2 .docx, 1 .pdf, 1 file without an ending, 1 folder"
-    assert passed_over(tmp_path / "a.txt") == passed_over(tmp_path / "2024") == ""
+    notes, others = notes_beside_others(tmp_path)
+    assert [path.name for path in notes] == ["B.TXT", "a.txt"]
+    kinds = {".docx": 2, ".pdf": 1, "file without ending": 1, "folders": 1, HIDDEN: 2}
+    assert others == kinds
+    assert notes_beside_others(tmp_path / "2024") == ([], {})
 
 
 def test_the_json_of_an_answer_has_the_documented_shape(coder: Coder) -> None:

@@ -71,14 +71,14 @@ def test_another_broken_pipe_is_an_error_like_any(capfd: pytest.CaptureFixture[s
 
 
 def test_other_files_of_a_folder_are_told_and_no_success_unless_asked(
-    place: Path, run: Callable[..., Result]
+    place: Path, run: Callable[..., Result], caplog: pytest.LogCaptureFixture
 ) -> None:
     (place / "mixed").mkdir()
     (place / "mixed" / "a.txt").write_text("fever and pain")
     (place / "mixed" / "b.docx").touch()
     done = run("code", "bundle", "mixed")
     assert done.exit_code == 1
-    assert "mixed: not read: 1 .docx; its .txt files alone are notes" in done.stderr
+    assert "mixed: not read: 1 .docx; its .txt files alone are notes" in caplog.text
     assert "notes 1, with a problem 0" in done.stdout
     assert run("code", "bundle", "mixed", "--skip-others", "--force").exit_code == 0
 

@@ -126,16 +126,24 @@ def refuse_absent(path: Path) -> None:
         raise FileNotFoundError(f"{path}: no such file or folder; give {KINDS}")
 
 
-def _of_folder(folder: Path, form: NotesForm) -> Iterator[tuple[str, Note]]:
+def notes_beside_others(folder: Path) -> tuple[list[Path], Counter[str]]:
+    """The notes of a folder, and how many of each kind it holds beside them.
+
+    What is hidden, or left by a system, is counted as that: it is none of the user's files.
+    """
     files, passed = files_of(folder)
     paths = [path for path in files if path.suffix.lower() == ".txt"]
-    others = Counter(path.suffix.lower() or "without ending" for path in files) - Counter(
-        {".txt": len(paths)}
-    )
-    passed += Counter({f"of another kind ({written_name(k)})": n for k, n in others.items()})
+    others = (path for path in files if path.suffix.lower() != ".txt")
+    kinds = Counter(written_name(path.suffix.lower()) or "file without ending" for path in others)
+    return paths, kinds + passed
+
+
+def _of_folder(folder: Path, form: NotesForm) -> Iterator[tuple[str, Note]]:
+    paths, others = notes_beside_others(folder)
     odd = sum(written_name(path.stem) != path.stem for path in paths)
-    if passed:
-        LOG.warning("%s: not read: %s", folder, told(passed))
+    if others:
+        what = "%s: not read: %s; its .txt files alone are notes"
+        LOG.warning(what, folder, told(others))
     if odd:
         LOG.warning(r"%s: %d file names are not UTF-8; their ids have \xfc and such", folder, odd)
     if not paths:

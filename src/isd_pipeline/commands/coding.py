@@ -114,8 +114,8 @@ def code(
     from isd_pipeline.coding import batch
     from isd_pipeline.coding.coder import Coder
     from isd_pipeline.coding.note_parts import is_many
-    from isd_pipeline.coding.notes import AS_USUAL
-    from isd_pipeline.coding.passed_over import passed_over
+    from isd_pipeline.coding.notes import AS_USUAL, notes_beside_others
+    from isd_pipeline.data.io.folders import HIDDEN
     from isd_pipeline.data.io.parts import Engine
 
     asked["threshold"] = batch.parse_threshold(asked["threshold"])
@@ -129,9 +129,7 @@ def code(
     path = Path(notes)
     to = to or path.parent / f"{path.resolve().name}.codes.jsonl"
     batch.refuse_target(to, path, force=force)
-    others = passed_over(path)
-    if others:
-        click.echo(f"{notes}: not read: {others}; its .txt files alone are notes", err=True)
+    others = notes_beside_others(path)[1].keys() - {HIDDEN} if path.is_dir() else ()
     torch.set_num_threads(jobs)
     coder = Coder.open(bundle, device)
     _tell_lacks(coder, asked["evidence"])

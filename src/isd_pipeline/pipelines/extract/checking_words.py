@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from isd_pipeline.config.cohorts import cohort_section
-from isd_pipeline.config.preprocess import PreprocessSettings
+from isd_pipeline.config.preprocess import PreprocessSettings, reads_normal_form
 from isd_pipeline.data.io.tables import RecordStream
 from isd_pipeline.data.quality.findings import Findings
 from isd_pipeline.text.tokens import tokenize_notes
@@ -35,7 +35,8 @@ def check_words(
     longest = longest_read(cohorts[cohort], profiles)
     documents = too_long = words = unknown = 0
     rule = vocabulary.rule if vocabulary else settings.tokeniser
-    for batch in tokenize_notes(notes, rule):
+    normal = reads_normal_form(cohorts, cohort)
+    for batch in tokenize_notes(notes, rule, normal=normal):
         lengths = np.asarray(batch["tokens"].value_lengths())
         documents += len(lengths)
         too_long += int((lengths > longest).sum())
