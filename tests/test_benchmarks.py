@@ -57,6 +57,7 @@ TOLD = {  # else a ratio
     "models": "joint_laat ",
     "synthetic_baselines": "tf-idf, linear SVM ",
     "honesty": "f1_micro ",
+    "tokenising": "mixture ",
 }
 
 
