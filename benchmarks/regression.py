@@ -143,7 +143,8 @@ def fit_all(train: Notes, other: Notes, sample: int, reference: bool) -> None:
         if not len(members):
             continue
         each = max(-(-sample * len(members) // len(positives)), min(len(members), sample // 10))
-        some = members[np.linspace(0, len(members) - 1, min(each, len(members))).astype(int)]
+        each = min(each, len(members))
+        some = members[((np.arange(each) + 0.5) * len(members) / each).astype(int)]
         took = {"new": 0.0, "old": 0.0}
         worst = 0.0
         for code in some:

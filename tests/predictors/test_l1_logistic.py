@@ -109,6 +109,15 @@ def test_a_word_that_parts_the_documents_does_not_make_the_scores_run_away(docum
     assert np.abs(scores).max() < np.log(20 * documents)
 
 
+def test_no_step_is_taken_for_solved_where_a_document_with_the_code_has_nearly_no_chance() -> None:
+    """A chance of 1e-9 makes the response of a Newton step 1e9, and with it the lasso's tolerance,
+    a share of its squares: met before the first sweep, it would leave the weights as they are."""
+    x, has_code = made(400, 500, 18, seed=5)
+    for cost in (100.0, 300.0):
+        assert reached(x, has_code, cost) <= least(x, has_code, cost) * (1 + 1e-3)
+        assert fitted(x, has_code, cost).gap <= GAP
+
+
 def test_documents_without_an_ngram_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are lumped together, and their rows of the gradient are not summed."""
     x, has_code = made(400, 30, 12, seed=3)

@@ -100,15 +100,17 @@ def fit_code(design: Design, has_code: Bool[np.ndarray, " D"], cost: float) -> F
 def _gradient(
     design: Design, scores: Float[np.ndarray, " D"], bias: float, y: Float[np.ndarray, " D"]
 ) -> Float[np.ndarray, " F"]:
-    """X^T (p - y). Where few documents differ from the empty note, those alone are summed."""
+    """X^T (p - y). Where few documents differ from the empty note, those alone are summed.
+
+    By columns otherwise: one number for each document fits a cache, one for each n-gram does not.
+    """
     rest, at_rest = expit(scores) - y, expit(bias)
     differ = np.flatnonzero((scores != bias) | (y > 0))
     if len(differ) > FEW * len(y):
-        gradient: np.ndarray = design.rows.T @ rest
+        gradient: np.ndarray = design.columns.T @ rest
         return gradient
     part = design.rows[differ]
-    more = np.repeat(rest[differ] - at_rest, np.diff(part.indptr))
-    return at_rest * design.documents + np.bincount(part.indices, more, len(design.documents))
+    return at_rest * design.documents + part.T @ (rest[differ] - at_rest)
 
 
 def _objective(
@@ -161,7 +163,7 @@ class _Lumped(NamedTuple):
 
 
 def _lumped(x: sparse.csc_matrix, y: Float[np.ndarray, " D"]) -> _Lumped:
-    held = np.unique(x.indices)
+    held = np.flatnonzero(np.bincount(x.indices, minlength=len(y)))
     if len(held) == len(y):
         return _Lumped(x, y, np.ones(len(y)))
     place = np.zeros(len(y), dtype=x.indices.dtype)
