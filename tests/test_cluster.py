@@ -78,7 +78,7 @@ def prepare(tables: Path, out: Path, engine: Engine) -> dict[str, object]:
     vocabulary, counts = make_vocabulary(tokenized, splits, config, engine=engine)
     vocabulary.save(out / "vocabulary.json")
     made = (tokenized, cohort.labels, cohort.splits, vocabulary, cohort.codes)
-    counts |= encode_documents(*made, out / "documents", engine)
+    counts |= encode_documents(*made, out / "documents", engine=engine)
     (out / "counts.json").write_text(json.dumps(counts))
     return dict(fingerprint_files(out))
 
