@@ -40,7 +40,7 @@ SETTINGS = {
 
 
 def map_on_workers(
-    function: Callable[..., R], parts: Sequence[P], engine: Engine, common: Sequence[Any]
+    function: Callable[..., R], parts: Iterable[P], engine: Engine, common: Sequence[Any]
 ) -> Iterator[R]:
     """As `map_parts`."""
     client = client_of(engine)
@@ -86,7 +86,7 @@ def _merge_all(merge: Callable[[Iterable[R]], R], *results: R) -> R:
 
 
 def _done_in_order(
-    client: Client, function: Callable[..., Any], parts: Sequence[P], common: Sequence[Any]
+    client: Client, function: Callable[..., Any], parts: Iterable[P], common: Sequence[Any]
 ) -> Iterator[tuple[P, Future]]:
     """Each part and its task, which is done; only so many are handed out ahead.
 
