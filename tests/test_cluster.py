@@ -30,10 +30,24 @@ from isd_pipeline.coding.bundle import write_bundle
 from isd_pipeline.coding.coder import Coder
 from isd_pipeline.coding.note_parts import note_parts
 from isd_pipeline.data.cohorts import make_cohort
+from isd_pipeline.data.custom import source as own
+from isd_pipeline.data.custom.example import write_example
+from isd_pipeline.data.custom.layout import CustomLayout
 from isd_pipeline.data.io.files import fingerprint_files
 from isd_pipeline.data.io.parts import LOOP, Engine, map_parts, merge_parts
 from isd_pipeline.data.io.row_parts import Rows, row_parts
-from isd_pipeline.data.io.tables import open_parquet, write_parquet
+from isd_pipeline.data.io.tables import (
+    NOTES,
+    Extraction,
+    RecordStream,
+    open_parquet,
+    stream_table,
+    table_of,
+    write_parquet,
+)
+from isd_pipeline.data.quality.checks import check_notes, check_splits
+from isd_pipeline.data.quality.findings import Findings
+from isd_pipeline.data.quality.minhash import near_pairs
 from isd_pipeline.data.sources.mimic3 import extract
 from isd_pipeline.data.splits import splits_by_patient
 from isd_pipeline.predictors import registry
@@ -101,6 +115,97 @@ def test_merged_counts_come_in_the_order_of_a_loop(
     tokenized = open_parquet(tables / "by_loop/tokenized.parquet")
     loop, dask = count_words(tokenized), count_words(tokenized, engine=DASK)
     assert [list(some.items()) for some in loop] == [list(some.items()) for some in dask]
+
+
+@pytest.fixture(scope="module")
+def checked(tables: Path) -> RecordStream:
+    """Notes of which some repeat another nearly, some have a sign that is told of, some no word."""
+    notes = open_parquet(tables / "notes.parquet").select(list(NOTES.names)).read().to_pylist()
+    for n in range(0, len(notes) - 2, 10):
+        notes[n + 1]["text"] = notes[n]["text"] + " Seen again."
+        notes[n + 2]["text"] = "\ufffd 1 2 3" if n % 3 else notes[n + 2]["text"] + "\ufffd"
+    return stream_table(table_of([tuple(row.values()) for row in notes], NOTES))
+
+
+def look(notes: RecordStream, engine: Engine) -> tuple[object, ...]:
+    """All that `isd check` makes of texts and of near duplicates."""
+    findings = Findings()
+    seen = check_notes(notes, "notes", findings, engine)
+    names = [("train", "test")[n % 2] for n in range(len(seen.names))]
+    pairs = near_pairs(np.stack(seen.signatures), names, engine=engine)
+    assert len(pairs) > 50
+    splits = pa.table([seen.names, names], ["document_id", "split"])
+    check_splits(seen, splits, "notes", findings, engine)
+    sizes = (seen.documents, seen.characters, seen.names, np.stack(seen.signatures).tobytes())
+    return (*sizes, pairs, [one.line() for one in findings])
+
+
+def test_what_is_told_of_texts_and_near_duplicates_is_the_same(checked: RecordStream) -> None:
+    by_loop = look(checked, LOOP)
+    assert any("documents without a word" in line for line in by_loop[-1])
+    assert look(checked, replace(DASK, rows=200)) == by_loop
+
+
+def folder_of_notes(folder: Path, parts: int = 4) -> Path:
+    """A custom data set whose notes are the files of a folder, in every form that is read."""
+    write_example(folder, "csv", documents=60)
+    with (folder / "notes.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    (folder / "notes.csv").rename(folder.parent / f"{folder.name}.csv")
+    many = folder / "notes"
+    many.mkdir()
+    size = -(-len(rows) // parts)
+    for n in range(parts):
+        some = rows[n * size : (n + 1) * size]
+        name = f"part-{n}"
+        if n == 0:
+            pq.write_table(pa.Table.from_pylist(some), many / f"{name}.parquet")
+        elif n == 1:
+            lines = "".join(json.dumps(row) + "\n" for row in some)
+            (many / f"{name}.jsonl").write_text(lines, encoding="utf-8")
+        else:
+            opened = gzip.open if n == 2 else open
+            ending = ".csv.gz" if n == 2 else ".csv"
+            with opened(many / f"{name}{ending}", "wt", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, rows[0])
+                writer.writeheader()
+                writer.writerows(some)
+    return folder
+
+
+def tables_of(found: Extraction) -> tuple[object, ...]:
+    streams = [getattr(found, name).read() for name in ("notes", "codes", "titles")]
+    return (*[table.to_pydict() for table in streams], found.mentions.to_pydict(), found.counts)
+
+
+def test_notes_in_many_files_are_those_of_one_whoever_reads_them(tmp_path: Path) -> None:
+    folder = folder_of_notes(tmp_path / "many")
+    write_example(tmp_path / "one", "csv", documents=60)
+    wanted = tables_of(own.extract(tmp_path / "one", CustomLayout()))
+    address = CustomLayout(notes=f"file://{folder}/notes")
+    for layout, engine in ((CustomLayout(), LOOP), (CustomLayout(), DASK), (address, DASK)):
+        assert tables_of(own.extract(folder, layout, engine=engine)) == wanted
+
+
+@pytest.mark.parametrize("engine", [LOOP, DASK], ids=["loop", "dask"])
+def test_what_is_wrong_in_one_of_many_files_is_told_by_its_name_and_row(
+    tmp_path: Path, engine: Engine
+) -> None:
+    path = folder_of_notes(tmp_path / "many") / "notes/part-3.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    rows[4]["id"], rows[4]["text"] = "", "SECRET"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.DictWriter(file, rows[0]).writeheader()
+        csv.DictWriter(file, rows[0]).writerows(rows)
+    with pytest.raises(ValueError, match=r"notes/part-3\.csv, row 6, column id: no id") as caught:
+        own.extract(tmp_path / "many", CustomLayout(), engine=engine)
+    path.write_text("id,text\n1,a,SECRET\n", "utf-8")
+    with pytest.raises(
+        ValueError, match=r"part-3\.csv: other columns than part-0\.parquet"
+    ) as other:
+        own.extract(tmp_path / "many", CustomLayout(), engine=engine)
+    assert "SECRET" not in f"{caught.value} {other.value}"
 
 
 def first_try(marker: Path) -> bool:
