@@ -50,13 +50,14 @@ from isd_pipeline.data.quality.findings import Findings
 from isd_pipeline.data.quality.minhash import near_pairs
 from isd_pipeline.data.sources.mimic3 import extract
 from isd_pipeline.data.splits import splits_by_patient
-from isd_pipeline.predictors import registry
+from isd_pipeline.predictors import evidence_parts, registry
 from isd_pipeline.predictors.score_parts import score_in_parts
 from isd_pipeline.synthetic import HospitalSettings, write_hospital
 from isd_pipeline.text.documents import Documents, encode_documents
 from isd_pipeline.text.tokens import tokenize_notes
 from isd_pipeline.text.vocabulary import VocabularyConfig, count_words, make_vocabulary
 from tests.coding.tiny import WORDS, bundle_of
+from tests.pipelines.test_evidence import inputs_of, measure_evidence
 
 pytest.importorskip("distributed", reason="needs the extra `cluster`")
 DASK = Engine(name="dask", workers=2, rows=512)
@@ -375,6 +376,18 @@ def test_scores_of_many_documents_are_those_of_one_pass(tmp_path: Path) -> None:
     for engine in (LOOP, replace(DASK, rows=20)):  # 16 a part: two batches
         parts = score_in_parts(settings, bundle.weights, documents, "cpu", 1, engine)
         assert parts.tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize("system", ["isd", "caml"])
+def test_evidence_is_measured_as_note_after_note(
+    system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = inputs_of(system)
+    by_loop, pairs = measure_evidence(**inputs)
+    monkeypatch.setattr(evidence_parts, "NOTES", 1)
+    by_dask, same_pairs = measure_evidence(**inputs, engine=vars(DASK))
+    assert by_dask == by_loop
+    assert same_pairs.equals(pairs)
 
 
 def listening(process: psutil.Process) -> set[str]:
