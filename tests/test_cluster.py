@@ -209,6 +209,43 @@ def test_what_is_wrong_in_one_of_many_files_is_told_by_its_name_and_row(
     assert "SECRET" not in f"{caught.value} {other.value}"
 
 
+def hospital_in_parts(tables: Path, folder: Path) -> Path:
+    """The same hospital, its NOTEEVENTS cut into three files of the three kinds that are read."""
+    folder.mkdir()
+    for path in (tables / "raw").iterdir():
+        if path.name != "NOTEEVENTS.csv" and path.is_file():
+            (folder / path.name).symlink_to(path)
+    with (tables / "raw/NOTEEVENTS.csv").open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    parts = folder / "NOTEEVENTS"
+    parts.mkdir()
+    for name, some in (("a.csv", rows[:500]), ("b.csv.gz", rows[500:900])):
+        opened = gzip.open if name.endswith(".gz") else open
+        with opened(parts / name, "wt", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([header, *some[:-1]])
+            csv.writer(file, lineterminator="").writerow(some[-1])
+    columns = [list(column) for column in zip(*rows[900:], strict=True)]
+    last = pa.table(columns, [name.lower() for name in header])
+    numbers = pa.array([int(row) for row in columns[0]], pa.int64())
+    pq.write_table(last.set_column(0, header[0].lower(), numbers), parts / "c.parquet")
+    return folder
+
+
+@pytest.mark.parametrize("engine", [LOOP, DASK], ids=["loop", "dask"])
+def test_noteevents_in_parts_are_the_one_table_whoever_reads_them(
+    tables: Path, tmp_path: Path, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = hospital_in_parts(tables, tmp_path / "raw")
+    found, one = extract(folder, engine=engine), extract(tables / "raw")
+    assert found.notes.read().equals(one.notes.read())
+    assert found.counts == one.counts
+    told = [line for line in caplog.messages if "no line end after the last row" in line]
+    assert [line.partition(":")[0][-8:] for line in told] == ["TS/a.csv", "b.csv.gz"]
+    (folder / "NOTEEVENTS.csv").write_text("x")
+    with pytest.raises(ValueError, match=r"NOTEEVENTS\.csv and a folder NOTEEVENTS; move one away"):
+        extract(folder, engine=engine)
+
+
 def first_try(marker: Path) -> bool:
     try:
         marker.touch(exist_ok=False)

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from isd_pipeline.data.io.parts import Engine, Part, attempt
@@ -44,8 +45,30 @@ def map_on_workers(
 ) -> Iterator[R]:
     """As `map_parts`."""
     client = client_of(engine)
-    for part, future in _done_in_order(client, function, parts, common):
-        yield _result(future, part)
+    for part, future in _done_in_order(client, function, parts, common, _with_warnings):
+        result, told = _result(future, part)
+        for logger, level, message in told:
+            logging.getLogger(logger).log(level, "%s", message)
+        yield result
+
+
+def _with_warnings(
+    function: Callable[..., R], part: Part, *common: Any
+) -> tuple[R, list[tuple[str, int, str]]]:
+    """What a part gives, and what was logged of it, for the process that asked to log."""
+    told: list[tuple[str, int, str]] = []
+
+    class Keeping(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.thread == get_ident():
+                told.append((record.name, record.levelno, record.getMessage()))
+
+    logger, keeping = logging.getLogger("isd_pipeline"), Keeping(logging.WARNING)
+    logger.addHandler(keeping)
+    try:
+        return attempt(function, part, *common), told
+    finally:
+        logger.removeHandler(keeping)
 
 
 def merge_on_workers(
@@ -86,7 +109,11 @@ def _merge_all(merge: Callable[[Iterable[R]], R], *results: R) -> R:
 
 
 def _done_in_order(
-    client: Client, function: Callable[..., Any], parts: Iterable[P], common: Sequence[Any]
+    client: Client,
+    function: Callable[..., Any],
+    parts: Iterable[P],
+    common: Sequence[Any],
+    run: Callable[..., Any] = attempt,
 ) -> Iterator[tuple[P, Future]]:
     """Each part and its task, which is done; only so many are handed out ahead.
 
@@ -96,7 +123,7 @@ def _done_in_order(
     ahead = max(2, AHEAD * sum(client.nthreads().values()))
     waiting: deque[tuple[P, Future]] = deque()
     for part in parts:
-        task = client.submit(attempt, function, part, *shared, pure=False)
+        task = client.submit(run, function, part, *shared, pure=False)
         waiting.append((part, task))
         if len(waiting) >= ahead:
             yield _done(*waiting.popleft())

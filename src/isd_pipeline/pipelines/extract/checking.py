@@ -15,13 +15,12 @@ from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.config.reading import refuse_unknown
 from isd_pipeline.data.custom import source as own
 from isd_pipeline.data.io.archives import file_names
-from isd_pipeline.data.io.delimited import find_csv
 from isd_pipeline.data.io.folders import files_of
 from isd_pipeline.data.io.parts import LOOP, Engine
 from isd_pipeline.data.io.tables import Extraction
 from isd_pipeline.data.quality import checks
 from isd_pipeline.data.quality.findings import Finding, Findings, of_error, of_error_below
-from isd_pipeline.data.sources import cantemist, mimic3
+from isd_pipeline.data.sources import cantemist, mimic3, mimic3_notes
 from isd_pipeline.pipelines.extract.checking_words import check_words
 from isd_pipeline.pipelines.extract.nodes import read_source, split_documents
 
@@ -86,7 +85,8 @@ def _guess(target: str, cohorts: Mapping[str, Any]) -> dict[str, str]:
     if is_zip:
         raise ValueError(f"{target}: neither CodiEsp (text_files) nor CANTEMIST ({cantemist.NORM})")
     names = {file.rpartition("/")[2].lower() for file in files}
-    if names & {"noteevents.csv", "noteevents.csv.gz"}:
+    is_parted = mimic3_notes.NAME in {folder.upper() for folder in folders}
+    if is_parted or names & {"noteevents.csv", "noteevents.csv.gz"}:
         return {"source": "mimic3", "raw": target}
     if names & {"discharge.csv", "discharge.csv.gz"}:
         return {"source": "mimic4", "raw": target, "split": "edin", "revision": "icd10"}
@@ -147,7 +147,7 @@ def _extract(settings: ExtractSettings, findings: Findings, engine: Engine) -> E
     if found is None and settings.source == "mimic3":
         _tried(lambda: mimic3.read_titles(raw), settings.raw, findings)
         _tried(lambda: mimic3.read_codes(raw), settings.raw, findings)
-        _tried(lambda: mimic3.read_summaries(find_csv(raw, "NOTEEVENTS")), settings.raw, findings)
+        _tried(lambda: mimic3_notes.read_summaries(raw), settings.raw, findings)
     return found
 
 

@@ -61,7 +61,7 @@ def read_source(settings: ExtractSettings, engine: Engine = LOOP) -> Extraction:
             dev_lines = settings.dev_lines if settings.split == "laat" else None
             found = mimic2.extract(raw, dev_lines=dev_lines)
         case "mimic3":
-            found = mimic3.extract(raw)
+            found = mimic3.extract(raw, engine=engine)
             if settings.patients == "carevue":
                 found = only_patients(found, *mimic3.carevue_patients(raw))
             if settings.mdace:
