@@ -47,7 +47,7 @@ from isd_pipeline.data.io.tables import (
 )
 from isd_pipeline.data.quality.checks import check_notes, check_splits
 from isd_pipeline.data.quality.findings import Findings
-from isd_pipeline.data.quality.minhash import near_pairs
+from isd_pipeline.data.quality.minhash import BANDS, ORDERS, near_pairs
 from isd_pipeline.data.sources.mimic3 import extract
 from isd_pipeline.data.splits import splits_by_patient
 from isd_pipeline.predictors import evidence_parts, registry
@@ -144,6 +144,14 @@ def look(notes: RecordStream, engine: Engine) -> tuple[object, ...]:
 def test_what_is_told_of_texts_and_near_duplicates_is_the_same(checked: RecordStream) -> None:
     by_loop = look(checked, LOOP)
     assert any("documents without a word" in line for line in by_loop[-1])
+    signatures = np.frombuffer(by_loop[3], np.uint32).reshape(-1, BANDS, ORDERS // BANDS)
+    near = [
+        (n, int(m), float((one == signatures[m]).mean()))
+        for n, one in enumerate(signatures)
+        for m in range(n + 1, len(signatures), 2)
+        if (one == signatures[m]).all(axis=1).any() and (one == signatures[m]).mean() >= 0.8
+    ]
+    assert by_loop[4] == near
     assert look(checked, replace(DASK, rows=200)) == by_loop
 
 
