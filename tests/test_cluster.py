@@ -454,6 +454,15 @@ def test_a_local_cluster_listens_on_loopback_alone_and_shows_no_page() -> None:
         assert b"404" in asked.recv(100).splitlines()[0]
 
 
+def test_a_worker_asks_for_memory_as_this_process_does_and_has_one_thread() -> None:
+    """Where Dask sets MALLOC_TRIM_THRESHOLD_, coding takes 1.6 times the processor time."""
+    from isd_pipeline.data.io.cluster import client_of
+
+    for environment in client_of(DASK).run(lambda: dict(os.environ)).values():
+        assert environment.get("MALLOC_TRIM_THRESHOLD_") == os.environ.get("MALLOC_TRIM_THRESHOLD_")
+        assert environment["OMP_NUM_THREADS"] == "1"
+
+
 def die(part: Rows) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
