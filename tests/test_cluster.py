@@ -30,19 +30,34 @@ from isd_pipeline.coding.bundle import write_bundle
 from isd_pipeline.coding.coder import Coder
 from isd_pipeline.coding.note_parts import note_parts
 from isd_pipeline.data.cohorts import make_cohort
+from isd_pipeline.data.custom import source as own
+from isd_pipeline.data.custom.example import write_example
+from isd_pipeline.data.custom.layout import CustomLayout
 from isd_pipeline.data.io.files import fingerprint_files
 from isd_pipeline.data.io.parts import LOOP, Engine, map_parts, merge_parts
 from isd_pipeline.data.io.row_parts import Rows, row_parts
-from isd_pipeline.data.io.tables import open_parquet, write_parquet
+from isd_pipeline.data.io.tables import (
+    NOTES,
+    Extraction,
+    RecordStream,
+    open_parquet,
+    stream_table,
+    table_of,
+    write_parquet,
+)
+from isd_pipeline.data.quality.checks import check_notes, check_splits
+from isd_pipeline.data.quality.findings import Findings
+from isd_pipeline.data.quality.minhash import BANDS, ORDERS, near_pairs
 from isd_pipeline.data.sources.mimic3 import extract
 from isd_pipeline.data.splits import splits_by_patient
-from isd_pipeline.predictors import registry
+from isd_pipeline.predictors import evidence_parts, registry
 from isd_pipeline.predictors.score_parts import score_in_parts
 from isd_pipeline.synthetic import HospitalSettings, write_hospital
 from isd_pipeline.text.documents import Documents, encode_documents
 from isd_pipeline.text.tokens import tokenize_notes
 from isd_pipeline.text.vocabulary import VocabularyConfig, count_words, make_vocabulary
 from tests.coding.tiny import WORDS, bundle_of
+from tests.pipelines.test_evidence import inputs_of, measure_evidence
 
 pytest.importorskip("distributed", reason="needs the extra `cluster`")
 DASK = Engine(name="dask", workers=2, rows=512)
@@ -78,7 +93,7 @@ def prepare(tables: Path, out: Path, engine: Engine) -> dict[str, object]:
     vocabulary, counts = make_vocabulary(tokenized, splits, config, engine=engine)
     vocabulary.save(out / "vocabulary.json")
     made = (tokenized, cohort.labels, cohort.splits, vocabulary, cohort.codes)
-    counts |= encode_documents(*made, out / "documents", engine)
+    counts |= encode_documents(*made, out / "documents", engine=engine)
     (out / "counts.json").write_text(json.dumps(counts))
     return dict(fingerprint_files(out))
 
@@ -101,6 +116,142 @@ def test_merged_counts_come_in_the_order_of_a_loop(
     tokenized = open_parquet(tables / "by_loop/tokenized.parquet")
     loop, dask = count_words(tokenized), count_words(tokenized, engine=DASK)
     assert [list(some.items()) for some in loop] == [list(some.items()) for some in dask]
+
+
+@pytest.fixture(scope="module")
+def checked(tables: Path) -> RecordStream:
+    """Notes of which some repeat another nearly, some have a sign that is told of, some no word."""
+    notes = open_parquet(tables / "notes.parquet").select(list(NOTES.names)).read().to_pylist()
+    for n in range(0, len(notes) - 2, 10):
+        notes[n + 1]["text"] = notes[n]["text"] + " Seen again."
+        notes[n + 2]["text"] = "\ufffd 1 2 3" if n % 3 else notes[n + 2]["text"] + "\ufffd"
+    return stream_table(table_of([tuple(row.values()) for row in notes], NOTES))
+
+
+def look(notes: RecordStream, engine: Engine) -> tuple[object, ...]:
+    """All that `isd check` makes of texts and of near duplicates."""
+    findings = Findings()
+    seen = check_notes(notes, "notes", findings, engine)
+    names = [("train", "test")[n % 2] for n in range(len(seen.names))]
+    pairs = near_pairs(np.stack(seen.signatures), names, engine=engine)
+    assert len(pairs) > 50
+    splits = pa.table([seen.names, names], ["document_id", "split"])
+    check_splits(seen, splits, "notes", findings, engine)
+    sizes = (seen.documents, seen.characters, seen.names, np.stack(seen.signatures).tobytes())
+    return (*sizes, pairs, [one.line() for one in findings])
+
+
+def test_what_is_told_of_texts_and_near_duplicates_is_the_same(checked: RecordStream) -> None:
+    by_loop = look(checked, LOOP)
+    assert any("documents without a word" in line for line in by_loop[-1])
+    signatures = np.frombuffer(by_loop[3], np.uint32).reshape(-1, BANDS, ORDERS // BANDS)
+    near = [
+        (n, int(m), float((one == signatures[m]).mean()))
+        for n, one in enumerate(signatures)
+        for m in range(n + 1, len(signatures), 2)
+        if (one == signatures[m]).all(axis=1).any() and (one == signatures[m]).mean() >= 0.8
+    ]
+    assert by_loop[4] == near
+    assert look(checked, replace(DASK, rows=200)) == by_loop
+
+
+def folder_of_notes(folder: Path, parts: int = 4) -> Path:
+    """A custom data set whose notes are the files of a folder, in every form that is read."""
+    write_example(folder, "csv", documents=60)
+    with (folder / "notes.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    (folder / "notes.csv").rename(folder.parent / f"{folder.name}.csv")
+    many = folder / "notes"
+    many.mkdir()
+    size = -(-len(rows) // parts)
+    for n in range(parts):
+        some = rows[n * size : (n + 1) * size]
+        name = f"part-{n}"
+        if n == 0:
+            pq.write_table(pa.Table.from_pylist(some), many / f"{name}.parquet")
+        elif n == 1:
+            lines = "".join(json.dumps(row) + "\n" for row in some)
+            (many / f"{name}.jsonl").write_text(lines, encoding="utf-8")
+        else:
+            opened = gzip.open if n == 2 else open
+            ending = ".csv.gz" if n == 2 else ".csv"
+            with opened(many / f"{name}{ending}", "wt", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, rows[0])
+                writer.writeheader()
+                writer.writerows(some)
+    return folder
+
+
+def tables_of(found: Extraction) -> tuple[object, ...]:
+    streams = [getattr(found, name).read() for name in ("notes", "codes", "titles")]
+    return (*[table.to_pydict() for table in streams], found.mentions.to_pydict(), found.counts)
+
+
+def test_notes_in_many_files_are_those_of_one_whoever_reads_them(tmp_path: Path) -> None:
+    folder = folder_of_notes(tmp_path / "many")
+    write_example(tmp_path / "one", "csv", documents=60)
+    wanted = tables_of(own.extract(tmp_path / "one", CustomLayout()))
+    address = CustomLayout(notes=f"file://{folder}/notes")
+    for layout, engine in ((CustomLayout(), LOOP), (CustomLayout(), DASK), (address, DASK)):
+        assert tables_of(own.extract(folder, layout, engine=engine)) == wanted
+
+
+@pytest.mark.parametrize("engine", [LOOP, DASK], ids=["loop", "dask"])
+def test_what_is_wrong_in_one_of_many_files_is_told_by_its_name_and_row(
+    tmp_path: Path, engine: Engine
+) -> None:
+    path = folder_of_notes(tmp_path / "many") / "notes/part-3.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    rows[4]["id"], rows[4]["text"] = "", "SECRET"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.DictWriter(file, rows[0]).writeheader()
+        csv.DictWriter(file, rows[0]).writerows(rows)
+    with pytest.raises(ValueError, match=r"notes/part-3\.csv, row 6, column id: no id") as caught:
+        own.extract(tmp_path / "many", CustomLayout(), engine=engine)
+    path.write_text("id,text\n1,a,SECRET\n", "utf-8")
+    with pytest.raises(
+        ValueError, match=r"part-3\.csv: other columns than part-0\.parquet"
+    ) as other:
+        own.extract(tmp_path / "many", CustomLayout(), engine=engine)
+    assert "SECRET" not in f"{caught.value} {other.value}"
+
+
+def hospital_in_parts(tables: Path, folder: Path) -> Path:
+    """The same hospital, its NOTEEVENTS cut into three files of the three kinds that are read."""
+    folder.mkdir()
+    for path in (tables / "raw").iterdir():
+        if path.name != "NOTEEVENTS.csv" and path.is_file():
+            (folder / path.name).symlink_to(path)
+    with (tables / "raw/NOTEEVENTS.csv").open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    parts = folder / "NOTEEVENTS"
+    parts.mkdir()
+    for name, some in (("a.csv", rows[:500]), ("b.csv.gz", rows[500:900])):
+        opened = gzip.open if name.endswith(".gz") else open
+        with opened(parts / name, "wt", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([header, *some[:-1]])
+            csv.writer(file, lineterminator="").writerow(some[-1])
+    columns = [list(column) for column in zip(*rows[900:], strict=True)]
+    last = pa.table(columns, [name.lower() for name in header])
+    numbers = pa.array([int(row) for row in columns[0]], pa.int64())
+    pq.write_table(last.set_column(0, header[0].lower(), numbers), parts / "c.parquet")
+    return folder
+
+
+@pytest.mark.parametrize("engine", [LOOP, DASK], ids=["loop", "dask"])
+def test_noteevents_in_parts_are_the_one_table_whoever_reads_them(
+    tables: Path, tmp_path: Path, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = hospital_in_parts(tables, tmp_path / "raw")
+    found, one = extract(folder, engine=engine), extract(tables / "raw")
+    assert found.notes.read().equals(one.notes.read())
+    assert found.counts == one.counts
+    told = [line for line in caplog.messages if "no line end after the last row" in line]
+    assert [line.partition(":")[0][-8:] for line in told] == ["TS/a.csv", "b.csv.gz"]
+    (folder / "NOTEEVENTS.csv").write_text("x")
+    with pytest.raises(ValueError, match=r"NOTEEVENTS\.csv and a folder NOTEEVENTS; move one away"):
+        extract(folder, engine=engine)
 
 
 def first_try(marker: Path) -> bool:
@@ -272,6 +423,18 @@ def test_scores_of_many_documents_are_those_of_one_pass(tmp_path: Path) -> None:
         assert parts.tobytes() == whole.tobytes()
 
 
+@pytest.mark.parametrize("system", ["isd", "caml"])
+def test_evidence_is_measured_as_note_after_note(
+    system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = inputs_of(system)
+    by_loop, pairs = measure_evidence(**inputs)
+    monkeypatch.setattr(evidence_parts, "NOTES", 1)
+    by_dask, same_pairs = measure_evidence(**inputs, engine=vars(DASK))
+    assert by_dask == by_loop
+    assert same_pairs.equals(pairs)
+
+
 def listening(process: psutil.Process) -> set[str]:
     found = process.net_connections(kind="inet")
     return {one.laddr.ip for one in found if one.status == psutil.CONN_LISTEN}
@@ -289,6 +452,15 @@ def test_a_local_cluster_listens_on_loopback_alone_and_shows_no_page() -> None:
     with socket.create_connection(("127.0.0.1", pages)) as asked:
         asked.sendall(b"GET /info/main/workers.html HTTP/1.0\r\n\r\n")
         assert b"404" in asked.recv(100).splitlines()[0]
+
+
+def test_a_worker_asks_for_memory_as_this_process_does_and_has_one_thread() -> None:
+    """Where Dask sets MALLOC_TRIM_THRESHOLD_, coding takes 1.6 times the processor time."""
+    from isd_pipeline.data.io.cluster import client_of
+
+    for environment in client_of(DASK).run(lambda: dict(os.environ)).values():
+        assert environment.get("MALLOC_TRIM_THRESHOLD_") == os.environ.get("MALLOC_TRIM_THRESHOLD_")
+        assert environment["OMP_NUM_THREADS"] == "1"
 
 
 def die(part: Rows) -> None:

@@ -61,12 +61,7 @@ class NotePart:
             yield from distinct(_of_parquet(self, languages))
             return
         with at_path(self.address) as path:
-            try:
-                yield from islice(read_notes(path, languages), self.begin, self.end)
-            except (ValueError, OSError) as error:
-                if is_remote(self.address):
-                    raise ValueError(str(error).replace(str(path), self.address)) from None
-                raise
+            yield from islice(read_notes(path, languages), self.begin, self.end)
 
 
 def is_many(notes: str, engine: Engine) -> bool:

@@ -34,6 +34,7 @@ def check(target: str, as_json: bool) -> None:
 
     TARGET is a cohort, or a folder of files. Exit code 0: fine; 1: warnings; 2: errors.
     """
+    from isd_pipeline.config.engine import read_engine
     from isd_pipeline.config.loading import read_parameters
     from isd_pipeline.pipelines.extract import checking
 
@@ -41,7 +42,8 @@ def check(target: str, as_json: bool) -> None:
     parameters = read_parameters(Path("conf")) if Path("conf").is_dir() else {}
     cohorts = parameters.get("cohorts", {})
     named = target if target in cohorts else str(here / target)
-    findings, counts = checking.check(named, cohorts, parameters.get("profiles"))
+    engine = read_engine(parameters.get("engine"))
+    findings, counts = checking.check(named, cohorts, parameters.get("profiles"), engine)
     code = checking.exit_code(findings)
     if as_json:
         listed = [asdict(one) for one in findings]

@@ -5,7 +5,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -49,15 +49,11 @@ class RawCodes:
 
 
 def read_codes(
-    path: Path,
-    names: Mapping[str, tuple[str, ...]],
-    batches: Iterable[pa.RecordBatch],
-    layout: CustomLayout,
-    findings: Findings,
+    batches: Iterable[pa.RecordBatch], layout: CustomLayout, found: FindingsOfFile
 ) -> RawCodes:
     """From batches with a column `code`, one a row, or `codes`, any number a row."""
-    column = names.get("code") or names["codes"]
-    found = FindingsOfFile(findings, path, {"code": column, "system": column, **names})
+    column = found.names.get("code") or found.names["codes"]
+    found = replace(found, names={"code": column, "system": column, **found.names})
     rows = [_raw(batch, layout.code_separator, found) for batch in batches]
     return RawCodes(pa.Table.from_batches(rows, _RAW).combine_chunks(), found)
 

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path, PurePath
 from typing import Literal
 
+from isd_pipeline.data.io.addresses import refuse_credentials
 from isd_pipeline.data.io.delimited import refuse_data
 from isd_pipeline.data.io.folders import files_of
 
@@ -62,7 +63,8 @@ class CustomLayout:
     is not to be read.
     """
 
-    notes: str = ""  # the file of notes; else the one called notes.csv, .jsonl, .parquet …
+    # The file of notes, a folder of many, or an address; else what is called notes.csv, … or notes.
+    notes: str = ""
     codes: str = ""  # the file of code rows; else codes.*; else a column of the notes
     mentions: str = (
         ""  # the file of marked stretches of notes; else mentions.*; else there are none
@@ -87,6 +89,7 @@ class CustomLayout:
             path = PurePath(name)
             if path.is_absolute() or ".." in path.parts or "\0" in name:
                 raise ValueError(f"{name!r} leads out of the folder `raw`; name a file in it")
+        refuse_credentials(self.notes)
         if not self.code_separator:
             raise ValueError("code_separator is empty; it parts the codes of one cell")
         _ = self.form

@@ -8,7 +8,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -18,11 +17,12 @@ import pyarrow.compute as pc
 from isd_pipeline.data.codes import coding_systems as systems
 from isd_pipeline.data.codes.coding_systems import OwnTable
 from isd_pipeline.data.custom.codes import CodeRows, code_of, tell_of_no_code
-from isd_pipeline.data.custom.files import read_rows
 from isd_pipeline.data.custom.layout import CustomLayout
+from isd_pipeline.data.custom.note_files import NoteFiles
 from isd_pipeline.data.custom.notes import NoteIndex
 from isd_pipeline.data.io.columns import stripped
 from isd_pipeline.data.io.missing import present
+from isd_pipeline.data.io.parts import LOOP
 from isd_pipeline.data.io.tables import MENTIONS, table_of
 from isd_pipeline.data.quality.findings import Findings, FindingsOfFile, Level
 
@@ -63,8 +63,7 @@ class Mark(NamedTuple):
 class Known:
     """What rows of mentions are held against, and how cells are read."""
 
-    notes: Path
-    names: Mapping[str, tuple[str, ...]]  # of the columns of the notes
+    notes: NoteFiles
     index: NoteIndex
     codes: CodeRows
     layout: CustomLayout
@@ -225,8 +224,8 @@ def _cuts(text: str, at: int) -> bool:
 
 def _texts(known: Known, places: np.ndarray) -> Iterator[tuple[int, str]]:
     """The texts of the notes at these places, in the order of the file."""
-    read, at = {name: known.names[name] for name in ("id", "text")}, 0
-    for batch in read_rows(known.notes, read, known.layout.form, Findings()):
+    at = 0
+    for _, batch in known.notes.read(Findings(), LOOP, ("id", "text")):
         here = known.index.place[at : at + batch.num_rows]
         at += batch.num_rows
         for n in np.flatnonzero(np.isin(here, places)).tolist():

@@ -8,7 +8,6 @@ run on from one to the next as over a blank line, and offsets count within each 
 """
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,18 +16,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from isd_pipeline.data.custom.files import read_rows
 from isd_pipeline.data.custom.layout import CustomLayout
+from isd_pipeline.data.custom.note_files import NoteFiles
 from isd_pipeline.data.io.columns import changes, stripped
 from isd_pipeline.data.io.damage import DAMAGED, holds_nul
 from isd_pipeline.data.io.missing import present
+from isd_pipeline.data.io.parts import LOOP, Engine
 from isd_pipeline.data.io.tables import NOTES, SPLITS, RecordStream, SortedSpill, table_of
 from isd_pipeline.data.quality.findings import Findings, FindingsOfFile
 
-NOTE_COLUMNS = {  # ours, and whether the file must have it
-    **{"id": True, "text": True},
-    **dict.fromkeys(("note", "patient", "date", "type", "split", "codes"), False),
-}
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("dev", "development", "val", "valid", "validation"), "dev"),
@@ -223,17 +219,12 @@ def _least(group: np.ndarray, value: np.ndarray) -> np.ndarray:
 
 
 def stream_notes(
-    path: Path,
-    names: Mapping[str, tuple[str, ...]],
-    layout: CustomLayout,
-    index: NoteIndex,
-    scratch: Path | None = None,
+    files: NoteFiles, index: NoteIndex, scratch: Path | None = None, engine: Engine = LOOP
 ) -> RecordStream:
     """The second pass: the kept texts in reading order, which wait sorted in a nameless file."""
     spill = SortedSpill(pa.schema([*NOTES, ("__place", pa.int64())]), ["__place"], scratch)
-    read = {name: names[name] for name in ("id", "text")}
     at = 0
-    for batch in read_rows(path, read, layout.form, Findings()):
+    for _, batch in files.read(Findings(), engine, ("id", "text")):
         place = index.place[at : at + batch.num_rows]
         at += batch.num_rows
         kept = np.flatnonzero(place >= 0)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from isd_pipeline.data.codes import coding_systems as systems
 from isd_pipeline.data.codes.coding_systems import OwnTable
@@ -16,21 +17,21 @@ from isd_pipeline.data.custom import mentions as mention_rows
 from isd_pipeline.data.custom import notes as note_rows
 from isd_pipeline.data.custom.files import column_names, read_rows
 from isd_pipeline.data.custom.layout import CustomLayout, find_table, match_columns, near
+from isd_pipeline.data.custom.note_files import NoteFiles, find_notes
 from isd_pipeline.data.custom.tree import TOP
+from isd_pipeline.data.io.parts import LOOP, Engine
 from isd_pipeline.data.io.tables import OWN_TITLES, TITLES, Extraction, stream_table, table_of
 from isd_pipeline.data.quality.findings import Findings, FindingsOfFile, of_error_below
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
-Names = dict[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class OwnData:
     """All of a user's files but the texts."""
 
-    notes: Path
-    names: Names
+    notes: NoteFiles
     index: note_rows.NoteIndex
     codes: code_rows.CodeRows
     table: OwnTable | None
@@ -43,28 +44,30 @@ class OwnData:
         return {**self.index.counts, **self.codes.counts, **of_mentions}
 
 
-def extract(folder: Path, layout: CustomLayout, *, scratch: Path | None = None) -> Extraction:
+def extract(
+    folder: Path, layout: CustomLayout, *, scratch: Path | None = None, engine: Engine = LOOP
+) -> Extraction:
     """Read a folder of notes and codes, and of mentions where there are some.
 
     Raises ValueError with the first of all that is wrong (file, row, column, what, remedy), once
     everything was looked at; what is only unusual is logged. Texts wait, sorted, in a nameless
-    file in `scratch`.
+    file in `scratch`. The workers of an engine read the files of notes where there are many.
     """
     findings = Findings()
-    found = read_own(Path(folder), layout, findings)
+    found = read_own(Path(folder), layout, findings, engine)
     findings.refuse()
     if found is None:
         raise ValueError(f"{folder}: could not be read")
     for one in findings:
         LOG.warning("%s", one.line())
-    return tables(found, layout, scratch=scratch)
+    return tables(found, scratch=scratch, engine=engine)
 
 
-def tables(found: OwnData, layout: CustomLayout, *, scratch: Path | None = None) -> Extraction:
+def tables(found: OwnData, *, scratch: Path | None = None, engine: Engine = LOOP) -> Extraction:
     """The tables of what `read_own` found nothing wrong in."""
     titles, titled = _titles(found)
     return Extraction(
-        notes=note_rows.stream_notes(found.notes, found.names, layout, found.index, scratch),
+        notes=note_rows.stream_notes(found.notes, found.index, scratch, engine),
         codes=stream_table(found.codes.table),
         titles=stream_table(titles),
         counts={**found.counts, **titled},
@@ -93,7 +96,9 @@ def _text(title: Title | None) -> str | None:
     return None if title is None else title.text
 
 
-def read_own(folder: Path, layout: CustomLayout, findings: Findings) -> OwnData | None:
+def read_own(
+    folder: Path, layout: CustomLayout, findings: Findings, engine: Engine = LOOP
+) -> OwnData | None:
     """Look at everything; None where there is too little to go on, which the findings tell."""
     table = None
     if not folder.is_dir():
@@ -101,25 +106,25 @@ def read_own(folder: Path, layout: CustomLayout, findings: Findings) -> OwnData 
         return None
     if layout.table or layout.system not in systems.OFFICIAL:
         table = _try(lambda: _own_table(folder, layout, findings), folder, findings)
-    notes = _try(lambda: _read_notes(folder, layout, findings), folder, findings)
+    notes = _try(lambda: _read_notes(folder, layout, findings, engine), folder, findings)
     codes = _try(lambda: _read_code_rows(folder, layout, findings), folder, findings)
     if notes is None or (table is None and layout.system not in systems.OFFICIAL):
         return None
-    path, names, index, beside = notes
+    files, index, beside = notes
     raw = codes or beside
     if codes is not None and beside is not None:
-        what = f"not read, for there is {codes.found.path.name} too"
-        findings.tell("note", path, what, column=names["codes"][0])
+        what = f"not read, for there is {Path(codes.found.path).name} too"
+        findings.tell("note", files.place, what, column=files.names["codes"][0])
     if raw is None:
         if not any(one.level == "error" for one in findings):
             remedy = "give a file codes.csv, or a column of the notes: custom.columns.codes"
             findings.tell("error", folder, "no codes", remedy)
         return None
     placed = code_rows.place_codes(raw, index, layout, table)
-    known = mention_rows.Known(path, names, index, placed, layout, table)
+    known = mention_rows.Known(files, index, placed, layout, table)
     mentions = _try(lambda: _read_mentions(folder, known, findings), folder, findings)
-    found = OwnData(path, names, index, placed, table, mentions)
-    _compare(found.counts, layout, path, findings)
+    found = OwnData(files, index, placed, table, mentions)
+    _compare(found.counts, layout, files.place, findings)
     return found
 
 
@@ -144,38 +149,36 @@ def _own_table(folder: Path, layout: CustomLayout, findings: Findings) -> OwnTab
 
 
 def _read_notes(
-    folder: Path, layout: CustomLayout, findings: Findings
-) -> tuple[Path, Names, note_rows.NoteIndex, code_rows.RawCodes | None]:
-    path = find_table(folder, "notes", layout.notes, "notes")
-    if path is None:
-        raise FileNotFoundError(
-            f"{folder}: no file of notes (notes.csv, notes.jsonl, notes.parquet); "
-            "name yours in custom.notes"
-        )
-    names = match_columns(
-        path,
-        column_names(path, layout.form),
-        layout.columns,
-        note_rows.NOTE_COLUMNS,
-        "custom.columns",
-    )
-    if layout.types and "type" not in names:
+    folder: Path, layout: CustomLayout, findings: Findings, engine: Engine
+) -> tuple[NoteFiles, note_rows.NoteIndex, code_rows.RawCodes | None]:
+    files = find_notes(folder, layout)
+    if layout.types and "type" not in files.names:
         raise ValueError(
-            f"{path}: custom.types is given, but no column type; map it in custom.columns"
+            f"{files.place}: custom.types is given, but no column type; map it in custom.columns"
         )
-    rows, beside = [], []
-    for batch in read_rows(path, names, layout.form, findings):
-        rows.append(note_rows.raw_notes(batch))
-        if "codes" in names:
-            beside.append(batch.select(["id", "codes", "row"]))
+    rows, beside, sizes = [], [], [0] * len(files.files)
+    for number, batch in files.read(findings, engine):
+        before = sum(sizes[:number])
+        sizes[number] = batch["row"][-1].as_py()
+        numbered = _count_on(batch, before)
+        rows.append(note_rows.raw_notes(numbered))
+        if "codes" in files.names:
+            beside.append(numbered.select(["id", "codes", "row"]))
     table = pa.Table.from_batches(rows, note_rows.RAW_NOTES).combine_chunks()
-    index = note_rows.index_notes(table, layout, FindingsOfFile(findings, path, names))
-    codes = (
-        code_rows.read_codes(path, names, beside, layout, findings) if "codes" in names else None
-    )
+    found = files.found(findings, sizes)
+    index = note_rows.index_notes(table, layout, found)
+    codes = code_rows.read_codes(beside, layout, found) if "codes" in files.names else None
     if not len(index.documents):
-        findings.tell("error", path, "no note at all", "is it the right file?")
-    return path, names, index, codes
+        findings.tell("error", files.place, "no note at all", "is it the right file?")
+    return files, index, codes
+
+
+def _count_on(batch: pa.RecordBatch, before: int) -> pa.RecordBatch:
+    """The rows numbered behind those of the files before."""
+    if not before:
+        return batch
+    at = batch.schema.get_field_index("row")
+    return batch.set_column(at, "row", pc.add(batch["row"], before))
 
 
 def _read_code_rows(
@@ -188,9 +191,8 @@ def _read_code_rows(
     names = match_columns(
         path, header, layout.code_columns, code_rows.CODE_ROW_COLUMNS, "custom.code_columns"
     )
-    return code_rows.read_codes(
-        path, names, read_rows(path, names, layout.form, findings), layout, findings
-    )
+    rows = read_rows(path, names, layout.form, findings)
+    return code_rows.read_codes(rows, layout, FindingsOfFile(findings, path, names))
 
 
 def _read_mentions(
@@ -208,7 +210,9 @@ def _read_mentions(
     return mention_rows.place_mentions(batches, known, FindingsOfFile(findings, path, names))
 
 
-def _compare(counts: dict[str, int], layout: CustomLayout, path: Path, findings: Findings) -> None:
+def _compare(
+    counts: dict[str, int], layout: CustomLayout, path: Path | str, findings: Findings
+) -> None:
     for name, expected in layout.expected.items():
         if name not in counts:
             what = f"custom.expected has no '{name}'{near(name, counts, 'known are: ')}"

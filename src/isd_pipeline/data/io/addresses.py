@@ -77,7 +77,10 @@ def opened(address: str) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def at_path(address: str) -> Iterator[Path]:
-    """A file as one of this machine; of a remote one a copy that ends with the block."""
+    """A file as one of this machine; of a remote one a copy that ends with the block.
+
+    What the block raises of the copy is raised again by the address.
+    """
     if not is_remote(address):
         yield Path(address)
         return
@@ -85,7 +88,10 @@ def at_path(address: str) -> Iterator[Path]:
         path = Path(folder, name_of(address))
         with path.open("wb") as copy:
             shutil.copyfileobj(file, copy)
-        yield path
+        try:
+            yield path
+        except (ValueError, OSError) as error:
+            raise ValueError(str(error).replace(str(path), address)) from None
 
 
 def _served(address: str) -> tuple[Any, str]:

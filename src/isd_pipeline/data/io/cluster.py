@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from isd_pipeline.data.io.parts import Engine, Part, attempt
@@ -32,6 +33,11 @@ SETTINGS = {
     # What a worker holds is of notes: it stays in memory and is not laid on a disk.
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
+    # As Dask's own, but for MALLOC_TRIM_THRESHOLD_: with it each layer's memory is given back and
+    # asked for again, and coding a note takes 1.6 times the processor time.
+    "distributed.nanny.pre-spawn-environ": dict.fromkeys(
+        ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), 1
+    ),
     "distributed.worker.profile.enabled": False,  # samples that nobody looks at
     "distributed.admin.large-graph-warning-threshold": "1GB",
     # No pages: neither the dashboard nor the tables of tasks and logs beside it.
@@ -40,12 +46,34 @@ SETTINGS = {
 
 
 def map_on_workers(
-    function: Callable[..., R], parts: Sequence[P], engine: Engine, common: Sequence[Any]
+    function: Callable[..., R], parts: Iterable[P], engine: Engine, common: Sequence[Any]
 ) -> Iterator[R]:
     """As `map_parts`."""
     client = client_of(engine)
-    for part, future in _done_in_order(client, function, parts, common):
-        yield _result(future, part)
+    for part, future in _done_in_order(client, function, parts, common, _with_warnings):
+        result, told = _result(future, part)
+        for logger, level, message in told:
+            logging.getLogger(logger).log(level, "%s", message)
+        yield result
+
+
+def _with_warnings(
+    function: Callable[..., R], part: Part, *common: Any
+) -> tuple[R, list[tuple[str, int, str]]]:
+    """What a part gives, and what was logged of it, for the process that asked to log."""
+    told: list[tuple[str, int, str]] = []
+
+    class Keeping(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.thread == get_ident():
+                told.append((record.name, record.levelno, record.getMessage()))
+
+    logger, keeping = logging.getLogger("isd_pipeline"), Keeping(logging.WARNING)
+    logger.addHandler(keeping)
+    try:
+        return attempt(function, part, *common), told
+    finally:
+        logger.removeHandler(keeping)
 
 
 def merge_on_workers(
@@ -86,7 +114,11 @@ def _merge_all(merge: Callable[[Iterable[R]], R], *results: R) -> R:
 
 
 def _done_in_order(
-    client: Client, function: Callable[..., Any], parts: Sequence[P], common: Sequence[Any]
+    client: Client,
+    function: Callable[..., Any],
+    parts: Iterable[P],
+    common: Sequence[Any],
+    run: Callable[..., Any] = attempt,
 ) -> Iterator[tuple[P, Future]]:
     """Each part and its task, which is done; only so many are handed out ahead.
 
@@ -96,7 +128,7 @@ def _done_in_order(
     ahead = max(2, AHEAD * sum(client.nthreads().values()))
     waiting: deque[tuple[P, Future]] = deque()
     for part in parts:
-        task = client.submit(attempt, function, part, *shared, pure=False)
+        task = client.submit(run, function, part, *shared, pure=False)
         waiting.append((part, task))
         if len(waiting) >= ahead:
             yield _done(*waiting.popleft())

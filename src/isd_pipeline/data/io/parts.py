@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self, TypeVar, get_args
 
@@ -60,7 +60,7 @@ LOOP = Engine()
 
 def map_parts(
     function: Callable[..., R],
-    parts: Sequence[P],
+    parts: Iterable[P],
     engine: Engine = LOOP,
     *,
     common: Sequence[Any] = (),
@@ -68,9 +68,10 @@ def map_parts(
 ) -> Iterator[R]:
     """`function(part, *common)` of each part, in their order, each as soon as it is there.
 
-    Few results wait at a time, so memory does not grow with the number of parts. `function` is one
-    of a module, not a closure, and changes nothing but what it returns: the part of a worker that
-    was lost is done again by another.
+    Few results wait at a time, so memory does not grow with the number of parts; nor with that of
+    parts which hold data, where `parts` makes them as they are asked for. `function` is one of a
+    module, not a closure, and changes nothing but what it returns: the part of a worker that was
+    lost is done again by another.
 
     Raises:
         ValueError: in one line, for the first part that fails: the part, as near to its row as
@@ -82,7 +83,7 @@ def map_parts(
         results = cluster.map_on_workers(function, parts, engine, common)
     else:
         results = (attempt(function, part, *common) for part in parts)
-    return _told(results, len(parts), what)
+    return _told(results, len(parts) if isinstance(parts, Sized) else None, what)
 
 
 def merge_parts(
@@ -144,14 +145,18 @@ def _told_fault(part: Part, error: Exception) -> str:
     return words if words.startswith(name) else f"{name}: {words}"
 
 
-def _told(results: Iterator[R], count: int, what: str) -> Iterator[R]:
+def _told(results: Iterator[R], count: int | None, what: str) -> Iterator[R]:
     for done, result in enumerate(results, start=1):
         _tell(done, count, what)
         yield result
 
 
-def _tell(done: int, count: int, what: str) -> None:
-    """Progress, in few lines however many parts there are."""
+def _tell(done: int, count: int | None, what: str) -> None:
+    """Progress, in few lines however many parts there are; of an unknown number when it doubles."""
+    if count is None:
+        if done > 1 and done.bit_count() == 1:
+            LOG.info("%s: %d", what, done)
+        return
     step = max(1, -(-count // TOLD))
     if count > 1 and (done % step == 0 or done == count):
         LOG.info("%s: %d of %d", what, done, count)

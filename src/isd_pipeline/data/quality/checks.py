@@ -7,17 +7,18 @@ document its split and a signature of 64 of them, of each code row its name.
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import groupby
+from dataclasses import dataclass, field, fields
+from itertools import groupby, islice
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from isd_pipeline.data.codes import icd
-from isd_pipeline.data.io.tables import SPLITS, Extraction, RecordStream
+from isd_pipeline.data.io.parts import LOOP, Engine, divided, map_parts
+from isd_pipeline.data.io.tables import ROWS, SPLITS, Extraction, RecordStream
 from isd_pipeline.data.quality import minhash
-from isd_pipeline.data.quality.findings import Findings, Level
+from isd_pipeline.data.quality.findings import Finding, Findings, Level
 from isd_pipeline.data.quality.published_counts import Expected
 from isd_pipeline.data.quality.scripts import MOSTLY, REMEDY, share_without_blanks
 from isd_pipeline.data.splits import names_of
@@ -59,22 +60,71 @@ class Seen:
 
     documents: int = 0
     characters: int = 0
+    without_blanks: int = 0
     names: list[str] = field(default_factory=list)
     signatures: list[np.ndarray] = field(default_factory=list)
 
+    def join(self, other: "Seen") -> None:
+        """What was seen of the documents that follow."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
-def check_notes(notes: RecordStream, file: str, findings: Findings) -> Seen:
-    """Every text once: what is unusual in it, and the signature of its document."""
-    seen, without_blanks = Seen(), 0
-    for document, rows in _documents(notes):
+
+Document = tuple[str, list[tuple[str, str]]]  # its id, and its notes' ids and texts
+
+
+@dataclass(frozen=True)
+class SomeDocuments:
+    """Documents with their texts, to be looked at; `begin` of all come before them."""
+
+    documents: list[Document]
+    begin: int
+
+    def __str__(self) -> str:
+        end = self.begin + len(self.documents)
+        return f"the notes of the documents {self.begin + 1} to {end}, as they are read"
+
+    def halves(self) -> list["SomeDocuments"]:
+        """The first documents and the last."""
+        ranges = divided(0, len(self.documents))
+        return [SomeDocuments(self.documents[a:b], self.begin + a) for a, b in ranges]
+
+
+def check_notes(notes: RecordStream, file: str, findings: Findings, engine: Engine = LOOP) -> Seen:
+    """Every text once: what is unusual in it, and the signature of its document.
+
+    Texts may wait in this process alone, sorted, so it hands them to the workers of an engine.
+    """
+    seen = Seen()
+    parts = _in_parts(notes, min(engine.rows, ROWS))
+    for some, told in map_parts(_look_at, parts, engine, common=[file], what="notes checked"):
+        seen.join(some)
+        for one in told:
+            findings.add(one)
+    if seen.without_blanks:
+        what = f"{seen.without_blanks:,} documents are in a script without blanks between words"
+        findings.tell("warning", file, f"{what}, where a clause is taken for a word", REMEDY)
+    return seen
+
+
+def _in_parts(notes: RecordStream, size: int) -> Iterator[SomeDocuments]:
+    """A part at a time, so that no more texts are held than are looked at."""
+    documents, begin = _documents(notes), 0
+    while some := list(islice(documents, size)):
+        yield SomeDocuments(some, begin)
+        begin += len(some)
+
+
+def _look_at(part: SomeDocuments, file: str) -> tuple[Seen, list[Finding]]:
+    seen, findings = Seen(documents=len(part.documents)), Findings()
+    for document, rows in part.documents:
         text = "\n\n".join(text for _, text in rows)
-        seen.documents += 1
         seen.characters += len(text)
         for note, one in rows:
             for what, pattern, remedy in OF_A_NOTE:
                 if re.search(pattern, one):
                     findings.tell("warning", file, what, remedy, column="text", note=note)
-        without_blanks += share_without_blanks([text]) > MOSTLY
+        seen.without_blanks += share_without_blanks([text]) > MOSTLY
         if not _WORD.search(text):
             what = "documents without a word: left out"
             findings.tell("warning", file, what, note=rows[0][0], column="text")
@@ -82,13 +132,12 @@ def check_notes(notes: RecordStream, file: str, findings: Findings) -> Seen:
         if drawn is not None:
             seen.names.append(document)
             seen.signatures.append(drawn)
-    if without_blanks:
-        what = f"{without_blanks:,} documents are in a script without blanks between words"
-        findings.tell("warning", file, f"{what}, where a clause is taken for a word", REMEDY)
-    return seen
+    return seen, list(findings)
 
 
-def check_splits(seen: Seen, splits: pa.Table, file: str, findings: Findings) -> None:
+def check_splits(
+    seen: Seen, splits: pa.Table, file: str, findings: Findings, engine: Engine = LOOP
+) -> None:
     """Documents of two splits that are nearly the same; sizes of the splits."""
     split_of = dict(zip(*(splits[n].to_pylist() for n in splits.column_names), strict=True))
     sizes = Counter(split_of.values())
@@ -104,7 +153,7 @@ def check_splits(seen: Seen, splits: pa.Table, file: str, findings: Findings) ->
         return
     signatures = np.stack([seen.signatures[n] for n in kept])
     names = [seen.names[n] for n in kept]
-    pairs = minhash.near_pairs(signatures, [split_of[name] for name in names], SAME)
+    pairs = minhash.near_pairs(signatures, [split_of[name] for name in names], SAME, engine)
     if pairs:
         one, other, share = max(pairs, key=lambda pair: pair[2])
         where = " and ".join(f"{names[n]} ({split_of[names[n]]})" for n in (one, other))
@@ -205,7 +254,7 @@ def _told(findings: Findings, file: str, level: Level, count: int, what: str) ->
         findings.tell(level, file, f"{count:,} {what}")
 
 
-def _documents(notes: RecordStream) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+def _documents(notes: RecordStream) -> Iterator[Document]:
     """Each document with its notes (id, text), which stand together in every source."""
     rows = (
         row

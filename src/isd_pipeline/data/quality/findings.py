@@ -1,7 +1,7 @@
 """What is wrong or unusual in a user's files: where, what, what to do; never what a cell holds."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -97,11 +97,16 @@ class Findings:
 
 @dataclass(frozen=True)
 class FindingsOfFile:
-    """Adds findings of one file by our names of its columns."""
+    """Adds findings of one file by our names of its columns.
+
+    Of many files whose rows are counted on, `path` is their folder, and `within` has how many rows
+    come before each, ascending from 0, and its name.
+    """
 
     findings: Findings
-    path: Path
+    path: Path | str
     names: Mapping[str, tuple[str, ...]]
+    within: Sequence[tuple[int, str]] = ()
 
     def tell(
         self,
@@ -113,10 +118,13 @@ class FindingsOfFile:
         count: int = 1,
     ) -> None:
         """`row` is the first that is meant, `count` how many there are."""
-        column, place = self.names.get(name, (name,))[0], None if row is None else int(row)
-        self.findings.tell(
-            level, self.path, what, remedy, row=place, column=column, count=int(count)
-        )
+        column, path, place = self.names.get(name, (name,))[0], self.path, row
+        if row is not None:
+            place = int(row)
+            for before, file in self.within:
+                if before < row:
+                    path, place = file, int(row) - before
+        self.findings.tell(level, path, what, remedy, row=place, column=column, count=int(count))
 
     def tell_rows(
         self, rows: np.ndarray, level: Level, name: str, what: str, remedy: str = ""

@@ -7,10 +7,15 @@ one of 16 groups of four places are looked at: of those that share 0.8, all but 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
+
+from isd_pipeline.data.io.parts import LOOP, Engine, merge_parts
+
+Pairs = dict[tuple[int, int], float]  # two rows, the lesser first, and their estimated share
 
 ORDERS, BANDS, RUN = 64, 16, 5
 FEWEST_RUNS = 20  # shorter texts are alike by chance
@@ -41,22 +46,47 @@ def signature(text: str) -> np.ndarray | None:
     return least.astype(np.uint32)
 
 
+@dataclass(frozen=True)
+class Band:
+    """Four places of every signature: texts that agree in them are compared."""
+
+    number: int
+
+    def __str__(self) -> str:
+        return f"band {self.number + 1} of {BANDS} of the signatures"
+
+    def halves(self) -> list["Band"]:
+        """A band is looked at as a whole."""
+        return []
+
+
 def near_pairs(
-    signatures: np.ndarray, splits: Sequence[str], at_least: float = 0.8
+    signatures: np.ndarray, splits: Sequence[str], at_least: float = 0.8, engine: Engine = LOOP
 ) -> list[tuple[int, int, float]]:
     """Pairs of rows of [N, 64] that are of two splits, and their estimated share; ascending."""
-    found: dict[tuple[int, int], float] = {}
-    of = np.asarray(splits, dtype=object)
-    for band in np.split(signatures, BANDS, axis=1):
-        for group in _groups(np.ascontiguousarray(band)):
-            rows = np.sort(np.concatenate([group[of[group] == s][:MOST] for s in set(of[group])]))
-            for place, one in enumerate(rows):
-                others = rows[place + 1 :]
-                for other in others[of[others] != of[one]]:
-                    share = float((signatures[one] == signatures[other]).mean())
-                    if share >= at_least:
-                        found[int(one), int(other)] = share
+    bands = [Band(number) for number in range(BANDS)]
+    given = [signatures, np.asarray(splits, dtype=object), at_least]
+    found = merge_parts(_pairs_of_band, _all_pairs, bands, engine, common=given, what="bands")
     return [(one, other, share) for (one, other), share in sorted(found.items())]
+
+
+def _pairs_of_band(band: Band, signatures: np.ndarray, of: np.ndarray, at_least: float) -> Pairs:
+    """The pairs that agree in a band and are near."""
+    found: Pairs = {}
+    for group in _groups(np.ascontiguousarray(np.split(signatures, BANDS, axis=1)[band.number])):
+        rows = np.sort(np.concatenate([group[of[group] == s][:MOST] for s in set(of[group])]))
+        for place, one in enumerate(rows):
+            others = rows[place + 1 :]
+            for other in others[of[others] != of[one]]:
+                share = float((signatures[one] == signatures[other]).mean())
+                if share >= at_least:
+                    found[int(one), int(other)] = share
+    return found
+
+
+def _all_pairs(found: Iterable[Pairs]) -> Pairs:
+    """Pairs of several bands; one that two bands have is the same in both."""
+    return {pair: share for some in found for pair, share in some.items()}
 
 
 def _groups(band: np.ndarray) -> list[np.ndarray]:

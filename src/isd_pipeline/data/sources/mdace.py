@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.io import tables
 from isd_pipeline.data.io.archives import read_texts
-from isd_pipeline.data.sources.mimic3 import SUMMARY
+from isd_pipeline.data.sources.mimic3_notes import SUMMARY
 
 LOG = logging.getLogger(__name__)
 

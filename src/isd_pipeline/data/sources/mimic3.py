@@ -17,62 +17,33 @@ from isd_pipeline.data.io.columns import Seen, Words, ids, refuse_other_codes
 from isd_pipeline.data.io.damage import refuse_nul
 from isd_pipeline.data.io.delimited import find_csv, read_csv
 from isd_pipeline.data.io.missing import present, without_missing
+from isd_pipeline.data.io.parts import LOOP, Engine
+from isd_pipeline.data.sources.mimic3_notes import read_summaries
 
 LOG = logging.getLogger(__name__)
 
-SUMMARY = "Discharge summary"
 _TITLED = pa.schema([("code", pa.string()), ("title", pa.string()), ("row", pa.int64())])
 CODES_AND_ROW = pa.schema([*tables.CODES, ("row", pa.int64())])
 
 
-def extract(folder: Path, *, scratch: Path | None = None) -> tables.Extraction:
+def extract(
+    folder: Path, *, scratch: Path | None = None, engine: Engine = LOOP
+) -> tables.Extraction:
     """Read a folder of MIMIC-III tables.
 
     NOTEEVENTS is read once, in blocks; its summaries wait, sorted, in a nameless file in
-    `scratch` (default: the system's folder for temporary files) until the stream is closed.
+    `scratch` (default: the system's folder for temporary files) until the stream is closed. Where
+    it is a folder of parts the workers of an engine read them.
     Raises ValueError or FileNotFoundError with one line: file, row, column, what, remedy.
     """
     titles, counts = read_titles(folder)
     known = zip(titles["system"].to_pylist(), titles["code"].to_pylist(), strict=True)
     codes, counted = read_codes(folder, set(known))
     counts |= counted
-    notes, counted = read_summaries(find_csv(folder, "NOTEEVENTS"), scratch)
+    notes, counted = read_summaries(folder, scratch, engine)
     return tables.Extraction(
         notes, tables.stream_table(codes), tables.stream_table(titles), counts | counted
     )
-
-
-def read_summaries(
-    path: Path, scratch: Path | None = None
-) -> tuple[tables.RecordStream, dict[str, int]]:
-    """The discharge summaries of NOTEEVENTS, addenda included, sorted by patient and admission."""
-    keys = [("__patient", pa.int64()), ("__document", pa.int64())]
-    spill = tables.SortedSpill(
-        pa.schema([*tables.NOTES, *keys]), [name for name, _ in keys], scratch
-    )
-    columns = ["ROW_ID", "SUBJECT_ID", "HADM_ID", "CATEGORY", "DESCRIPTION", "TEXT"]
-    records = addenda = 0
-    seen, words = Seen(path), Words(path)
-    for batch in read_csv(path, columns):
-        records += batch.num_rows
-        # Of all rows, for one that is passed over here is missed elsewhere.
-        refuse_nul(batch, columns[:-1], path)
-        batch = batch.filter(pc.equal(batch["CATEGORY"], SUMMARY))
-        patients, documents = ids(batch, "SUBJECT_ID", path), ids(batch, "HADM_ID", path)
-        notes = ids(batch, "ROW_ID", path)
-        seen.add(documents, patients, notes, batch["row"])
-        addenda += pc.sum(pc.equal(batch["DESCRIPTION"], "Addendum")).as_py() or 0
-        texts = pc.fill_null(words.text(batch, "TEXT"), "")
-        named = [pc.cast(column, pa.string()) for column in (documents, patients, notes)]
-        spill.add(pa.record_batch([*named, texts, patients, documents], schema=spill.schema))
-    words.tell()
-    counts = {"note_records": records, "summaries": seen.rows, "addenda": addenda}
-    counts["reports"] = seen.rows - addenda
-    counts["admissions_with_summary"] = seen.refuse_two_patients()
-    counts["repeated_note_ids"] = seen.repeated_notes()
-    if records and not seen.rows:
-        LOG.warning("%s: none of %d records has CATEGORY '%s'", path, records, SUMMARY)
-    return spill.stream(tables.NOTES), counts
 
 
 def read_codes(

@@ -1,7 +1,7 @@
 """Where a trained model found its codes, against where people say they stand."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from heapq import nlargest
 from math import isfinite
@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isd_pipeline.catalog.base_models import with_base_models
+from isd_pipeline.config.engine import read_engine
 from isd_pipeline.data.cohorts import CodeIndex
+from isd_pipeline.data.io.parts import Engine
 from isd_pipeline.data.io.tables import RecordStream
 from isd_pipeline.embeddings.codes import description_ids
 from isd_pipeline.evaluation import mark_places, plausibility, span_evidence, word_evidence
@@ -24,10 +26,12 @@ from isd_pipeline.predictors.artifact import Artifact
 from isd_pipeline.predictors.attention import windows_around
 from isd_pipeline.predictors.base import Predictor, TokenisedNote
 from isd_pipeline.predictors.evidence import representations_read
+from isd_pipeline.predictors.evidence_parts import evidence_in_parts
 from isd_pipeline.reports.readings import ReadNote, readings_page
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.splits import words_of_documents
 from isd_pipeline.text.vocabulary import Vocabulary
+from isd_pipeline.training.checkpoints import Checkpoint
 
 LOG = logging.getLogger(__name__)
 
@@ -38,9 +42,10 @@ NOTES_SHOWN = 3
 
 @dataclass(frozen=True)
 class Explainer:
-    """A predictor and the documents that it reads, with those of their codes that were marked."""
+    """A predictor, of what artifact, and the documents that it reads, with their marked codes."""
 
     predictor: Predictor
+    artifact: Checkpoint
     documents: Documents
     words: list[list[str]]
     found: list[Rationales]
@@ -50,6 +55,14 @@ class Explainer:
         found = self.predictor.read(self.note(of), True).evidence
         assert found is not None  # it was asked for
         return found(of.codes)
+
+    def in_turn(self, marks: Iterable[Rationales], engine: Engine) -> Evidence:
+        """`evidence` made by workers, to be asked for of each of these once, in their order."""
+        if engine.name == "loop":
+            return self.evidence
+        asked = ((self.note(of), of.codes) for of in marks)
+        found = evidence_in_parts(asked, self.artifact.settings, self.artifact.weights, engine)
+        return lambda of: next(found)
 
     def note(self, of: Rationales) -> TokenisedNote:
         """The document of these rationales, as a predictor reads it."""
@@ -86,7 +99,7 @@ def make_explainer(
     test = documents[SPLIT]
     found = list(plausibility.marked_words(mentions, tokenized_notes, test, code_index))
     words = words_of_documents(tokenized_notes, test.ids.tolist())
-    return Explainer(predictor, test, words, found)
+    return Explainer(predictor, whole, test, words, found)
 
 
 def measure_evidence(
@@ -97,6 +110,7 @@ def measure_evidence(
     code_index: CodeIndex,
     vocabulary: Vocabulary,
     documents: Mapping[str, Documents],
+    engine: Any = None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Agreement of the test split: the means by source, and every pair of note and code.
 
@@ -105,7 +119,8 @@ def measure_evidence(
     from a weight on that dev tells.
     """
     simple = _evidence_without_model(code_index, vocabulary, documents["train"])
-    sources = {**simple, "model": explainer.evidence}
+    by = read_engine(engine)
+    sources = {**simple, "model": explainer.in_turn(explainer.found, by)}
     pairs = plausibility.compare_evidence(explainer.found, sources)
     means = plausibility.mean_agreement(pairs).to_dict(orient="index")
     told: dict[str, Any] = {
@@ -128,8 +143,14 @@ def measure_evidence(
         return told, pairs
     words = words_of_documents(tokenized_notes, documents[TUNED_ON].ids.tolist())
     of_dev = replace(explainer, documents=documents[TUNED_ON], words=words)
-    tuned_on = {**simple, "model": of_dev.evidence}
+    tuned_on = {**simple, "model": of_dev.in_turn(_with_codes(marked[TUNED_ON]), by)}
+    sources = {**simple, "model": explainer.in_turn(_with_codes(marked[SPLIT]), by)}
     return {**told, "spans": _measure_spans(marked, tuned_on, sources, code_index)}, pairs
+
+
+def _with_codes(marked: Iterable[MarkedDocument]) -> Iterator[Rationales]:
+    """Of the documents whose evidence is asked for: with a marked code of the cohort."""
+    return (one.rationales for one in marked if len(one.rationales.codes))
 
 
 def _measure_spans(

@@ -15,12 +15,12 @@ from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.config.reading import refuse_unknown
 from isd_pipeline.data.custom import source as own
 from isd_pipeline.data.io.archives import file_names
-from isd_pipeline.data.io.delimited import find_csv
 from isd_pipeline.data.io.folders import files_of
+from isd_pipeline.data.io.parts import LOOP, Engine
 from isd_pipeline.data.io.tables import Extraction
 from isd_pipeline.data.quality import checks
 from isd_pipeline.data.quality.findings import Finding, Findings, of_error, of_error_below
-from isd_pipeline.data.sources import cantemist, mimic3
+from isd_pipeline.data.sources import cantemist, mimic3, mimic3_notes
 from isd_pipeline.pipelines.extract.checking_words import check_words
 from isd_pipeline.pipelines.extract.nodes import read_source, split_documents
 
@@ -37,18 +37,22 @@ LEAST_MEMORY = 2 << 30  # docs/performance.md: preparation takes 0.5 GiB, traini
 
 
 def check(
-    target: str, cohorts: Mapping[str, Any], profiles: Mapping[str, Any] | None = None
+    target: str,
+    cohorts: Mapping[str, Any],
+    profiles: Mapping[str, Any] | None = None,
+    engine: Engine = LOOP,
 ) -> tuple[Findings, dict[str, int]]:
     """Check a cohort, or a folder as the cohort it looks like; findings, and what was counted.
 
-    `profiles` are those that cohorts name, for how much of a note is read.
+    `profiles` are those that cohorts name, for how much of a note is read; `engine` is who looks
+    at the notes.
     """
     findings = Findings()
     try:
         cohorts = cohorts if target in cohorts else {target: {"extract": _guess(target, cohorts)}}
         settings = cohort_section(cohorts, target, "extract", ExtractSettings)
         with _logged(settings, findings):
-            counts = _check(settings, cohorts, target, findings, profiles or {})
+            counts = _check(settings, cohorts, target, findings, profiles or {}, engine)
     except (ValueError, OSError) as error:
         findings.add(of_error(error, ""))
         counts = {}
@@ -81,7 +85,8 @@ def _guess(target: str, cohorts: Mapping[str, Any]) -> dict[str, str]:
     if is_zip:
         raise ValueError(f"{target}: neither CodiEsp (text_files) nor CANTEMIST ({cantemist.NORM})")
     names = {file.rpartition("/")[2].lower() for file in files}
-    if names & {"noteevents.csv", "noteevents.csv.gz"}:
+    is_parted = mimic3_notes.NAME in {folder.upper() for folder in folders}
+    if is_parted or names & {"noteevents.csv", "noteevents.csv.gz"}:
         return {"source": "mimic3", "raw": target}
     if names & {"discharge.csv", "discharge.csv.gz"}:
         return {"source": "mimic4", "raw": target, "split": "edin", "revision": "icd10"}
@@ -96,6 +101,7 @@ def _check(
     cohort: str,
     findings: Findings,
     profiles: Mapping[str, Any],
+    engine: Engine,
 ) -> dict[str, int]:
     raw = settings.raw
     if not Path(raw).exists():
@@ -108,17 +114,17 @@ def _check(
                 if file.read(3) == MARK:
                     told = "begins with a byte order mark: passed over"
                     findings.add(Finding("note", str(path), told))
-    found = _extract(settings, findings)
+    found = _extract(settings, findings, engine)
     if found is None:
         return {}
     if settings.real:
         expected = expected_counts(settings, found.counts)
         checks.check_counts(found.counts, expected, raw, findings)
-    seen = checks.check_notes(found.notes, raw, findings)
+    seen = checks.check_notes(found.notes, raw, findings, engine)
     divided = _tried(lambda: split_documents(found.notes, found, cohorts, cohort), raw, findings)
     if divided is not None:
         splits = divided[1]
-        checks.check_splits(seen, splits, raw, findings)
+        checks.check_splits(seen, splits, raw, findings, engine)
         labelled = [r["document_id"] for r in splits.to_pylist() if r["split"] != "unlabelled"]
         keep = settings.uncoded == "keep"
         checks.check_codes(found, labelled, raw, findings, keep_uncoded=keep)
@@ -130,18 +136,18 @@ def _check(
     return {**found.counts, "documents": seen.documents, "characters": seen.characters}
 
 
-def _extract(settings: ExtractSettings, findings: Findings) -> Extraction | None:
+def _extract(settings: ExtractSettings, findings: Findings, engine: Engine) -> Extraction | None:
     """The tables; where a file of MIMIC-III stops the reader, the others are looked at as well."""
     raw = Path(settings.raw)
     if settings.source == "custom":
-        data = own.read_own(raw, settings.custom, findings)
+        data = own.read_own(raw, settings.custom, findings, engine)
         stopped = any(one.level == "error" for one in findings)
-        return None if data is None or stopped else own.tables(data, settings.custom)
-    found = _tried(lambda: read_source(settings), settings.raw, findings)
+        return None if data is None or stopped else own.tables(data, engine=engine)
+    found = _tried(lambda: read_source(settings, engine), settings.raw, findings)
     if found is None and settings.source == "mimic3":
         _tried(lambda: mimic3.read_titles(raw), settings.raw, findings)
         _tried(lambda: mimic3.read_codes(raw), settings.raw, findings)
-        _tried(lambda: mimic3.read_summaries(find_csv(raw, "NOTEEVENTS")), settings.raw, findings)
+        _tried(lambda: mimic3_notes.read_summaries(raw), settings.raw, findings)
     return found
 
 

@@ -9,10 +9,12 @@ from typing import Any
 import pyarrow as pa
 
 from isd_pipeline.config.cohorts import cohort_section
+from isd_pipeline.config.engine import read_engine
 from isd_pipeline.config.expected_counts import check_published
 from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.data.cohorts import labels_of_cohort
 from isd_pipeline.data.custom import source as own
+from isd_pipeline.data.io.parts import LOOP, Engine
 from isd_pipeline.data.io.tables import MENTIONS, Extraction, RecordStream, table_of
 from isd_pipeline.data.quality import published_counts as published
 from isd_pipeline.data.sources import (
@@ -38,11 +40,11 @@ LOG = logging.getLogger(__name__)
 
 
 def extract_tables(
-    cohorts: Mapping[str, Any], cohort: str
+    cohorts: Mapping[str, Any], cohort: str, engine: Any = None
 ) -> tuple[RecordStream, RecordStream, RecordStream, pa.Table, Extraction]:
     """Read the source's files; the notes are a stream that is written as it is read."""
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
-    found = read_source(settings)
+    found = read_source(settings, read_engine(engine))
     if settings.real:
         if settings.source == "mimic4":
             published.refuse_other_release(found.counts, settings.release)
@@ -51,7 +53,7 @@ def extract_tables(
     return found.notes, found.codes, found.titles, mentions, found
 
 
-def read_source(settings: ExtractSettings) -> Extraction:
+def read_source(settings: ExtractSettings, engine: Engine = LOOP) -> Extraction:
     """Read the files of a cohort by the reader of their layout."""
     raw = Path(settings.raw)
     match settings.source:
@@ -59,7 +61,7 @@ def read_source(settings: ExtractSettings) -> Extraction:
             dev_lines = settings.dev_lines if settings.split == "laat" else None
             found = mimic2.extract(raw, dev_lines=dev_lines)
         case "mimic3":
-            found = mimic3.extract(raw)
+            found = mimic3.extract(raw, engine=engine)
             if settings.patients == "carevue":
                 found = only_patients(found, *mimic3.carevue_patients(raw))
             if settings.mdace:
@@ -76,7 +78,7 @@ def read_source(settings: ExtractSettings) -> Extraction:
         case "cantemist":
             found = cantemist.extract(raw, dev=settings.dev)
         case "custom":
-            found = own.extract(raw, settings.custom)
+            found = own.extract(raw, settings.custom, engine=engine)
     return found if settings.systems is None else only_systems(found, settings.systems)
 
 
