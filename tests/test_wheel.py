@@ -133,6 +133,7 @@ def test_the_wheel_alone_codes_a_note_as_the_checkout_does(
     answer = json.loads((tmp_path / "note.txt.codes.jsonl").read_text())
     cautions = int(bool(answer["caution"]))
     told = f"notes 1, with a problem 0, not read whole 0, with a caution {cautions}"
+    told += f", words {answer['words']}, unknown to the model {answer['unknown_words']}"
     assert done.stdout == f"{told}\nnote.txt.codes.jsonl\n"
     (expected,) = Coder.open(tmp_path / "bundle").code([Note("note", TEXT)])
     assert [code["code"] for code in answer["codes"]] == [code.code for code in expected.codes]
@@ -181,6 +182,7 @@ def test_nothing_of_the_pipeline_is_there(bin: Path, tmp_path: Path) -> None:
 def test_a_command_of_the_pipeline_says_in_one_line_what_to_install(
     words: str, bin: Path, tmp_path: Path
 ) -> None:
+    (tmp_path / "conf").mkdir()  # else it says that this is no project
     done = run(bin / "isd", *words.split(), folder=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("Error: this needs ")
