@@ -123,3 +123,11 @@ def test_changes_on_changes_lead_back_to_the_note():
     twice = once.replaced([(0, 2, ""), (3, 5, "W")])
     assert twice.text == "dWf"
     np.testing.assert_array_equal([twice.begins, twice.ends], [[3, 4, 5], [4, 5, 6]])
+
+
+def test_a_word_of_a_megabyte_is_looked_at_once() -> None:
+    """Looked at from each of its letters on it would take days, and the limit of a test ends it."""
+    text = "fever" * 200_000
+    assert lines_joined(normal_form(text), lambda word: True) == NormalText(text)
+    parted = lines_joined(normal_form(f"{text}-\n{text}"), lambda word: True)
+    assert parted.text == 2 * text

@@ -44,8 +44,8 @@ _ESCAPE = re.compile(
 )
 _EXCEL = re.compile(r"_x(?![dD][89a-fA-F])(?P<code>[0-9a-fA-F]{4})_")
 _SOFT_LINE_END = re.compile("\u00ad[^\\S\n]*\r?\n[^\\S\n]*")
-_LINE_END = re.compile(
-    "(?P<head>[^\\W\\d_]{2,})(?P<gap>[-\u2010\u2011\u00ac][^\\S\n]*\r?\n[^\\S\n]*)(?=(?P<tail>\\w{2,}))"
+_LINE_END = re.compile(  # at the first letter of a word alone: else each would be tried to the end
+    "(?<![^\\W\\d_])(?P<head>[^\\W\\d_]{2,})(?P<gap>[-\u2010\u2011\u00ac][^\\S\n]*\r?\n[^\\S\n]*)(?=(?P<tail>\\w{2,}))"
 )
 _IGNORED = (  # Default_Ignorable_Code_Point of the Unicode Character Database
     (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5),
