@@ -215,4 +215,5 @@ def _close(client: Client, opened: list[Any]) -> None:
     with suppress(OSError, TimeoutError):
         client.unsubscribe_topic("all")
     for one in opened:
-        one.close(timeout=10)
+        with suppress(OSError, TimeoutError):  # what does not end now ends with this process
+            one.close(timeout=10)
