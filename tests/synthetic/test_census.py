@@ -16,7 +16,8 @@ from isd_pipeline.data.cohorts import labels_of_cohort
 from isd_pipeline.data.io.tables import table_of
 from isd_pipeline.data.sources import mimic3
 from isd_pipeline.synthetic import HospitalSettings, hospital
-from isd_pipeline.synthetic.census import Figures, mimic3_figures, settle
+from isd_pipeline.synthetic.census import settle
+from isd_pipeline.synthetic.census_figures import Figures, mimic3_figures
 from isd_pipeline.synthetic.codes import catalogue
 from isd_pipeline.synthetic.paraphrase import paraphrases, signs
 from isd_pipeline.synthetic.patients import Registry

@@ -15,7 +15,8 @@ from pathlib import Path
 from random import Random
 from typing import TextIO
 
-from isd_pipeline.synthetic.census import mimic3_figures, settle
+from isd_pipeline.synthetic.census import settle
+from isd_pipeline.synthetic.census_figures import mimic3_figures
 from isd_pipeline.synthetic.codes import Code, listed_codes
 from isd_pipeline.synthetic.other_notes import OtherNote, other_notes
 from isd_pipeline.synthetic.patients import Admission, Patient, Registry
