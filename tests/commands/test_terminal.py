@@ -81,6 +81,9 @@ def test_other_files_of_a_folder_are_told_and_no_success_unless_asked(
     assert "mixed: not read: 1 .docx; its .txt files alone are notes" in caplog.text
     assert "notes 1, with a problem 0" in done.stdout
     assert run("code", "bundle", "mixed", "--skip-others", "--force").exit_code == 0
+    divided = run("code", "bundle", "mixed", "--engine", "dask", "--force")
+    assert divided.exit_code == 2
+    assert "mixed: is not divided; --engine dask takes a .parquet file, a folder" in divided.stderr
 
 
 def test_a_closed_door_is_told_before_a_model_is_read(run: Callable[..., Result]) -> None:

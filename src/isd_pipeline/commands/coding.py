@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from isd_pipeline.coding.view_coder import ViewCoder
     from isd_pipeline.data.io.parts import Engine
 
+DIVIDED = "a .parquet file, a folder of .parquet, .csv or .jsonl files, or an address"
+
 
 @click.command()
 @click.argument("cohort")
@@ -125,7 +127,7 @@ def code(
             raise ValueError(f"{notes}: --encoding, --separator and --columns are for one file")
         _code_many(bundle, notes, to, force, device, jobs, by, asked, skip_others)
     if by.name != "loop":
-        raise ValueError(f"{notes}: one file is not divided; --engine dask takes a folder of files")
+        raise ValueError(f"{notes}: is not divided; --engine dask takes {DIVIDED}")
     path = Path(notes)
     to = to or path.parent / f"{path.resolve().name}.codes.jsonl"
     batch.refuse_target(to, path, force=force)
