@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from isd_pipeline.coding.coder import Coder, Note
-from tests.coding.test_caution import TEXTS, usual_of
+from tests.coding.test_caution import DEV, TEXTS, usual_of
 from tests.coding.tiny import bundle_of
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks" / "corpora"))
@@ -35,7 +35,7 @@ def test_a_document_of_several_notes_is_read_as_one_and_of_test_alone(
 def test_shares_are_of_the_notes_with_a_caution_of_any_kind_and_of_each() -> None:
     plain = bundle_of()
     coder = Coder(replace(plain, usual=usual_of(plain)))
-    notes = [Note("1", "fever and pain of the chest"), Note("2", TEXTS["es"])]
+    notes = [Note("1", DEV[0]), Note("2", TEXTS["es"])]
     told = [{one["kind"] for one in answer.caution or ()} for answer in coder.code(notes)]
     assert told[0] == set()
     assert "other_language" in told[1]

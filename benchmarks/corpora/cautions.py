@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from isd_pipeline.coding.coder import Coder, Note  # noqa: E402
 
-KINDS = ("few_known_words", "other_language", "weak_codes")
+KINDS = ("few_words", "few_known_words", "no_blanks", "other_language", "weak_codes")
 
 
 def test_notes(cohort: str) -> list[Note]:

@@ -76,7 +76,7 @@ def measured(
     tokenized = stream_table(tokenize(notes, conf, "c").read())
     labels, kept, index, _ = label(tokenized, codes, titles, stream_table(splits), conf, "c")
     vocabulary, _ = count_words(tokenized, stream_table(splits), conf, "c")
-    encode(tokenized, labels, kept, vocabulary, index)(folder / "documents")
+    encode(tokenized, labels, kept, vocabulary, index, conf, "c")(folder / "documents")
     documents = open_splits(folder / "documents")
     data = TrainingData(
         *(documents, index, vocabulary, "icd9", "en", "caml"),
