@@ -19,7 +19,7 @@ TABLES := $(shell sed -n "s/^  \([a-z][a-z0-9_]*\):.*/\1/p" conf/base/parameters
 CODIESP ?= ../shared/data/codiesp/codiesp_v4.zip
 CANTEMIST ?= ../shared/data/cantemist/cantemist.zip
 
-.PHONY: help environment demo real tables $(TABLES) test test-slow test-browser fuzz lint hashes mlflow clean
+.PHONY: help environment demo real tables $(TABLES) test test-slow test-browser fuzz lint docs hashes mlflow clean
 .NOTPARALLEL:  # two `dvc repro` of the same stages refuse each other; JOBS=4 puts the trainings of a table side by side
 .DEFAULT_GOAL := help
 
@@ -89,6 +89,10 @@ fuzz: environment  ## minutes of made-up requests to the API of isd serve: EXAMP
 
 lint: environment  ## format, then check
 	@ruff format . && ruff check --fix . && mypy && lint-imports
+
+docs: environment  ## the documentation as a site that needs no network: site/index.html
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --quiet
+	@echo "site/index.html"
 
 hashes:  ## write the hashes of requirements.lock anew, after a version in it was changed: needs uv
 	@grep -o '^[^ #]*==[^ ;]*' requirements.lock | uv pip compile - --quiet --no-deps --generate-hashes --no-annotate --no-header --python-version 3.11 --output-file $(VENV)/hashed
