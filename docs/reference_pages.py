@@ -79,7 +79,7 @@ def _sections() -> Iterator[tuple[str, str, dict[str, type]]]:
     trained: dict[str, type] = {}
     for system in (*registry.names(), *SYSTEMS):
         for section, cls in predictor(system).sections(system).items():
-            shared = section == "training" and "training of a network" or f"{section} of {system}"
+            shared = (section == "training" and "training of a network") or f"{section} of {system}"
             if cls not in trained.values() and fields(cls):
                 trained[shared] = cls
     told = "Sections of an experiment's row. Systems that share a class of settings stand once."

@@ -49,7 +49,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         made[f"recorded/{path.parent.name}.md"] = path.read_text(encoding="utf-8")
     for name in EXPECTED:
         if files.get_file_from_path(name) is None:
-            made[name] = f"# {name.removesuffix('.md').capitalize()}\n\nThis page is being written.\n"
+            made[name] = (
+                f"# {name.removesuffix('.md').capitalize()}\n\nThis page is being written.\n"
+            )
     for name, text in made.items():
         files.append(File.generated(config, name, content=text))
     return files
