@@ -5,4 +5,4 @@ data > text > embeddings > training > models > predictors > evaluation > reports
 config > catalog > studies, tracking, synthetic > pipelines > commands.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
