@@ -35,7 +35,7 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 PLACEHOLDER = re.compile(r"[A-Z][A-Z_]*$|[A-Z]$|.*…")
 OWN = {"custom", "own"}  # cohorts that a reader makes
 # Commands and variables of this release that other changes bring; parsed as soon as they are there.
-COMING = {"train", "list", "TORCH", "DRY"}
+COMING = {"train", "list", "notebook", "TORCH", "DRY"}
 COMMANDS = ("isd", "kedro", "dvc", "make", "python", "studies/side_by_side", "studies/apart")
 BLOCKS = [fence for fence in fences() if fence.language in ("", "bash", "sh")]
 RUN = [fence for fence in BLOCKS if fence.runnable]
@@ -82,11 +82,11 @@ def fault(words: list[str]) -> str | None:
 
 def of_isd(rest: list[str]) -> str | None:
     whole = click.Context(main)
-    if not rest or rest[0] in ("--help", "-h", "--version", "COMMAND") or rest[0] in COMING:
+    if not rest or rest[0] in ("--help", "-h", "--version", "COMMAND"):
         return None
     command = main.get_command(whole, rest[0])
     if command is None:
-        return f"isd has no {rest[0]}"
+        return None if rest[0] in COMING else f"isd has no {rest[0]}"
     told = parsed(command, [word for word in rest[1:] if word not in ("--help", "…")])
     return told or unknown_run(rest[0], rest[1:])
 
@@ -137,7 +137,7 @@ def of_kedro(rest: list[str]) -> str | None:
 
 
 def of_make(rest: list[str]) -> str | None:
-    rules = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.M)) | set(TABLES)
+    rules = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.M)) | set(TABLES) | COMING
     patterns = [
         re.compile(one.replace("%", r"\w+")) for one in re.findall(r"^(data\S+):", MAKEFILE, re.M)
     ]
