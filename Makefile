@@ -103,4 +103,4 @@ mlflow: environment  ## the comparison of all runs, at http://127.0.0.1:5000
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --host 127.0.0.1 --port 5000 --workers 1 --backend-store-uri sqlite:///mlflow.db
 
 clean:  ## remove what runs made, keep data and the environment
-	rm -rf scratch mlruns .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf scratch mlruns site .pytest_cache .mypy_cache .ruff_cache .hypothesis
