@@ -9,11 +9,15 @@ import urllib.error
 import urllib.request
 import webbrowser
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from isd_pipeline.commands.project import in_project
 from isd_pipeline.messages import one_line
+
+if TYPE_CHECKING:
+    from isd_pipeline.reports.summary import Scored
 
 SECONDS = 60  # to wait for MLflow
 
@@ -50,25 +54,50 @@ def show(cohort: str, experiment: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("cohort")
+@click.option("--all", "every", is_flag=True, help="Every experiment, not the twelve best.")
 @one_line
 @in_project
-def summary(cohort: str) -> None:
-    """Print the results of COHORT, and where its report lies."""
+def summary(cohort: str, every: bool) -> None:
+    """Print what the experiments of COHORT scored, the best first, and where its report lies."""
+    from isd_pipeline.config.loading import read_parameters
     from isd_pipeline.config.names import refuse_name
+    from isd_pipeline.config.reports import stamp_of
+    from isd_pipeline.reports.summary import MOST, summary_lines
 
     refuse_name(cohort, "COHORT")
-    results = Path("results", cohort, "results.md")
-    page = Path("data/08_reporting", cohort, "report.html")
-    if not results.exists():
-        raise FileNotFoundError(
-            f"{results}: no run of this cohort is recorded. Make one with `kedro run "
-            f"--pipelines=train,evaluate,record --params cohort={cohort}`, or let `dvc repro` make "
-            "all that is missing"
-        )
-    click.echo(results.read_text(encoding="utf-8"))
+    folder, page = Path("results", cohort), Path("data/08_reporting", cohort, "report.html")
+    runs = _scored(folder, cohort)
+    parameters = read_parameters(Path("conf"))
+    rows = parameters["experiments"].items()
+    titles = {name: row["title"] for name, row in rows if row and "title" in row}
+    known = cohort in parameters["cohorts"]
+    stamp = stamp_of(parameters["cohorts"], cohort) if known else ""
+    click.echo(f"{cohort}, test split, at the threshold tuned on the dev split, the best first")
+    if stamp:
+        click.echo(stamp)
+    click.echo()
+    click.echo("\n".join(summary_lines(runs, titles, most=None if every else MOST)))
     making = f"not made here yet: `kedro run --pipelines=compare,report --params cohort={cohort}`"
-    click.echo(f"Report page:   {page.resolve() if page.exists() else making}")
-    click.echo(f"Compare runs:  {Path(sys.argv[0])} compare {cohort}")
+    click.echo(f"\nReport page:   {page.resolve() if page.exists() else making}")
+    click.echo(f"All figures:   {folder / 'results.md'}")
+    click.echo(f"Compare runs:  isd compare {cohort}")
+
+
+def _scored(folder: Path, cohort: str) -> "list[Scored]":
+    """The recorded runs of a cohort, of which there is at least one."""
+    from isd_pipeline.catalog.results import read_results
+    from isd_pipeline.reports.summary import Scored
+
+    runs = [
+        Scored(run.experiment, run.metrics["test"], run.training.get("minutes"))
+        for run in read_results(folder)
+    ]
+    if not runs:
+        raise FileNotFoundError(
+            f"{folder}: no run of this cohort is recorded. Make one with `kedro run "
+            f"--pipelines=train,evaluate,record --params cohort={cohort}`"
+        )
+    return runs
 
 
 @click.command()
