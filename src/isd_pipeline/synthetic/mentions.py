@@ -22,7 +22,6 @@ SAME_WORDS = 0.7  # a later mention repeats the paraphrase of the first
 MISSPELT = 0.04
 LISTS = ("past", "operations", "final")  # sections that name a code once
 DECOYS = 0.5  # mentions of other codes, for each code assigned
-EVIDENCE_SHARE = 0.10  # of a note's words, as the paper counts
 WORDS_PER_MENTION = 3.3  # measured over a full-size hospital
 
 
@@ -37,9 +36,9 @@ class Mention(NamedTuple):
 
 
 def mean_mentions(settings: HospitalSettings) -> float:
-    """Mentions per code that is not silent, so that a tenth of the words bear on codes; >= 1."""
+    """Mentions per code that is not silent, so that the share of words bears on codes; >= 1."""
     told = settings.codes_per_admission * (1 - SILENT)
-    return max(1.0, settings.words * EVIDENCE_SHARE / (told * WORDS_PER_MENTION))
+    return max(1.0, settings.words * settings.evidence_share / (told * WORDS_PER_MENTION))
 
 
 def mentions_of(

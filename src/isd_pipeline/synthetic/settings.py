@@ -7,10 +7,11 @@ RANGES = {
     "admissions": (200, 60_000),
     "words": (150, 5_000),
     "codes_per_admission": (3, 30),
-    "code_pool": (200, 18_000),  # of the 18,449 codes of ICD-9-CM
+    "code_pool": (100, 18_000),  # of the 18,449 codes of ICD-9-CM
     "other_notes": (0, 100),
     "dev_share": (0.01, 0.4),
     "test_share": (0.01, 0.4),
+    "evidence_share": (0.05, 0.4),
     "noise": (0.0, 0.2),
 }
 CENSUS_ADMISSIONS = 58_976  # of MIMIC-III, which `census: mimic3` counts to the unit
@@ -31,6 +32,7 @@ class HospitalSettings:
     other_notes: float = 2.0  # mean notes of other categories per admission; 34.3 in MIMIC-III
     dev_share: float = 0.10  # of the patients
     test_share: float = 0.15  # of the patients
+    evidence_share: float = 0.10  # of a note's words bear on codes, as the paper counts
     compressed: bool = False  # NOTEEVENTS.csv.gz instead of NOTEEVENTS.csv
     layout: Literal["mimic2", "mimic3", "mimic4"] = "mimic3"  # of the files
     noise: float = 0.0  # typing errors, accents and the like in each report, as a share of `words`

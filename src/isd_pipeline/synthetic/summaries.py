@@ -1,6 +1,6 @@
 """Discharge summaries: the sections of a real one, the mentions in their places, and filler.
 
-A summary is as long as its codes ask for: a tenth of its words bear on codes, and filler makes
+A summary is as long as its codes ask for: a share of its words bears on codes, and filler makes
 up the rest. Where each mention stands is kept while the text grows.
 """
 
@@ -12,7 +12,6 @@ from random import Random
 from isd_pipeline.synthetic import vocabulary
 from isd_pipeline.synthetic.filler import count_words, lines
 from isd_pipeline.synthetic.mentions import (
-    EVIDENCE_SHARE,
     SILENT,
     WORDS_PER_MENTION,
     Mention,
@@ -90,7 +89,7 @@ class Summarist:
         self.lines = lines()
         self.mean_mentions = mean_mentions(settings)
         told = settings.codes_per_admission * (1 - SILENT) * self.mean_mentions * WORDS_PER_MENTION
-        self.words_per_evidence = min(1 / EVIDENCE_SHARE, settings.words / told)
+        self.words_per_evidence = min(1 / settings.evidence_share, settings.words / told)
 
     def notes(self, patient: Patient, admission: Admission) -> list[Note]:
         """The report, seldom a second one, sometimes an addendum, of an admission."""
