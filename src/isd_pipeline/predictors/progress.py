@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+EVERY = 10.0  # seconds, at least, between two lines about epochs
+
 
 @dataclass
 class Progress:
@@ -93,24 +95,28 @@ class Stopwatch:
         on_epoch: Callable[[int, Mapping[str, float]], None],
     ) -> None:
         self._epochs, self._device, self._on_epoch = epochs, device, on_epoch
-        self._started = time.monotonic()
+        self._started = self._told = time.monotonic()
         self._seen = 0
 
     def record(self, epoch: int, figures: Mapping[str, float]) -> None:
-        """Take the figures of an epoch that has just ended."""
+        """Take the figures of an epoch that has just ended; of short ones not all are told."""
         self._seen += 1
-        each = (time.monotonic() - self._started) / self._seen
-        logger.info(
-            "epoch %d: loss %.5f, dev micro-F1 %.3f (tuned %.3f), MAP %.3f; %.1f s an epoch, "
-            "at most %.0f min left",
-            epoch,
-            figures["loss"],
-            figures["dev_f1_micro"],
-            figures["dev_f1_micro_tuned"],
-            figures["dev_map"],
-            each,
-            each * (self._epochs - epoch) / 60,
-        )
+        now = time.monotonic()
+        if epoch in (1, self._epochs) or now > self._told + EVERY:
+            self._told = now
+            each = (now - self._started) / self._seen
+            logger.info(
+                "epoch %d of %d: dev micro-F1 %.3f at its best threshold (at 0.5: %.3f), MAP %.3f, "
+                "loss %.4f; %.1f s an epoch, at most %.0f min left",
+                epoch,
+                self._epochs,
+                figures["dev_f1_micro_tuned"],
+                figures["dev_f1_micro"],
+                figures["dev_map"],
+                figures["loss"],
+                each,
+                each * (self._epochs - epoch) / 60,
+            )
         self._on_epoch(epoch, figures)
 
     def figures(self, epochs: int) -> dict[str, float]:
