@@ -19,7 +19,7 @@ TABLES := $(shell sed -n "s/^  \([a-z][a-z0-9_]*\):.*/\1/p" conf/base/parameters
 CODIESP ?= ../shared/data/codiesp/codiesp_v4.zip
 CANTEMIST ?= ../shared/data/cantemist/cantemist.zip
 
-.PHONY: help environment demo real tables $(TABLES) test test-slow test-browser fuzz lint docs hashes mlflow clean
+.PHONY: help environment demo notebook real tables $(TABLES) test test-slow test-browser fuzz lint docs hashes mlflow clean
 .NOTPARALLEL:  # two `dvc repro` of the same stages refuse each other; JOBS=4 puts the trainings of a table side by side
 .DEFAULT_GOAL := help
 
@@ -36,10 +36,23 @@ $(VENV)/installed: requirements.lock requirements-torch.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-demo: environment  ## the synthetic hospital through the whole pipeline, to a report page
+DEMO_BUNDLE := bundles/synthetic-ensemble_isd-1
+DEMO_PAGE := data/08_reporting/synthetic/note.html
+
+demo: environment  ## the synthetic hospital through the whole pipeline, to a report page and a coded note
 	@isd repair
 	@dvc --wait-for-lock repro
+	@isd bundle synthetic ensemble_isd --force > /dev/null
+	@isd code $(DEMO_BUNDLE) studies/synthetic/note.txt --to $(DEMO_PAGE) --force > /dev/null
+	@echo
 	@isd summary synthetic
+	@echo "A coded note:  $(CURDIR)/$(DEMO_PAGE)"
+	@echo
+	@echo "Next:"
+	@echo "  . $(VENV)/bin/activate                 isd, kedro, dvc and python in this shell, once in each"
+	@echo "  make notebook                         from a raw note to its codes, step by step"
+	@echo "  isd show synthetic isd                every setting of a model, and where each comes from"
+	@echo "  isd code $(DEMO_BUNDLE) data/note.txt --to data/note.html   a note that you wrote"
 
 tables: $(TABLES)  ## the paper's tables of one cohort: COHORT=mimic3_50, and JOBS=4 for four trainings at once
 
@@ -70,6 +83,10 @@ data/01_raw/%/cantemist.zip:
 	@test -f "$$CANTEMIST" || { echo "$$CANTEMIST: not there. docs/data.md says how to get CANTEMIST; then: make $@ CANTEMIST=path/to/cantemist.zip"; exit 1; }
 	@mkdir -p $(@D)
 	@ln -sfn "$$(realpath "$$CANTEMIST")" $@
+
+notebook: environment  ## the first look, in a browser: installs jupyterlab, if it is not there
+	@test -x $(BIN)/jupyter-lab || $(BIN)/python -m pip install --quiet --disable-pip-version-check "jupyterlab>=4.4,<5"
+	@jupyter lab notebooks/01_first_look.ipynb
 
 test: environment  ## every check and the whole test suite
 	@ruff check . && ruff format --check .
