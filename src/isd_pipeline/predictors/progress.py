@@ -104,18 +104,18 @@ class Stopwatch:
         now = time.monotonic()
         if epoch in (1, self._epochs) or now > self._told + EVERY:
             self._told = now
-            each = (now - self._started) / self._seen
+            each, left = (now - self._started) / self._seen, self._epochs - epoch
+            to_go = f"; {each:.1f} s an epoch, at most {each * left / 60:.0f} min left"
             logger.info(
                 "epoch %d of %d: dev micro-F1 %.3f at its best threshold (at 0.5: %.3f), MAP %.3f, "
-                "loss %.4f; %.1f s an epoch, at most %.0f min left",
+                "loss %.4f%s",
                 epoch,
                 self._epochs,
                 figures["dev_f1_micro_tuned"],
                 figures["dev_f1_micro"],
                 figures["dev_map"],
                 figures["loss"],
-                each,
-                each * (self._epochs - epoch) / 60,
+                to_go if left else "",
             )
         self._on_epoch(epoch, figures)
 
