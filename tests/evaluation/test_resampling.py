@@ -151,3 +151,25 @@ def test_students_interval_by_hand():
 
 def test_one_seed_has_no_interval():
     assert Measured.of([0.5]) == Measured(0.5, None, 1, None)
+
+
+@pytest.mark.parametrize("values", [[0.929, 1.0, 0.989], [0.0, 0.02, 0.0]])
+def test_no_interval_and_no_bar_of_a_share_leaves_0_to_1(values: list[float]) -> None:
+    of_seeds = Measured.of(values, limits_of("f1_micro_tuned"))
+    low, high = of_seeds.interval
+    below, above = of_seeds.spread()
+    assert 0 <= low <= of_seeds.mean <= high <= 1
+    assert 0 <= of_seeds.mean - below <= of_seeds.mean + above <= 1
+    sampling = Sampling(documents=3, replicates=5, seed=0)
+    draws = np.array([*values, *values[:2]]) * 2 - values[0]  # far from what was observed
+    low, high = Bootstrap(sampling, {"map": values[0]}, {"map": draws}).intervals()["map"]
+    assert 0 <= low <= high <= 1
+    assert bounded((-1.2, 0.3), DIFFERENCE) == (-1.0, 0.3)
+
+
+def test_what_is_no_share_has_no_limits() -> None:
+    for name in ("attention_words", "threshold_tuned", "predicted_per_document", "auc_codes"):
+        assert limits_of(name) is None
+    low, high = Measured.of([12.0, 30.0], limits_of("predicted_per_document")).interval
+    assert low < 0
+    assert high > 1

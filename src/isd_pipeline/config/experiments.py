@@ -107,3 +107,9 @@ def notes_of(parameters: Mapping[str, Any]) -> dict[str, str]:
     """What has to be said with the name of some experiments, wherever they are shown."""
     rows = parameters["experiments"].items()
     return {name: row["note"] for name, row in rows if row and row.get("note")}
+
+
+def titles_of(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """What an experiment is in words, of those whose row says it."""
+    rows = parameters["experiments"].items()
+    return {name: row["title"] for name, row in rows if row and row.get("title")}

@@ -16,6 +16,7 @@ import numpy as np
 from isd_pipeline.evaluation.cells import Gold
 from isd_pipeline.evaluation.official import NAMES
 from isd_pipeline.evaluation.resampling import (
+    DIFFERENCE,
     Bootstrap,
     over_seeds,
     recentred_interval,
@@ -67,7 +68,8 @@ def paired_bootstrap(a: Bootstrap, b: Bootstrap) -> dict[str, Difference]:
 
 def _difference(value: float, draws: Float[np.ndarray, " W"]) -> Difference:
     around_mean = draws - np.nanmean(draws)
-    return Difference(value, *recentred_interval(value, draws), _p_value(value, around_mean))
+    bounds = recentred_interval(value, draws, DIFFERENCE)
+    return Difference(value, *bounds, _p_value(value, around_mean))
 
 
 def approximate_randomisation(

@@ -77,7 +77,8 @@ def _bars(
     for place, (one, offset) in enumerate(zip(found, offsets, strict=True)):
         values = [one.in_stratum(kind, name, metric) for name in names]
         means = [np.nan if value is None else value.mean for value in values]
-        spread = [(value.sd or 0.0) if value else 0.0 for value in values]
+        # [below, above]: a bar ends where no share can lie.
+        spread = np.array([value.spread() if value else (0.0, 0.0) for value in values]).T
         rows, look = np.arange(len(names)), _look(one, place)
         if across:
             axes.errorbar(means, rows - 2 * offset, xerr=spread, clip_on=False, ls="none", **look)

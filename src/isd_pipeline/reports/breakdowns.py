@@ -67,7 +67,8 @@ def strata_table(runs: Sequence[RunResult], kind: str, metric: str) -> Table | N
         for words, key in sizes
     ]
     scores = [
-        (one.shown, *(cell(one.in_stratum(kind, name, metric)) for name in names)) for one in found
+        (one.heading, *(cell(one.in_stratum(kind, name, metric)) for name in names))
+        for one in found
     ]
     return Table(
         f"{label(metric).removesuffix(', present')} by {said}, tuned",
@@ -163,7 +164,7 @@ def plausibility_table(runs: Sequence[RunResult]) -> Table | None:
     simple.sort(key=lambda name: sources[name]["average_precision"])
     spans = SPANS if any(one.span_figure(MODEL, "exact_span") for one in found) else {}
     rows = [(name, "", *_agreement(found[0], name, spans, spread=False)) for name in simple]
-    rows += [(one.name, seeds(len(one.runs)), *_agreement(one, MODEL, spans)) for one in found]
+    rows += [(one.heading, seeds(len(one.runs)), *_agreement(one, MODEL, spans)) for one in found]
     pairs = sources[MODEL]["pairs"]
     return Table(
         f"Evidence of gold codes against marked words, {pairs:,} pairs of note and code",

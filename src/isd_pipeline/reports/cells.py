@@ -124,7 +124,7 @@ def by_experiment(
     return Table(
         caption,
         ("experiment", "seeds", *columns),
-        tuple((one.shown, seeds(len(one.runs)), *cells(one)) for one in found),
+        tuple((one.heading, seeds(len(one.runs)), *cells(one)) for one in found),
         {"experiment", "seeds"},
         tuple(one.mark for one in found),
         notes,

@@ -67,7 +67,7 @@ def _measured(one: Experiment) -> tuple[str, ...]:
     figures = (
         lines(cell(one.measured(name)), interval(one.over_documents.get(name))) for name in NAMES
     )
-    return one.shown, f"here, {seeds(len(one.runs))}", *figures
+    return one.heading, f"here, {seeds(len(one.runs))}", *figures
 
 
 def _notes(

@@ -1,35 +1,38 @@
 """One cohort's results as one HTML file, which needs nothing else and holds no note's text.
 
-What is said below its figures stands in the template.
+The first screen says what came of it: a verdict and one chart. All else is folded below. What is
+said below its figures stands in the template.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from isd_pipeline.one_file_page import script_of
 from isd_pipeline.reports import breakdown_figures as where_figures
 from isd_pipeline.reports import breakdowns as where
-from isd_pipeline.reports import figures, results, tables
-from isd_pipeline.reports.cells import Table, cell, label, seeds, stamped, template
+from isd_pipeline.reports import figures, leading, results, tables
+from isd_pipeline.reports.cells import Table, cell, label, number, seeds, stamped, template
 from isd_pipeline.reports.data_card import card_tables
 from isd_pipeline.reports.official import official_tables
 from isd_pipeline.reports.paper import tables_of_paper
 
 OF_FREQUENCY = ("f1_macro_per_code_present", "f1_macro_caml_present", "f1_micro")
-SECTIONS = {  # by anchor, in the order of the page
-    "official": "Official figures",
-    "run": "What was run",
-    "data": "The data",
-    "card": "Data card",
-    "results": "Results",
-    "paper": "The paper's tables",
-    "frequency": "Rare and frequent codes",
-    "where": "Where it helps",
-    "trust": "Calibration, attention, evidence",
-    "codes": "Code by code",
-    "training": "Training",
+SECTIONS = {  # by anchor, in the order of the page: the title, and what is inside
+    "official": ("Official figures", "by the task's own rules, beside published systems"),
+    "results": ("All results", "every system and metric, at 0.5 and at the tuned threshold"),
+    "paper": ("The paper's tables", "its numbers beside ours, and what the rows differ by"),
+    "frequency": ("Rare and frequent codes", "by how many training documents have the code"),
+    "where": ("Where it helps", "by chapter, length, number of codes"),
+    "trust": ("Calibration, attention, evidence", "how far to trust a score"),
+    "codes": ("Code by code", "where the best system gains and loses most"),
+    "training": ("Training", "losses and dev metrics by epoch"),
+    "run": ("What was run", "seeds, epochs, minutes, versions"),
+    "data": ("The data", "documents, lengths, codes"),
+    "card": ("Data card", "what was left out, and why; fingerprints"),
+    "again": ("How to make this again", "the commands, in their order"),
+    "glossary": ("Glossary", "what the words of this page mean"),
 }
-LEADING = ("official_map", "f1_micro_tuned")  # the summary's metric: the first that all runs have
-ALWAYS = ("run", "results", "codes")
+PACKAGE, SCRIPT = "isd_pipeline.reports", "templates/page.js"
 
 
 def page(report: results.Report) -> str:
@@ -52,19 +55,24 @@ def page(report: results.Report) -> str:
         "frequency": stamp(where.strata_table(runs, "frequency", each) for each in OF_FREQUENCY),
         "where": stamp([*small, where.chapter_table(shown, "f1_micro")]),
         "trust": stamp([*(table(runs) for table in made), *places]),
-        "training": _curves(found),
+        "training": _curves(shown),
+        "again": report.commands,
     }
+    metric, script = leading.leading_metric(found), script_of(PACKAGE, SCRIPT)
     return template("page").render(
         **parts,
         report=report,
+        script=script,
+        verdict=leading.verdict(found, metric, report.comparisons),
+        chart=_chart(found, metric),
+        first=leading.summary_table(found),
+        metric=label(metric),
         summary=summary(runs),
-        sections=[
-            (name, title) for name, title in SECTIONS.items() if name in ALWAYS or parts[name]
-        ],
+        sections=SECTIONS,
         experiments=tables.experiments_table(runs),
         facts=tables.facts_table(report.facts),
         results=stamp(tables.result_tables(runs)),
-        codes=stamp(tables.codes_tables(runs, report.against)),
+        codes=stamp(tables.codes_tables(runs, report.against) or report.recorded_codes),
         no_codes=tables.no_codes(report.against),
         figures=_figures(shown),
         by_seed=[(layout, figures.by_seed(layout, runs)) for layout in report.layouts.values()],
@@ -79,9 +87,7 @@ def summary(runs: Sequence[results.RunResult]) -> list[str]:
     found = results.experiments(runs)
     if not found:
         return ["Nothing was run yet."]
-    metric = next(
-        (name for name in LEADING if all(one.measured(name) for one in found)), "f1_micro"
-    )
+    metric = leading.leading_metric(found)
     sentences = [
         f"Best {said} by {label(metric)}: {_scored(one, metric)}."
         for kind, said in (("network", "network"), ("ensemble", "ensemble"))
@@ -99,6 +105,19 @@ def summary(runs: Sequence[results.RunResult]) -> list[str]:
 
 def _scored(one: results.Experiment, metric: str) -> str:
     return f"{one.shown}, {cell(one.measured(metric))} ({seeds(len(one.runs))})"
+
+
+def _chart(
+    found: Sequence[results.Experiment], metric: str
+) -> list[tuple[results.Experiment, str, float, tuple[float, float] | None]]:
+    """The first few systems: each with its figure, and in per cent the bar and its interval."""
+    rows = []
+    for one in leading.first_few(found, metric):
+        bounds, value = leading.bounds_of(one, metric), one.measured(metric)
+        mean = value.mean if value else 0.0
+        ends = (100 * bounds[0], 100 * bounds[1]) if bounds else None
+        rows.append((one, number(mean), 100 * mean, ends))
+    return rows
 
 
 def _data(

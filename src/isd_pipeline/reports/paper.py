@@ -6,6 +6,7 @@ Everything is at 0.5, as in the paper, but for the columns of a comparison that 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from isd_pipeline.evaluation.resampling import DIFFERENCE, bounded
 from isd_pipeline.reports.cells import (
     NONE,
     Table,
@@ -35,7 +36,7 @@ Rows = Sequence[Mapping[str, Any]]
 def tables_of_paper(report: Report) -> list[Table]:
     """Every table of which enough was run, each followed by its comparison."""
     found: list[Table | None] = []
-    shown = {one.name: one.shown for one in experiments(report.runs)}
+    shown = {one.name: one.heading for one in experiments(report.runs)}
     for name, layout in report.layouts.items():
         compared = report.comparisons.get(name)
         beside = paper_table(
@@ -99,7 +100,7 @@ def _row_name(name: str, one: Experiment | None, layout: Layout) -> str:
     if one is None:
         return lines(name, "not run here")
     reference = ", reference" if name == layout.reference else ""
-    return lines(one.shown, seeds(len(one.runs)) + reference, collapse(one, tuned=False))
+    return lines(one.heading, seeds(len(one.runs)) + reference, collapse(one, tuned=False))
 
 
 def _cell(one: Experiment | None, printed: Mapping[str, Any], metric: str, marked: bool) -> str:
@@ -238,6 +239,6 @@ def _compared(row: Mapping[str, Any] | None) -> str:
     if row is None:
         return NONE
     mark = " *" if row["p_holm"] < SIGNIFICANT else ""
-    bounds = interval((row["low"], row["high"]))
+    bounds = interval(bounded((row["low"], row["high"]), DIFFERENCE))
     p = "p < 0.001" if row["p_holm"] < 0.001 else f"p = {number(row['p_holm'])}"
     return lines(signed(row["difference"]) + mark, bounds, p)

@@ -1,15 +1,20 @@
 """What a report is made of: the runs of one cohort, and the statistics of its documents."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from isd_pipeline.evaluation.resampling import Measured
+from isd_pipeline.evaluation.resampling import SHARE, Measured, bounded, limits_of
 from isd_pipeline.reports.layout import Layout, PublishedTask
+
+if TYPE_CHECKING:
+    from isd_pipeline.reports.cells import Table
 
 SYNTHETIC = "synthetic: not comparable with the paper"
 # Columns of a history that are neither a loss nor, beginning with `dev_`, a dev metric.
@@ -27,7 +32,7 @@ class RunResult:
     `evaluation.calibration.calibrate`; `intervals` are by metric those of the experiment's mean
     over its seeds, the same for each of them; `evidence` is what the stage `evidence` found.
     `kind`: a baseline, which the others are held against, a network, or an ensemble of others.
-    `note` is shown with the name.
+    `note` is shown with the name. `title` says in words what the experiment is.
     """
 
     experiment: str
@@ -43,6 +48,7 @@ class RunResult:
     device: str = ""
     kind: str = "network"
     note: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,9 +69,23 @@ class Experiment:
         note = "baseline" if self.baseline else self.runs[0].note
         return f"{self.name} ({note})" if note else self.name
 
+    @property
+    def title(self) -> str:
+        """What the experiment is in words; its name where nobody said it."""
+        return self.runs[0].title or self.name
+
+    @property
+    def heading(self) -> str:
+        """The title, with what has to be said with it, and below it the name of the row."""
+        if not self.runs[0].title:
+            return self.shown
+        note = "baseline" if self.baseline else self.runs[0].note
+        return f"{self.title} ({note})\n{self.name}" if note else f"{self.title}\n{self.name}"
+
     def measured(self, metric: str) -> Measured | None:
         """A metric over the seeds that have it; None where none has."""
-        return _mean([run.metrics[metric] for run in self.runs if metric in run.metrics])
+        found = [run.metrics[metric] for run in self.runs if metric in run.metrics]
+        return _mean(found, limits_of(metric))
 
     @property
     def kind(self) -> str:
@@ -85,8 +105,14 @@ class Experiment:
 
     @property
     def over_documents(self) -> Mapping[str, tuple[float, float]]:
-        """95 % bootstrap intervals over documents, of each metric's mean over the seeds."""
-        return {name: (low, high) for name, (low, high) in self.runs[0].intervals.items()}
+        """95 % bootstrap intervals over documents, of each metric's mean over the seeds.
+
+        A recorded one may be older than the rule that a share's ends at 0 and 1.
+        """
+        return {
+            name: bounded((low, high), limits_of(name))
+            for name, (low, high) in self.runs[0].intervals.items()
+        }
 
     def strata(self, kind: str) -> Sequence[Mapping[str, Any]]:
         """The strata of one kind, with the sizes that they have for every seed."""
@@ -100,7 +126,7 @@ class Experiment:
             for row in run.strata.get(kind, ())
             if row["stratum"] == stratum and row.get(metric) is not None
         ]
-        return _mean(found)
+        return _mean(found, SHARE)
 
     def collapsed(self, *, tuned: bool) -> int:
         """How many seeds predict next to nothing, or next to everything."""
@@ -128,8 +154,8 @@ class Experiment:
         return _mean([each[when][name] if when else each[name] for each in found])
 
 
-def _mean(values: Sequence[float]) -> Measured | None:
-    return Measured.of(values) if values else None
+def _mean(values: Sequence[float], limits: tuple[float, float] | None = None) -> Measured | None:
+    return Measured.of(values, limits) if values else None
 
 
 def experiments(runs: Sequence[RunResult]) -> list[Experiment]:
@@ -236,8 +262,9 @@ class Report:
     of the cohort's tables. `stamp`: what is said over every table. `against`: with which experiment
     the best network one is compared code by code. `card` is that of `data_card.data_card`.
     `published` are the published systems of the official task that the cohort is, and `translated`
-    whether our runs read other words than they did. Where `synthetic`, nothing that others printed
-    is used.
+    whether our runs read other words than they did. `recorded_codes` are the tables code by code as
+    they were recorded, shown where they cannot be made here; `commands` make it all again, each
+    with what it does. Where `synthetic`, nothing that others printed is used.
     """
 
     runs: Sequence[RunResult]
@@ -255,6 +282,8 @@ class Report:
     card: Mapping[str, Any] | None = None
     published: PublishedTask | None = None
     translated: bool = False
+    recorded_codes: Sequence[Table] = ()
+    commands: Sequence[tuple[str, str]] = ()
 
     def __post_init__(self) -> None:
         if self.synthetic:

@@ -65,7 +65,7 @@ def experiments_table(runs: Sequence[results.RunResult]) -> Table:
         ("experiment", "kind", "seeds", "epochs", "minutes a seed", "device"),
         tuple(
             (
-                one.shown,
+                one.heading,
                 one.kind,
                 ", ".join(str(run.seed) for run in one.runs),
                 _epochs(one),
@@ -151,7 +151,7 @@ def results_table(runs: Sequence[results.RunResult], *, tuned: bool) -> Table | 
         ("experiment", "seeds", *map(label, metrics), "minutes", AGAINST),
         tuple(
             (
-                lines(one.shown, collapse(one, tuned=tuned)),
+                lines(one.heading, collapse(one, tuned=tuned)),
                 seeds(len(one.runs)),
                 *(measured_cell(one, metric) for metric in metrics),
                 _minutes(one),
@@ -295,7 +295,7 @@ def codes_tables(runs: Sequence[results.RunResult], against: str, *, n: int = 10
     table per code.
     """
     found = results.experiments(runs)
-    first = results.best([one for one in found if not one.baseline], "f1_micro_tuned")
+    first = best_other(found)
     second = next((one for one in found if one.name == against), None)
     a, b = _per_code(first), _per_code(second)
     if first is None or not a or not b:
@@ -309,6 +309,11 @@ def codes_tables(runs: Sequence[results.RunResult], against: str, *, n: int = 10
         )
         for what, rows in (("gains", gains), ("loses", losses))
     ]
+
+
+def best_other(found: Sequence[results.Experiment]) -> results.Experiment | None:
+    """The best by tuned micro-F1 of those that are no baselines."""
+    return results.best([one for one in found if not one.baseline], "f1_micro_tuned")
 
 
 def no_codes(against: str) -> str:
