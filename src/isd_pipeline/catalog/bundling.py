@@ -1,6 +1,7 @@
 """A finished run's files, found through the catalog, as a bundle."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from kedro.framework.startup import bootstrap_project
 from isd_pipeline.catalog.base_models import is_of_views, stage_command, with_base_models
 from isd_pipeline.catalog.code_books import packed_books
 from isd_pipeline.catalog.other_cohorts import refuse_other_codes, rows_of
+from isd_pipeline.catalog.training_terms import trained_on
 from isd_pipeline.coding.bundle import Bundle
+from isd_pipeline.coding.trained_on import TrainedOn
 from isd_pipeline.coding.usual import Usual, UsualCodes, UsualWords, usual_codes, usual_words
 from isd_pipeline.coding.view_bundle import ViewBundle
 from isd_pipeline.config.cohorts import cohort_section
@@ -31,6 +34,7 @@ NEEDED = (
     *("model", "scores", "metrics", "calibration", "models_of_runs"),
     *("code_index", "vocabulary", "documents", "tokenized_notes"),
 )
+DRAWS = "replicates"  # of the test documents, for the card's intervals; a bundle goes without
 COMPARED = 3  # test documents, the shortest
 SLACK = 0.25  # log-odds that bf16 on a GPU and fp32 may lie apart
 
@@ -78,6 +82,7 @@ def _of_one(
             _usual_words(found),
             _usual_codes(found, revision_of(cohorts, key["cohort"])),
         ),
+        trained_on=_trained_on(found, cohorts, key),
     )
 
 
@@ -111,10 +116,24 @@ def _of_views(
             None,
             _usual_codes(found, revision_of(parameters["cohorts"], key["cohort"])),
         ),
+        trained_on=_of_both(_trained_on(found, parameters["cohorts"], key), views),
     )
     x = made.ensemble.features(scores, [])
     _refuse_other_weights(made.weights.score(x), found, key, "train,evaluate")
     return made
+
+
+def _trained_on(
+    found: Mapping[str, Any], cohorts: Mapping[str, Any], key: Mapping[str, Any]
+) -> TrainedOn:
+    documents, codes = found["documents"], found["code_index"]
+    return trained_on(cohorts, key["cohort"], documents, codes, found["replicates"])
+
+
+def _of_both(data: TrainedOn, views: Mapping[str, Bundle]) -> TrainedOn:
+    """What two views together were trained on: the same reports in both languages."""
+    languages = [one.trained_on.language for one in views.values() if one.trained_on]
+    return replace(data, language=" and ".join(languages))
 
 
 def _training_counts(found: Mapping[str, Any]) -> tuple[int, ...]:
@@ -157,7 +176,9 @@ def _read(key: Mapping[str, Any], project: Path) -> tuple[dict[str, Any], dict[s
                 raise FileNotFoundError(
                     f"{name} of this run is not there yet. Make it with {command}"
                 )
-        return context.params, {name: context.catalog.load(name) for name in NEEDED}
+        found = {name: context.catalog.load(name) for name in NEEDED}
+        has_draws = context.catalog.exists(DRAWS)
+        return context.params, found | {DRAWS: context.catalog.load(DRAWS) if has_draws else None}
 
 
 def _refuse_other_data(model: Checkpoint, found: Mapping[str, Any], key: Mapping[str, Any]) -> None:

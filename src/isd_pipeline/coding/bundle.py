@@ -3,9 +3,10 @@
     weights.safetensors   the trained weights
     book-SYSTEM.arrow     the code book of a coding system, where it has one
     bundle.json           everything else: settings, codes, vocabulary, thresholds, the test metrics
+    MODEL_CARD.md         for people: what it was trained on, how well it did, what it is not for
 
-The JSON holds the SHA-256 of the other files and its own, which therefore stands for the whole and
-is the bundle's name in every answer. It tells damage, not forgery: who can change a file can change
+The JSON holds the SHA-256 of weights and books and its own, which therefore stands for the whole
+and is the bundle's name in every answer; the card is made of the JSON and never read. It tells damage, not forgery: who can change a file can change
 its sum. Nothing of a note is in a bundle but words: the vocabulary's, a regression's word pairs and
 the phrases of a mention dictionary.
 """
@@ -19,9 +20,11 @@ from typing import Any
 from torch import Tensor
 
 from isd_pipeline import __version__
+from isd_pipeline.coding.model_card import card_markdown
+from isd_pipeline.coding.trained_on import TrainedOn, trained_on_from
 from isd_pipeline.coding.usual import Usual, usual_from
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.data.io.files import refuse_unwritable, replacing, write_json
+from isd_pipeline.data.io.files import refuse_unwritable, replacing, write_json, write_text
 from isd_pipeline.data.io.tensor_files import pack, read_sealed, refuse_changed, sealed, unpack
 from isd_pipeline.text.runs import Tokeniser
 from isd_pipeline.text.vocabulary import Vocabulary
@@ -29,6 +32,7 @@ from isd_pipeline.text.vocabulary import Vocabulary
 FORMAT = 2
 VIEWS_FORMAT = 3  # of a folder that holds two bundles (view_bundle.py)
 RECORD, WEIGHTS, SEAL = "bundle.json", "weights.safetensors", "sha256"
+CARD = "MODEL_CARD.md"
 BOOK = "book-{}.arrow"
 TOKENISERS: dict[Tokeniser, str] = {  # what a bundle says of the rule by which its notes were cut
     "caml": "words of letters, digits and underscores; numerals dropped; lower case",
@@ -54,7 +58,7 @@ class Bundle:
     Thresholds are log-odds, before `temperature` divides them. `metrics` are the test split's, as
     they were recorded. `books` are code books as `data/codes/book.py` packs them, by their coding
     systems. `usual` is what the dev notes were like, None of a bundle that was made before it was
-    kept. `sha256` names what was read from a folder; it is empty before that.
+    kept. `trained_on` says what its data were, None of one made before. `sha256` names what was read from a folder; it is empty before that.
     """
 
     cohort: str
@@ -73,6 +77,7 @@ class Bundle:
     weights: Mapping[str, Tensor] = field(repr=False)
     books: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     usual: Usual | None = None
+    trained_on: TrainedOn | None = None
     data_use: str = DATA_USE
     version: str = __version__
     sha256: str = ""
@@ -115,6 +120,7 @@ def write_bundle(bundle: Bundle, folder: Path) -> str:
         for system, book in bundle.books.items():
             (temporary / BOOK.format(system)).write_bytes(book)
         write_json(temporary / RECORD, record)
+        write_text(temporary / CARD, card_markdown(bundle))
     return str(record[SEAL])
 
 
@@ -198,6 +204,7 @@ def _record(bundle: Bundle) -> dict[str, Any]:
         "vocabulary": bundle.vocabulary.words,
         "tokeniser": TOKENISERS[bundle.vocabulary.rule],
         "usual": bundle.usual and asdict(bundle.usual),
+        "trained_on": bundle.trained_on and asdict(bundle.trained_on),
     }
 
 
@@ -218,6 +225,7 @@ def _bundle(record: dict[str, Any], weights: dict[str, Tensor]) -> Bundle:
             "vocabulary": Vocabulary(tuple(record["vocabulary"]), rules[record["tokeniser"]]),
             "weights": weights,
             "usual": usual_from(record.get("usual")),
+            "trained_on": trained_on_from(record.get("trained_on")),
         }
     )
 

@@ -2,6 +2,7 @@
 
     es/, en/       each an ordinary bundle, by its language: it codes a text of that language alone
     bundle.json    the weights of an ensemble of both, its threshold, temperature and test metrics
+    MODEL_CARD.md  for people, as each bundle has its own
 
 The JSON holds the SHA-256 of each bundle and its own, which therefore stands for the whole.
 """
@@ -18,6 +19,7 @@ import numpy as np
 
 from isd_pipeline import __version__
 from isd_pipeline.coding.bundle import (
+    CARD,
     DATA_USE,
     RECORD,
     REMEDY,
@@ -30,9 +32,11 @@ from isd_pipeline.coding.bundle import (
     within,
     write_bundle,
 )
+from isd_pipeline.coding.model_card import card_markdown
+from isd_pipeline.coding.trained_on import TrainedOn, trained_on_from
 from isd_pipeline.coding.usual import Usual, usual_from
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.data.io.files import replacing, write_json
+from isd_pipeline.data.io.files import replacing, write_json, write_text
 from isd_pipeline.data.io.tensor_files import sealed
 from isd_pipeline.predictors.ensemble import Ensemble, Weights
 
@@ -61,6 +65,7 @@ class ViewBundle:
     fingerprints: Mapping[str, str]
     metrics: Mapping[str, float]
     usual: Usual | None = None
+    trained_on: TrainedOn | None = None
     data_use: str = DATA_USE
     version: str = __version__
     sha256: str = ""
@@ -110,6 +115,7 @@ def write_view_bundle(bundle: ViewBundle, folder: Path) -> str:
         ]
         record = sealed(_record(bundle) | {"views": views}, SEAL)
         write_json(temporary / RECORD, record)
+        write_text(temporary / CARD, card_markdown(bundle))
     return str(record[SEAL])
 
 
@@ -139,6 +145,7 @@ def _record(bundle: ViewBundle) -> dict[str, Any]:
     return {name: getattr(bundle, name) for name in KEPT} | {
         "format": VIEWS_FORMAT,
         "usual": bundle.usual and asdict(bundle.usual),
+        "trained_on": bundle.trained_on and asdict(bundle.trained_on),
         "weights": {"weights": weights.tolist(), "means": means.tolist(), "bias": bias},
     }
 
@@ -149,5 +156,8 @@ def _view_bundle(record: Mapping[str, Any], views: Mapping[str, Bundle]) -> View
     counts = tuple(record["training_counts"])
     kept = {name: record[name] for name in KEPT} | {"training_counts": counts}
     weighed = Weights(np.array(weights, np.float64), np.array(means, np.float64), float(bias))
-    usual = usual_from(record.get("usual"))
-    return ViewBundle(**kept, views=views, weights=weighed, usual=usual, sha256=record[SEAL])
+    known = {
+        "usual": usual_from(record.get("usual")),
+        "trained_on": trained_on_from(record.get("trained_on")),
+    }
+    return ViewBundle(**kept, **known, views=views, weights=weighed, sha256=record[SEAL])

@@ -149,13 +149,23 @@ def section_of(
     return {
         "extract": {
             **{"source": "custom", "raw": str(data_set.resolve()), "codes": "full"},
-            **{"language": language, "custom": dict(custom)},
+            **{"language": language, "licence": _licence(bundle), "custom": dict(custom)},
         },
         "preprocess": preprocess,
         **{name: known[name] for name in ("embed",) if name in known},
         "train": {"experiments": dict(_rows(bundle.experiment, bundle.settings))},
         "report": {"k": (known.get("report") or {}).get("k", 8)},
     }
+
+
+def _licence(bundle: Bundle) -> str:
+    """The terms of the new training notes, as far as they are known."""
+    data = bundle.trained_on
+    before = f"{'synthetic; ' * data.synthetic}{data.licence}" if data else "not said by it"
+    return (
+        "as of the notes that coders reviewed; where the training notes of "
+        f"{bundle.name} were used too, theirs: {before}"
+    )
 
 
 def _language(bundle: Bundle) -> str:

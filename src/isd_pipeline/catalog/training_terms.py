@@ -1,0 +1,72 @@
+"""What a bundle's card says of a cohort: its corpus, language, coding systems, split and terms."""
+
+from collections import Counter
+from collections.abc import Mapping, Sized
+from typing import Any
+
+from isd_pipeline.coding.systems import system_of
+from isd_pipeline.coding.trained_on import TrainedOn
+from isd_pipeline.config.cohorts import cohort_section, is_generated
+from isd_pipeline.config.extract import ExtractSettings, revision_of
+from isd_pipeline.data.codes.coding_systems import NAMES
+from isd_pipeline.data.cohorts import CodeIndex
+from isd_pipeline.evaluation.resampling import Bootstrap
+
+LANGUAGES = {"en": "English", "es": "Spanish"}
+PHYSIONET = (
+    "PhysioNet's credentialed data use agreement: not to be shared, weights and words neither"
+)
+CORPORA = {  # by source: what it is, and the terms of its notes
+    "mimic2": ("MIMIC-II discharge summaries", PHYSIONET),
+    "mimic3": ("MIMIC-III discharge summaries", PHYSIONET),
+    "mimic4": ("MIMIC-IV discharge summaries", PHYSIONET),
+    "codiesp": ("CodiEsp clinical case reports", "CC BY 4.0"),
+    "cantemist": ("CANTEMIST oncology case reports", "CC BY 4.0"),
+    "custom": ("notes of the user's own", ""),
+}
+GENERATED = ("the synthetic hospital's generated discharge summaries", "none: nobody's notes")
+UNKNOWN = "not known to isd_pipeline: what holds for the notes holds for the bundle"
+SPLITS = {
+    "lists": "as published or given, else patients by a hash",
+    "patients": "patients by a hash",
+    "edin": "that of Edin et al. (2023), or one like it where their file is missing",
+    "laat": "the published one; dev are its last training lines",
+    "caml": "the published one; no dev, so every choice was made on test",
+    "mdace": "as published, MDACE's charts where its authors put them",
+}
+
+
+def trained_on(
+    cohorts: Mapping[str, Any],
+    cohort: str,
+    documents: Mapping[str, Sized],
+    codes: CodeIndex,
+    resampled: Bootstrap | None,
+) -> TrainedOn:
+    """Of a cohort, its documents by split, and the run's bootstrap, where that is on the machine."""
+    settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
+    generated = is_generated(cohorts, cohort)
+    source, licence = GENERATED if generated else CORPORA[settings.source]
+    if settings.source == "codiesp" and settings.language == "en":
+        source += ", the corpus's own machine translation"
+    last = "; dev was trained on too, after all was chosen on it" if settings.last_of else ""
+    revision, own = revision_of(cohorts, cohort), _own_system(settings)
+    found = Counter(
+        NAMES.get(system_of(code, kind, revision) or "", own)
+        for code, kind in zip(codes.codes, codes.systems, strict=True)
+    )
+    return TrainedOn(
+        source=source,
+        language=LANGUAGES[settings.language],
+        systems=dict(sorted(found.items())),
+        synthetic=generated,
+        notes={name: len(documents[name]) for name in ("train", "dev", "test")},
+        split=SPLITS[settings.split] + last,
+        licence=settings.licence or licence or UNKNOWN,
+        intervals=resampled.intervals() if resampled else {},
+    )
+
+
+def _own_system(settings: ExtractSettings) -> str:
+    """What a system is called that is none of ICD's diagnoses and procedures."""
+    return {"cantemist": "ICD-O-3", "custom": settings.custom.system}.get(settings.source, "other")
