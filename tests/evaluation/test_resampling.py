@@ -8,11 +8,15 @@ from scipy import sparse
 
 from isd_pipeline.evaluation.metrics import all_metrics
 from isd_pipeline.evaluation.resampling import (
+    DIFFERENCE,
+    Bootstrap,
     Measured,
     Sampling,
     bootstrap,
     bootstrap_run,
     bootstrap_weights,
+    bounded,
+    limits_of,
     over_seeds,
     recentred_interval,
 )

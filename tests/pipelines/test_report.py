@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from scipy import sparse
@@ -14,10 +17,10 @@ from scipy import sparse
 from isd_pipeline.catalog.results import Run
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.evaluation.calibration import calibrate
-from isd_pipeline.evaluation.metrics import all_metrics
-from isd_pipeline.evaluation.strata import all_strata
+from isd_pipeline.evaluation.metrics import CodeCounts, all_metrics
+from isd_pipeline.evaluation.strata import all_strata, code_table
 from isd_pipeline.evaluation.thresholds import tune_threshold, tuned_metrics
-from isd_pipeline.pipelines.report.nodes import make_report
+from isd_pipeline.pipelines.report.nodes import make_report, raw_files
 from isd_pipeline.reports.results import Experiment, RunResult
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.text.vocabulary import Vocabulary
@@ -71,8 +74,13 @@ def run(gold: np.ndarray, name: str, seed: int, kind: str, skill: float) -> Run:
     )
 
 
-def tables(runs: list[Run], gold: np.ndarray) -> str:
-    """The tables in Markdown of these runs."""
+def tables(
+    runs: list[Run],
+    gold: np.ndarray,
+    by_code: Mapping[tuple[str, int], pd.DataFrame] | None = None,
+    recorded: str = "",
+) -> str:
+    """The tables in Markdown of these runs; `recorded`, as they stood before."""
     rows, columns = np.nonzero(gold)
     documents = Documents(
         ids=np.array([str(n) for n in range(NOTES)]),
@@ -82,9 +90,11 @@ def tables(runs: list[Run], gold: np.ndarray) -> str:
         label_starts=np.searchsorted(rows, np.arange(NOTES + 1)),
     )
     splits = dict.fromkeys(("train", "dev", "test"), documents)
-    card = json.loads((ROOT / "results/synthetic/data_card.json").read_text())
     words = Vocabulary(("word",))
-    _, markdown = make_report(runs, {}, {}, {}, splits, INDEX, words, parameters(), card)
+    found, card = parameters(), json.loads((ROOT / "results/synthetic/data_card.json").read_text())
+    _, markdown = make_report(
+        runs, by_code or {}, {}, {}, splits, INDEX, words, found, card, recorded
+    )
     return markdown
 
 
@@ -99,7 +109,7 @@ def test_a_run_is_shown_as_what_it_is_whatever_its_row_is_called(gold: np.ndarra
     lines = [line.strip("| ").split(" | ") for line in tables(runs, gold).splitlines()]
     held: dict[str, str] = {}
     for name, *_, against in (line for line in lines if line[1:2] == ["1 seed"]):
-        held.setdefault(name.split(" ")[0], against)
+        held.setdefault(re.split("[ ;]", name)[0], against)
     assert held.pop("my_words").startswith("the best ")
     assert held.pop("together").startswith("not below")
     assert {name: said.split(",")[0] for name, said in held.items()} == {
@@ -116,3 +126,54 @@ def test_the_word_for_a_run_is_that_of_its_kind() -> None:
     }
     assert found["linear_svm"] == "network"
     assert len(set(found.values())) == len(kinds)
+
+
+def code_table_of(skill: int) -> pd.DataFrame:
+    counts = CodeCounts(*(np.full(CODES, n) for n in (skill, 9, 9)))
+    names = [f"{code}|*<" for code in INDEX.codes]
+    return code_table(names, INDEX.titles, counts, np.full(CODES, 20))
+
+
+def test_tables_by_code_of_these_runs_are_kept_where_they_cannot_be_made(gold: np.ndarray) -> None:
+    """What they are made of is not in git: a clone's page goes on showing what was recorded."""
+    runs = [
+        run(gold, "isd", 1, "network", 1.0),
+        run(gold, "logistic_regression", 1, "baseline", 2.0),
+    ]
+    by_code = {("isd", 1): code_table_of(7), ("logistic_regression", 1): code_table_of(3)}
+    made = tables(runs, gold, by_code)
+    rows = [line for line in made.splitlines() if line.startswith("| 000.1")]
+    assert rows
+    kept = tables(runs, gold, recorded=made)
+    assert [line for line in kept.splitlines() if line.startswith("| 000.1")] == rows
+    assert "Kept as it was recorded of these runs" in kept
+    assert tables(runs, gold, recorded=kept) == kept
+    others = [run(gold, "isd", 1, "network", 1.5), runs[1]]
+    left_out = tables(others, gold, recorded=made)
+    assert "Nothing code by code" in left_out
+    assert not any(line.startswith("| 000.1") for line in left_out.splitlines())
+
+
+def test_sums_of_raw_files_are_kept_where_the_files_are_absent(
+    gold: np.ndarray, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    raw, told = {"a.csv": {"bytes": 3, "sha256": "ab"}}, {"train": "12", "codes": "34"}
+    recorded = {"raw_files": raw, "fingerprints": told}
+    assert raw_files(tmp_path / "absent", told, recorded) == raw
+    assert not caplog.messages
+    assert raw_files(tmp_path / "absent", {**told, "train": "13"}, recorded) == {}
+    assert "of other documents" in caplog.messages[0]
+    (tmp_path / "b.csv").write_text("b")
+    assert list(raw_files(tmp_path, told, recorded)) == ["b.csv"]
+
+
+def test_the_summary_has_six_rows_at_most_and_the_best_of_each_kind(gold: np.ndarray) -> None:
+    names = [f"net_{n}" for n in range(7)]
+    runs = [run(gold, name, 1, "network", 3.0 + n) for n, name in enumerate(names)]
+    runs += [run(gold, "my_words", 1, "baseline", 0.5), run(gold, "together", 1, "ensemble", 0.4)]
+    made = tables(runs, gold)
+    summary = made[made.index("**Summary") : made.index("**Test split")]
+    rows = [line for line in summary.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) == 6
+    assert {"my_words", "together"} <= {re.split("[ ;|]+", row)[1] for row in rows}
+    assert "6 of 9 systems" in summary

@@ -13,9 +13,7 @@ from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.evaluation.resampling import Bootstrap
 
 LANGUAGES = {"en": "English", "es": "Spanish"}
-PHYSIONET = (
-    "PhysioNet's credentialed data use agreement: not to be shared, weights and words neither"
-)
+PHYSIONET = "PhysioNet's credentialed data use agreement: neither notes nor weights nor words go on"
 CORPORA = {  # by source: what it is, and the terms of its notes
     "mimic2": ("MIMIC-II discharge summaries", PHYSIONET),
     "mimic3": ("MIMIC-III discharge summaries", PHYSIONET),
@@ -43,7 +41,7 @@ def trained_on(
     codes: CodeIndex,
     resampled: Bootstrap | None,
 ) -> TrainedOn:
-    """Of a cohort, its documents by split, and the run's bootstrap, where that is on the machine."""
+    """Of a cohort, its documents by split, and the run's bootstrap, None where it is not here."""
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
     generated = is_generated(cohorts, cohort)
     source, licence = GENERATED if generated else CORPORA[settings.source]

@@ -4,12 +4,14 @@ import csv
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
 from isd_pipeline.coding.coder import Answer, Note
 from isd_pipeline.coding.evidence import Span
+from isd_pipeline.coding.model_card import ShortCard
 from isd_pipeline.coding.page import write_page
 from isd_pipeline.coding.rules import in_a_line
 from isd_pipeline.text.scopes import Cue
@@ -24,9 +26,16 @@ Coded = Iterable[tuple[Note, Answer]]
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # an apostrophe keeps a spreadsheet from computing it
 
 
-def form_of(path: Path) -> Callable[[Coded, TextIO], None]:
-    """What writes notes' answers in the form that a file's ending asks for."""
-    forms = {".jsonl": write_jsonl, ".csv": write_csv, ".html": write_page}
+def form_of(path: Path, card: ShortCard | None = None) -> Callable[[Coded, TextIO], None]:
+    """What writes notes' answers in the form that a file's ending asks for.
+
+    `card`: what a page says of the bundle.
+    """
+    forms: dict[str, Callable[[Coded, TextIO], None]] = {
+        ".jsonl": write_jsonl,
+        ".csv": write_csv,
+        ".html": partial(write_page, card=card),
+    }
     if path.suffix.lower() not in forms:
         raise ValueError(f"{path}: name a file that ends in .jsonl, .csv or .html")
     return forms[path.suffix.lower()]

@@ -9,6 +9,7 @@ from typing import Any
 
 from isd_pipeline.coding.answers import form_of
 from isd_pipeline.coding.coder import TUNED, Answer, Coder, Note
+from isd_pipeline.coding.model_card import short_card
 from isd_pipeline.coding.notes import AS_USUAL, NotesForm, read_notes, refuse_absent
 from isd_pipeline.coding.view_coder import ViewCoder
 from isd_pipeline.data.io.files import refuse_unwritable, replacing
@@ -27,7 +28,7 @@ def code_notes(
     that can tell them cautions, as of a note in another language; of one of two views remarks, as
     of a language that was not given.
     """
-    write, counts = form_of(to), no_notes(coder)
+    write, counts = form_of(to, short_card(coder.bundle)), no_notes(coder)
     waiting = read_notes(notes, coder.languages, form)
     with replacing(to) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         write(coded(coder, waiting, counts, **asked), file)

@@ -6,9 +6,9 @@
     MODEL_CARD.md         for people: what it was trained on, how well it did, what it is not for
 
 The JSON holds the SHA-256 of weights and books and its own, which therefore stands for the whole
-and is the bundle's name in every answer; the card is made of the JSON and never read. It tells damage, not forgery: who can change a file can change
-its sum. Nothing of a note is in a bundle but words: the vocabulary's, a regression's word pairs and
-the phrases of a mention dictionary.
+and is the bundle's name in every answer; the card is made of the JSON and never read. The sum tells
+damage, not forgery: who can change a file can change its sum. Nothing of a note is in a bundle but
+words: the vocabulary's, a regression's word pairs and the phrases of a mention dictionary.
 """
 
 import hashlib
@@ -57,8 +57,9 @@ class Bundle:
     documents have each code.
     Thresholds are log-odds, before `temperature` divides them. `metrics` are the test split's, as
     they were recorded. `books` are code books as `data/codes/book.py` packs them, by their coding
-    systems. `usual` is what the dev notes were like, None of a bundle that was made before it was
-    kept. `trained_on` says what its data were, None of one made before. `sha256` names what was read from a folder; it is empty before that.
+    systems. `usual` is what the dev notes were like and `trained_on` what its data were, None of a
+    bundle that was made before they were kept. `sha256` names what was read from a folder; it is
+    empty before that.
     """
 
     cohort: str

@@ -58,7 +58,7 @@ def short_card(bundle: Bundle | ViewBundle) -> ShortCard:
         ("trained on", f"{_data(bundle)}; {_notes(bundle)}"),
         ("codes", _codes(bundle)),
         ("test", _figure(bundle, "f1_micro_tuned")),
-        ("for", USE),
+        ("limits", "a coder decides on every code; notes unlike its own are coded worse"),
         ("terms of the training notes", data.licence if data else NOT_SAID),
     )
     return ShortCard(bundle.name, _toy(bundle), lines, usual_number(bundle))
@@ -134,7 +134,8 @@ def _synthetic(bundle: Bundle | ViewBundle) -> str:
 def _notes(bundle: Bundle | ViewBundle) -> str:
     if bundle.trained_on is None:
         return f"how many notes is {NOT_SAID}"
-    return ", ".join(f"{count:,} {name}" for name, count in bundle.trained_on.notes.items())
+    notes = bundle.trained_on.notes
+    return ", ".join(f"{notes[name]:,} {name}" for name in ("train", "dev", "test"))
 
 
 def _codes(bundle: Bundle | ViewBundle) -> str:
@@ -194,10 +195,10 @@ def _suggests(bundle: Bundle | ViewBundle) -> str:
 
 
 def _own_limits(bundle: Bundle | ViewBundle) -> Iterator[str]:
-    few = sum(count < FEW for count in bundle.training_counts)
-    if few:
-        total = len(bundle.training_counts)
-        yield f"{few:,} of its {total:,} codes have fewer than {FEW} training notes and are seldom found."
+    counts = bundle.training_counts
+    if few := sum(count < FEW for count in counts):
+        rare = f"{few:,} of its {len(counts):,} codes have fewer than {FEW} training notes"
+        yield f"{rare} and are seldom found."
     if limit := getattr(bundle, "max_tokens", None):
         yield f"A network in it does not read beyond {limit:,} words; answers say where it stopped."
 

@@ -1,4 +1,4 @@
-"""What a bundle says of the data it was trained on: names, counts and figures, nothing of a note."""
+"""What a bundle says of its training data: names, counts and figures, nothing of a note."""
 
 from __future__ import annotations
 

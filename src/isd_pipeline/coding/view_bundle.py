@@ -156,8 +156,11 @@ def _view_bundle(record: Mapping[str, Any], views: Mapping[str, Bundle]) -> View
     counts = tuple(record["training_counts"])
     kept = {name: record[name] for name in KEPT} | {"training_counts": counts}
     weighed = Weights(np.array(weights, np.float64), np.array(means, np.float64), float(bias))
-    known = {
-        "usual": usual_from(record.get("usual")),
-        "trained_on": trained_on_from(record.get("trained_on")),
-    }
-    return ViewBundle(**kept, **known, views=views, weights=weighed, sha256=record[SEAL])
+    return ViewBundle(
+        **kept,
+        views=views,
+        weights=weighed,
+        usual=usual_from(record.get("usual")),
+        trained_on=trained_on_from(record.get("trained_on")),
+        sha256=record[SEAL],
+    )

@@ -36,7 +36,7 @@ def bundle(cohort: str, experiment: str, seed: int, to: Path | None, force: bool
     Without --to it stands under bundles/, which git ignores.
     """
     from isd_pipeline.catalog.bundling import bundle_of_run
-    from isd_pipeline.coding.bundle import refuse_folder, write_bundle
+    from isd_pipeline.coding.bundle import CARD, refuse_folder, write_bundle
     from isd_pipeline.coding.caution import missing
     from isd_pipeline.coding.view_bundle import ViewBundle, write_view_bundle
     from isd_pipeline.config.names import refuse_name
@@ -51,6 +51,7 @@ def bundle(cohort: str, experiment: str, seed: int, to: Path | None, force: bool
     else:
         sha256 = write_bundle(made, folder)
     click.echo(f"{folder}: {made.name}, sha256 {sha256}")
+    click.echo(f"For people: {folder / CARD}", err=True)
     click.echo(f"Use of it: {made.data_use}.", err=True)
     if lacks := missing(made.usual):
         click.echo(f"Cautions: {lacks}", err=True)

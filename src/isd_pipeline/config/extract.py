@@ -56,9 +56,7 @@ class ExtractSettings:
     mdace_set: Literal["Inpatient", "Profee"] = "Inpatient"
     revision: icd.Revision = "icd9"  # which of MIMIC-IV's two
     release: str = "2.2"  # of MIMIC-IV's hosp tables
-    licence: str = (
-        ""  # the terms of the notes, for the cards of bundles; of open corpora they are known
-    )
+    licence: str = ""  # the terms of the notes, for a bundle's card; open corpora have theirs
     custom: CustomLayout = field(default_factory=CustomLayout)  # of a user's own files
 
     def __post_init__(self) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 
 Run = tuple[str, str, Sequence[int]]  # cohort, experiment, seeds
 
+DATA = "extract,preprocess,embed"
+
 
 def commands_of(
     cohort: str, best: Run, base_models: Iterable[Run], *, generated: bool
@@ -13,11 +15,11 @@ def commands_of(
     `base_models`: the runs that an ensemble weighs, of this cohort or of others.
     """
     bases = list(base_models)
-    data = ("generate," if generated else "") + "extract,preprocess,embed"
     cohorts = dict.fromkeys([cohort, *(name for name, _, _ in bases)])
     _, experiment, seeds = best
     return [
-        *((f"the data of {name}", _kedro(data, f"cohort={name}")) for name in cohorts),
+        *([("the hospital's files", _kedro("generate", f"cohort={cohort}"))] * generated),
+        *((f"the data of {name}", _kedro(DATA, f"cohort={name}")) for name in cohorts),
         *(
             (f"{name}, which the best system weighs", _of_run((of, name, s)))
             for of, name, s in bases

@@ -62,12 +62,12 @@ def make_data_card(
         cohort=cohort,
         source=_source(settings),
         fingerprints=fingerprints,
-        raw=_raw_files(Path(settings.raw), fingerprints, recorded_data_card),
+        raw=raw_files(Path(settings.raw), fingerprints, recorded_data_card),
     )
     return card, card_markdown(card, stamp_of(cohorts, cohort, cohort_counts))
 
 
-def _raw_files(
+def raw_files(
     raw: Path, fingerprints: Mapping[str, str], recorded: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     """Size and SHA-256 of each raw file.
