@@ -113,14 +113,14 @@ def small_file(project: Path, system: str, name: str) -> dict[str, Any]:
 
 
 def table_1(project: Path) -> dict[str, list[list[str]]]:
-    """Table 1 of the page: by the name in front of a row, the lines of each of its cells."""
+    """Table 1 of the page: by the name of a row, below its title, the lines of its cells."""
     page = (project / f"data/08_reporting/{COHORT}/report.html").read_text()
     table = page[page.index("Tables 1 and 2: systems (at 0.5)") :].split("</table>")[0]
     found = {}
     for row in table.replace("<wbr>", "").split("<tr")[2:]:
         cells = [re.split(r"<[^>]+>", cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row)]
         name, *rest = [[line for line in cell if line] for cell in cells]
-        found[name[0].split(" ")[0]] = [name, *rest]
+        found[next(line for line in name if line in SHOWN)] = [name, *rest]
     return found
 
 

@@ -43,10 +43,7 @@ def trained_on(
 ) -> TrainedOn:
     """Of a cohort, its documents by split, and the run's bootstrap, None where it is not here."""
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
-    generated = is_generated(cohorts, cohort)
-    source, licence = GENERATED if generated else CORPORA[settings.source]
-    if settings.source == "codiesp" and settings.language == "en":
-        source += ", the corpus's own machine translation"
+    source, licence = terms_of(cohorts, cohort)
     last = "; dev was trained on too, after all was chosen on it" if settings.last_of else ""
     revision, own = revision_of(cohorts, cohort), _own_system(settings)
     found = Counter(
@@ -55,14 +52,29 @@ def trained_on(
     )
     return TrainedOn(
         source=source,
-        language=LANGUAGES[settings.language],
+        language=language_of(cohorts, cohort),
         systems=dict(sorted(found.items())),
-        synthetic=generated,
+        synthetic=is_generated(cohorts, cohort),
         notes={name: len(documents[name]) for name in ("train", "dev", "test")},
         split=SPLITS[settings.split] + last,
-        licence=settings.licence or licence or UNKNOWN,
+        licence=licence,
         intervals=resampled.intervals() if resampled else {},
     )
+
+
+def terms_of(cohorts: Mapping[str, Any], cohort: str) -> tuple[str, str]:
+    """What the notes of a cohort are, in words, and their terms."""
+    settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
+    generated = is_generated(cohorts, cohort)
+    source, licence = GENERATED if generated else CORPORA[settings.source]
+    if settings.source == "codiesp" and settings.language == "en":
+        source += ", the corpus's own machine translation"
+    return source, settings.licence or licence or UNKNOWN
+
+
+def language_of(cohorts: Mapping[str, Any], cohort: str) -> str:
+    """Of the notes, in words."""
+    return LANGUAGES[cohort_section(cohorts, cohort, "extract", ExtractSettings).language]
 
 
 def _own_system(settings: ExtractSettings) -> str:

@@ -80,7 +80,7 @@ def card_markdown(bundle: Bundle | ViewBundle) -> str:
         f"{USE}\n",
         "## What it is\n",
         _listed(
-            ("run", f"cohort `{bundle.cohort}`, experiment `{bundle.experiment}`"),
+            ("run", f"cohort `{_plain(bundle.cohort)}`, experiment `{_plain(bundle.experiment)}`"),
             ("seed", str(bundle.seed)),
             ("system", f"`{bundle.system}`"),
             ("made by", f"isd_pipeline {bundle.version}"),

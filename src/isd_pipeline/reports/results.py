@@ -264,7 +264,8 @@ class Report:
     `published` are the published systems of the official task that the cohort is, and `translated`
     whether our runs read other words than they did. `recorded_codes` are the tables code by code as
     they were recorded, shown where they cannot be made here; `commands` make it all again, each
-    with what it does. Where `synthetic`, nothing that others printed is used.
+    with what it does. `source` says what the notes are. Where `synthetic`, nothing that others
+    printed is used.
     """
 
     runs: Sequence[RunResult]
@@ -284,6 +285,7 @@ class Report:
     translated: bool = False
     recorded_codes: Sequence[Table] = ()
     commands: Sequence[tuple[str, str]] = ()
+    source: str = ""
 
     def __post_init__(self) -> None:
         if self.synthetic:

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from isd_pipeline.catalog.results import Key, Run, contents
+from isd_pipeline.catalog.training_terms import language_of, terms_of
 from isd_pipeline.config.cohorts import cohort_section, is_generated, name_in_paper
 from isd_pipeline.config.experiments import notes_of, titles_of
 from isd_pipeline.config.extract import ExtractSettings
@@ -192,7 +193,9 @@ def make_report(
     if not codes_tables(results, report.against):
         kept = recorded_codes(recorded_report_tables, results, report.against)
         report = replace(report, recorded_codes=kept)
-    report = replace(report, commands=_commands(runs, results, parameters))
+    notes_are = f"{terms_of(parameters['cohorts'], cohort)[0]}, "
+    notes_are += language_of(parameters["cohorts"], cohort)
+    report = replace(report, commands=_commands(runs, results, parameters), source=notes_are)
     return page(report), results_markdown(report)
 
 
