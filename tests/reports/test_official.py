@@ -120,14 +120,13 @@ def test_official_figures_stand_first_on_the_page_and_in_its_markdown(runs, stat
     task = published_task(PUBLISHED, "codiesp_diagnoses")
     report = Report(runs=seen, cohort="small", statistics=statistics, published=task)
     text = page(report)
-    assert re.findall(r'<li><a href="#(\w+)">', text)[:2] == ["official", "run"]
-    assert text.index('<section id="official"') < text.index('<section id="run"')
+    assert re.findall(r'<details id="(\w+)">', text)[:2] == ["official", "results"]
     assert "Best network by MAP, official" in text
     assert 'class="published"' in text
     assert "0.662" in text
     assert results_markdown(report).index("IEEE Access, 2021") < 3000
     usual = page(Report(runs=runs, cohort="small", statistics=statistics))
-    assert "#official" not in usual
+    assert 'id="official"' not in usual
     assert "Best network by micro-F1, tuned" in usual
 
 

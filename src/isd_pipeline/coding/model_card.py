@@ -54,12 +54,14 @@ class ShortCard:
 def short_card(bundle: Bundle | ViewBundle) -> ShortCard:
     """The card in five lines."""
     data = bundle.trained_on
+    known = f"{_data(bundle)}; {_notes(bundle)}"
+    unknown = f"the cohort {bundle.cohort}; what notes, how many, in which language is {NOT_SAID}"
     lines = (
-        ("trained on", f"{_data(bundle)}; {_notes(bundle)}"),
-        ("codes", _codes(bundle)),
+        ("trained on", known if data else unknown),
+        ("codes", _codes(bundle) if data else f"{len(bundle.codes):,}"),
         ("test", _figure(bundle, "f1_micro_tuned")),
         ("limits", "a coder decides on every code; notes unlike its own are coded worse"),
-        ("terms of the training notes", data.licence if data else NOT_SAID),
+        ("terms of the training notes", data.licence if data else "not said"),
     )
     return ShortCard(bundle.name, _toy(bundle), lines, usual_number(bundle))
 
@@ -114,7 +116,7 @@ def _toy(bundle: Bundle | ViewBundle) -> str:
 def _data(bundle: Bundle | ViewBundle) -> str:
     data = bundle.trained_on
     if data is None:
-        return f"the cohort {_plain(bundle.cohort)} (what it is, is {NOT_SAID})"
+        return f"the cohort {_plain(bundle.cohort)}; what notes these are is {NOT_SAID}"
     return f"{data.source} ({_plain(bundle.cohort)}), {data.language}"
 
 
