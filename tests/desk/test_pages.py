@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 
 from isd_pipeline.coding.coder import Answer, Note
 from isd_pipeline.desk.decisions import DecisionLog
+from tests.coding.test_model_card import DATA
 from tests.desk.served import TITLES, Canned, app_of
 
 TEXT = "A febrile man with fever and a productive cough.\r\nNo chest pain; pneumonia ZZCANARY."
@@ -335,3 +336,12 @@ def test_a_form_of_another_site_records_nothing(client: TestClient) -> None:
         assert client.post(path, json=asked, headers=headers).status_code == 403
     assert client.post(path, data=asked).status_code == 415
     assert log_of(client).entries() == []
+
+
+def test_a_bundle_of_synthetic_notes_is_called_a_toy_on_every_screen(client: TestClient) -> None:
+    pages = [client.get(path).text for path in ("/", paths(client)[0])]
+    assert not any("Toy: trained on synthetic notes." in page for page in pages)
+    [coder] = client.app.state.coders.values()  # type: ignore[attr-defined]
+    coder.bundle = replace(coder.bundle, trained_on=DATA)
+    pages = [client.get(path).text for path in ("/", paths(client)[0])]
+    assert all("<strong>Toy: trained on synthetic notes." in page for page in pages)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from isd_pipeline.coding.model_card import short_card
 from isd_pipeline.desk import export, shown
 from isd_pipeline.desk.decisions import Phase
 from isd_pipeline.desk.pages.state import answer_of, bundle_of, codebook_of, desk_of
@@ -127,6 +128,7 @@ def _models(request: Request) -> list[dict[str, Any]]:
             "data": str(coder.bundle.fingerprints.get("data", "")),
             "codes": len(coder.bundle.codes),
             "has_evidence": coder.has_evidence,
+            "toy": short_card(coder.bundle).toy,
         }
         for name, coder in request.app.state.coders.items()
     ]
