@@ -118,3 +118,14 @@ def test_agreement_of_evidence_is_by_source_and_then_by_experiment():
     assert found.rows[1][-1] == "0.750 ± 0.354"
     assert "12 pairs" in found.caption
     assert where.plausibility_table([RunResult(experiment="isd", seed=1, metrics={})]) is None
+
+
+def test_of_very_many_chapters_the_largest_are_shown_and_it_is_told() -> None:
+    strata = [
+        {"stratum": f"c{n}", "codes": 1, "codes_present": 1, "gold": n, "f1_micro": 0.5}
+        for n in range(2000)
+    ]
+    one = RunResult(experiment="isd", seed=1, metrics={}, strata={"chapter": strata})
+    table = where.chapter_table(experiments([one]), "f1_micro")
+    assert [row[0] for row in table.rows] == [f"c{n}" for n in range(1940, 2000)]
+    assert table.notes == ("The 60 of 2,000 chapters with most occurrences in test.",)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isd_pipeline.reports import drawing
-from isd_pipeline.reports.breakdowns import KINDS, SMALL, scored_strata
+from isd_pipeline.reports.breakdowns import KINDS, SMALL, scored_strata, shown_chapters
 from isd_pipeline.reports.cells import label, number
 from isd_pipeline.reports.results import Experiment
 
@@ -104,7 +104,7 @@ def _look(one: Experiment, place: int) -> dict[str, Any]:
 
 def by_chapter(found: Sequence[Experiment], metric: str) -> str | None:
     """A metric by chapter: a row a chapter, a mark an experiment, bars ± sd."""
-    rows = scored_strata(found, "chapter")
+    rows = shown_chapters(found)
     if not rows:
         return None
 

@@ -20,6 +20,7 @@ KINDS = {
 }
 SMALL = ("system", "length", "number_of_codes")
 MOST_BASELINES, MOST = 2, 6  # experiments in one figure
+MOST_CHAPTERS = 60
 SHARPNESS = ("attention_sd", "attention_entropy", "attention_words")
 MODEL = "model"  # among the sources of evidence
 AGREEMENT = {
@@ -79,11 +80,24 @@ def strata_table(runs: Sequence[RunResult], kind: str, metric: str) -> Table | N
     )
 
 
+def shown_chapters(found: Sequence[Experiment]) -> list[Mapping[str, Any]]:
+    """The chapters in which there is something to find: of very many those with most codes in test.
+
+    A user's own tree may have thousands of chapters, and a page has room for some.
+    """
+    strata = scored_strata(found, "chapter")
+    if len(strata) <= MOST_CHAPTERS:
+        return strata
+    most = sorted(strata, key=lambda row: -row["gold"])[:MOST_CHAPTERS]
+    return [row for row in strata if row in most]
+
+
 def chapter_table(shown: Sequence[Experiment], metric: str) -> Table | None:
     """One metric within each chapter, a row each, of some experiments."""
-    strata = scored_strata(shown, "chapter")
+    strata = shown_chapters(shown)
     if not strata:
         return None
+    every = len(scored_strata(shown, "chapter"))
     rows = tuple(
         (
             row["stratum"],
@@ -94,7 +108,9 @@ def chapter_table(shown: Sequence[Experiment], metric: str) -> Table | None:
     )
     sizes = ("codes", "codes in test", "occurrences in test")
     columns = ("chapter", *sizes, *(one.shown for one in shown))
-    return Table(f"{label(metric)} by chapter, tuned", columns, rows, {"chapter"})
+    notes = (f"The {len(strata)} of {every:,} chapters with most occurrences in test.",)
+    caption = f"{label(metric)} by chapter, tuned"
+    return Table(caption, columns, rows, {"chapter"}, notes=notes * (len(strata) < every))
 
 
 def legible(

@@ -17,7 +17,7 @@ from isd_pipeline.reports.cells import NONE, Table, number
 from isd_pipeline.reports.markdown import markdown
 from isd_pipeline.reports.results import CohortStatistics, SplitStatistics
 
-MOST_FREQUENT = 20
+MOST_FREQUENT, MOST_CHAPTERS = 20, 60
 # In the order that they are shown in: the card comes back from JSON with its keys sorted.
 SPLIT_NAMES = ("train", "dev", "test")
 QUANTILES = ("mean", "median", "p95", "min", "max")
@@ -115,13 +115,12 @@ def card_tables(card: Mapping[str, Any]) -> list[Table]:
     told = ", ".join(f"{name.replace('_', ' ')}: {_shown(codes[name])}" for name in OF_CODES)
     frequent = "The most frequent codes, documents of all splits"
     notes = (f"{told}.", *_of_the_gold(card))
-    chapters = [[row[of] for of in ("chapter", "codes", "occurrences")] for row in card["chapters"]]
     raw = [(name, file["bytes"], file["sha256"]) for name, file in card["raw_files"].items()]
     found = [
         _table("Lengths and codes of the documents", lengths, _lengths(card)),
         _table(frequent, "code, documents", codes["most_frequent"], notes=notes),
         *_distributions(card["distributions"]),
-        _table("Codes by chapter", "chapter, codes, occurrences", chapters) if chapters else None,
+        _chapter_table(card["chapters"]),
         _table(
             "What was left out, and why", "what, how many, why", _left_out(card), {"what", "why"}
         ),
@@ -192,6 +191,18 @@ def _chapters(statistics: CohortStatistics, codes: CodeIndex) -> list[dict[str, 
         {"chapter": chapter, "codes": len(members), "occurrences": int(per_code[members].sum())}
         for chapter, members in strata.chapters_of(codes.codes, codes.systems, codes.custom).items()
     ]
+
+
+def _chapter_table(chapters: Sequence[Mapping[str, Any]]) -> Table | None:
+    """Chapters in their order; of very many, as a user's own tree may have, the largest."""
+    if not chapters:
+        return None
+    largest = sorted(chapters, key=lambda row: -row["occurrences"])[:MOST_CHAPTERS]
+    of = ("chapter", "codes", "occurrences")
+    rows = [[row[name] for name in of] for row in chapters if row in largest]
+    told = f"The {len(rows)} of {len(chapters):,} chapters with most occurrences."
+    notes = (told,) * (len(rows) < len(chapters))
+    return _table("Codes by chapter", ", ".join(of), rows, notes=notes)
 
 
 def _is_icd(source: Mapping[str, Any]) -> bool:
