@@ -123,11 +123,11 @@ def test_a_stage_watches_the_closure_and_nothing_else(name: str, stage: dict) ->
         f"src/{f.relative_to(SRC).as_posix()}" for f in reached(seeds(pipelines, (*systems,)))
     }
     watched = {dep for dep in stage["deps"] if dep.startswith("src/")}
-    files = {dep for dep in watched if dep.endswith((".jinja", ".toml"))}
+    files = {dep for dep in watched if dep.endswith((".jinja", ".js", ".toml"))}
     assert watched - files == wanted
     named = {Path(dep).name for dep in files}
     texts = "".join((ROOT / path).read_text() for path in wanted)
-    opened = {n.rpartition("/")[2] for n in re.findall(r'"([\w/]+\.(?:jinja|toml))"', texts)}
+    opened = {n.rpartition("/")[2] for n in re.findall(r'"([\w/]+\.(?:jinja|js|toml))"', texts)}
     assert named == opened - {"pyproject.toml"}  # which tells the project's folder and no more
 
 

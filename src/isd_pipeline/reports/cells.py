@@ -137,7 +137,7 @@ def stamped(table: Table, stamp: str) -> Table:
 
 
 def template(name: str) -> Any:
-    """A page to be filled; what is put in is escaped."""
+    """A page to be filled, by its file in this package; what is put in is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -147,7 +147,7 @@ def template(name: str) -> Any:
         trim_blocks=True,
     )
     environment.filters["breakable"] = _breakable
-    return environment.get_template(f"templates/{name}.html.jinja")
+    return environment.get_template(name)
 
 
 def _breakable(text: str) -> Any:

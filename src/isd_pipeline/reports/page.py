@@ -32,7 +32,7 @@ SECTIONS = {  # by anchor, in the order of the page: the title, and what is insi
     "again": ("How to make this again", "the commands, in their order"),
     "glossary": ("Glossary", "what the words of this page mean"),
 }
-PACKAGE, SCRIPT = "isd_pipeline.reports", "templates/page.js"
+TEMPLATE, SCRIPT = "templates/page.html.jinja", "templates/page.js"
 
 
 def page(report: results.Report) -> str:
@@ -58,8 +58,8 @@ def page(report: results.Report) -> str:
         "training": _curves(shown),
         "again": report.commands,
     }
-    metric, script = leading.leading_metric(found), script_of(PACKAGE, SCRIPT)
-    return template("page").render(
+    metric, script = leading.leading_metric(found), script_of("isd_pipeline.reports", SCRIPT)
+    return template(TEMPLATE).render(
         **parts,
         report=report,
         script=script,

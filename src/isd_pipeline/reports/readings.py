@@ -64,7 +64,9 @@ def readings_page(notes: Sequence[ReadNote], codes: CodeIndex, shared: bool = Tr
         }
         for n, note in enumerate(notes, start=1)
     ]
-    return template("readings").render(notes=parts, titles=titles, shared=shared)
+    return template("templates/readings.html.jinja").render(
+        notes=parts, titles=titles, shared=shared
+    )
 
 
 def attention_picture(attention: np.ndarray, name: str, of: str = "representation") -> str:

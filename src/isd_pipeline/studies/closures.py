@@ -27,7 +27,7 @@ from isd_pipeline.predictors.registry import NETWORK, kind_of, module_name
 PACKAGE = Path(isd_pipeline.__file__).parent
 CATALOG = Path("conf/base/catalog.yml")
 LEFT_OUT = {"isd_pipeline.models.registry"}
-NAMED = re.compile(r"\"([\w/]+\.(?:jinja|toml))\"")  # templates, files of phrases
+NAMED = re.compile(r"\"([\w/]+\.(?:jinja|js|toml))\"")  # templates, files of phrases
 
 
 def code_of(
