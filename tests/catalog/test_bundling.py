@@ -15,7 +15,8 @@ from click.testing import CliRunner, Result
 
 from isd_pipeline.__main__ import main
 from isd_pipeline.catalog.formats import read_scores, write_scores
-from isd_pipeline.coding.bundle import read_bundle, write_bundle
+from isd_pipeline.coding.bundle import CARD, read_bundle, write_bundle
+from isd_pipeline.coding.model_card import TOY
 from isd_pipeline.coding.view_bundle import read_view_bundle
 from isd_pipeline.data.codes.book import unpack
 from isd_pipeline.data.cohorts import CodeIndex
@@ -134,6 +135,13 @@ def test_a_bundle_holds_what_the_run_recorded(project: Path, bundle: Path) -> No
     ]
     assert list(made.training_counts) == counts
     assert (made.revision, made.max_tokens) == ("icd9", 60)
+    assert made.trained_on.synthetic
+    assert made.trained_on.notes["train"] == len(train)
+    assert sum(made.trained_on.systems.values()) == len(made.codes)
+    assert set(made.trained_on.systems) == {"ICD-9-CM diagnosis", "ICD-9-CM procedure"}
+    low, high = made.trained_on.intervals["f1_micro_tuned"]
+    assert 0 <= low <= made.metrics["f1_micro_tuned"] <= high <= 1
+    assert TOY in (bundle / CARD).read_text()
 
 
 def test_a_bundle_holds_what_the_dev_notes_were_like(project: Path, bundle: Path) -> None:
