@@ -59,6 +59,7 @@ def show(cohort: str, experiment: str, as_json: bool) -> None:
 @in_project
 def summary(cohort: str, every: bool) -> None:
     """Print what the experiments of COHORT scored, the best first, and where its report lies."""
+    from isd_pipeline.config.experiments import titles_of
     from isd_pipeline.config.loading import read_parameters
     from isd_pipeline.config.names import refuse_name
     from isd_pipeline.config.reports import stamp_of
@@ -68,8 +69,7 @@ def summary(cohort: str, every: bool) -> None:
     folder, page = Path("results", cohort), Path("data/08_reporting", cohort, "report.html")
     runs = _scored(folder, cohort)
     parameters = read_parameters(Path("conf"))
-    rows = parameters["experiments"].items()
-    titles = {name: row["title"] for name, row in rows if row and "title" in row}
+    titles = titles_of(parameters)
     known = cohort in parameters["cohorts"]
     stamp = stamp_of(parameters["cohorts"], cohort) if known else ""
     click.echo(f"{cohort}, test split, at the threshold tuned on the dev split, the best first")
