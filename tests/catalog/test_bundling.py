@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -40,6 +41,7 @@ VIEWS = ["twin/logistic_regression", "synthetic/small_ensemble"]
 TWO_VIEWS = {"system": "ensemble", "model": {"base_models": VIEWS, "descriptions": False}}
 RUN = """
 import sys
+from contextlib import chdir
 from pathlib import Path
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
@@ -80,6 +82,12 @@ def isd(*words: object) -> Result:
     return CliRunner().invoke(main, [str(word) for word in words])
 
 
+def bundled(project: Path, *words: object) -> Result:
+    """`isd bundle` in the project, without a process of its own."""
+    with chdir(project):
+        return isd("bundle", *words)
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout in which a network, the baselines and ensembles were fitted and evaluated."""
@@ -102,11 +110,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bundle(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its bundle, far from the project."""
     folder = tmp_path_factory.mktemp("elsewhere") / "bundle"
-    command = ["bundle", "synthetic", "isd", "--to", str(folder)]
-    made = python(project, "-m", "isd_pipeline", *command)
+    command = ["-m", "isd_pipeline", "bundle", "synthetic", "isd", "--to", str(folder)]
+    made = python(project, *command)
     assert made.returncode == 0, made.stderr
     assert made.stdout == f"{folder}: synthetic-isd-1, sha256 {read_bundle(folder).sha256}\n"
-    again = python(project, "-m", "isd_pipeline", *command)
+    again = bundled(project, *command[3:])
     assert f"{folder}: is there already; --force replaces it" in again.stderr
     return folder
 
@@ -185,10 +193,8 @@ def test_the_notes_of_the_test_split_get_the_scores_of_the_evaluation(
     import numpy as np
 
     bundle = tmp_path / "bundle"
-    made = python(
-        project, "-m", "isd_pipeline", "bundle", "synthetic", experiment, "--to", str(bundle)
-    )
-    assert made.returncode == 0, made.stderr
+    written = bundled(project, "synthetic", experiment, "--to", bundle)
+    assert written.exit_code == 0, written.stderr
     documents = Documents.open(project / "data/05_model_input/synthetic/test")
     scores = read_scores(project / OUTPUT.format(experiment))["test"]
     texts = texts_of(project)
@@ -278,8 +284,8 @@ def test_coding_says_no_more_than_it_has_to_and_needs_no_project(
 def test_what_cannot_be_bundled_is_one_clear_line(
     project: Path, words: list[str], line: str
 ) -> None:
-    refused = python(project, "-m", "isd_pipeline", "bundle", *words)
-    assert refused.returncode == 1
+    refused = bundled(project, *words)
+    assert refused.exit_code == 1
     assert line in refused.stderr
     assert "Traceback" not in refused.stderr
 
@@ -289,7 +295,7 @@ def test_an_evaluation_of_other_weights_makes_no_bundle(project: Path) -> None:
     path = project / SCORES
     kept = path.read_bytes()
     write_scores({split: found - 0.5 for split, found in read_scores(path).items()}, path)
-    refused = python(project, "-m", "isd_pipeline", "bundle", "synthetic", "isd")
+    refused = bundled(project, "synthetic", "isd")
     path.write_bytes(kept)
     assert "the metrics are of other weights" in refused.stderr
     assert "run `kedro run --pipelines=evaluate --params cohort=synthetic" in refused.stderr
@@ -327,7 +333,7 @@ def test_an_ensemble_of_a_base_model_of_other_data_makes_no_bundle(project: Path
     model = read_model(folder)
     other = {**model.fingerprints, "data": "0" * 16}
     write_model(folder, model.weights, settings=model.settings, fingerprints=other)
-    refused = python(project, "-m", "isd_pipeline", "bundle", "synthetic", "small_ensemble")
+    refused = bundled(project, "synthetic", "small_ensemble")
     write_model(folder, model.weights, settings=model.settings, fingerprints=model.fingerprints)
     assert (
         "logistic_regression is of other data than the ensemble; run `kedro run --pipelines=train "
@@ -340,10 +346,8 @@ def test_an_ensemble_of_a_base_model_of_other_data_makes_no_bundle(project: Path
 def views(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle of two views, far from the project."""
     folder = tmp_path_factory.mktemp("elsewhere") / "views"
-    made = python(
-        project, "-m", "isd_pipeline", "bundle", "synthetic", "two_views", "--to", str(folder)
-    )
-    assert made.returncode == 0, made.stderr
+    made = bundled(project, "synthetic", "two_views", "--to", folder)
+    assert made.exit_code == 0, made.stderr
     return folder
 
 
@@ -402,7 +406,7 @@ def test_views_whose_run_was_trained_again_make_no_bundle(project: Path) -> None
     path = project / "data/07_model_output/synthetic/two_views/seed_1/scores.safetensors"
     kept = path.read_bytes()
     write_scores({split: found + 0.5 for split, found in read_scores(path).items()}, path)
-    refused = python(project, "-m", "isd_pipeline", "bundle", "synthetic", "two_views")
+    refused = bundled(project, "synthetic", "two_views")
     path.write_bytes(kept)
     assert "the metrics are of other weights" in refused.stderr
     assert "--pipelines=train,evaluate --params cohort=synthetic,experiment=two_views" in (
