@@ -20,6 +20,7 @@ from isd_pipeline.text.languages import function_word_shares, language_of
 
 SEEDS = 50  # of which the first is taken that leaves enough documents to tune and to test on
 ENOUGH = {"dev": 0.06, "test": 0.1}  # of the documents; a tenth and 15 % are drawn on average
+LEAST = (5, 1)  # documents of dev and of test; one, where five cannot be had
 LOOKED_AT = 200  # notes, for their language
 
 
@@ -77,14 +78,26 @@ def _splits(found: Extraction, patients: dict[str, str]) -> tuple[int | None, di
     schema = pa.schema([NOTES.field("document_id"), NOTES.field("patient_id")])
     documents = table_of(patients.items(), schema)
     labelled = set(found.codes.read()["document_id"].to_pylist())
-    logging.getLogger("isd_pipeline.data.splits").setLevel(logging.ERROR)  # the seed is told
-    for seed in range(1, SEEDS + 1):
+    tried = ((least, seed) for least in LEAST for seed in range(1, SEEDS + 1))
+    for least, seed in tried:
         with contextlib.suppress(ValueError):  # a split without a document
-            drawn = _by_document(splits_by_patient(documents, seed=seed)[0])
+            drawn = _drawn(documents, seed)
             sizes = Counter(split for name, split in drawn.items() if name in labelled)
-            if all(sizes[name] >= max(1, share * len(labelled)) for name, share in ENOUGH.items()):
+            if all(
+                sizes[name] >= max(least, share * len(labelled)) for name, share in ENOUGH.items()
+            ):
                 return seed, drawn
     return 1, dict.fromkeys(patients, "train")  # so few that the check stops at the splits
+
+
+def _drawn(documents: pa.Table, seed: int) -> dict[str, str]:
+    """The split of each document, without the warning that it is not a published one."""
+    logger = logging.getLogger("isd_pipeline.data.splits")
+    before, logger.disabled = logger.disabled, True
+    try:
+        return _by_document(splits_by_patient(documents, seed=seed)[0])
+    finally:
+        logger.disabled = before
 
 
 def _by_document(splits: pa.Table) -> dict[str, str]:

@@ -31,7 +31,7 @@ from isd_pipeline.studies.closures import PACKAGE
 from isd_pipeline.studies.graphs import LISTS, write_study
 from isd_pipeline.studies.working_project import make_project, write_section
 
-SEED = 1
+SEED, SPLITS = 1, "isd_pipeline.data.splits"
 TITLE = "What was trained, against the bag-of-words logistic regression"
 ASKED, DONE, IGNORED = "asked.json", "done", ".gitignore"
 MADE = ("report.html", "bundle", "results", "study")
@@ -208,17 +208,24 @@ def _run(project: Path, pipelines: Sequence[str], parameters: Mapping[str, Any])
     from kedro.framework.startup import bootstrap_project
 
     bootstrap_project(project)
-    _quiet()
     session: Any
-    with KedroSession.create(project, runtime_params=dict(parameters)) as session:
+    with _quiet(), KedroSession.create(project, runtime_params=dict(parameters)) as session:
         session.run(pipeline_names=list(pipelines))
 
 
-def _quiet() -> None:
-    """Of what libraries log, what is a warning."""
-    for name in ("kedro", "isd_pipeline"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("isd_pipeline.data.splits").setLevel(logging.ERROR)  # the plan told of it
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Of what libraries log, what is a warning; the plan has told how the notes are split."""
+    wanted = {"kedro": logging.WARNING, "isd_pipeline": logging.WARNING, SPLITS: logging.ERROR}
+    loggers = {name: logging.getLogger(name) for name in wanted}
+    before = {name: logger.level for name, logger in loggers.items()}
+    for name, logger in loggers.items():
+        logger.setLevel(wanted[name])
+    try:
+        yield
+    finally:
+        for name, logger in loggers.items():
+            logger.setLevel(before[name])
 
 
 def _finish(asked: Asked, project: Path, to: Path) -> Trained:
