@@ -176,7 +176,7 @@ def _tell_plan(
 def _record(cohort: str, root: Path) -> str:
     """Whose record it is chosen by, and of how many notes that is."""
     if not cohort:
-        return "no cohort so small is recorded; docs/training.md has what was tried"
+        return "tried on the first 100 training reports of CodiEsp, docs/training.md"
     card = read_json(root / f"results/{cohort}/data_card.json")
     notes, codes = (card["splits"]["train"]["documents"], card["codes"]["distinct"])
     return f"as recorded of {cohort}: {notes:,} training notes, {codes:,} codes"
