@@ -235,7 +235,7 @@ def _finish(asked: Asked, project: Path, to: Path) -> Trained:
     results = project / "results" / asked.cohort
     runs = tuple(read_results(results))
     chosen = _best(runs, asked.experiments)
-    with inside(project):
+    with inside(project), _quiet():
         made = bundle_of_run(asked.cohort, chosen.experiment, chosen.seed, Path())
     assert isinstance(made, Bundle)  # of two views are cohorts of this project alone
     counts = read_json(project / f"data/03_primary/{asked.cohort}/counts.json")
