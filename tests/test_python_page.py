@@ -23,8 +23,6 @@ from isd_pipeline.fitting import _tables, table_of
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/python.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
-    r"^```python\n(.*?)^```", (ROOT / "docs/python.md").read_text("utf-8"), re.M | re.S
-)
 GOLD = np.array([[1, 0, 1], [0, 1, 0]])
 SCORES = np.array([[0.9, 0.1, 0.4], [0.2, 0.8, 0.0]])
 

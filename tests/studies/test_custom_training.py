@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,15 @@ def test_a_folder_with_something_else_is_never_written_into(ward: Path) -> None:
     training.refuse_target(ward.parent / "made", force=True)
 
 
+def test_without_the_extra_it_is_one_line(
+    ward: Path, isd: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "kedro", None)
+    done = isd(ward)
+    told = "this needs kedro, which is not here: pip install 'isd-pipeline[pipeline]'"
+    assert (done.exit_code, done.output) == (1, f"Error: {told}\n")
+
+
 @pytest.fixture
 def stages(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What runs instead of the pipelines: each call is noted."""
@@ -159,3 +169,11 @@ def test_a_seed_is_taken_that_leaves_notes_to_tune_and_to_test_on(ward: Path) ->
     assert found.sizes.notes <= 14
     assert found.language == "en"
     assert found.sizes.marked
+
+
+def test_word_vectors_are_a_stage_apart_for_their_settings_follow_what_was_counted(
+    ward: Path,
+) -> None:
+    stages = [pipelines for _, pipelines, _ in asked(ward, embeds=True).stages]
+    assert stages[:2] == [["extract", "preprocess"], ["embed"]]
+    assert all("embed" not in one for _, one, _ in asked(ward).stages)

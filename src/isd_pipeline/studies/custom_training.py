@@ -56,15 +56,16 @@ class Asked:
     @property
     def stages(self) -> list[tuple[str, list[str], dict[str, Any]]]:
         """What is done one after the other: its name, the pipelines, their parameters."""
-        prepare = ["extract", "preprocess", *(["embed"] if self.embeds else [])]
         of_machine = {"device": self.device, "jobs": self.jobs}
         common = {"cohort": self.cohort, **of_machine}
         runs = [
             (name, ["train", "evaluate"], {**common, "experiment": name, "seed": SEED})
             for name in self.experiments
         ]
+        words = [("words", ["embed"], common)]  # apart: its settings follow what is counted before
         return [
-            ("notes", prepare, common),
+            ("notes", ["extract", "preprocess"], common),
+            *(words if self.embeds else []),
             *runs,
             ("page", ["record", "compare", "report"], common),
         ]
