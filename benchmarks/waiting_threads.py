@@ -54,7 +54,9 @@ def coded(bundle: Path, notes: Path, jobs: int, policy: str) -> tuple[float, flo
         words = ["code", str(bundle), str(notes), "--to", str(to), "--jobs", str(jobs)]
         before, began = _processor(), time.perf_counter()
         command = [sys.executable, "-m", "isd_pipeline", *words]
-        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
+        if done.returncode > 1:  # 1: a note has no codes
+            sys.exit("a note could not be coded at all")
         return time.perf_counter() - began, _processor() - before, to.read_bytes()
 
 
