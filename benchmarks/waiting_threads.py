@@ -20,6 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
+SOURCES = Path(__file__).parents[1] / "src"
 WAYS = {"1 thread": (1, "passive"), "2, busy": (2, "active"), "2, passive": (2, "passive")}
 BUSY = "while True: sum(range(100_000))"
 
@@ -33,14 +34,17 @@ def main() -> None:
     command = [sys.executable, "-c", BUSY]
     others = [subprocess.Popen(command) for _ in range(arguments.busy)]
     answers: dict[str, bytes] = {}
+    seconds: dict[str, float] = {}
     try:
         print(f"beside {arguments.busy} busy processes, {os.cpu_count()} cores")
         for way, (jobs, policy) in WAYS.items():
             clock, cpu, answers[way] = coded(arguments.bundle, arguments.notes, jobs, policy)
+            seconds[way] = clock
             print(f"{way:12} {clock:8.1f} s by the clock {cpu:8.1f} s of the processor", flush=True)
     finally:
         for other in others:
             other.kill()
+    print(f"ratio: {seconds['2, busy'] / seconds['2, passive']:.1f} by the clock, busy to passive")
     if answers["2, busy"] != answers["2, passive"]:
         sys.exit("the answers differ by how threads wait")
 
@@ -48,7 +52,7 @@ def main() -> None:
 def coded(bundle: Path, notes: Path, jobs: int, policy: str) -> tuple[float, float, bytes]:
     """Seconds by the clock and of the processor, start and end of Python among them; answers."""
     environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
-    environment["OMP_WAIT_POLICY"] = policy
+    environment |= {"OMP_WAIT_POLICY": policy, "PYTHONPATH": str(SOURCES)}
     with tempfile.TemporaryDirectory() as folder:
         to = Path(folder, "answers.jsonl")
         words = ["code", str(bundle), str(notes), "--to", str(to), "--jobs", str(jobs)]

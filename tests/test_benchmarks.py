@@ -123,7 +123,7 @@ def test_a_benchmark_runs_and_tells_its_ratio(script: str, bare: Path, tmp_path:
     if script == "preparation":
         settings = HospitalSettings(admissions=200, words=150, other_notes=0)
         write_hospital(tmp_path / "hospital", settings)
-    if script in ("serving", "coding_workers"):
+    if script in ("serving", "coding_workers", "waiting_threads"):
         write_bundle(bundle_of(), tmp_path / "bundle")
         (tmp_path / "notes").mkdir()
         for n in range(4):
