@@ -40,6 +40,7 @@ TINY = {
     "cluster": "--admissions 200 --words 150 --parts 8",
     "coding_workers": "{folder}/bundle {folder}/notes --count 4",
     "regression": "--notes 60 --codes 8",
+    "waiting_threads": "{folder}/bundle {folder}/notes --busy 1",
 }
 MORE = {  # what a service needs; what word vectors are compared with; a measure of quality
     "serving": (
@@ -55,6 +56,7 @@ MORE = {  # what a service needs; what word vectors are compared with; a measure
         *("click", "snowballstemmer"),
     ),
     "regression": ("scikit-learn",),
+    "waiting_threads": ("click", "jinja2", "snowballstemmer"),
 }
 SERVE = ("measuring", "mimic_shaped", "library_preparation", "plain_preparation")  # the others
 CURVES = ["notes", "tokens", "codes", "queries"]
@@ -121,7 +123,7 @@ def test_a_benchmark_runs_and_tells_its_ratio(script: str, bare: Path, tmp_path:
     if script == "preparation":
         settings = HospitalSettings(admissions=200, words=150, other_notes=0)
         write_hospital(tmp_path / "hospital", settings)
-    if script in ("serving", "coding_workers"):
+    if script in ("serving", "coding_workers", "waiting_threads"):
         write_bundle(bundle_of(), tmp_path / "bundle")
         (tmp_path / "notes").mkdir()
         for n in range(4):

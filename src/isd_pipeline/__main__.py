@@ -1,5 +1,6 @@
 """`isd`: what a user asks for that is no pipeline stage."""
 
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -8,6 +9,9 @@ import click
 
 from isd_pipeline.commands import COMMANDS, RENAMED
 from isd_pipeline.messages import any_letter, refusal
+
+# Threads that wait busily hold the core that others need: read when torch is loaded, so set here.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 class Commands(click.Group):

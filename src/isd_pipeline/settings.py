@@ -4,6 +4,7 @@ import os
 
 # MLflow honours DO_NOT_TRACK only when it is the word `true`.
 os.environ.setdefault("DO_NOT_TRACK", "true")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as in `isd`: --params jobs=2 beside others
 os.environ.setdefault("KEDRO_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 

@@ -201,7 +201,7 @@ def test_the_notes_of_the_test_split_get_the_scores_of_the_evaluation(
     monkeypatch.chdir(tmp_path)
     lines = [json.dumps({"id": id, "text": texts[id]}) for id in documents.ids.tolist()]
     Path("notes.jsonl").write_text("\n".join(lines))
-    coded = isd("code", bundle, "notes.jsonl", "--top", 1000)
+    coded = isd("code", bundle, "notes.jsonl", "--top", 1000, "--long-notes", "cut")
     assert coded.exit_code == 0, coded.output
     answers = [
         json.loads(line) for line in Path("notes.jsonl.codes.jsonl").read_text().splitlines()
@@ -379,7 +379,7 @@ def test_both_views_of_the_test_split_get_the_scores_of_the_evaluation(
         for language in ("en", "es")
     ]
     (tmp_path / "notes.jsonl").write_text("\n".join(lines))
-    coded = isd("code", views, tmp_path / "notes.jsonl", "--top", 1000)
+    coded = isd("code", views, tmp_path / "notes.jsonl", "--top", 1000, "--long-notes", "cut")
     assert coded.exit_code == 0, coded.output
     assert f"notes {len(texts)}, with a problem 0, not read whole {len(texts)}" in coded.output
     answers = map(json.loads, (tmp_path / "notes.jsonl.codes.jsonl").open(encoding="utf-8"))

@@ -25,7 +25,7 @@ NO_WORDS = {"words": "0", "unknown_words": "0"}
 
 @pytest.fixture(scope="module")
 def coder() -> Coder:
-    return Coder(bundle_of(max_tokens=3))
+    return Coder(bundle_of(max_tokens=3), long_notes="cut")
 
 
 def notes_file(folder: Path, count: int, last: str = "") -> Path:

@@ -60,7 +60,7 @@ def scores_of(answer: Answer) -> dict[str, float]:
 @MODELS
 def test_scores_are_those_of_the_evaluation_to_the_bit(system: str, choices: dict) -> None:
     bundle = bundle_of(system, **choices)
-    coder = Coder(bundle)
+    coder = Coder(bundle, long_notes="cut")  # as evaluation reads
     logits = predict(model_of(bundle), documents_of(TEXTS, bundle), batch_size=1, max_tokens=12)
     for evidence in (True, False):
         answers = coder.code(notes_of(*TEXTS), evidence=evidence)
@@ -109,7 +109,7 @@ def test_offsets_count_the_code_points_of_the_note_as_it_was_written() -> None:
 
 def test_evidence_is_that_of_the_words_that_were_read() -> None:
     bundle = bundle_of(max_tokens=6)
-    coder, text = Coder(bundle), TEXTS[1]
+    coder, text = Coder(bundle, long_notes="cut"), TEXTS[1]
     (answer,) = coder.code([Note("n", text)])
     words = tokenize(text)
     tokens = bundle.vocabulary.encode(words.words)
@@ -126,7 +126,9 @@ def test_evidence_is_that_of_the_words_that_were_read() -> None:
 
 def test_a_note_says_where_the_model_stopped_reading() -> None:
     text = "acute chest pain, fever and sepsis"
-    whole, cut = (Coder(bundle_of(max_tokens=n)).code([Note("n", text)])[0] for n in (6, 3))
+    whole, cut = (
+        Coder(bundle_of(max_tokens=n), long_notes="cut").code([Note("n", text)])[0] for n in (6, 3)
+    )
     assert (whole.truncated_at, cut.truncated_at) == (None, text.index(","))
     (same,) = Coder(bundle_of(max_tokens=3)).code([Note("n", text[: cut.truncated_at])])
     assert scores_of(same) == scores_of(cut)
@@ -176,7 +178,8 @@ OWN = ("caml", "dr_caml", "multirescnn", "laat", "joint_laat", "ha_gru", "msatt_
 @pytest.mark.parametrize("system", [*OWN, "cnn"])
 def test_every_system_that_has_evidence_shows_it(system: str) -> None:
     """The heaviest word is shown; neither scores nor answers depend on whether it is wanted."""
-    coder, texts = Coder(bundle_of(system)), (TEXTS[0], TEXTS[1] + ". Fever.\n\nSepsis")
+    coder = Coder(bundle_of(system), long_notes="cut")
+    texts = (TEXTS[0], TEXTS[1] + ". Fever.\n\nSepsis")
     assert coder.has_evidence
     shown, plain = (coder.code(notes_of(*texts), evidence=evidence) for evidence in (True, False))
     for text, one, other in zip(texts, shown, plain, strict=True):

@@ -183,7 +183,7 @@ def test_a_note_of_which_no_text_can_be_read_says_why(coder: ViewCoder) -> None:
 
 
 def test_where_a_text_was_not_read_to_its_end_the_view_is_named() -> None:
-    (answer,) = ViewCoder(made(max_tokens=3)).code([BOTH])
+    (answer,) = ViewCoder(made(max_tokens=3), long_notes="cut").code([BOTH])
     assert answer.remark == "en was not read whole"
     assert answer.truncated_at == EN.index("Ärztin") - 1
 

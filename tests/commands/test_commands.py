@@ -38,6 +38,18 @@ def test_asking_for_help_imports_nothing_heavy(words: list[str]) -> None:
     assert HEAVY & set(asked.stdout.rpartition("imported:")[2].split()) == set()
 
 
+@pytest.mark.parametrize(("set_to", "found"), [(None, "passive"), ("active", "active")])
+def test_threads_wait_passively_unless_the_user_says_otherwise(
+    set_to: str | None, found: str
+) -> None:
+    told = "import os, isd_pipeline.__main__; print(os.environ['OMP_WAIT_POLICY'])"
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    environment |= {} if set_to is None else {"OMP_WAIT_POLICY": set_to}
+    command = [sys.executable, "-c", told]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == found
+
+
 def test_every_command_says_what_it_does() -> None:
     told = CliRunner().invoke(main, ["--help"]).output
     for name in COMMANDS:

@@ -121,7 +121,7 @@ def test_an_ensemble_scores_as_its_parts_weighed(tmp_path: Path, descriptions: b
     bundle = ensemble_of_two(descriptions)
     write_bundle(bundle, tmp_path / "bundle")
     again = read_bundle(tmp_path / "bundle")
-    (answer,) = Coder(again).code(notes_of(TEXTS[1]))
+    (answer,) = Coder(again, long_notes="cut").code(notes_of(TEXTS[1]))
     found = load(*kept_of(bundle)).read(words_of(TEXTS[1]), False)
     network = load(*kept_of(bundle_of())).read(words_of(TEXTS[1]), False)
     scores = {
@@ -173,7 +173,7 @@ def test_the_regression_and_the_descriptions_read_on_where_the_network_stops() -
     """The network reads 12 words; the cough is the 15th."""
     bundle = ensemble_of_two()
     cut = TEXTS[1].replace(" and a cough", "")
-    whole, short = Coder(bundle).code(notes_of(TEXTS[1], cut))
+    whole, short = Coder(bundle, long_notes="cut").code(notes_of(TEXTS[1], cut))
     assert whole.truncated_at is not None
     assert by_code(whole)["486"] > by_code(short)["486"]
     note = words_of(TEXTS[1])

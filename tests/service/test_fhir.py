@@ -40,7 +40,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
     folder = tmp_path_factory.mktemp("bundles")
     write_bundle(bundle_of(max_tokens=6), folder / "tiny")
     write_view_bundle(made(), folder / "views")
-    return create_app({name: Coder.open(folder / name) for name in ("tiny", "views")})
+    opened = {name: Coder.open(folder / name, long_notes="cut") for name in ("tiny", "views")}
+    return create_app(opened)
 
 
 def document(*texts: str, **more: Any) -> dict[str, Any]:

@@ -53,6 +53,7 @@ def serve(folder: Path, *words: object, **environment: str) -> Served:
     write_bundle(bundle_of(), folder / "tiny")
     log = folder / "log"
     with log.open("w") as file:
+        words = ("--long-notes", "cut", *words)  # the tiny network reads 12 words at once
         process = isd("serve", folder / "tiny", "--port", 0, *words, log=file, **environment)
     assert process.stdout is not None
     url = process.stdout.readline().strip()

@@ -30,6 +30,7 @@ from isd_pipeline.coding.words import known_words
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.predictors import registry
 from isd_pipeline.predictors.base import Prediction, TokenisedNote
+from isd_pipeline.predictors.long_notes import WAYS, LongNotes, reading_all
 from isd_pipeline.shapes import Float, Int
 
 if TYPE_CHECKING:
@@ -140,29 +141,46 @@ class Coder:
 
     languages: tuple[str, ...] = ()  # of several views, which it has not
 
-    def __init__(self, bundle: Bundle, device: str = "cpu") -> None:
+    def __init__(
+        self, bundle: Bundle, device: str = "cpu", long_notes: LongNotes = "windows"
+    ) -> None:
+        """`long_notes`: read in `windows` what is more than a network reads at once, or `cut`."""
+        if long_notes not in WAYS:
+            raise ValueError(f"long_notes {long_notes}: {' or '.join(WAYS)} is wanted")
         if device == "cuda" and not torch.cuda.is_available():
             raise ValueError("device cuda: torch sees no GPU here; use cpu")
         self.bundle = bundle
+        self._limit = bundle.max_tokens if long_notes == "cut" else None
         try:
-            self._predictor = registry.load(bundle.settings, bundle.weights, device)
+            loaded = registry.load(bundle.settings, bundle.weights, device)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"bundle {bundle.name}, made by isd_pipeline {bundle.version}: {__version__} "
                 f"cannot build its model ({' '.join(str(error).split())})"
             ) from None
+        self._predictor = loaded if long_notes == "cut" else reading_all(loaded)
         self._name = Model(bundle.name, bundle.sha256)
         self.rules = Rules(bundle.books, bundle.codes)
 
     @staticmethod
-    def open(folder: Path | str, device: str = "cpu") -> Coder | ViewCoder:
-        """Make a bundle of either kind ready; raises what reading it raises."""
+    def open(
+        folder: Path | str, device: str = "cpu", long_notes: LongNotes = "windows"
+    ) -> Coder | ViewCoder:
+        """Make a bundle of either kind ready.
+
+        `long_notes` says what becomes of a note with more words than a network of the bundle
+        reads at once: it is read in `windows`, or `cut`.
+
+        Raises:
+            FileNotFoundError: there is no bundle, or one of its files is missing.
+            ValueError: it is damaged, of a newer format, or does not fit this version.
+        """
         from isd_pipeline.coding.view_bundle import read_view_bundle
         from isd_pipeline.coding.view_coder import ViewCoder
 
         if format_of(folder) == VIEWS_FORMAT:
-            return ViewCoder(read_view_bundle(folder), device)
-        return Coder(read_bundle(folder), device)
+            return ViewCoder(read_view_bundle(folder), device, long_notes)
+        return Coder(read_bundle(folder), device, long_notes)
 
     @property
     def has_evidence(self) -> bool:
@@ -199,7 +217,7 @@ class Coder:
         return [self._words_of(note) for note in notes]
 
     def _words_of(self, note: Note) -> NoteWords:
-        limit, vocabulary = self.bundle.max_tokens, self.bundle.vocabulary
+        limit, vocabulary = self._limit, self.bundle.vocabulary
         read, begins, ends = known_words(note.text, vocabulary)
         problem = note.fault or (SEVERAL if note.others else None)
         problem = problem or _problem(note.text, read.tokens[:limit], vocabulary.unknown)

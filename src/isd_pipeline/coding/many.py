@@ -28,6 +28,7 @@ from isd_pipeline.coding.note_parts import NotePart
 from isd_pipeline.coding.view_coder import ViewCoder
 from isd_pipeline.data.io.files import replacing, sha256, write_json
 from isd_pipeline.data.io.parts import LOOP, Engine, map_parts
+from isd_pipeline.predictors.long_notes import LongNotes
 
 FORMS = (".jsonl", ".csv")
 RECORD = "part-{:06d}.json"
@@ -42,6 +43,7 @@ class Task:
     form: str
     device: str = "cpu"
     jobs: int = 1
+    long_notes: LongNotes = "windows"
     asked: Mapping[str, Any]
 
     @property
@@ -51,6 +53,7 @@ class Task:
             "bundle": self.sha256,
             "form": self.form,
             "device": self.device,
+            "long_notes": self.long_notes,
             "asked": dict(self.asked),
             "version": __version__,
         }
@@ -84,15 +87,17 @@ def code_part(part: NotePart, task: Task) -> Coded:
 
 def coder_of(task: Task) -> Coder | ViewCoder:
     """The bundle of a task made ready, once in a process."""
-    return _coder(task.bundle, task.sha256, task.device, task.jobs)
+    return _coder(task.bundle, task.sha256, task.device, task.jobs, task.long_notes)
 
 
 @lru_cache(maxsize=1)
-def _coder(folder: str, sha256: str, device: str, jobs: int) -> Coder | ViewCoder:
+def _coder(
+    folder: str, sha256: str, device: str, jobs: int, long_notes: LongNotes
+) -> Coder | ViewCoder:
     import torch
 
     torch.set_num_threads(jobs)
-    coder = Coder.open(folder, device)
+    coder = Coder.open(folder, device, long_notes)
     if coder.bundle.sha256 != sha256:
         raise ValueError(f"{folder}: a worker finds another bundle there; give all the same one")
     return coder

@@ -30,15 +30,20 @@ from isd_pipeline.coding.context import in_context
 from isd_pipeline.coding.evidence import Span
 from isd_pipeline.coding.view_bundle import ViewBundle
 from isd_pipeline.predictors.base import Prediction, Sources
+from isd_pipeline.predictors.long_notes import LongNotes
 from isd_pipeline.shapes import Int
 
 
 class ViewCoder:
     """A bundle of two views made ready to code notes, as `Coder` is for a bundle of one."""
 
-    def __init__(self, bundle: ViewBundle, device: str = "cpu") -> None:
+    def __init__(
+        self, bundle: ViewBundle, device: str = "cpu", long_notes: LongNotes = "windows"
+    ) -> None:
         self.bundle = bundle
-        self._coders = {language: Coder(one, device) for language, one in bundle.views.items()}
+        self._coders = {
+            language: Coder(one, device, long_notes) for language, one in bundle.views.items()
+        }
         self._name = Model(bundle.name, bundle.sha256)
         self._rules = next(iter(self._coders.values())).rules
 

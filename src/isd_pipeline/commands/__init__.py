@@ -20,6 +20,7 @@ COMMANDS = {
     "show": "runs",
     "study": "studies",
     "summary": "runs",
+    "train": "training",
     "verify": "studies",
     "watch": "watching",
 }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
-from isd_pipeline.commands.notes_options import with_notes_form
+from isd_pipeline.commands.notes_options import LONG_NOTES, with_notes_form
 from isd_pipeline.commands.project import in_project
 from isd_pipeline.messages import one_line, show_progress
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from isd_pipeline.coding.coder import Coder
     from isd_pipeline.coding.view_coder import ViewCoder
     from isd_pipeline.data.io.parts import Engine
+    from isd_pipeline.predictors.long_notes import LongNotes
 
 DIVIDED = "a .parquet file, a folder of .parquet, .csv or .jsonl files, or an address"
 
@@ -75,6 +76,7 @@ def bundle(cohort: str, experiment: str, seed: int, to: Path | None, force: bool
 @click.option("--evidence/--no-evidence", default=True, help="Which words are evidence for a code.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Cores.")
+@LONG_NOTES
 @click.option(
     "--skip-others",
     is_flag=True,
@@ -92,6 +94,7 @@ def code(
     force: bool,
     device: str,
     jobs: int,
+    long_notes: LongNotes,
     skip_others: bool,
     engine: Literal["loop", "dask"],
     cluster: str,
@@ -126,7 +129,7 @@ def code(
     if is_many(notes, by):
         if asked.pop("form") != AS_USUAL:
             raise ValueError(f"{notes}: --encoding, --separator and --columns are for one file")
-        _code_many(bundle, notes, to, force, device, jobs, by, asked, skip_others)
+        _code_many(bundle, notes, to, force, device, jobs, long_notes, by, asked, skip_others)
     if by.name != "loop":
         raise ValueError(f"{notes}: is not divided; --engine dask takes {DIVIDED}")
     path = Path(notes)
@@ -134,7 +137,7 @@ def code(
     batch.refuse_target(to, path, force=force)
     others = notes_beside_others(path)[1].keys() - {HIDDEN} if path.is_dir() else ()
     torch.set_num_threads(jobs)
-    coder = Coder.open(bundle, device)
+    coder = Coder.open(bundle, device, long_notes)
     _tell_lacks(coder, asked["evidence"])
     _end(batch.code_notes(coder, path, to, **asked), to, whole=skip_others or not others)
 
@@ -146,6 +149,7 @@ def _code_many(
     force: bool,
     device: str,
     jobs: int,
+    long_notes: LongNotes,
     engine: Engine,
     asked: dict[str, Any],
     skip_others: bool,
@@ -170,6 +174,7 @@ def _code_many(
         form=to.suffix.lower() or many.FORMS[0],
         device=device,
         jobs=jobs,
+        long_notes=long_notes,
         asked=asked,
     )
     _tell_lacks(many.coder_of(task), asked["evidence"])

@@ -29,6 +29,14 @@ OPTIONS = (
     ),
 )
 
+LONG_NOTES = click.option(
+    "--long-notes",
+    type=click.Choice(["windows", "cut"]),
+    default="windows",
+    show_default=True,
+    help="Of more words than a network reads at once: to the end, or not.",
+)
+
 
 def with_notes_form(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command these options, which it gets as one: `form`."""

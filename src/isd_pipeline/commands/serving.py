@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from isd_pipeline.commands.notes_options import with_notes_form
+from isd_pipeline.commands.notes_options import LONG_NOTES, with_notes_form
 from isd_pipeline.messages import one_line
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from isd_pipeline.coding.coder import Coder
     from isd_pipeline.coding.notes import NotesForm
     from isd_pipeline.coding.view_coder import ViewCoder
+    from isd_pipeline.predictors.long_notes import LongNotes
     from isd_pipeline.service.model_queue import Coders
 
 TOKEN = "ISD_TOKEN"
@@ -46,6 +47,7 @@ SHORTEST = 16  # characters of a token
 )
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Cores.")
+@LONG_NOTES
 @functools.partial(one_line, failed=2)
 @with_notes_form
 def serve(
@@ -58,6 +60,7 @@ def serve(
     decisions: Path | None,
     device: str,
     jobs: int,
+    long_notes: LongNotes,
     form: NotesForm,
 ) -> None:
     """Serve BUNDLES over HTTP, and the coder's screen.
@@ -79,7 +82,7 @@ def serve(
     token = read_token(token_file, os.environ.get(TOKEN))
     refuse_open(host, token)
     torch.set_num_threads(jobs)
-    coders = open_bundles(bundles, device)
+    coders = open_bundles(bundles, device, long_notes)
     named = (*LOOPBACK, f"[{host}]" if ":" in host else host, *names)
     app = create_app(coders, token=token, hosts=named)
     if decisions:
@@ -126,13 +129,15 @@ def refuse_open(host: str, token: str | None) -> None:
         )
 
 
-def open_bundles(folders: tuple[Path, ...], device: str) -> Coders:
+def open_bundles(
+    folders: tuple[Path, ...], device: str, long_notes: LongNotes = "windows"
+) -> Coders:
     """Bundles made ready, by their names."""
     from isd_pipeline.coding.coder import Coder
 
     coders: dict[str, Coder | ViewCoder] = {}
     for folder in folders:
-        coder = Coder.open(folder, device)
+        coder = Coder.open(folder, device, long_notes)
         if coder.bundle.name in coders:
             raise ValueError(f"{folder}: {coder.bundle.name}, of which a bundle was given already")
         coders[coder.bundle.name] = coder

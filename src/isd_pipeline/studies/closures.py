@@ -6,7 +6,8 @@ system. It holds every module of this package that one of these imports, directl
 inside a function; imports for type checkers alone do not count. A package's `__init__` counts
 where it holds more than words, and a template or a file of phrases where a module of the closure
 beside it names it. The registry of networks is left out: a line of it says where a system's code
-is, which is watched; so a new line makes nothing stale.
+is, which is watched; so a new line makes nothing stale. Likewise the package's own `__init__`,
+which says where what users of Python import is.
 """
 
 import ast
@@ -26,7 +27,7 @@ from isd_pipeline.predictors.registry import NETWORK, kind_of, module_name
 
 PACKAGE = Path(isd_pipeline.__file__).parent
 CATALOG = Path("conf/base/catalog.yml")
-LEFT_OUT = {"isd_pipeline.models.registry"}
+LEFT_OUT = {"isd_pipeline", "isd_pipeline.models.registry"}
 NAMED = re.compile(r"\"([\w/]+\.(?:jinja|js|toml))\"")  # templates, files of phrases
 
 
@@ -68,7 +69,7 @@ def closure(modules: tuple[str, ...]) -> frozenset[str]:
     found = {*modules}.union(*(graph.find_upstream_modules(module) for module in modules))
     parts = [module.split(".") for module in found]
     packages = {".".join(names[:n]) for names in parts for n in range(1, len(names))}
-    more = {package for package in packages - found if _says_more(package)}
+    more = {package for package in packages - found - LEFT_OUT if _says_more(package)}
     return closure((*sorted(found | more),)) if more else frozenset(found - LEFT_OUT)
 
 

@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-import yaml
 
 from isd_pipeline.catalog.formats import read_json
 from isd_pipeline.coding.bundle import Bundle
 from isd_pipeline.config.loading import read_parameters
 from isd_pipeline.config.rows import SECTIONS
 from isd_pipeline.data.cohorts import CodeIndex
-from isd_pipeline.data.io.files import write_text
 from isd_pipeline.data.splits import names_of
 from isd_pipeline.predictors.registry import ENSEMBLE, MEAN, NETWORK, kind_of
+from isd_pipeline.studies.working_project import make_project
 
 SUFFIX = "_learned"
 LANGUAGES = ("en", "es")
@@ -120,18 +119,10 @@ def _pairs(path: Path, *names: str) -> Iterator[tuple[Any, Any]]:
 def _make_project(
     bundle: Bundle, cohort: str, custom: Mapping[str, Any], folder: Path, root: Path
 ) -> None:
-    """Settings, sources by a link, and the new cohort's section."""
-    project = folder / "project"
-    (project / "src").mkdir(parents=True)
-    shutil.copytree(root / "conf", project / "conf")
-    for name in ("pyproject.toml", "src/isd_pipeline"):
-        (project / name).symlink_to((root / name).resolve())
-    (project / "data").mkdir()
-    write_text(project / "conf/local/tracking.yml", 'uri: ""\n')
+    """The project folder, with the new cohort's section."""
     known = read_parameters(root / "conf")["cohorts"].get(bundle.cohort.removesuffix(SUFFIX)) or {}
     section = section_of(bundle, known, custom, folder / "data_set")
-    path = project / f"conf/base/parameters_cohorts{SUFFIX}.yml"
-    write_text(path, yaml.safe_dump({"cohorts": {cohort: section}}))
+    make_project(folder / "project", root, {cohort: section})
 
 
 def section_of(
