@@ -14,6 +14,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import MemoryDataset
 
 from isd_pipeline.catalog.at_work import AtWork
+from isd_pipeline.catalog.own_record import IN_GIT, OWN
 from isd_pipeline.catalog.room import refuse_full_disk_before
 from isd_pipeline.catalog.run_context import RunContext
 from isd_pipeline.config.engine import read_engine
@@ -29,14 +30,13 @@ from isd_pipeline.config.reading import choose, read_config, refuse_unknown
 from isd_pipeline.config.rows import own_row, system_of
 from isd_pipeline.config.sizes import with_sizes
 from isd_pipeline.studies.closures import code_hash, code_of
-from isd_pipeline.studies.without_git import refuse_links
 from isd_pipeline.tracking import open_run as tracking
 from isd_pipeline.tracking.nodes import log_outputs
 from isd_pipeline.tracking.tracker import RunKey, Tracker, TrackingSettings, git_commit
 from isd_pipeline.training.ranks import ProcessLostError, here
 
 LOG = logging.getLogger(__name__)
-RUN_PARAMETERS = ["cohort", "experiment", "seed", "table", "device", "jobs", "engine"]
+RUN_PARAMETERS = ["cohort", "experiment", "seed", "table", "results", "device", "jobs", "engine"]
 TRACKED = {"train", "evaluate", "table", "publish", "search"}
 MADE_BY_SYSTEM = ("train", "evaluate", "search")
 SHOWN_VERSIONS = ("isd-pipeline", "torch", "numpy", "scipy", "scikit-learn", "gensim")
@@ -63,6 +63,7 @@ class ParametersHook:
         choose(parameters["cohort"], parameters["cohorts"], "conf/base/parameters_cohorts.yml")
         own_row(parameters, parameters["experiment"])
         read_engine(parameters.get("engine"))
+        refuse_unknown(parameters["results"], [IN_GIT, OWN], "--params results")
         if not isinstance(parameters["seed"], int):
             raise ValueError(f"--params seed={parameters['seed']}: a seed is a whole number")
         _refuse_other_configuration(context)
@@ -74,9 +75,8 @@ class ParametersHook:
 
     @hook_impl(tryfirst=True)  # before MLflow is told of a run that may have to wait
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
-        """Look for what would stop the stage only when its work is done: links, a full disk."""
+        """Look for what would stop the stage only when its work is done: a full disk."""
         names = run_params.get("pipeline_names") or ["train"]
-        refuse_links()
         refuse_full_disk_before(names, self._parameters)
         self._at_work.take(names, self._parameters)
 

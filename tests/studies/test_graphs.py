@@ -12,11 +12,13 @@ import pytest
 import yaml
 
 from isd_pipeline.config.reports import read_tables
+from isd_pipeline.pipelines.evaluate.nodes import HEADLINE
 from isd_pipeline.predictors.registry import MENTIONS, READS, kind_of
 from isd_pipeline.studies.graphs import Study, render_demo, render_study, write_study
 
 ROOT = Path(__file__).parents[2]
 RUN = {"cohort": "synthetic", "experiment": "isd", "seed": 1, "table": "table3"}
+RUN["results"] = "results"
 PLAIN = ("settings", "generate", "extract", "preprocess", "embed")
 OF_RUNS = ("train_isd", "train_isd_marked", "train_logistic_regression", "train_ensemble_isd")
 OF_RUNS += ("evaluate_isd", "evaluate_ensemble", "evidence_isd")
@@ -35,9 +37,17 @@ def tables() -> dict:
     return read_tables(read("conf/base/parameters_tables.yml"))
 
 
+def all_rows() -> dict:
+    """A study of every row that another cohort lists, too."""
+    listed = read("studies/synthetic_3000/study.yaml")
+    marked = ["bilstm_label_attention_marked", "isd_aligned_marked"]
+    rows = [*listed["experiments"], *marked]
+    return {**listed, "cohort": "synthetic", "experiments": rows, "seeds": list(range(1, 11))}
+
+
 @pytest.fixture(scope="module")
 def stages() -> dict:
-    return Study(read("studies/synthetic/study.yaml"), ROOT).stages()
+    return Study(all_rows(), ROOT).stages()
 
 
 def names(entries: list) -> set[str]:
@@ -56,17 +66,18 @@ def dvc_paths(stage: dict) -> tuple[set[str], set[str]]:
     return paths("deps", "params"), paths("outs", "metrics", "plots")
 
 
-def kedro_paths(*pipelines: str) -> tuple[dict[str, str], dict[str, str]]:
+def kedro_paths(*pipelines: str, **run: str) -> tuple[dict[str, str], dict[str, str]]:
     """What pipelines read and write, by the catalog."""
     catalog = read("conf/base/catalog.yml")
     made = [import_module(f"isd_pipeline.pipelines.{one}").create_pipeline() for one in pipelines]
     written = set().union(*(one.all_outputs() for one in made))
     read_here = set().union(*(one.inputs() for one in made)) - written
+    chosen = {**RUN, **run}
 
     def paths(datasets: set[str]) -> dict[str, str]:
         entries = {name: catalog[name]["filepath"] for name in datasets if name in catalog}
         filled = {
-            name: re.sub(r"\$\{runtime_params:(\w+),\w+\}", lambda m: str(RUN[m[1]]), path)
+            name: re.sub(r"\$\{runtime_params:(\w+),\w+\}", lambda m: str(chosen[m[1]]), path)
             for name, path in entries.items()
         }
         return filled
@@ -180,6 +191,26 @@ def test_a_stage_that_makes_a_page_watches_all_it_reads_and_of_the_runs_its_own(
     assert {path for path in own.values() if not covered(path, deps)} <= record
     for folder in {reads[dataset] for dataset in of_runs}:
         assert {dep for dep in deps if dep.startswith(f"{folder}/")}
+
+
+def test_what_dvc_calls_a_metric_is_a_short_row_of_a_run_and_it_draws_no_page_that_loads_scripts(
+    stages: dict,
+) -> None:
+    metrics = {name: names(one["metrics"]) for name, one in stages.items() if "metrics" in one}
+    assert metrics
+    for name, files in metrics.items():
+        assert name.startswith("evaluate_")
+        assert {Path(one).name for one in files} == {"headline.json"}
+    assert len(HEADLINE) <= 9  # and a column for the path
+    assert not [name for name, stage in stages.items() if "plots" in stage]
+
+
+def test_the_demonstration_writes_no_file_that_is_in_git() -> None:
+    stage = read("dvc.yaml")["stages"]["demo"]
+    assert stage["cmd"].endswith(",results=data/results")
+    _, written = kedro_paths(*pipelines_of(stage), results="data/results")
+    assert len(written) > 5
+    assert [path for path in written.values() if not path.startswith("data/")] == []
 
 
 def test_the_parameters_that_stages_watch_exist(stages: dict) -> None:
@@ -371,7 +402,6 @@ def trainings(graph: Path, target: str) -> set[str]:
 
 def test_a_table_asks_for_the_trainings_of_its_rows_and_for_nothing_else(graph: Path) -> None:
     seeds = read("studies/synthetic/study.yaml")["seeds"]
-    assert len(seeds) == 10
     assert trainings(graph, "studies/synthetic/dvc.yaml:table3") == {
         f"studies/synthetic/dvc.yaml:train_isd@{row}-{seed}"
         for row in tables()["table3"].experiments

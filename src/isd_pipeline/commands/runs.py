@@ -59,6 +59,7 @@ def show(cohort: str, experiment: str, as_json: bool) -> None:
 @in_project
 def summary(cohort: str, every: bool) -> None:
     """Print what the experiments of COHORT scored, the best first, and where its report lies."""
+    from isd_pipeline.catalog.own_record import against_git, record_of
     from isd_pipeline.config.experiments import titles_of
     from isd_pipeline.config.loading import read_parameters
     from isd_pipeline.config.names import refuse_name
@@ -66,7 +67,7 @@ def summary(cohort: str, every: bool) -> None:
     from isd_pipeline.reports.summary import MOST, summary_lines
 
     refuse_name(cohort, "COHORT")
-    folder, page = Path("results", cohort), Path("data/08_reporting", cohort, "report.html")
+    folder, page = record_of(cohort), Path("data/08_reporting", cohort, "report.html")
     runs = _scored(folder, cohort)
     parameters = read_parameters(Path("conf"))
     titles = titles_of(parameters)
@@ -77,6 +78,8 @@ def summary(cohort: str, every: bool) -> None:
         click.echo(stamp)
     click.echo()
     click.echo("\n".join(summary_lines(runs, titles, most=None if every else MOST)))
+    if same := against_git(cohort):
+        click.echo(f"\n{same}")
     making = f"not made here yet: `kedro run --pipelines=compare,report --params cohort={cohort}`"
     click.echo(f"\nReport page:   {page.resolve() if page.exists() else making}")
     click.echo(f"All figures:   {folder / 'results.md'}")

@@ -37,6 +37,13 @@ if TYPE_CHECKING:
     from isd_pipeline.predictors.artifact import Artifact
 
 
+# What `dvc metrics show` prints of a run: a screen has room for eight columns.
+HEADLINE = (
+    *("f1_micro", "f1_macro_caml", "f1_micro_tuned", "f1_macro_caml_tuned"),
+    *("auc_micro", "auc_macro", "p_at_5", "p_at_8"),
+)
+
+
 def score_documents(
     model: "Artifact",
     documents: Mapping[str, Documents],
@@ -133,6 +140,11 @@ def _of_task(
         )
         for split, labels in gold.items()
     }
+
+
+def headline_of(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """The few figures of test by which runs are told apart."""
+    return {name: metrics["test"][name] for name in HEADLINE if name in metrics["test"]}
 
 
 def stratify(
