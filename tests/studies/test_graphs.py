@@ -423,10 +423,36 @@ def test_the_catalogs_defaults_are_those_of_the_parameters() -> None:
     assert found == {(name, str(defaults[name])) for name in RUN}
 
 
+def order_of(*pipelines: str) -> list[str]:
+    """The functions of some pipelines run together, in Kedro's order."""
+    made = [import_module(f"isd_pipeline.pipelines.{one}").create_pipeline() for one in pipelines]
+    return [node.func.__name__ for node in sum(made[1:], made[0]).nodes]
+
+
+def test_what_is_run_together_waits_for_what_it_reads() -> None:
+    order = order_of("record", "evaluate", "train")  # as `kedro run --pipelines=` has them
+    assert max(map(order.index, ("measure", "stratify", "resample_documents", "train"))) < (
+        order.index("record_runs")
+    )
+    whole = order_of("data_to_report")
+    assert whole.index("generate_if_missing") < whole.index("extract_tables")
+    assert whole.index("resample_documents") < whole.index("record_runs")
+    assert max(map(whole.index, ("find_intervals", "compare_experiments"))) < whole.index(
+        "make_report"
+    )
+
+
+def test_every_file_of_the_catalog_is_drawn_in_the_layer_that_its_folder_is_named_after() -> None:
+    for name, entry in read("conf/base/catalog.yml").items():
+        layer = entry["metadata"]["kedro-viz"]["layer"]
+        if found := re.match(r"data/\d\d_(\w+)", entry["filepath"]):
+            assert layer == found[1].replace("settings", "model_input"), name
+
+
 def test_listing_pipelines_imports_nothing_heavy() -> None:
     code = (
         "import sys; from importlib import import_module;"
-        "names = 'compare train evaluate preprocess record report search settings table'.split();"
+        "names = 'compare data_to_report train evaluate record search settings table'.split();"
         "[import_module(f'isd_pipeline.pipelines.{name}').create_pipeline() for name in names];"
         "heavy = {'torch', 'mlflow', 'gensim', 'sklearn', 'matplotlib', 'optuna'};"
         "print(sorted(heavy & set(sys.modules)))"

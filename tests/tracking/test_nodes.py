@@ -75,7 +75,7 @@ def test_a_table_is_shown_where_its_numbers_are_given(listening: Tracker) -> Non
     run = Run(experiment="isd", seed=1, metrics={"test": {"f1_micro": 0.5}})
     log_outputs({"runs": [run], "parameters": PARAMETERS}, {"table_numbers": {}})
     (shown,) = listening.search("tags.table = 't'")
-    assert shown.data.metrics == {"isd/test/f1_micro_mean": 0.5}
+    assert shown.data.metrics == {"rows/isd.f1_micro_mean": 0.5}
     assert open_run(listening).tags["t"] == "yes"
 
 

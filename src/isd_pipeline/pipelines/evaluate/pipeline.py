@@ -10,6 +10,7 @@ create_pipeline = pipeline_of(
         nodes.headline_of: "headline",
         nodes.stratify: ["strata", "by_code"],
         nodes.calibrate_scores: "calibration",
+        nodes.finish: "evaluated_runs",
         nodes.resample_documents: "replicates",
     }
 )
