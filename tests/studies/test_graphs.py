@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from functools import cache
+from graphlib import TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 
@@ -442,11 +443,33 @@ def test_what_is_run_together_waits_for_what_it_reads() -> None:
     )
 
 
-def test_every_file_of_the_catalog_is_drawn_in_the_layer_that_its_folder_is_named_after() -> None:
-    for name, entry in read("conf/base/catalog.yml").items():
-        layer = entry["metadata"]["kedro-viz"]["layer"]
-        if found := re.match(r"data/\d\d_(\w+)", entry["filepath"]):
-            assert layer == found[1].replace("settings", "model_input"), name
+def layers() -> dict[str, str]:
+    """By data set of the catalog, the layer in which `kedro viz` draws it."""
+    catalog = read("conf/base/catalog.yml")
+    marked = {name: entry["metadata"] for name, entry in catalog.items() if "metadata" in entry}
+    return {name: metadata["kedro-viz"]["layer"] for name, metadata in marked.items()}
+
+
+def test_every_file_is_drawn_in_the_layer_that_its_folder_is_named_after() -> None:
+    catalog, found = read("conf/base/catalog.yml"), layers()
+    assert catalog.keys() - found == {"scores_of_runs", "models_of_runs", "other_cohorts"}
+    for name, layer in found.items():
+        path = catalog[name]["filepath"]
+        if folder := re.match(r"data/\d\d_(\w+)", path):
+            of_a_run = "/runs/" in path or "/evidence/" in path  # what a report is made of
+            expected = "model_output" if of_a_run else folder[1].replace("settings", "model_input")
+            assert layer == expected, name
+
+
+def test_the_layers_of_the_whole_road_follow_one_another_or_none_is_drawn() -> None:
+    made = import_module("isd_pipeline.pipelines.data_to_report").create_pipeline()
+    found = layers()
+    before: dict[str, set[str]] = {layer: set() for layer in found.values()}
+    for node in made.nodes:
+        for output in found.keys() & set(node.outputs):
+            read_here = {found[name] for name in found.keys() & set(node.inputs)}
+            before[found[output]] |= read_here - {found[output]}
+    assert len([*TopologicalSorter(before).static_order()]) == len(before)
 
 
 def test_listing_pipelines_imports_nothing_heavy() -> None:

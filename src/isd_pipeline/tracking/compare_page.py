@@ -100,14 +100,16 @@ def view(runs: Sequence[Any]) -> dict[str, Any]:
     charts += [_chart("LINE", CURVE, metricKey=CURVE)]
     ids = ", ".join(f"'{run.info.run_id}'" for run in runs)
     by = [{"mode": "param", "groupByData": "experiment"}]
+    groups = {f"param.experiment.{run.data.tags['experiment']}": False for run in runs}
     section = {"uuid": SECTION, "name": "Compared", "display": True, "isReordered": True}
-    section |= {"columns": 2}  # on a laptop the names of three do not fit
+    section |= {"columns": 2, "cardHeight": 440}  # room for six names on a laptop
     return {
         "searchFilter": f"attributes.run_id IN ({ids})",
         "orderByKey": "attributes.start_time",
         "orderByAsc": True,
         "selectedColumns": columns,
         "groupBy": {"aggregateFunction": "average", "groupByKeys": by},
+        "groupsExpanded": groups,  # a line a group, in the order of the bars
         "runsHiddenMode": "SHOW_ALL",
         "compareRunSections": [section],
         "compareRunCharts": charts,

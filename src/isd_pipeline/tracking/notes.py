@@ -29,7 +29,7 @@ def run_note(
     chosen = f"cohort={key.cohort},experiment={key.experiment},seed={key.seed}"
     known = key.experiment in parameters["experiments"]
     parts = [
-        f"**{key.experiment}** on **{key.cohort}**, seed {key.seed}.",
+        f"**{key.experiment}** on **{key.cohort}**, seed {key.seed}: {_in_short(metrics['test'])}.",
         _what(key, parameters) if known else "Its row is no longer among the experiments.",
         _figures(metrics["test"]),
         _settings(key, parameters) if known else "",
@@ -61,11 +61,18 @@ def cohort_note(
     return "\n\n".join(part for part in parts if part)
 
 
+def _in_short(test: Mapping[str, float]) -> str:
+    """What is read first: MLflow folds a description after its first lines."""
+    shown = [(name, f"{name}_tuned" if f"{name}_tuned" in test else name) for name in TWICE]
+    best = ", ".join(f"{label(name)} {number(test.get(tuned))}" for name, tuned in shown)
+    return f"{best}, both at the threshold tuned on dev; P@8 {number(test.get('p_at_8'))}"
+
+
 def _what(key: RunKey, parameters: Mapping[str, Any]) -> str:
     row, system = own_row(parameters, key.experiment), system_of(parameters, key.experiment)
-    title = f"{row['title'][0].upper()}{row['title'][1:]}: " if row.get("title") else ""
+    title = f" ({row['title']})" if row.get("title") else ""
     toy = f" {TOY}" if is_generated(parameters["cohorts"], key.cohort) else ""
-    return f"{title}{kind_of(system)}, system `{system}`.{toy}"
+    return f"{kind_of(system).capitalize()}, system `{system}`{title}.{toy}"
 
 
 def _figures(test: Mapping[str, float]) -> str:
