@@ -326,7 +326,7 @@ def test_a_study_lists_what_exists_and_its_tables_are_those_whose_rows_it_lists(
         if set(lists["experiments"]) >= {*table.experiments}
     }
     made = Study(lists, ROOT).stages()
-    assert tables().keys() & made.keys() == whole
+    assert tables().keys() & made.keys() == whole & {*lists.get("tables", whole)}
     generated = "generate" in read("conf/base/parameters_cohorts.yml")["cohorts"][study]
     assert ("generate" in made) == generated
 
@@ -402,12 +402,24 @@ def trainings(graph: Path, target: str) -> set[str]:
 
 
 def test_a_table_asks_for_the_trainings_of_its_rows_and_for_nothing_else(graph: Path) -> None:
-    seeds = read("studies/synthetic/study.yaml")["seeds"]
-    assert trainings(graph, "studies/synthetic/dvc.yaml:table3") == {
-        f"studies/synthetic/dvc.yaml:train_isd@{row}-{seed}"
+    rows = [*tables()["table3"].experiments, "laat", "logistic_regression"]
+    path = graph / "studies/synthetic_3000/study.yaml"
+    lists = {"cohort": "synthetic_3000", "experiments": rows, "seeds": [1, 2]}
+    path.write_text(yaml.safe_dump(lists))
+    write_study("synthetic_3000", graph)
+    assert trainings(graph, "studies/synthetic_3000/dvc.yaml:table3") == {
+        f"studies/synthetic_3000/dvc.yaml:train_isd@{row}-{seed}"
         for row in tables()["table3"].experiments
-        for seed in seeds
+        for seed in (1, 2)
     }
+
+
+def test_a_study_may_leave_tables_out_and_names_none_that_is_not_there() -> None:
+    lists = {"cohort": "synthetic", "experiments": [*tables()["table6"].experiments], "seeds": [1]}
+    assert "table6" in Study(lists, ROOT).stages()
+    assert "table6" not in Study({**lists, "tables": []}, ROOT).stages()
+    with pytest.raises(ValueError, match="no 'table66'; did you mean 'table6'"):
+        Study({**lists, "tables": ["table66"]}, ROOT).stages()
 
 
 def test_a_bare_repro_asks_for_the_demonstration_and_shares_its_trainings(graph: Path) -> None:
