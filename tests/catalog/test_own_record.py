@@ -53,3 +53,10 @@ def test_other_numbers_are_told_beside_those_in_git(root: Path) -> None:
 def test_the_same_figures_of_other_weights_are_not_the_same_to_the_bit(root: Path) -> None:
     assert own(root, replace(RUNS[0], weights="b2"), RUNS[1]).startswith("1 of 2 runs")
     assert own(root, replace(RUNS[0], weights=None), RUNS[1]).startswith("All 2 runs")
+
+
+def test_runs_of_another_hospital_are_not_held_against_each_other(root: Path) -> None:
+    before, after = ({"data": mark, "codes": "c"} for mark in ("0", "1"))
+    write_results(root / "results/small", [replace(RUNS[0], fingerprints=before)])
+    assert "of other data" in own(root, replace(RUNS[0], fingerprints=after))
+    assert own(root, replace(RUNS[0], fingerprints=before)).startswith("All 1 runs")

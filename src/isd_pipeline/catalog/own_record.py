@@ -25,14 +25,22 @@ def against_git(cohort: str, root: Path = Path()) -> str:
     both = [(run, recorded[run.key]) for run in own if run.key in recorded]
     if not both:
         return ""
-    others = [_beside(*pair) for pair in both if not _is_same(*pair)]
     where = f"those recorded in {IN_GIT}/{cohort}"
+    if any(_of_other_data(*pair) for pair in both):
+        return f"The runs are of other data than {where}, and not comparable with them."
+    others = [_beside(*pair) for pair in both if not _is_same(*pair)]
     if not others:
         return f"All {len(both)} runs are the same to the bit as {where}."
     return (
         f"{len(both) - len(others)} of {len(both)} runs are the same to the bit as {where}; of the "
         f"others micro-F1 is {', '.join(others)}. Another processor or other code does that."
     )
+
+
+def _of_other_data(one: Run, other: Run) -> bool:
+    """Whether their documents, codes or words differ, as far as both say what they were."""
+    marks, known = one.fingerprints or {}, other.fingerprints or {}
+    return any(marks[name] != known[name] for name in marks.keys() & known)
 
 
 def _is_same(one: Run, other: Run) -> bool:
