@@ -115,9 +115,8 @@ hashes:  ## write the hashes of requirements.lock anew, after a version in it wa
 	@grep -o '^[^ #]*==[^ ;]*' requirements.lock | uv pip compile - --quiet --no-deps --generate-hashes --no-annotate --no-header --python-version 3.11 --output-file $(VENV)/hashed
 	@{ grep '^#' requirements.lock; cat $(VENV)/hashed; } > $(VENV)/lock && mv $(VENV)/lock requirements.lock && rm $(VENV)/hashed
 
-mlflow: environment  ## the comparison of all runs, at http://127.0.0.1:5000
-	@echo "http://127.0.0.1:5000"
-	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --host 127.0.0.1 --port 5000 --workers 1 --backend-store-uri sqlite:///mlflow.db
+mlflow: environment  ## MLflow on this machine, opened where the runs are; `isd compare COHORT` compares them
+	@isd compare --no-browser
 
 clean:  ## remove what runs made, keep data and the environment
 	rm -rf scratch mlruns site .pytest_cache .mypy_cache .ruff_cache .hypothesis

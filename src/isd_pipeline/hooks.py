@@ -14,6 +14,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import MemoryDataset
 
 from isd_pipeline.catalog.at_work import AtWork
+from isd_pipeline.catalog.own_record import IN_GIT, OWN
 from isd_pipeline.catalog.room import refuse_full_disk_before
 from isd_pipeline.catalog.run_context import RunContext
 from isd_pipeline.config.engine import read_engine
@@ -28,16 +29,16 @@ from isd_pipeline.config.names import refuse_name
 from isd_pipeline.config.reading import choose, read_config, refuse_unknown
 from isd_pipeline.config.rows import own_row, system_of
 from isd_pipeline.config.sizes import with_sizes
+from isd_pipeline.pipelines.by_name import stages_of
 from isd_pipeline.studies.closures import code_hash, code_of
-from isd_pipeline.studies.without_git import refuse_links
 from isd_pipeline.tracking import open_run as tracking
 from isd_pipeline.tracking.nodes import log_outputs
 from isd_pipeline.tracking.tracker import RunKey, Tracker, TrackingSettings, git_commit
 from isd_pipeline.training.ranks import ProcessLostError, here
 
 LOG = logging.getLogger(__name__)
-RUN_PARAMETERS = ["cohort", "experiment", "seed", "table", "device", "jobs", "engine"]
-TRACKED = {"train", "evaluate", "table", "publish", "search"}
+RUN_PARAMETERS = ["cohort", "experiment", "seed", "table", "results", "device", "jobs", "engine"]
+TRACKED = {"train", "evaluate", "table", "report", "publish", "search"}
 MADE_BY_SYSTEM = ("train", "evaluate", "search")
 SHOWN_VERSIONS = ("isd-pipeline", "torch", "numpy", "scipy", "scikit-learn", "gensim")
 
@@ -63,6 +64,7 @@ class ParametersHook:
         choose(parameters["cohort"], parameters["cohorts"], "conf/base/parameters_cohorts.yml")
         own_row(parameters, parameters["experiment"])
         read_engine(parameters.get("engine"))
+        refuse_unknown(parameters["results"], [IN_GIT, OWN], "--params results")
         if not isinstance(parameters["seed"], int):
             raise ValueError(f"--params seed={parameters['seed']}: a seed is a whole number")
         _refuse_other_configuration(context)
@@ -74,9 +76,8 @@ class ParametersHook:
 
     @hook_impl(tryfirst=True)  # before MLflow is told of a run that may have to wait
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
-        """Look for what would stop the stage only when its work is done: links, a full disk."""
-        names = run_params.get("pipeline_names") or ["train"]
-        refuse_links()
+        """Look for what would stop the stage only when its work is done: a full disk."""
+        names = stages_of(run_params.get("pipeline_names"))
         refuse_full_disk_before(names, self._parameters)
         self._at_work.take(names, self._parameters)
 
@@ -106,7 +107,7 @@ class ProcessesHook:
         ranks = here()
         if ranks.count == 1:
             return
-        if {*(run_params.get("pipeline_names") or [])} != {"train"}:
+        if {*stages_of(run_params.get("pipeline_names"))} != {"train"}:
             raise ValueError(
                 f"torchrun started {ranks.count} processes, and only a training can share its work "
                 "between them: run --pipelines=train with it, and the rest without"
@@ -149,12 +150,12 @@ class TrackingHook:
 
         What makes many runs or none of its own (publish, search, table) opens them itself.
         """
-        names = set(run_params.get("pipeline_names") or ["train"])
+        names = set(stages_of(run_params.get("pipeline_names")))
         catalog["run_context"] = MemoryDataset(self._context(names), copy_mode="assign")
         if not self._settings.uri or not names & TRACKED or not here().is_first:
             return
         tracking.use(Tracker(self._settings))
-        key = RunKey(*(self._parameters[name] for name in ("cohort", "experiment", "seed")))
+        key = RunKey.of(self._parameters)
         if "train" in names:
             shown = shown_parameters(self._parameters)
             # What a training that was killed must have in common with the one that goes on.
@@ -167,7 +168,7 @@ class TrackingHook:
     @hook_impl
     def after_node_run(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> None:
         """Log what a node gave, under the names by which MLflow shows it."""
-        log_outputs(inputs, outputs)
+        log_outputs(inputs, outputs, self._parameters)
 
     @hook_impl
     def after_pipeline_run(self) -> None:

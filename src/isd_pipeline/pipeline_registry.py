@@ -5,8 +5,8 @@ from kedro.pipeline import Pipeline
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """The pipelines by name. Without a name, Kedro runs one training."""
+    """The pipelines by name. Without a name, Kedro runs the whole road of a cohort."""
     pipelines = find_pipelines(raise_errors=True)
-    if "train" in pipelines:
-        pipelines["__default__"] = pipelines["train"]
+    if "data_to_report" in pipelines:
+        pipelines["__default__"] = pipelines["data_to_report"]
     return pipelines

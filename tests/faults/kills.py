@@ -30,7 +30,6 @@ from tests.faults.project import (
     kill_all_of,
     make_project,
     make_study,
-    run,
     start,
 )
 
@@ -143,7 +142,6 @@ def checkout(project: Path, tiny: bool) -> None:
             *(".*_cache", "cache", "tmp"),
         )
         shutil.copytree(ROOT, project, symlinks=True, ignore=ignored)
-        run(project, "dvc", "config", "core.no_scm", "true")
     (project / ".venv").symlink_to(sys.prefix)
 
 

@@ -53,8 +53,7 @@ def make_study(project: Path, experiments: list[str], cohort: str = "synthetic")
         project / "studies/stages.yaml", ["demo"], {"cohort": cohort, "experiments": experiments}
     )
     run(project, "dvc", "init", "--no-scm", "-q")
-    settings = (ROOT / ".dvc/config").read_text() + "    no_scm = true\n"
-    (project / ".dvc/config").write_text(settings)
+    shutil.copy(ROOT / ".dvc/config", project / ".dvc/config")
     run(project, sys.executable, "-m", "isd_pipeline", "study", cohort)
 
 

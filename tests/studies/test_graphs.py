@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from functools import cache
+from graphlib import TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 
@@ -12,11 +13,13 @@ import pytest
 import yaml
 
 from isd_pipeline.config.reports import read_tables
+from isd_pipeline.pipelines.evaluate.nodes import HEADLINE
 from isd_pipeline.predictors.registry import MENTIONS, READS, kind_of
 from isd_pipeline.studies.graphs import Study, render_demo, render_study, write_study
 
 ROOT = Path(__file__).parents[2]
 RUN = {"cohort": "synthetic", "experiment": "isd", "seed": 1, "table": "table3"}
+RUN["results"] = "results"
 PLAIN = ("settings", "generate", "extract", "preprocess", "embed")
 OF_RUNS = ("train_isd", "train_isd_marked", "train_logistic_regression", "train_ensemble_isd")
 OF_RUNS += ("evaluate_isd", "evaluate_ensemble", "evidence_isd")
@@ -35,9 +38,17 @@ def tables() -> dict:
     return read_tables(read("conf/base/parameters_tables.yml"))
 
 
+def all_rows() -> dict:
+    """A study of every row that another cohort lists, too."""
+    listed = read("studies/synthetic_3000/study.yaml")
+    marked = ["bilstm_label_attention_marked", "isd_aligned_marked"]
+    rows = [*listed["experiments"], *marked]
+    return {**listed, "cohort": "synthetic", "experiments": rows, "seeds": list(range(1, 11))}
+
+
 @pytest.fixture(scope="module")
 def stages() -> dict:
-    return Study(read("studies/synthetic/study.yaml"), ROOT).stages()
+    return Study(all_rows(), ROOT).stages()
 
 
 def names(entries: list) -> set[str]:
@@ -56,17 +67,18 @@ def dvc_paths(stage: dict) -> tuple[set[str], set[str]]:
     return paths("deps", "params"), paths("outs", "metrics", "plots")
 
 
-def kedro_paths(*pipelines: str) -> tuple[dict[str, str], dict[str, str]]:
+def kedro_paths(*pipelines: str, **run: str) -> tuple[dict[str, str], dict[str, str]]:
     """What pipelines read and write, by the catalog."""
     catalog = read("conf/base/catalog.yml")
     made = [import_module(f"isd_pipeline.pipelines.{one}").create_pipeline() for one in pipelines]
     written = set().union(*(one.all_outputs() for one in made))
     read_here = set().union(*(one.inputs() for one in made)) - written
+    chosen = {**RUN, **run}
 
     def paths(datasets: set[str]) -> dict[str, str]:
         entries = {name: catalog[name]["filepath"] for name in datasets if name in catalog}
         filled = {
-            name: re.sub(r"\$\{runtime_params:(\w+),\w+\}", lambda m: str(RUN[m[1]]), path)
+            name: re.sub(r"\$\{runtime_params:(\w+),\w+\}", lambda m: str(chosen[m[1]]), path)
             for name, path in entries.items()
         }
         return filled
@@ -182,6 +194,26 @@ def test_a_stage_that_makes_a_page_watches_all_it_reads_and_of_the_runs_its_own(
         assert {dep for dep in deps if dep.startswith(f"{folder}/")}
 
 
+def test_what_dvc_calls_a_metric_is_a_short_row_of_a_run_and_it_draws_no_page_that_loads_scripts(
+    stages: dict,
+) -> None:
+    metrics = {name: names(one["metrics"]) for name, one in stages.items() if "metrics" in one}
+    assert metrics
+    for name, files in metrics.items():
+        assert name.startswith("evaluate_")
+        assert {Path(one).name for one in files} == {"headline.json"}
+    assert len(HEADLINE) <= 9  # and a column for the path
+    assert not [name for name, stage in stages.items() if "plots" in stage]
+
+
+def test_the_demonstration_writes_no_file_that_is_in_git() -> None:
+    stage = read("dvc.yaml")["stages"]["demo"]
+    assert stage["cmd"].endswith(",results=data/results")
+    _, written = kedro_paths(*pipelines_of(stage), results="data/results")
+    assert len(written) > 5
+    assert [path for path in written.values() if not path.startswith("data/")] == []
+
+
 def test_the_parameters_that_stages_watch_exist(stages: dict) -> None:
     for settings in {**read("dvc.yaml")["stages"], **stages}.values():
         for entry in settings.get("params", []):
@@ -294,7 +326,7 @@ def test_a_study_lists_what_exists_and_its_tables_are_those_whose_rows_it_lists(
         if set(lists["experiments"]) >= {*table.experiments}
     }
     made = Study(lists, ROOT).stages()
-    assert tables().keys() & made.keys() == whole
+    assert tables().keys() & made.keys() == whole & {*lists.get("tables", whole)}
     generated = "generate" in read("conf/base/parameters_cohorts.yml")["cohorts"][study]
     assert ("generate" in made) == generated
 
@@ -370,13 +402,24 @@ def trainings(graph: Path, target: str) -> set[str]:
 
 
 def test_a_table_asks_for_the_trainings_of_its_rows_and_for_nothing_else(graph: Path) -> None:
-    seeds = read("studies/synthetic/study.yaml")["seeds"]
-    assert len(seeds) == 10
-    assert trainings(graph, "studies/synthetic/dvc.yaml:table3") == {
-        f"studies/synthetic/dvc.yaml:train_isd@{row}-{seed}"
+    rows = [*tables()["table3"].experiments, "laat", "logistic_regression"]
+    path = graph / "studies/synthetic_3000/study.yaml"
+    lists = {"cohort": "synthetic_3000", "experiments": rows, "seeds": [1, 2]}
+    path.write_text(yaml.safe_dump(lists))
+    write_study("synthetic_3000", graph)
+    assert trainings(graph, "studies/synthetic_3000/dvc.yaml:table3") == {
+        f"studies/synthetic_3000/dvc.yaml:train_isd@{row}-{seed}"
         for row in tables()["table3"].experiments
-        for seed in seeds
+        for seed in (1, 2)
     }
+
+
+def test_a_study_may_leave_tables_out_and_names_none_that_is_not_there() -> None:
+    lists = {"cohort": "synthetic", "experiments": [*tables()["table6"].experiments], "seeds": [1]}
+    assert "table6" in Study(lists, ROOT).stages()
+    assert "table6" not in Study({**lists, "tables": []}, ROOT).stages()
+    with pytest.raises(ValueError, match="no 'table66'; did you mean 'table6'"):
+        Study({**lists, "tables": ["table66"]}, ROOT).stages()
 
 
 def test_a_bare_repro_asks_for_the_demonstration_and_shares_its_trainings(graph: Path) -> None:
@@ -393,10 +436,58 @@ def test_the_catalogs_defaults_are_those_of_the_parameters() -> None:
     assert found == {(name, str(defaults[name])) for name in RUN}
 
 
+def order_of(*pipelines: str) -> list[str]:
+    """The functions of some pipelines run together, in Kedro's order."""
+    made = [import_module(f"isd_pipeline.pipelines.{one}").create_pipeline() for one in pipelines]
+    return [node.func.__name__ for node in sum(made[1:], made[0]).nodes]
+
+
+def test_what_is_run_together_waits_for_what_it_reads() -> None:
+    order = order_of("record", "evaluate", "train")  # as `kedro run --pipelines=` has them
+    assert max(map(order.index, ("measure", "stratify", "resample_documents", "train"))) < (
+        order.index("record_runs")
+    )
+    whole = order_of("data_to_report")
+    assert whole.index("generate_if_missing") < whole.index("extract_tables")
+    assert whole.index("resample_documents") < whole.index("record_runs")
+    assert max(map(whole.index, ("find_intervals", "compare_experiments"))) < whole.index(
+        "make_report"
+    )
+
+
+def layers() -> dict[str, str]:
+    """By data set of the catalog, the layer in which `kedro viz` draws it."""
+    catalog = read("conf/base/catalog.yml")
+    marked = {name: entry["metadata"] for name, entry in catalog.items() if "metadata" in entry}
+    return {name: metadata["kedro-viz"]["layer"] for name, metadata in marked.items()}
+
+
+def test_every_file_is_drawn_in_the_layer_that_its_folder_is_named_after() -> None:
+    catalog, found = read("conf/base/catalog.yml"), layers()
+    assert catalog.keys() - found == {"scores_of_runs", "models_of_runs", "other_cohorts"}
+    for name, layer in found.items():
+        path = catalog[name]["filepath"]
+        if folder := re.match(r"data/\d\d_(\w+)", path):
+            of_a_run = "/runs/" in path or "/evidence/" in path  # what a report is made of
+            expected = "model_output" if of_a_run else folder[1].replace("settings", "model_input")
+            assert layer == expected, name
+
+
+def test_the_layers_of_the_whole_road_follow_one_another_or_none_is_drawn() -> None:
+    made = import_module("isd_pipeline.pipelines.data_to_report").create_pipeline()
+    found = layers()
+    before: dict[str, set[str]] = {layer: set() for layer in found.values()}
+    for node in made.nodes:
+        for output in found.keys() & set(node.outputs):
+            read_here = {found[name] for name in found.keys() & set(node.inputs)}
+            before[found[output]] |= read_here - {found[output]}
+    assert len([*TopologicalSorter(before).static_order()]) == len(before)
+
+
 def test_listing_pipelines_imports_nothing_heavy() -> None:
     code = (
         "import sys; from importlib import import_module;"
-        "names = 'compare train evaluate preprocess record report search settings table'.split();"
+        "names = 'compare data_to_report train evaluate record search settings table'.split();"
         "[import_module(f'isd_pipeline.pipelines.{name}').create_pipeline() for name in names];"
         "heavy = {'torch', 'mlflow', 'gensim', 'sklearn', 'matplotlib', 'optuna'};"
         "print(sorted(heavy & set(sys.modules)))"

@@ -15,7 +15,6 @@ import yaml
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 
 from isd_pipeline.studies.repair import mend, whole_stages
-from isd_pipeline.studies.without_git import link_out, refuse_links
 
 STAGE = {
     "cmd": "kedro run --pipelines=train --params=cohort=synthetic,experiment=isd,seed=1",
@@ -31,7 +30,6 @@ LOCK = yaml.safe_dump({"schema": "2.0", "stages": STAGES}, sort_keys=False)
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     (tmp_path / ".dvc/tmp").mkdir(parents=True)
-    (tmp_path / ".git").mkdir()
     (tmp_path / "studies/synthetic").mkdir(parents=True)
     return tmp_path
 
@@ -127,75 +125,29 @@ def dvc(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_zip_of_the_project_without_git_is_one_that_dvc_works_in(tmp_path: Path) -> None:
-    root = Path(__file__).parents[2]
-    (tmp_path / ".dvc").mkdir()
-    for name in (".dvc/config", ".dvc/.gitignore"):
-        (tmp_path / name).write_bytes((root / name).read_bytes())
-    (tmp_path / "dvc.yaml").write_text("stages: {one: {cmd: touch made, outs: [made]}}")
-    assert "is not a git repository" in dvc(tmp_path, "repro").stderr
-
-    assert mend(tmp_path) == [
-        "no Git here, so runs name no commit: DVC works without Git from now on "
-        f"({tmp_path / '.dvc/config.local'}: no_scm)"
-    ]
-    done = dvc(tmp_path, "repro")
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "made").exists()
-    assert not any("no Git" in line for line in mend(tmp_path))
-
-
-def test_what_a_user_set_for_this_machine_is_kept_where_there_is_no_git(tmp_path: Path) -> None:
-    (tmp_path / ".dvc").mkdir()
-    path = tmp_path / ".dvc/config.local"
-    path.write_text("[core]\n    remote = mine\n['remote \"mine\"']\n    url = /a%20b\n")
-    mend(tmp_path)
-    told = dvc(tmp_path, "config", "--list", "--local").stdout
-    assert {*told.splitlines()} == {
-        *("core.remote=mine", "core.no_scm=true", "remote.mine.url=/a%20b")
-    }
-
-
-def test_a_checkout_of_git_keeps_dvcs_settings(checkout: Path) -> None:
-    assert mend(checkout) == []
-    assert not (checkout / ".dvc/config.local").exists()
-
-
-@pytest.mark.parametrize("linked", ["data", "data/06_models/mine"])
-def test_where_data_lies_on_another_disk_dvc_works_on_it_or_says_so_before_a_stage(
-    tmp_path: Path, linked: str
+@pytest.mark.parametrize("git", [True, False])
+def test_dvc_works_in_a_zip_and_on_another_disk_and_git_sees_nothing_of_what_it_did(
+    tmp_path: Path, git: bool
 ) -> None:
-    project, disk = tmp_path / "project", tmp_path / "disk"
-    disk.mkdir()
-    (project / ".dvc").mkdir(parents=True)
-    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
-    (project / ".gitignore").write_text("/data/\n/data\n")
-    (project / linked).parent.mkdir(parents=True, exist_ok=True)
-    (project / linked).symlink_to(disk)
-    made = "data/06_models/mine/isd"
-    stage = {"cmd": f"mkdir -p {made} && touch {made}/model", "outs": [made]}
-    (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"train": stage}}))
-    assert "outside of git repository" in dvc(project, "repro").stderr  # once it has run
-
-    with pytest.raises(OSError, match=f"^{linked}: a link out of the checkout.* `isd repair`"):
-        refuse_links({"DVC_ROOT": str(project)})
-    refuse_links({})  # `kedro run` alone minds no link
-    [told] = [line for line in mend(project) if "Git" in line]
-    assert told.startswith(f"{linked} leads out of the checkout: DVC works without Git")
-    refuse_links({"DVC_ROOT": str(project)})
-    done = dvc(project, "repro")
+    root, project, disk = Path(__file__).parents[2], tmp_path / "project", tmp_path / "disk"
+    for folder in (disk, project / ".dvc", project / "studies/mine"):
+        folder.mkdir(parents=True)
+    for name in (".dvc/config", ".dvc/.gitignore", ".gitignore"):
+        (project / name).write_bytes((root / name).read_bytes())
+    (project / "data").symlink_to(disk)
+    stage = {"wdir": "../..", "cmd": "touch data/model", "outs": ["data/model"]}
+    graph = project / "studies/mine/dvc.yaml"
+    graph.write_text(yaml.safe_dump({"stages": {"train": stage}}))
+    if git:
+        subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    done = dvc(project, "repro", "studies/mine/dvc.yaml")
     assert done.returncode == 0, done.stderr
-    assert [path.name for path in disk.rglob("model")] == ["model"]
-
-
-def test_links_to_raw_files_and_within_the_checkout_are_no_matter(tmp_path: Path) -> None:
-    project, disk = tmp_path / "project", tmp_path / "disk"
-    disk.mkdir()
-    for name in ("data/01_raw", "data/03_primary", "inside"):
-        (project / name).mkdir(parents=True)
-    (project / "data/01_raw/mimic3").symlink_to(disk)
-    (project / "data/03_primary/mine").symlink_to(project / "inside")
-    assert link_out(project) is None
+    assert (disk / "model").exists()
+    assert graph.with_name("dvc.lock").exists()
+    if git:
+        command = ["git", "status", "--porcelain", "--untracked-files=all"]
+        seen = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+        assert [line for line in seen.stdout.splitlines() if "studies" in line] == []
 
 
 def test_every_dvc_repro_of_make_waits_for_another_command_of_dvc() -> None:

@@ -33,10 +33,10 @@ def test_a_row_is_mean_and_sd_of_what_every_seed_has() -> None:
 
 def test_the_run_of_a_table_holds_what_the_paper_prints_of_each_row() -> None:
     assert printed(ROWS) == {
-        "isd/test/f1_micro_mean": pytest.approx(0.4),
-        "isd/test/f1_micro_sd": pytest.approx(0.02**0.5),
-        "other/test/f1_micro_mean": 0.25,
-        "other/test/p_at_5_mean": 0.75,
+        "rows/isd.f1_micro_mean": pytest.approx(0.4),
+        "rows/isd.f1_micro_sd": pytest.approx(0.02**0.5),
+        "rows/other.f1_micro_mean": 0.25,
+        "rows/other.p_at_5_mean": 0.75,
     }
     assert as_text(TABLE, ROWS).splitlines()[2:] == [
         "| experiment | seeds | f1_micro | p_at_5 |",

@@ -59,6 +59,7 @@ def show(cohort: str, experiment: str, as_json: bool) -> None:
 @in_project
 def summary(cohort: str, every: bool) -> None:
     """Print what the experiments of COHORT scored, the best first, and where its report lies."""
+    from isd_pipeline.catalog.own_record import against_git, record_of
     from isd_pipeline.config.experiments import titles_of
     from isd_pipeline.config.loading import read_parameters
     from isd_pipeline.config.names import refuse_name
@@ -66,7 +67,7 @@ def summary(cohort: str, every: bool) -> None:
     from isd_pipeline.reports.summary import MOST, summary_lines
 
     refuse_name(cohort, "COHORT")
-    folder, page = Path("results", cohort), Path("data/08_reporting", cohort, "report.html")
+    folder, page = record_of(cohort), Path("data/08_reporting", cohort, "report.html")
     runs = _scored(folder, cohort)
     parameters = read_parameters(Path("conf"))
     titles = titles_of(parameters)
@@ -77,6 +78,8 @@ def summary(cohort: str, every: bool) -> None:
         click.echo(stamp)
     click.echo()
     click.echo("\n".join(summary_lines(runs, titles, most=None if every else MOST)))
+    if same := against_git(cohort):
+        click.echo(f"\n{same}")
     making = f"not made here yet: `kedro run --pipelines=compare,report --params cohort={cohort}`"
     click.echo(f"\nReport page:   {page.resolve() if page.exists() else making}")
     click.echo(f"All figures:   {folder / 'results.md'}")
@@ -101,31 +104,38 @@ def _scored(folder: Path, cohort: str) -> "list[Scored]":
 
 
 @click.command()
-@click.argument("cohort")
+@click.argument("cohort", required=False)
 @click.argument("table", required=False)
+@click.option("--only", metavar="NAMES", default="", help="These experiments, as in isd,laat.")
 @click.option("--browser/--no-browser", default=True, help="Open the page, or only print it.")
 @one_line
 @in_project
-def compare(cohort: str, table: str | None, browser: bool) -> None:
-    """Serve MLflow on this machine, opened on runs of COHORT.
+def compare(cohort: str | None, table: str | None, only: str, browser: bool) -> None:
+    """Serve MLflow on this machine, opened on the runs of COHORT.
 
-    These are all of its runs, or those of one TABLE.
+    Of these, or of those of one TABLE, the best six experiments are shown side by side. Without
+    COHORT the page lists every run.
     """
     from isd_pipeline.config.loading import read_tracking
     from isd_pipeline.config.reading import read_config
-    from isd_pipeline.tracking.compare_page import compare_link
+    from isd_pipeline.tracking.compare_page import Compared, compare_link, start_link
     from isd_pipeline.tracking.tracker import Tracker, TrackingSettings, needed
 
     settings = read_config(TrackingSettings, read_tracking(Path("conf")), "conf/base/tracking.yml")
     tracker = Tracker(settings)
     with needed(tracker):
-        link = compare_link(tracker, cohort, table)
-    server = _serve(settings.ui, settings.uri)
+        found = Compared(start_link(tracker), [], [])
+        if cohort is not None:
+            found = compare_link(tracker, cohort, table, [*filter(None, only.split(","))])
+    server = _serve(settings.ui, tracker.uri)
     try:
         _wait_for(settings.ui, server)
-        click.echo(f"{link}\nCtrl-C stops the server.")
+        if found.left_out:
+            named = f"`--only` shows others: {', '.join(found.left_out)}"
+            click.echo(f"The best {len(found.shown)} experiments by micro-F1, tuned; {named}")
+        click.echo(f"{found.link}\nCtrl-C stops the server, which sends nothing to anybody.")
         if browser:
-            webbrowser.open(link)
+            webbrowser.open(found.link)
         server.wait()
     finally:
         server.terminate()
@@ -137,6 +147,7 @@ def _serve(address: str, store: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", port]
     command += ["--workers", "1", "--backend-store-uri", store]
     environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    environment["MLFLOW_DISABLE_TELEMETRY"] = "true"
     quiet = subprocess.DEVNULL
     return subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet)
 

@@ -36,7 +36,7 @@ SIZES_FILE = "conf/base/parameters_sizes.yml"
 COUNTED = COUNTS.format("${cohort}")
 RAW = "data/01_raw/${cohort}"
 OF_CONF = ("cohorts", "experiments", "profiles")
-OF_STUDY = ("cohort", "experiments", "evidence", "seeds")
+OF_STUDY = ("cohort", "experiments", "evidence", "seeds", "tables")
 OF_SYSTEM = ("train", "evaluate", "evidence")
 SCORES = "scores_of_runs"  # of its base models alone: their folders
 OF_OTHER = ("data/03_primary/{}/code_index.json", "data/05_model_input/{}")  # of another cohort
@@ -63,8 +63,9 @@ class Study:
     def stages(self) -> dict[str, Stage]:
         """Every stage by its name.
 
-        A table whose rows the lists lack gets no stage, nor does an ensemble whose base models
-        they lack. Only a cohort of ours is generated: other raw files are there or not.
+        A table whose rows the lists lack gets no stage, nor does one that `tables` leaves out, nor
+        an ensemble whose base models they lack. Only a cohort of ours is generated: other raw
+        files are there or not.
         """
         patterns = self._with_files(_read(self.root / "studies/stages.yaml")["stages"])
         found = {name: patterns[name] for name in ("settings", "extract", "preprocess", "embed")}
@@ -73,7 +74,9 @@ class Study:
         found = {name: self._with_code(stage) for name, stage in found.items()}
         for kind in OF_SYSTEM:
             found |= self._of_kind(kind, patterns[kind])
-        for name, table in read_tables(_read(self.root / TABLES_FILE)).items():
+        layouts = read_tables(_read(self.root / TABLES_FILE))
+        for name in self.lists.get("tables", layouts):
+            table = choose(name, layouts, TABLES_FILE)
             if set(self.runnable).issuperset(table.experiments):
                 found[name] = self.shown(patterns["TABLE"], table.experiments, TABLE=name)
         return found

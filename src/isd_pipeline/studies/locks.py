@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from isd_pipeline.catalog.own_record import IN_GIT, OWN
 from isd_pipeline.catalog.results import read_results
 from isd_pipeline.studies.closures import hash_of
 
@@ -17,14 +18,18 @@ def untrue_stages(root: Path = Path()) -> list[str]:
     """One line for every training or evaluation in a lock whose code the run did not record.
 
     A lock that was committed anew after the code had changed names code that made nothing: so
-    does one whose run is not in results/.
+    does one whose run is recorded neither in results/ nor on this machine.
     """
     locks = sorted(root.glob("studies/*/dvc.lock"))
     return [line for lock in locks for line in _untrue(lock, root)]
 
 
 def _untrue(lock: Path, root: Path) -> Iterator[str]:
-    made_by = {run.key: run.made_by for run in read_results(root / "results" / lock.parent.name)}
+    made_by = {
+        run.key: run.made_by
+        for place in (IN_GIT, OWN)  # what was made here counts, for the lock is of this machine
+        for run in read_results(root / place / lock.parent.name)
+    }
     stages = yaml.load(lock.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)["stages"]
     for name, stage in stages.items():
         if (found := RUN.search(stage["cmd"])) is None:

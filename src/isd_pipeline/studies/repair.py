@@ -7,8 +7,6 @@ DVC 3.67 rewrites two files in place, and a process killed meanwhile leaves a pa
   by now, as after a restart, nor one that is dead and not yet waited for.
 - `studies/COHORT/dvc.lock`, which takes half a second of every finished stage. Cut before its first
   damaged stage it is a lock file again; what trained since comes back from DVC's cache of runs.
-
-Beside that, DVC is told where it has to work without Git (`without_git`).
 """
 
 import json
@@ -22,7 +20,6 @@ import yaml
 from isd_pipeline.catalog.holding import holding
 from isd_pipeline.data.io.files import write_text
 from isd_pipeline.data.io.processes import is_running
-from isd_pipeline.studies.without_git import do_without_git
 
 STAGE = re.compile(r"^  \S", re.MULTILINE)  # where a stage begins in a lock file
 MERGE = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)  # Git's marks
@@ -33,12 +30,11 @@ def mend(root: Path = Path()) -> list[str]:
 
     Nothing that a living process holds is touched, so others may be at work here.
     """
-    told = do_without_git(root)
     folder = root / ".dvc/tmp"
     if not folder.is_dir():
-        return told
+        return []
     with holding(folder / "rwlock.lock"):
-        told += _drop_dead(folder / "rwlock")
+        told = _drop_dead(folder / "rwlock")
     with holding(folder / "lock"):  # DVC holds it whenever it writes a lock file
         for path in [root / "dvc.lock", *sorted(root.glob("studies/*/dvc.lock"))]:
             told += _cut_torn(path)

@@ -123,6 +123,13 @@ def tag(tags: Mapping[str, str]) -> None:
     _tell("tag", tags=dict(tags))
 
 
+def belongs(key: RunKey, fingerprints: Mapping[str, str], weights: str | None) -> None:
+    """Say which data and which weights the open run is of, by their hashes."""
+    _tell("data", key=asdict(key), fingerprints=dict(fingerprints))
+    if weights is not None:
+        _tell("model", key=asdict(key), weights=weights)
+
+
 @contextmanager
 def part(key: RunKey, parameters: Mapping[str, Any], tags: Mapping[str, str]) -> Iterator[None]:
     """Give a part of a pipeline a run of its own; without a tracker, do nothing.

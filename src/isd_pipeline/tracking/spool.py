@@ -17,6 +17,7 @@ from typing import Any
 
 from isd_pipeline.catalog.holding import holding
 from isd_pipeline.data.io.processes import is_running
+from isd_pipeline.tracking.belongings import log_data, log_model
 from isd_pipeline.tracking.tracker import RunKey, Tracker
 
 FOLDER = Path("scratch/mlflow")
@@ -37,6 +38,10 @@ def tell(tracker: Tracker, line: Mapping[str, Any]) -> None:
             tracker.log(line["metrics"], line["step"], time_ms=line["time"])
         case "tag" if tracker.run_id:
             tracker.tag(line["tags"])
+        case "data" if tracker.run_id:
+            log_data(tracker, RunKey(**line["key"]), line["fingerprints"])
+        case "model" if tracker.run_id:
+            log_model(tracker, RunKey(**line["key"]), line["weights"])
         case "finish":
             tracker.finish(line["status"], line["time"])
 

@@ -2,7 +2,7 @@
 
 A training may stand in several tables, and a run of MLflow has one parent. So trainings stay below
 their cohort's run, tagged with the tables they stand in (`table3 = yes`), and a table's own run
-holds the mean and sd of what the paper prints of each row (`isd/test/f1_micro_mean`), and
+holds the mean and sd of what the paper prints of each row (`rows/isd.f1_micro_mean`), and
 the whole of it as text. `comparing` opens the trainings of a table by that tag.
 
 It is a view of files: other numbers replace what was shown before, the same change nothing.
@@ -84,9 +84,9 @@ def show_table(
 
 
 def printed(rows: Sequence[TableRow]) -> dict[str, float]:
-    """What the paper prints, as MLflow shows it: `isd/test/f1_micro_mean` and `..._sd`."""
+    """What the paper prints, as MLflow shows it: `rows/isd.f1_micro_mean` and `..._sd`."""
     return {
-        f"{row.experiment}/test/{name}_{what}": value
+        f"rows/{row.experiment}.{name}_{what}": value
         for row in rows
         for what in ("mean", "sd")
         for name in PRINTED

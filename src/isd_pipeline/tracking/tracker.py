@@ -21,6 +21,7 @@ from typing import Any
 
 from isd_pipeline.catalog.holding import holding
 from isd_pipeline.data.io.processes import is_running
+from isd_pipeline.tracking.about import NOTE, OF_EXPERIMENT
 from isd_pipeline.tracking.store import make_store
 
 LOCK = Path("scratch/tracking.lock")
@@ -50,6 +51,11 @@ class RunKey:
     cohort: str
     experiment: str
     seed: int
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any]) -> "RunKey":
+        """The run of the run parameters."""
+        return cls(*(parameters[name] for name in ("cohort", "experiment", "seed")))
 
     @property
     def tags(self) -> dict[str, str]:
@@ -93,13 +99,18 @@ class Tracker:
         name = self.settings.experiment
         found = self.client.get_experiment_by_name(name)
         if found is None:
-            return str(self.client.create_experiment(name))
+            return str(self.client.create_experiment(name, tags={NOTE: OF_EXPERIMENT}))
         if found.lifecycle_stage == "deleted":
             raise ValueError(
                 f"its experiment {name} was deleted: bring it back with `mlflow experiments "
                 f"restore -x {found.experiment_id}`, or name another in conf/base/tracking.yml"
             )
         return str(found.experiment_id)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether what MLflow is told stays on this machine."""
+        return self.uri.startswith((SQLITE, "file:"))
 
     def start(
         self,
@@ -151,9 +162,18 @@ class Tracker:
         """
         from mlflow.entities import Metric
 
-        now = time_ms or int(time.time() * 1000)
-        shown = [Metric(name, float(value), now, step) for name, value in metrics.items()]
-        self.client.log_batch(run_id or self.run_id, metrics=shown)
+        now, run = time_ms or int(time.time() * 1000), run_id or self.run_id
+        of_model = {"model_id": self.model_of(run)} if any(map(_is_of_test, metrics)) else {}
+        shown = [
+            Metric(name, float(value), now, step, **(of_model if _is_of_test(name) else {}))
+            for name, value in metrics.items()
+        ]
+        self.client.log_batch(run, metrics=shown)
+
+    def model_of(self, run_id: str | None) -> str | None:
+        """The id of a run's model in MLflow, if it has one."""
+        outputs = self.client.get_run(run_id).outputs
+        return outputs.model_outputs[0].model_id if outputs and outputs.model_outputs else None
 
     def tag(self, tags: Mapping[str, str], run_id: str | None = None) -> None:
         """Tag the open child run, or another."""
@@ -186,6 +206,12 @@ class Tracker:
         newest_first = ["attributes.start_time DESC"]
         return [*self.client.search_runs([self.experiment_id], condition, order_by=newest_first)]
 
+    def run_of_cohort(self, cohort: str) -> str:
+        """The run below which a cohort's trainings stand."""
+        _ = self.client  # made under the same lock
+        with holding(LOCK):
+            return self._parent(cohort)
+
     def _left(self, key: RunKey, resume_key: str, run_id: str | None) -> str | None:
         """The run that is to be gone on with, if there is one."""
         if run_id is not None:
@@ -216,6 +242,11 @@ class Tracker:
             tags = run.data.tags
             if tags.get("host") == socket.gethostname() and not is_running(int(tags["process"])):
                 self.client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _is_of_test(metric: str) -> bool:
+    """Whether MLflow shows a number at the model, too: what papers print of it."""
+    return metric.startswith("test/")
 
 
 def here() -> dict[str, str]:

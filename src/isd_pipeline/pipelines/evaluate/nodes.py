@@ -1,6 +1,7 @@
 """Weights and documents > scores of every code > metrics, and where, how surely they hold."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +36,13 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
     from isd_pipeline.predictors.artifact import Artifact
+
+
+# What `dvc metrics show` prints of a run: a screen has room for eight columns.
+HEADLINE = (
+    *("f1_micro", "f1_macro_caml", "f1_micro_tuned", "f1_macro_caml_tuned"),
+    *("auc_micro", "auc_macro", "p_at_5", "p_at_8"),
+)
 
 
 def score_documents(
@@ -135,6 +143,11 @@ def _of_task(
     }
 
 
+def headline_of(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """The few figures of test by which runs are told apart."""
+    return {name: metrics["test"][name] for name in HEADLINE if name in metrics["test"]}
+
+
 def stratify(
     scores: Scores,
     documents: Mapping[str, Documents],
@@ -184,3 +197,10 @@ def resample_documents(
     threshold = test["official_threshold"]
     run = official_predictions(gold, scores["test"], known, threshold=threshold)
     return with_official(resampled, run)
+
+
+def finish(
+    headline: Any, strata: Any, by_code: Any, calibration: Any, replicates: Any
+) -> Callable[[Path], None]:
+    """Nothing more is written: a node that reads the folder of runs waits for this run's files."""
+    return lambda folder: None

@@ -7,8 +7,10 @@ create_pipeline = pipeline_of(
     {
         nodes.score_documents: ["scores", "sharpness"],
         nodes.measure: "metrics",
+        nodes.headline_of: "headline",
         nodes.stratify: ["strata", "by_code"],
         nodes.calibrate_scores: "calibration",
+        nodes.finish: "evaluated_runs",
         nodes.resample_documents: "replicates",
     }
 )

@@ -40,9 +40,12 @@ LOG = logging.getLogger(__name__)
 
 
 def extract_tables(
-    cohorts: Mapping[str, Any], cohort: str, engine: Any = None
+    cohorts: Mapping[str, Any], cohort: str, engine: Any = None, raw_files: Any = None
 ) -> tuple[RecordStream, RecordStream, RecordStream, pa.Table, Extraction]:
-    """Read the source's files; the notes are a stream that is written as it is read."""
+    """Read the source's files; the notes are a stream that is written as it is read.
+
+    Where they lie the cohort's section says; `raw_files` has Kedro generate a hospital before.
+    """
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
     found = read_source(settings, read_engine(engine))
     if settings.real:

@@ -3,4 +3,4 @@
 from isd_pipeline.pipelines.by_name import pipeline_of
 from isd_pipeline.pipelines.generate import nodes
 
-create_pipeline = pipeline_of({nodes.generate_hospital: "synthetic_hospital"})
+create_pipeline = pipeline_of({nodes.generate_hospital: "raw_files"})
