@@ -33,15 +33,7 @@ NOTES = Path("data/08_reporting") / COHORT / "notes_to_code.parquet"
 PAGE = Path("data/08_reporting") / COHORT / "report.html"
 BUNDLE = Path("bundles")
 NOTES_TO_CODE = 1_000
-ONE_EPOCH = (
-    f"cohorts.{COHORT}.train.training.max_epochs=1,cohorts.{COHORT}.train.training.warm_up_epochs=0"
-)
-ONE_PASS = ",".join(
-    f"cohorts.{COHORT}.embed.{one}"
-    for one in ("words.epochs=1", "codes.epochs=1", "codes.width=256", "codes.normalised=false")
-)
 FEW_NOTES = 640
-AS_REAL = f"cohorts.{COHORT}.extract.real=true"  # the counts are held against MIMIC-III's own
 
 
 class Stage(NamedTuple):
@@ -63,20 +55,19 @@ def run_of(experiment: str) -> tuple[str, str]:
     return f"cohort={COHORT}", f"experiment={experiment}"
 
 
-def road(short: bool) -> list[Stage]:
+def road() -> list[Stage]:
     """All stages, in their order."""
-    passes = [ONE_PASS] if short else []
     stages = [
         Stage(
             "generate", kedro("generate", f"cohort={COHORT}"), leaves=Path("data/01_raw") / COHORT
         ),
         Stage("check", ("isd", "check", COHORT)),
         Stage("extract", kedro("extract", f"cohort={COHORT}")),
-        Stage("preprocess", kedro("preprocess", f"cohort={COHORT}", AS_REAL), leaves=DOCUMENTS),
-        Stage("embed", kedro("embed", f"cohort={COHORT}", *passes)),
+        Stage("preprocess", kedro("preprocess", f"cohort={COHORT}"), leaves=DOCUMENTS),
+        Stage("embed", kedro("embed", f"cohort={COHORT}")),
     ]
     for experiment in ("isd", "isd_aligned", "logistic_regression", "ensemble_isd"):
-        settings = (*run_of(experiment), ONE_EPOCH) if "isd" in experiment else run_of(experiment)
+        settings = run_of(experiment)
         weighs = experiment.startswith("ensemble")
         scores = Path("data/07_model_output") / COHORT / experiment
         stages += [
@@ -85,7 +76,7 @@ def road(short: bool) -> list[Stage]:
         ]
     return [
         *stages,
-        Stage("evidence isd", kedro("evidence", *run_of("isd"), ONE_EPOCH)),
+        Stage("evidence isd", kedro("evidence", *run_of("isd"))),
         Stage(
             "record, compare, report",
             kedro("record,compare,report", f"cohort={COHORT}"),
@@ -223,7 +214,7 @@ def main() -> int:
     logs = Path("data/08_reporting") / COHORT / "rehearsal"
     logs.mkdir(parents=True, exist_ok=True)
     by_name = {row["stage"]: row for row in recorded}
-    stages = road(given.short)
+    stages = road()
     for stage in stages:
         at_most = FEW_NOTES if given.short and stage.trains else 0
         before = by_name.get(stage.name)

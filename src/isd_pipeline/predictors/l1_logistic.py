@@ -33,7 +33,7 @@ GAP = 1e-3
 STANDS_STILL = 1e-4
 """Share of the objective below which a round on all violations gains too little for another."""
 ROUNDS = 100
-FIRST, GROWTH = 400, 3
+FIRST, GROWTH = 200, 3
 """At most so many n-grams join a working set, or so many times as are in use."""
 FEW = 0.1
 """Share of the documents below which the gradient is summed over their rows alone."""
@@ -82,7 +82,7 @@ def fit_code(design: Design, has_code: Bool[np.ndarray, " D"], cost: float) -> F
         if gap <= GAP or (is_whole and before - value <= STANDS_STILL * value):
             break
         before = value
-        ngrams, weights, is_whole = _working_set(ngrams, weights, gradient)
+        ngrams, weights, is_whole = _working_set(design, ngrams, weights, gradient)
         x = design.columns[:, ngrams]
         weights, bias = descend(_lumped(x, y), cost, weights, bias)
         scores = x @ weights + bias
@@ -120,18 +120,24 @@ def _gap(
 
 
 def _working_set(
+    design: Design,
     ngrams: Int[np.ndarray, " W"],
     weights: Float[np.ndarray, " W"],
     gradient: Float[np.ndarray, " F"],
 ) -> tuple[Int[np.ndarray, " W"], Float[np.ndarray, " W"], bool]:
-    """The n-grams in use, then those that violate most; and whether all that do are there."""
+    """The n-grams in use, then those that violate most; and whether all that do are there.
+
+    How much one violates is told by what it would gain, (|g| - 1)^2 over its curvature, which is
+    about as large as the number of documents that hold it: rare ones come first, and cost less.
+    """
     used = weights != 0
     ngrams, weights = ngrams[used], weights[used]
     wrong = np.setdiff1d(np.flatnonzero(np.abs(gradient) > 1), ngrams)
     at_most = max(FIRST, GROWTH * len(ngrams))
     is_whole = len(wrong) <= at_most
     if not is_whole:
-        wrong = np.sort(wrong[np.argsort(-np.abs(gradient[wrong]), kind="stable")[:at_most]])
+        gain = (np.abs(gradient[wrong]) - 1) / np.sqrt(design.documents[wrong])
+        wrong = np.sort(wrong[np.argsort(-gain, kind="stable")[:at_most]])
     return np.append(ngrams, wrong), np.append(weights, np.zeros(len(wrong))), is_whole
 
 

@@ -17,6 +17,7 @@ Axes: W n-grams of a working set, G documents told apart.
 """
 
 import warnings
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -96,14 +97,21 @@ def descend(
 
 
 def _columns(x: sparse.csc_matrix) -> Columns:
-    documents, ngrams = x.shape
+    documents = x.shape[0]
+    all_documents = np.arange(documents, dtype=x.indices.dtype)
     is_lack = np.diff(x.indptr) > documents / 2
-    lacks = sparse.csc_matrix(~x[:, is_lack].astype(bool).toarray())
-    level = sparse.csc_matrix(np.full((documents, 1), LEVEL, dtype=np.float32))
-    parts = [x[:, ~is_lack].astype(np.float32), lacks.astype(np.float32), level]
-    number = np.concatenate([np.flatnonzero(~is_lack), np.flatnonzero(is_lack), [-1]])
-    place = np.insert(np.arange(ngrams), np.arange(0, ngrams, EVERY), ngrams)
-    return Columns(sparse.hstack(parts, format="csc")[:, place], number[place], is_lack)
+    held, number = [], []
+    for n, (begin, end) in enumerate(pairwise(x.indptr)):
+        if n % EVERY == 0:
+            held.append(all_documents)
+            number.append(-1)
+        some = x.indices[begin:end]
+        held.append(np.delete(all_documents, some) if is_lack[n] else some)
+        number.append(n)
+    lengths, of = np.array([len(some) for some in held]), np.array(number)
+    ones = np.repeat(np.where(of < 0, LEVEL, 1).astype(np.float32), lengths)
+    parts = (ones, np.concatenate(held), np.append(0, np.cumsum(lengths)))
+    return Columns(sparse.csc_matrix(parts, (documents, len(of))), of, is_lack)
 
 
 def _newton(
