@@ -33,7 +33,7 @@ GAP = 1e-3
 STANDS_STILL = 1e-4
 """Share of the objective below which a round on all violations gains too little for another."""
 ROUNDS = 100
-FIRST, GROWTH = 200, 3
+FIRST, GROWTH = 50, 3
 """At most so many n-grams join a working set, or so many times as are in use."""
 FEW = 0.1
 """Share of the documents below which the gradient is summed over their rows alone."""

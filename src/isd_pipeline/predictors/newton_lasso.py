@@ -27,9 +27,12 @@ from scipy.special import expit
 from isd_pipeline.shapes import Bool, Float
 
 STEPS = 6
-SWEEPS = 10
+SWEEPS = 10, 100
+WORK = 20_000_000
+"""Sweeps of a step: the fewest, or more that look at so many numbers together, for then they cost
+less than the gradient of all n-grams that follows the steps."""
 LITTLE = 3e-4
-"""Share of the objective below which a step gains too little for another."""
+"""Share of the objective below which a step of the fewest sweeps gains too little for another."""
 EVERY = 32
 """So many n-grams stand behind each column of the intercept."""
 LEVEL = 1e3
@@ -77,9 +80,10 @@ def descend(
     """Newton steps on a working set; each is halved until the objective does not rise."""
     x, y, times = rows
     columns, scores = _columns(x), x @ weights + bias
+    sweeps = int(np.clip(WORK // columns.x.nnz, *SWEEPS))
     value = objective(scores, y, times, cost, weights)
     for _ in range(STEPS):
-        towards, level = _newton(columns, rows, cost, weights, bias, scores)
+        towards, level = _newton(columns, rows, cost, weights, bias, scores, sweeps)
         step, change = towards - weights, level - bias
         by = x @ step + change
         for length in 0.5 ** np.arange(20):
@@ -91,7 +95,7 @@ def descend(
             break
         weights, bias, scores = tried, bias + length * change, scores + length * by
         before, value = value, found
-        if before - value <= LITTLE * value:
+        if before - value <= LITTLE * SWEEPS[0] / sweeps * value:
             break
     return weights, bias
 
@@ -121,6 +125,7 @@ def _newton(
     weights: Float[np.ndarray, " W"],
     bias: float,
     scores: Float[np.ndarray, " G"],
+    sweeps: int,
 ) -> tuple[Float[np.ndarray, " W"], float]:
     """Where the quadratic model of the loss, with the penalty, is least, or nearly."""
     from sklearn.exceptions import ConvergenceWarning
@@ -134,7 +139,7 @@ def _newton(
     weighted = sparse.csc_matrix(
         (x.data * root.astype(np.float32)[x.indices], x.indices, x.indptr), x.shape
     )
-    settings = {"fit_intercept": False, "max_iter": SWEEPS, "tol": 1e-12, "warm_start": True}
+    settings = {"fit_intercept": False, "max_iter": sweeps, "tol": 1e-12, "warm_start": True}
     lasso = Lasso(alpha=1 / (cost * len(root)), **settings)
     sign, is_level = np.where(is_lack, -1.0, 1.0), ngram < 0
     start = np.where(is_level, 0, (sign * weights)[ngram])
