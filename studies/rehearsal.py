@@ -23,7 +23,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +32,8 @@ DOCUMENTS = Path("data/05_model_input") / COHORT
 NOTES = Path("data/08_reporting") / COHORT / "notes_to_code.parquet"
 PAGE = Path("data/08_reporting") / COHORT / "report.html"
 BUNDLE = Path("bundles")
+RUNS = ("isd", "logistic_regression", "ensemble_words", "isd_aligned", "ensemble_isd")
+MAY_WARN = ("check",)  # status 1: warnings
 NOTES_TO_CODE = 1_000
 FEW_NOTES = 640
 
@@ -66,7 +68,7 @@ def road() -> list[Stage]:
         Stage("preprocess", kedro("preprocess", f"cohort={COHORT}"), leaves=DOCUMENTS),
         Stage("embed", kedro("embed", f"cohort={COHORT}")),
     ]
-    for experiment in ("isd", "isd_aligned", "logistic_regression", "ensemble_isd"):
+    for experiment in RUNS:
         settings = run_of(experiment)
         weighs = experiment.startswith("ensemble")
         scores = Path("data/07_model_output") / COHORT / experiment
@@ -83,7 +85,7 @@ def road() -> list[Stage]:
             leaves=PAGE,
         ),
         Stage("page in a browser", (*browser(), PAGE.resolve().as_uri())),
-        *(one for experiment in ("isd", "ensemble_isd") for one in coding(experiment)),
+        *(one for experiment in ("isd", "ensemble_words") for one in coding(experiment)),
     ]
 
 
@@ -107,7 +109,7 @@ def browser() -> tuple[str, ...]:
         "--headless",
         "--no-sandbox",
         "--disable-gpu",
-        "--virtual-time-budget=1",
+        "--virtual-time-budget=1000",
         "--dump-dom",
     )
 
@@ -141,6 +143,8 @@ def size_of(path: Path) -> int:
 @contextmanager
 def fewer_notes(at_most: int) -> Iterator[None]:
     """Every so-manieth training document alone, while a stage runs; the whole split after it."""
+    import numpy as np
+
     from isd_pipeline.predictors.score_parts import take
     from isd_pipeline.text.documents import Documents
 
@@ -153,7 +157,7 @@ def fewer_notes(at_most: int) -> Iterator[None]:
     rows = [(2 * n + 1) * len(documents) // (2 * at_most) for n in range(at_most)]
     train.rename(whole)
     try:
-        take(Documents.open(whole), rows).save(train)
+        take(Documents.open(whole), np.array(rows)).save(train)
         yield
     finally:
         put_back(train, whole)
@@ -168,24 +172,34 @@ def put_back(train: Path, whole: Path) -> None:
 
 def write_notes() -> None:
     """The first thousand test notes as a file to be coded."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     from isd_pipeline.data.io.files import replacing
     from isd_pipeline.text.documents import read_ids
 
     wanted = set(read_ids(DOCUMENTS / "test")[:NOTES_TO_CODE])
-    stream = pq.ParquetFile(f"data/02_intermediate/{COHORT}/notes.parquet")
+    file = pq.ParquetFile(f"data/02_intermediate/{COHORT}/notes.parquet")
     rows: dict[str, str] = {}
-    for batch in stream.iter_batches(columns=["document_id", "text"]):
+    for batch in file.iter_batches(columns=["document_id", "text"]):
         for row in batch.to_pylist():
             if row["document_id"] in wanted:
                 before = rows.get(row["document_id"])
                 rows[row["document_id"]] = f"{before}\n{row['text']}" if before else row["text"]
-    import pyarrow as pa
-
     NOTES.parent.mkdir(parents=True, exist_ok=True)
     with replacing(NOTES) as temporary:
         pq.write_table(pa.table({"id": list(rows), "text": list(rows.values())}), temporary)
+
+
+def hold_counts() -> None:
+    """Raise a ValueError where a count differs from what was published of MIMIC-III."""
+    from isd_pipeline.config.expected_counts import check_published
+    from isd_pipeline.config.extract import ExtractSettings
+
+    counts = json.loads(Path(f"data/03_primary/{COHORT}/counts.json").read_text())
+    of_mimic = ExtractSettings(source="mimic3", raw="", label_space="caml", real=True)
+    check_published(counts, of_mimic)
+    print(f"{len(counts)} counts held against MIMIC-III's own: none differs", flush=True)
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -211,36 +225,45 @@ def main() -> int:
     given = asked.parse_args()
     chosen = [name.strip() for name in given.stages.split(";") if name.strip()]
     recorded = json.loads(given.to.read_text()) if given.to.exists() else []
-    logs = Path("data/08_reporting") / COHORT / "rehearsal"
-    logs.mkdir(parents=True, exist_ok=True)
-    by_name = {row["stage"]: row for row in recorded}
+    rows = {row["stage"]: row for row in recorded}
     stages = road()
     for stage in stages:
-        at_most = FEW_NOTES if given.short and stage.trains else 0
-        before = by_name.get(stage.name)
-        is_done = before is not None and before["status"] == 0
-        is_done = is_done and before["command"] == " ".join(stage.command)
-        is_done = is_done and before.get("train_notes", 0) == at_most
-        if stage.name not in chosen if chosen else is_done:
+        notes = FEW_NOTES if given.short and stage.trains else 0
+        if stage.name not in chosen if chosen else is_done(stage, notes, rows.get(stage.name)):
             continue
-        print(f"{time.strftime('%H:%M:%S')} {stage.name}", flush=True)
-        if stage.name.startswith("code") and not NOTES.exists():
-            write_notes()
-        log = logs / f"{stage.name.replace(' ', '_')}.log"
-        if stage.trains:
-            with fewer_notes(at_most):
-                row = measured(stage, log) | ({"train_notes": at_most} if at_most else {})
-        else:
-            row = measured(stage, log)
-        by_name[stage.name] = row
-        rows = [by_name[one.name] for one in stages if one.name in by_name]
-        given.to.write_text(json.dumps(rows, indent=1) + "\n")
-        print(table([row]).splitlines()[-1], flush=True)
-        if row["status"] != 0 and not stage.name.startswith("check"):
-            print(f"{stage.name} ended with {row['status']}; see {log}", file=sys.stderr)
+        rows[stage.name] = row = run(stage, notes)
+        in_order = [rows[one.name] for one in stages if one.name in rows]
+        given.to.write_text(json.dumps(in_order, indent=1) + "\n")
+        if row["status"] != 0 and stage.name not in MAY_WARN:
+            print(f"{stage.name} ended with {row['status']}", file=sys.stderr)
             return 1
-    print(table([by_name[one.name] for one in stages if one.name in by_name]))
+        if stage.name == "preprocess":
+            hold_counts()
+    print(table([rows[one.name] for one in stages if one.name in rows]))
     return 0
+
+
+def is_done(stage: Stage, notes: int, row: dict[str, Any] | None) -> bool:
+    """Whether the same command with as many notes is recorded, and ended well."""
+    if row is None or (row["status"] != 0 and stage.name not in MAY_WARN):
+        return False
+    return row["command"] == " ".join(stage.command) and row.get("train_notes", 0) == notes
+
+
+def run(stage: Stage, notes: int) -> dict[str, Any]:
+    """Prepare a stage, run it, tell its row."""
+    print(f"{time.strftime('%H:%M:%S')} {stage.name}", flush=True)
+    logs = PAGE.parent / "rehearsal"
+    logs.mkdir(parents=True, exist_ok=True)
+    log = logs / f"{stage.name.replace(' ', '_')}.log"
+    if stage.name.startswith("code") and not NOTES.exists():
+        write_notes()
+    with fewer_notes(notes) if stage.trains else nullcontext():
+        row = measured(stage, log)
+    if notes:
+        row["train_notes"] = notes
+    print(f"{table([row]).splitlines()[-1]} {log}", flush=True)
+    return row
 
 
 if __name__ == "__main__":

@@ -123,6 +123,7 @@ def test_no_step_is_taken_for_solved_where_a_document_with_the_code_has_nearly_n
     x, has_code = made(400, 500, 18, seed=5)
     for cost in (100.0, 300.0):
         assert reached(x, has_code, cost) <= least(x, has_code, cost) * (1 + 1e-3)
+        assert fitted(x, has_code, cost).gap <= GAP
 
 
 def test_documents_without_an_ngram_count(monkeypatch: pytest.MonkeyPatch) -> None:
