@@ -9,8 +9,8 @@ greatest memory of one process, the load of the machine as it ended. A row is wr
 its stage has ended, so that a killed rehearsal goes on where it stood. A stage whose command is
 another than the recorded one is run again.
 
-Networks are trained for one epoch. Where it is short the trainings alone read fewer notes: dev,
-test, codes and vocabulary are whole.
+Networks are trained for one epoch. Where it is short the trainings alone read fewer notes (and
+the bundle, which refuses others than its model's): dev, test, codes and vocabulary are whole.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ BUNDLE = Path("bundles")
 RUNS = ("isd", "logistic_regression", "ensemble_words", "isd_aligned", "ensemble_isd")
 MAY_WARN = ("check",)  # status 1: warnings
 NOTES_TO_CODE = 1_000
+AT_HALF = ("--threshold", "0.5")  # after one epoch the tuned one gives a note thousands of codes
 FEW_NOTES = 640
 
 
@@ -43,7 +44,7 @@ class Stage(NamedTuple):
 
     name: str
     command: tuple[str, ...]
-    trains: bool = False
+    short: bool = False
     leaves: Path | None = None
 
 
@@ -73,7 +74,7 @@ def road() -> list[Stage]:
         weighs = experiment.startswith("ensemble")
         scores = Path("data/07_model_output") / COHORT / experiment
         stages += [
-            Stage(f"train {experiment}", kedro("train", *settings), trains=not weighs),
+            Stage(f"train {experiment}", kedro("train", *settings), short=not weighs),
             Stage(f"evaluate {experiment}", kedro("evaluate", *settings), leaves=scores),
         ]
     return [
@@ -85,18 +86,18 @@ def road() -> list[Stage]:
             leaves=PAGE,
         ),
         Stage("page in a browser", (*browser(), PAGE.resolve().as_uri())),
-        *(one for experiment in ("isd", "ensemble_words") for one in coding(experiment)),
+        *coding("isd"),
     ]
 
 
 def coding(experiment: str) -> list[Stage]:
     """A bundle of a run, and what it makes of a thousand notes."""
     bundle, answers = BUNDLE / f"{COHORT}_{experiment}", NOTES.with_name(f"{experiment}.jsonl")
-    code = ("isd", "code", str(bundle), str(NOTES), "--to", str(answers), "--force")
+    code = ("isd", "code", str(bundle), str(NOTES), "--to", str(answers), "--force", *AT_HALF)
     make = ("isd", "bundle", COHORT, experiment, "--to", str(bundle), "--force")
     return [
-        Stage(f"bundle {experiment}", make, leaves=bundle),
-        Stage(f"code 1,000 notes, {experiment}", code, leaves=answers),
+        Stage(f"bundle {experiment}", make, short=True, leaves=bundle),
+        Stage(f"code 1,000 notes, {experiment}", (*code, "--no-evidence"), leaves=answers),
         Stage(f"the same with evidence, {experiment}", (*code, "--evidence")),
     ]
 
@@ -228,7 +229,7 @@ def main() -> int:
     rows = {row["stage"]: row for row in recorded}
     stages = road()
     for stage in stages:
-        notes = FEW_NOTES if given.short and stage.trains else 0
+        notes = FEW_NOTES if given.short and stage.short else 0
         if stage.name not in chosen if chosen else is_done(stage, notes, rows.get(stage.name)):
             continue
         rows[stage.name] = row = run(stage, notes)
@@ -258,7 +259,7 @@ def run(stage: Stage, notes: int) -> dict[str, Any]:
     log = logs / f"{stage.name.replace(' ', '_')}.log"
     if stage.name.startswith("code") and not NOTES.exists():
         write_notes()
-    with fewer_notes(notes) if stage.trains else nullcontext():
+    with fewer_notes(notes) if stage.short else nullcontext():
         row = measured(stage, log)
     if notes:
         row["train_notes"] = notes
