@@ -19,7 +19,7 @@ TABLES := $(shell sed -n "s/^  \([a-z][a-z0-9_]*\):.*/\1/p" conf/base/parameters
 CODIESP ?= ../shared/data/codiesp/codiesp_v4.zip
 CANTEMIST ?= ../shared/data/cantemist/cantemist.zip
 
-.PHONY: help environment demo notebook real tables $(TABLES) test test-slow test-browser fuzz lint docs hashes mlflow clean
+.PHONY: help environment demo notebook real rehearsal tables $(TABLES) test test-slow test-browser fuzz lint docs hashes mlflow clean
 .NOTPARALLEL:  # two `dvc repro` of the same stages refuse each other; JOBS=4 puts the trainings of a table side by side
 .DEFAULT_GOAL := help
 
@@ -71,6 +71,9 @@ real: environment data/01_raw/codiesp_full/codiesp_v4.zip data/01_raw/codiesp_50
 	@dvc --wait-for-lock repro studies/codiesp_50/dvc.yaml:ensembles studies/codiesp_full/dvc.yaml:ours
 	@isd summary codiesp_50
 	@isd summary codiesp_full
+
+rehearsal: environment  ## the whole road on a made hospital of MIMIC-III's size, each stage measured: SHORT=1 trains on 640 notes
+	@python studies/rehearsal.py $(if $(SHORT),--short)
 
 export CODIESP CANTEMIST  # read by the shell, to which a blank or a quote in a path is none of its own
 

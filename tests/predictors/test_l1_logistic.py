@@ -75,6 +75,14 @@ def test_more_ngrams_than_documents_and_more_than_join_at_once(
     assert reached(x, has_code, 1.0) <= least(x, has_code, 1.0) * (1 + 1e-3)
 
 
+@pytest.mark.parametrize("positive", [3, 60, 300])
+def test_ngrams_that_most_documents_hold_are_weighed_as_all_others(positive: int) -> None:
+    """They move together with the intercept, which coordinate descent is slow at."""
+    x, has_code = made(400, 40, positive, seed=6)
+    x[:, 4:30] = 1 - x[:, 4:30] * (np.arange(26) % 3 > 0)
+    assert reached(x, has_code, 1.0) <= least(x, has_code, 1.0) * (1 + 1e-3)
+
+
 def test_the_gap_that_is_told_is_not_less_than_what_is_left() -> None:
     for seed in range(5):
         x, has_code = made(150, 80, 30, seed)

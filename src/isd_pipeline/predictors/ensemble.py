@@ -300,12 +300,17 @@ def features(
     in full; how often the code is in the training notes, and how that and the first go together.
     """
     often = np.log(frequency + 0.5).astype(np.float32)
-    columns = [np.maximum(one, LEAST) for one in scores]
-    columns += [(one <= NEVER_SEEN).astype(np.float32) for one in scores]
+    made: list[Callable[[], np.ndarray]] = [partial(np.maximum, one, LEAST) for one in scores]
+    made += [partial(np.less_equal, one, NEVER_SEEN) for one in scores]
     if match is not None:
-        columns += [*match, match.near**4, match.near * often]
-    shape = columns[0].shape
-    return np.stack([*columns, np.broadcast_to(often, shape)], axis=-1).astype(np.float32)
+        made += [partial(np.asarray, one) for one in match]
+        made += [partial(np.power, match.near, 4), partial(np.multiply, match.near, often)]
+    made.append(lambda: often)
+    shape = scores[0].shape if scores else match.near.shape  # type: ignore[union-attr]
+    x = np.empty((*shape, len(made)), dtype=np.float32)
+    for n, column in enumerate(made):  # one after the other: all together are gigabytes
+        x[..., n] = column()
+    return x
 
 
 def _sources(base_models: Sequence[str], *, descriptions: bool) -> list[str]:

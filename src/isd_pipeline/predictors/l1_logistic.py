@@ -19,29 +19,24 @@ the intercept is set to reach.
 Axes: D documents, F n-grams, W n-grams of a working set, G documents told apart.
 """
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
 from scipy.special import expit, xlogy
 
+from isd_pipeline.predictors.newton_lasso import LEAST_CURVATURE, Rows, descend, objective
 from isd_pipeline.shapes import Bool, Float, Int
 
 GAP = 1e-3
 """Share of the objective that may be left to gain, by the duality gap."""
-STANDS_STILL = 3e-5
+STANDS_STILL = 1e-4
 """Share of the objective below which a round on all violations gains too little for another."""
 ROUNDS = 100
-FIRST, GROWTH = 200, 4
+FIRST, GROWTH = 50, 3
 """At most so many n-grams join a working set, or so many times as are in use."""
 FEW = 0.1
 """Share of the documents below which the gradient is summed over their rows alone."""
-SWEEPS = ((0.5, 5), (0.1, 15), (0.0, 50))
-"""Sweeps of coordinate descent a Newton step, by how far the gap has closed: at first a rough
-solution is enough, for the working set will change."""
-STEPS = 2
-LEAST_CURVATURE = 1e-6
 
 
 class Design(NamedTuple):
@@ -82,14 +77,14 @@ def fit_code(design: Design, has_code: Bool[np.ndarray, " D"], cost: float) -> F
     before, is_whole = np.inf, False
     for _ in range(ROUNDS):
         gradient = cost * _gradient(design, scores, bias, y)
-        value = _objective(scores, y, np.ones(len(y)), cost, weights)
+        value = objective(scores, y, np.ones(len(y)), cost, weights)
         gap = _gap(value, expit(scores) - y, gradient, cost)
         if gap <= GAP or (is_whole and before - value <= STANDS_STILL * value):
             break
         before = value
-        ngrams, weights, is_whole = _working_set(ngrams, weights, gradient)
+        ngrams, weights, is_whole = _working_set(design, ngrams, weights, gradient)
         x = design.columns[:, ngrams]
-        weights, bias = _descend(_lumped(x, y), cost, weights, bias, gap)
+        weights, bias = descend(_lumped(x, y), cost, weights, bias)
         scores = x @ weights + bias
         shift = _shift(scores, y)
         scores, bias = scores + shift, bias + shift
@@ -113,17 +108,6 @@ def _gradient(
     return at_rest * design.documents + part.T @ (rest[differ] - at_rest)
 
 
-def _objective(
-    scores: Float[np.ndarray, " G"],
-    y: Float[np.ndarray, " G"],
-    times: Float[np.ndarray, " G"],
-    cost: float,
-    weights: Float[np.ndarray, " W"],
-) -> float:
-    losses = np.logaddexp(0, scores) - y * scores
-    return float(cost * (times @ losses) + np.abs(weights).sum())
-
-
 def _gap(
     value: float,
     rest: Float[np.ndarray, " D"],
@@ -136,88 +120,37 @@ def _gap(
 
 
 def _working_set(
+    design: Design,
     ngrams: Int[np.ndarray, " W"],
     weights: Float[np.ndarray, " W"],
     gradient: Float[np.ndarray, " F"],
 ) -> tuple[Int[np.ndarray, " W"], Float[np.ndarray, " W"], bool]:
-    """The n-grams in use, then those that violate most; and whether all that do are there."""
+    """The n-grams in use, then those that violate most; and whether all that do are there.
+
+    How much one violates is told by what it would gain, (|g| - 1)^2 over its curvature, which is
+    about as large as the number of documents that hold it: rare ones come first, and cost less.
+    """
     used = weights != 0
     ngrams, weights = ngrams[used], weights[used]
     wrong = np.setdiff1d(np.flatnonzero(np.abs(gradient) > 1), ngrams)
     at_most = max(FIRST, GROWTH * len(ngrams))
     is_whole = len(wrong) <= at_most
     if not is_whole:
-        wrong = np.sort(wrong[np.argsort(-np.abs(gradient[wrong]), kind="stable")[:at_most]])
+        gain = (np.abs(gradient[wrong]) - 1) / np.sqrt(design.documents[wrong])
+        wrong = np.sort(wrong[np.argsort(-gain, kind="stable")[:at_most]])
     return np.append(ngrams, wrong), np.append(weights, np.zeros(len(wrong))), is_whole
 
 
-class _Lumped(NamedTuple):
-    """Documents told apart by a working set [G, W]: those that hold none of it are one row.
-
-    `y`: which share of a row's documents has the code. `times`: how many these are.
-    """
-
-    x: sparse.csc_matrix
-    y: Float[np.ndarray, " G"]
-    times: Float[np.ndarray, " G"]
-
-
-def _lumped(x: sparse.csc_matrix, y: Float[np.ndarray, " D"]) -> _Lumped:
+def _lumped(x: sparse.csc_matrix, y: Float[np.ndarray, " D"]) -> Rows:
     held = np.flatnonzero(np.bincount(x.indices, minlength=len(y)))
     if len(held) == len(y):
-        return _Lumped(x, y, np.ones(len(y)))
+        return Rows(x, y, np.ones(len(y)))
     place = np.zeros(len(y), dtype=x.indices.dtype)
     place[held] = np.arange(len(held))
     shape, others = (len(held) + 1, x.shape[1]), len(y) - len(held)
     lumped = sparse.csc_matrix((x.data, place[x.indices], x.indptr), shape)
     share = max(y.sum() - y[held].sum(), 0.0) / others
-    return _Lumped(lumped, np.append(y[held], share), np.append(np.ones(len(held)), others))
-
-
-def _descend(
-    rows: _Lumped, cost: float, weights: Float[np.ndarray, " W"], bias: float, gap: float
-) -> tuple[Float[np.ndarray, " W"], float]:
-    """Newton steps on a working set; each is halved until the objective does not rise."""
-    x, y, times = rows
-    sweeps = next(number for least, number in SWEEPS if gap >= least)
-    scores = x @ weights + bias
-    value = _objective(scores, y, times, cost, weights)
-    for _ in range(STEPS):
-        towards, level = _newton(rows, cost, weights, bias, scores, sweeps)
-        step, change = towards - weights, level - bias
-        by = x @ step + change
-        for length in 0.5 ** np.arange(20):
-            tried = weights + length * step
-            found = _objective(scores + length * by, y, times, cost, tried)
-            if found <= value:
-                break
-        else:
-            break
-        weights, bias, scores, value = tried, bias + length * change, scores + length * by, found
-    return weights, bias
-
-
-def _newton(
-    rows: _Lumped,
-    cost: float,
-    weights: Float[np.ndarray, " W"],
-    bias: float,
-    scores: Float[np.ndarray, " G"],
-    sweeps: int,
-) -> tuple[Float[np.ndarray, " W"], float]:
-    """Where the quadratic model of the loss, with the penalty, is least: a weighted lasso."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import Lasso
-
-    p = expit(scores)
-    curvature = np.maximum(p * (1 - p), LEAST_CURVATURE)
-    each = rows.times * curvature
-    lasso = Lasso(alpha=1 / (cost * each.sum()), max_iter=sweeps, tol=1e-12, warm_start=True)
-    lasso.coef_, lasso.intercept_ = weights.copy(), bias
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the next round goes on
-        lasso.fit(rows.x, scores + (rows.y - p) / curvature, sample_weight=each)
-    return lasso.coef_, float(lasso.intercept_)
+    return Rows(lumped, np.append(y[held], share), np.append(np.ones(len(held)), others))
 
 
 def _shift(scores: Float[np.ndarray, " D"], y: Float[np.ndarray, " D"]) -> float:
