@@ -45,6 +45,8 @@ def test_git_passes_over_all_data_and_keeps_the_record() -> None:
         assert not _is_ignored(f"results/own/{name}")
     assert [path for path in tracked() if path.is_relative_to(ROOT / "data")] == []
     records = [path for path in tracked() if path.is_relative_to(ROOT / "results")]
+    for name in ("notes.codes.jsonl", "a/b.csv.codes.csv", "n.codes.html", "n.codes.jsonl.parts/a"):
+        assert _is_ignored(name)
     assert max(Counter(path.relative_to(ROOT).parts[1] for path in records).values()) <= 16
     assert len(tracked()) - len(records) < 1000  # docs/decisions/0012-size.md
 
