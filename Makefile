@@ -70,6 +70,7 @@ DEMO_BUNDLE := bundles/synthetic-ensemble_isd-1
 DEMO_PAGE := data/08_reporting/synthetic/note.html
 
 demo: environment  ## the synthetic hospital through the whole pipeline, to a report page and a coded note
+	@isd study synthetic --dry-run demo
 	@isd repair
 	@dvc --wait-for-lock repro
 	@isd bundle synthetic ensemble_isd --force > /dev/null
@@ -135,9 +136,10 @@ test: environment  ## every check and the whole test suite
 	@mypy
 	@lint-imports
 	@command -v chromium > /dev/null || command -v google-chrome > /dev/null || echo "No Chromium here: the tests of the screen in a browser are skipped"
+	@echo "Now the tests: about a quarter of an hour on two cores"
 	@python -m pytest --numprocesses=2 --dist=loadfile --nbmake tests notebooks
 
-test-slow: environment  ## the tests that take minutes
+test-slow: environment  ## the tests that take minutes each, hours in all
 	@python -m pytest -m slow
 
 test-browser: environment  ## the coder's screen in a browser: needs Chromium (apt install chromium)

@@ -24,7 +24,10 @@ MARKS = (
 )
 NAMED = (".codes.jsonl", ".codes.csv", ".codes.html")  # what `isd code` writes beside the notes
 ANSWERS = {  # the same under another name, by the ending
-    ".jsonl": (re.compile(rb'^{"id": "[^\n]*"codes": \[[^\n]*"model": {', re.M), "answers on notes"),
+    ".jsonl": (
+        re.compile(rb'^{"id": "[^\n]*"codes": \[[^\n]*"model": {', re.M),
+        "answers on notes",
+    ),
     ".csv": (re.compile(rb"^id,code,title,system,score,above_threshold,"), "answers on notes"),
     ".html": (re.compile(rb"<title>Suggested codes</title>"), "a page with notes and their codes"),
 }

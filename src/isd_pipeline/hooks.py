@@ -29,6 +29,7 @@ from isd_pipeline.config.reading import choose, read_config, refuse_unknown
 from isd_pipeline.config.rows import own_row, system_of
 from isd_pipeline.config.sizes import with_sizes
 from isd_pipeline.studies.closures import code_hash, code_of
+from isd_pipeline.studies.cost import told_before
 from isd_pipeline.studies.without_git import refuse_links
 from isd_pipeline.tracking import open_run as tracking
 from isd_pipeline.tracking.nodes import log_outputs
@@ -74,10 +75,12 @@ class ParametersHook:
 
     @hook_impl(tryfirst=True)  # before MLflow is told of a run that may have to wait
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
-        """Look for what would stop the stage only when its work is done: links, a full disk."""
+        """Look for what would stop the stage only when its work is done; say what takes long."""
         names = run_params.get("pipeline_names") or ["train"]
         refuse_links()
         refuse_full_disk_before(names, self._parameters)
+        for line in told_before(names, self._parameters):
+            LOG.info("%s", line)
         self._at_work.take(names, self._parameters)
 
     @hook_impl
