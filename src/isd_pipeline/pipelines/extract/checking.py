@@ -134,7 +134,8 @@ def _check(
         keep = settings.uncoded == "keep"
         notes = int(np.isin(splits["split"].to_pylist(), names_of("train")).sum())
         codes = checks.check_codes(found, labelled, raw, findings, keep_uncoded=keep)
-        codes = codes if settings.codes == "full" else 50
+        if settings.codes != "full":
+            codes = len(settings.listed_codes or range(50))
         checks.check_codes_of_splits(found, splits, raw, findings)
     longest = longest_read(cohorts[cohort], parameters, notes, codes)
     check_words(found.notes, cohorts, cohort, raw, findings, longest)
