@@ -1,13 +1,17 @@
 """`isd`: what a user asks for that is no pipeline stage."""
 
+import builtins
 import sys
 from importlib import import_module
 from typing import Any
 
 import click
 
+from isd_pipeline import __version__
 from isd_pipeline.commands import COMMANDS, RENAMED
 from isd_pipeline.messages import any_letter, refusal
+
+WIDEST = 300  # letters of a command's line in the list of all
 
 
 class Commands(click.Group):
@@ -28,12 +32,26 @@ class Commands(click.Group):
             raise refusal(f"`isd {cmd_name}` is called `isd {RENAMED[cmd_name]}` now", 2)
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"isd_pipeline.commands.{COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        functions = vars(import_module(f"isd_pipeline.commands.{COMMANDS[cmd_name]}"))
+        name = cmd_name.replace("-", "_")
+        command: click.Command = functions[f"{name}_" if name in vars(builtins) else name]
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each with its whole first sentence, over several lines where it takes them."""
+        commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        rows = [(name, one.get_short_help_str(WIDEST)) for name, one in commands.items() if one]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog='Completion in bash: eval "$(_ISD_COMPLETE=bash_source isd)"; zsh_source and '
+    "fish_source are those of other shells.",
+)
+@click.version_option(__version__, prog_name="isd", message="%(prog)s %(version)s")
 def main() -> None:
     """Automatic ICD coding with ISD: check data, look at results, compare runs, code new notes."""
 

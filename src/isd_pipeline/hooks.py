@@ -14,6 +14,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import MemoryDataset
 
 from isd_pipeline.catalog.at_work import AtWork
+from isd_pipeline.catalog.datasets import places
 from isd_pipeline.catalog.room import refuse_full_disk_before
 from isd_pipeline.catalog.run_context import RunContext
 from isd_pipeline.config.engine import read_engine
@@ -84,9 +85,12 @@ class ParametersHook:
         self._at_work.take(names, self._parameters)
 
     @hook_impl
-    def after_pipeline_run(self) -> None:
-        """Let others work on the same."""
+    def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
+        """Let others work on the same; say where the results are."""
         self._at_work.let_go()
+        written = [catalog[name] for name in pipeline.all_outputs() if name in catalog]
+        if found := places(written, Path.cwd()):
+            LOG.info("written: %s", ", ".join(found))
 
     @hook_impl
     def on_pipeline_error(self) -> None:

@@ -75,9 +75,10 @@ def repair() -> None:
 
 
 @click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 @one_line
 @in_project
-def locks() -> None:
+def locks(as_json: bool) -> None:
     """Find locks that name code that their runs did not record.
 
     Such a lock was committed anew (`dvc commit`). Exit code 0: there is none; 1: each is named.
@@ -85,6 +86,9 @@ def locks() -> None:
     from isd_pipeline.studies.locks import untrue_stages
 
     lines = untrue_stages()
+    if as_json:
+        click.echo(json.dumps({"untrue": lines}, indent=1))
+        sys.exit(bool(lines))
     for line in lines:
         click.echo(line, err=True)
     if not lines:
