@@ -90,7 +90,7 @@ tables: $(TABLES)  ## the paper's tables of one cohort: COHORT=mimic3_50, JOBS=4
 raw-files:  # told before the environment takes its minutes
 	@studies/raw_files "$(COHORT)"
 
-$(TABLES): raw-files environment  # or one of them: make table3 COHORT=mimic3_50
+$(TABLES): $(if $(DRY),,raw-files) environment  # or one of them: make table3 COHORT=mimic3_50
 	@isd study $(COHORT) --dry-run $@ --jobs $(JOBS)
 ifeq ($(DRY),)
 	@isd repair
@@ -102,7 +102,7 @@ endif
 
 CODIESP_ZIPS := data/01_raw/codiesp_50/codiesp_v4.zip data/01_raw/codiesp_full/codiesp_v4.zip
 
-real: $(CODIESP_ZIPS) environment  ## a first look on CodiEsp: CODIESP=path/to/codiesp_v4.zip, and JOBS and DRY as for tables
+real: $(if $(DRY),,$(CODIESP_ZIPS)) environment  ## a first look on CodiEsp: CODIESP=path/to/codiesp_v4.zip, and JOBS and DRY as for tables
 	@isd study codiesp_50 --dry-run ensembles --jobs $(JOBS)
 	@isd study codiesp_full --dry-run ours --jobs $(JOBS)
 ifeq ($(DRY),)

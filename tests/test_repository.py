@@ -160,6 +160,9 @@ def test_a_dry_run_of_a_table_runs_nothing(a_makefile: Path) -> None:
     told = make(a_makefile, "-n", "table3", "DRY=1", "JOBS=4").stdout
     assert told.splitlines()[-1] == "isd study synthetic --dry-run table3 --jobs 4"
     assert "dvc" in make(a_makefile, "-n", "table3").stdout
+    for target in ("table3", "real"):  # data that are not there yet are no reason not to tell
+        told = make(a_makefile, "-n", target, "COHORT=mimic3_50", "DRY=1", "CODIESP=none")
+        assert (told.returncode, "raw_files" in told.stdout) == (0, False)
 
 
 def test_what_make_asks_of_dvc_waits_for_another_command_of_dvc() -> None:

@@ -100,7 +100,10 @@ def test_a_table_is_told_with_what_is_here_and_what_is_to_be_made(
     made = tmp_path / MADE.format("own", rows[0], 2)
     made.parent.mkdir(parents=True)
     made.write_text("{}")
-    first, *_, last = lines(parameters, "own", tmp_path)
+    first, *_, last, missing = lines(parameters, "own", tmp_path)
+    assert missing == "  before that: x, where the raw files are to be, has none yet"
+    (tmp_path / "x").touch()
+    assert lines(parameters, "own", tmp_path)[-1] == last
     assert first == "table3 of own: 18 trainings, 17 of them to be made here"
     assert "about 8 hours" in last  # 17 times half an hour
     study.write_text(yaml.safe_dump(lists | {"experiments": rows[1:]}))

@@ -129,6 +129,11 @@ def _read_runs(path: Path) -> list[Mapping[str, Any]]:
     return [line for line in found if line.get("settings")]
 
 
+def has_files(raw: Path) -> bool:
+    """Whether a cohort's raw files are there: a file, or a folder that is not empty."""
+    return raw.is_file() or (raw.is_dir() and any(raw.iterdir()))
+
+
 def read(path: Path) -> Any:
     """A file of YAML or JSON; None where it is not there, or damaged."""
     with suppress(OSError, yaml.YAMLError):

@@ -5,11 +5,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from isd_pipeline.config.cohorts import cohort_section, is_generated
 from isd_pipeline.config.experiments import first_cohort
+from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.config.reading import choose, refuse_unknown
 from isd_pipeline.config.reports import TABLES, read_tables
 from isd_pipeline.config.rows import has_one_run, own_row, run_of
-from isd_pipeline.studies.clock import RECORDED, Clock, read
+from isd_pipeline.studies.clock import RECORDED, Clock, has_files, read
 from isd_pipeline.studies.graphs import SEEDS
 
 DEMO = "demo"  # the root's dvc.yaml, asked for by studies/stages.yaml
@@ -43,6 +45,7 @@ class Cost:
     cohort: str
     table: str
     trainings: tuple[Trainings, ...]
+    missing: str = ""  # the raw files, where they are not here
 
     @property
     def minutes(self) -> float:
@@ -53,6 +56,7 @@ class Cost:
         """For scripts."""
         each = [asdict(one) | {"to_make": one.to_make} for one in self.trainings]
         told = {"cohort": self.cohort, "table": self.table, "minutes": round(self.minutes, 1)}
+        told |= {"missing_raw_files": self.missing}
         return {**told, "trainings": each}
 
     def lines(self, jobs: int = 1) -> Iterator[str]:
@@ -71,6 +75,8 @@ class Cost:
             yield f"  {one.to_make:3} {names[one]:{width}}  {each}"
         if waiting:
             yield f"  in all {self._in_all(jobs)}"
+        if self.missing:
+            yield f"  before that: {self.missing}, where the raw files are to be, has none yet"
 
     def _in_all(self, jobs: int) -> str:
         if not self.minutes:
@@ -96,7 +102,9 @@ def cost_of(parameters: Mapping[str, Any], cohort: str, table: str, root: Path =
     for of, experiment, wanted in needed:
         made = sum((root / MADE.format(of, experiment, seed)).exists() for seed in wanted)
         found.append(Trainings(of, experiment, wanted, made, *clock.minutes(of, experiment)))
-    return Cost(cohort, table, tuple(found))
+    raw = cohort_section(parameters["cohorts"], cohort, "extract", ExtractSettings).raw
+    lacks = not has_files(root / raw) and not is_generated(parameters["cohorts"], cohort)
+    return Cost(cohort, table, tuple(found), raw if lacks else "")
 
 
 def told_of_run(parameters: Mapping[str, Any], cohort: str, experiment: str, times: int = 1) -> str:

@@ -12,6 +12,7 @@ from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.config.loading import read_parameters
 from isd_pipeline.config.reports import read_tables
 from isd_pipeline.config.rows import system_of
+from isd_pipeline.studies.clock import has_files
 
 Row = dict[str, Any]
 
@@ -24,8 +25,7 @@ def cohorts(root: Path) -> list[Row]:
 
 def _cohort(name: str, sections: Mapping[str, Any], root: Path) -> Row:
     settings = cohort_section(sections, name, "extract", ExtractSettings)
-    raw = root / settings.raw
-    is_there = raw.is_file() or (raw.is_dir() and any(raw.iterdir()))
+    is_there = has_files(root / settings.raw)
     generated = "generate" in sections[name]
     return {
         "name": name,
