@@ -118,7 +118,7 @@ def test_what_kedro_wraps_is_told_without_its_wrapping() -> None:
 
 def test_only_a_missing_dependency_asks_for_the_extra() -> None:
     told = cause(ModuleNotFoundError("No module named 'gensim.models'", name="gensim.models"))
-    assert told == "this needs gensim, which is not here: pip install 'isd-pipeline[pipeline]'"
+    assert told == "this needs gensim, which is not here: pip install '.[pipeline]' in the checkout"
     ours = ModuleNotFoundError("No module named 'isd_pipeline.x'", name="isd_pipeline.x")
     assert "pip install" not in cause(ours)
 
