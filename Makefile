@@ -139,7 +139,7 @@ test: environment  ## every check and the whole test suite
 	@echo "Now the tests: about a quarter of an hour on two cores"
 	@python -m pytest --numprocesses=2 --dist=loadfile --nbmake tests notebooks
 
-test-slow: environment  ## the tests that take minutes each, hours in all
+test-slow: environment  ## the tests that take minutes each
 	@python -m pytest -m slow
 
 test-browser: environment  ## the coder's screen in a browser: needs Chromium (apt install chromium)
