@@ -2,6 +2,7 @@
 
 import builtins
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -31,6 +32,9 @@ class Commands(click.Group):
         if cmd_name in RENAMED:
             raise refusal(f"`isd {cmd_name}` is called `isd {RENAMED[cmd_name]}` now", 2)
         if cmd_name not in COMMANDS:
+            near = get_close_matches(cmd_name, COMMANDS, n=1)
+            if near and not ctx.resilient_parsing:
+                raise refusal(f"isd has no '{cmd_name}'; did you mean `isd {near[0]}`?", 2)
             return None
         functions = vars(import_module(f"isd_pipeline.commands.{COMMANDS[cmd_name]}"))
         name = cmd_name.replace("-", "_")

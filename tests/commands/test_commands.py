@@ -100,6 +100,12 @@ def test_a_command_that_has_another_name_now_is_one_line() -> None:
     assert (told.exit_code, told.output) == (2, "Error: `isd mend` is called `isd repair` now\n")
 
 
+def test_a_misspelt_command_is_told_with_the_near_one() -> None:
+    told = CliRunner().invoke(main, ["sumary", "codiesp_50"])
+    line = "Error: isd has no 'sumary'; did you mean `isd summary`?\n"
+    assert (told.exit_code, told.output) == (2, line)
+
+
 def test_a_command_that_never_was_is_refused() -> None:
     told = CliRunner().invoke(main, ["fly"])
     assert told.exit_code == 2
