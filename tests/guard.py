@@ -22,18 +22,32 @@ MARKS = (
         "marks of de-identified text",
     ),
 )
+NAMED = (".codes.jsonl", ".codes.csv", ".codes.html")  # what `isd code` writes beside the notes
+ANSWERS = {  # the same under another name, by the ending
+    ".jsonl": (
+        re.compile(rb'^{"id": "[^\n]*"codes": \[[^\n]*"model": {', re.M),
+        "answers on notes",
+    ),
+    ".csv": (re.compile(rb"^id,code,title,system,score,above_threshold,"), "answers on notes"),
+    ".html": (re.compile(rb"<title>Suggested codes</title>"), "a page with notes and their codes"),
+}
 
 
 def faults(path: Path) -> list[str]:
     """What is wrong with a file, one line each."""
     if path.name.endswith((".csv.gz", ".zip")):
         return [f"{path}: compressed data does not belong in the repository"]
+    if path.name.lower().endswith(NAMED):
+        return [f"{path}: answers on notes; they stay where the notes may be, as under data/"]
     largest = LARGEST_RECORD if path.match("results/*/runs.jsonl") else LARGEST
     if path.stat().st_size > largest:
         return [f"{path}: over {largest >> 20} MiB; data belongs under DVC"]
     if path.suffix == ".py":  # the generator of synthetic notes writes such marks itself
         return []
     content = path.read_bytes()
+    answers = ANSWERS.get(path.suffix.lower())
+    if answers and answers[0].search(content):
+        return [f"{path}: looks like {answers[1]}; they stay where the notes may be"]
     return [f"{path}: looks like {what}" for mark, what in MARKS if mark.search(content)]
 
 

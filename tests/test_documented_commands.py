@@ -35,7 +35,7 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 PLACEHOLDER = re.compile(r"[A-Z][A-Z_]*$|[A-Z]$|.*…")
 OWN = {"custom", "own"}  # cohorts that a reader makes
 # Commands and variables of this release that other changes bring; parsed as soon as they are there.
-COMING = {"train", "list", "notebook", "TORCH", "DRY"}
+COMING = {"train", "notebook"}
 COMMANDS = ("isd", "kedro", "dvc", "make", "python", "studies/side_by_side", "studies/apart")
 BLOCKS = [fence for fence in fences() if fence.language in ("", "bash", "sh")]
 RUN = [fence for fence in BLOCKS if fence.runnable]

@@ -45,6 +45,8 @@ def test_git_passes_over_all_data_and_keeps_the_record() -> None:
         assert not _is_ignored(f"results/own/{name}")
     assert [path for path in tracked() if path.is_relative_to(ROOT / "data")] == []
     records = [path for path in tracked() if path.is_relative_to(ROOT / "results")]
+    for name in ("notes.codes.jsonl", "a/b.csv.codes.csv", "n.codes.html", "n.codes.jsonl.parts/a"):
+        assert _is_ignored(name)
     assert max(Counter(path.relative_to(ROOT).parts[1] for path in records).values()) <= 16
     assert len(tracked()) - len(records) < 1000  # docs/decisions/0012-size.md
 
@@ -74,29 +76,100 @@ def test_a_clone_has_the_same_bytes_whatever_git_makes_of_line_ends(tmp_path: Pa
         assert (second / name).read_bytes() == (first / name).read_bytes()
 
 
-@pytest.mark.skipif(shutil.which("make") is None, reason="no make here")
-def test_a_path_with_blanks_and_quotes_is_linked_as_it_is(tmp_path: Path) -> None:
-    (tmp_path / "conf/base").mkdir(parents=True)
-    for name in ("Makefile", "conf/base/parameters_tables.yml"):
+OF_MAKE = ("cohorts", "tables")
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="no make here")
+
+
+@pytest.fixture
+def a_makefile(tmp_path: Path) -> Path:
+    """A folder with the Makefile and what it reads."""
+    for folder in ("conf/base", "studies"):
+        (tmp_path / folder).mkdir(parents=True)
+    names = ["Makefile", "studies/raw_files", "pyproject.toml", "requirements.lock"]
+    names += ["requirements-torch.lock", *(f"conf/base/parameters_{n}.yml" for n in OF_MAKE)]
+    for name in names:
         shutil.copy(ROOT / name, tmp_path / name)
-    corpus = tmp_path / 'my corpora/it\'s "here"/codiesp v4.zip'
+    return tmp_path
+
+
+def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    # Without what a make that runs the tests tells those below it.
+    rest = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    return subprocess.run(
+        ["make", *words], cwd=folder, env=rest, capture_output=True, text=True, check=False
+    )
+
+
+@needs_make
+def test_a_path_with_blanks_and_quotes_is_linked_as_it_is(a_makefile: Path) -> None:
+    corpus = a_makefile / 'my corpora/it\'s "here"/codiesp v4.zip'
     corpus.parent.mkdir(parents=True)
     corpus.write_bytes(b"a zip")
-    link = tmp_path / "data/01_raw/codiesp_50/codiesp_v4.zip"
-
-    def make(path: Path) -> subprocess.CompletedProcess[str]:
-        command = ["make", str(link.relative_to(tmp_path)), f"CODIESP={path}"]
-        # Without what a make that runs the tests tells those below it.
-        rest = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-        return subprocess.run(
-            command, cwd=tmp_path, env=rest, capture_output=True, text=True, check=False
-        )
-
-    missing = make(corpus.with_name("other.zip"))
+    link = "data/01_raw/codiesp_50/codiesp_v4.zip"
+    missing = make(a_makefile, link, f"CODIESP={corpus.with_name('other.zip')}")
     assert missing.returncode != 0
     assert missing.stdout.startswith(f"{corpus.with_name('other.zip')}: not there.")
-    assert make(corpus.relative_to(tmp_path)).returncode == 0
-    assert link.read_bytes() == b"a zip"
+    assert make(a_makefile, link, f"CODIESP={corpus.relative_to(a_makefile)}").returncode == 0
+    assert (a_makefile / link).read_bytes() == b"a zip"
+
+
+@needs_make
+def test_the_environment_has_the_build_of_torch_that_was_asked_for(a_makefile: Path) -> None:
+    def torch(*words: str) -> str:
+        told = make(a_makefile, "-n", "environment", *words).stdout.splitlines()
+        assert told[-1].endswith(': . .venv/bin/activate"')
+        (found,) = [line for line in told if "requirements-torch.lock" in line]
+        return " ".join(line for line in (*told, found) if "venv --clear" in line or line == found)
+
+    assert "index-url" not in torch()  # pip's own: on Linux PyPI, whose build is for CUDA
+    assert "--no-deps --index-url" in torch("TORCH=cpu")
+    assert "https://download.pytorch.org/whl/cpu" in torch("TORCH=cpu")
+    assert "http://mirror" in torch("TORCH=cpu", "TORCH_INDEX=http://mirror/cpu")
+    assert "index-url" not in torch("TORCH=cuda")
+    (a_makefile / ".venv").mkdir()
+    (a_makefile / ".venv/torch").write_text("cpu\n")
+    assert "index-url" in torch()  # it keeps what was chosen
+    assert "--clear" not in torch("TORCH=cpu")
+    assert "--clear" in torch("TORCH=cuda")
+    assert "TORCH=gpu: cpu or cuda is wanted" in make(a_makefile, "environment", "TORCH=gpu").stderr
+
+
+@needs_make
+def test_a_table_of_absent_data_is_refused_before_the_environment_is_made(
+    a_makefile: Path,
+) -> None:
+    def told(cohort: str) -> str:
+        asked = make(a_makefile, "table3", f"COHORT={cohort}", "PYTHON=false")
+        assert not (a_makefile / ".venv").exists()
+        return asked.stderr.splitlines()[0]
+
+    assert told("mimic3_50").startswith("data/01_raw/mimic3_50: no raw files of mimic3_50 there.")
+    assert told("mimic4_icd9").startswith("data/01_raw/mimic4_icd9: ")  # over several lines
+    assert "make data/01_raw/codiesp_50/codiesp_v4.zip CODIESP=" in told("codiesp_50")
+    assert "docs/custom_data.md" in told("custom")
+    assert told("mimic3_5O").startswith("COHORT=mimic3_5O: ")
+    (a_makefile / "data/01_raw/mimic3_50").mkdir(parents=True)  # empty
+    assert "no raw files of mimic3_50" in told("mimic3_50")
+    (a_makefile / "data/01_raw/mimic3_50/NOTEEVENTS.csv.gz").touch()
+    for cohort in ("mimic3_50", "synthetic"):  # there, and generated
+        assert make(a_makefile, "raw-files", f"COHORT={cohort}").returncode == 0
+
+
+@needs_make
+def test_a_dry_run_of_a_table_runs_nothing(a_makefile: Path) -> None:
+    told = make(a_makefile, "-n", "table3", "DRY=1", "JOBS=4").stdout
+    assert told.splitlines()[-1] == "isd study synthetic --dry-run table3 --jobs 4"
+    assert "dvc" in make(a_makefile, "-n", "table3").stdout
+    for target in ("table3", "real"):  # data that are not there yet are no reason not to tell
+        told = make(a_makefile, "-n", target, "COHORT=mimic3_50", "DRY=1", "CODIESP=none")
+        assert (told.returncode, "raw_files" in told.stdout) == (0, False)
+
+
+def test_what_make_asks_of_dvc_waits_for_another_command_of_dvc() -> None:
+    for path in ("Makefile", "studies/side_by_side"):
+        script = re.sub(r"#.*", "", (ROOT / path).read_text(encoding="utf-8"))
+        assert re.findall(r"dvc repro|dvc status|dvc checkout|dvc commit", script) == []
+        assert "dvc --wait-for-lock repro" in script
 
 
 def test_the_guard_refuses_what_it_should(tmp_path: Path) -> None:

@@ -186,14 +186,14 @@ def test_a_command_of_the_pipeline_says_in_one_line_what_to_install(
     done = run(bin / "isd", *words.split(), folder=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("Error: this needs ")
-    assert done.stderr.endswith("which is not here: pip install 'isd-pipeline[pipeline]'\n")
+    assert done.stderr.endswith("which is not here: pip install '.[pipeline]' in the checkout\n")
 
 
 def test_serving_says_what_to_install_and_serves_when_it_is(bin: Path, tmp_path: Path) -> None:
     write_bundle(bundle("network"), tmp_path / "bundle")
     done = run(bin / "isd", "serve", "bundle", folder=tmp_path)
     assert done.returncode == 2
-    line = "Error: this needs uvicorn, which is not here: pip install 'isd-pipeline[serve]'\n"
+    line = "Error: this needs uvicorn, which is not here: pip install '.[serve]' in the checkout\n"
     assert done.stderr == line
     (tmp_path / "extra").mkdir()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -14,6 +14,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import MemoryDataset
 
 from isd_pipeline.catalog.at_work import AtWork
+from isd_pipeline.catalog.datasets import places
 from isd_pipeline.catalog.own_record import IN_GIT, OWN
 from isd_pipeline.catalog.room import refuse_full_disk_before
 from isd_pipeline.catalog.run_context import RunContext
@@ -31,6 +32,7 @@ from isd_pipeline.config.rows import own_row, system_of
 from isd_pipeline.config.sizes import with_sizes
 from isd_pipeline.pipelines.by_name import stages_of
 from isd_pipeline.studies.closures import code_hash, code_of
+from isd_pipeline.studies.cost import told_before
 from isd_pipeline.tracking import open_run as tracking
 from isd_pipeline.tracking.nodes import log_outputs
 from isd_pipeline.tracking.tracker import RunKey, Tracker, TrackingSettings, git_commit
@@ -76,15 +78,20 @@ class ParametersHook:
 
     @hook_impl(tryfirst=True)  # before MLflow is told of a run that may have to wait
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
-        """Look for what would stop the stage only when its work is done: a full disk."""
+        """Look for what would stop the stage only when its work is done; say what takes long."""
         names = stages_of(run_params.get("pipeline_names"))
         refuse_full_disk_before(names, self._parameters)
+        for line in told_before(names, self._parameters):
+            LOG.info("%s", line)
         self._at_work.take(names, self._parameters)
 
     @hook_impl
-    def after_pipeline_run(self) -> None:
-        """Let others work on the same."""
+    def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
+        """Let others work on the same; say where the results are."""
         self._at_work.let_go()
+        written = [catalog[name] for name in pipeline.all_outputs() if name in catalog]
+        if found := places(written, Path.cwd()):
+            LOG.info("written: %s", ", ".join(found))
 
     @hook_impl
     def on_pipeline_error(self) -> None:

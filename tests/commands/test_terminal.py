@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from isd_pipeline.__main__ import main
 from isd_pipeline.coding.bundle import write_bundle
+from isd_pipeline.coding.coder import Coder
 from isd_pipeline.messages import one_line
 from isd_pipeline.pipelines.extract.checking import check
 from tests.coding.tiny import bundle_of
@@ -86,10 +89,66 @@ def test_other_files_of_a_folder_are_told_and_no_success_unless_asked(
     assert "mixed: is not divided; --engine dask takes a .parquet file, a folder" in divided.stderr
 
 
-def test_a_closed_door_is_told_before_a_model_is_read(run: Callable[..., Result]) -> None:
-    done = run("code", "no bundle there", "notes", "--to", "/sys/answers.jsonl")
-    told = "/sys/answers.jsonl: cannot be written (Permission denied); name another place by --to"
-    assert (done.exit_code, done.stderr) == (2, f"Error: {told}\n")
+def test_what_stops_a_command_is_told_before_a_model_is_read(
+    place: Path, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And in the order in which the words were typed: the bundle, the notes, the answers."""
+
+    def opened(*_: object) -> None:
+        raise AssertionError("a model was read")
+
+    monkeypatch.setattr(Coder, "open", opened)
+    (place / "bad.csv").write_text("visit,body\n1,fever\n")
+    (place / "bad.jsonl").write_text('{"id": 1}\n')
+    (place / "tables").mkdir()
+    (place / "tables" / "one.csv").write_text("visit,body\n1,fever\n")
+    closed = "/sys/answers.jsonl"
+    for bundle, notes, line in (
+        ("no-bundle", "no-notes", "no-bundle: no such folder; `isd bundle` makes a bundle"),
+        ("no-bundle", "tables", "no-bundle: no such folder; `isd bundle` makes a bundle"),
+        ("notes", "no-notes", "notes/bundle.json: missing, so the bundle is incomplete"),
+        ("bundle", "no-notes", "no-notes: no such file or folder; give a .csv"),
+        ("bundle", "bad.csv", "bad.csv, row 1: no column id"),
+        ("bundle", "bad.jsonl", "bad.jsonl, line 1: no key `text`"),
+        ("bundle", "tables", "tables/one.csv, row 1: no column id"),
+        ("bundle", "notes", f"{closed}: cannot be written (Permission denied); name another place"),
+    ):
+        done = run("code", bundle, notes, "--to", closed)
+        assert done.exit_code == 2
+        assert line in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_the_codes_of_the_first_notes_are_printed_without_their_ids_and_words(
+    place: Path, run: Callable[..., Result]
+) -> None:
+    rows = "".join(f"secret{n},fever and pain\n" for n in range(6)) + "x,\n"
+    (place / "seven.csv").write_text(f"id,text\n{rows}")
+    told = run("code", "bundle", "seven.csv", "--threshold", "0").stdout.splitlines()
+    assert [line.partition(":")[0] for line in told[:6]] == [
+        *(f"note {n}" for n in range(1, 6)),
+        "and 2 more notes",
+    ]
+    assert re.fullmatch(r"note 1: (\S+ 0\.\d\d(, )?){3} and 2 more", told[0])
+    assert told[-1] == "seven.csv.codes.jsonl"
+    none = run("code", "bundle", "seven.csv", "--threshold", "1", "--force").stdout.splitlines()
+    assert none[0].startswith("note 1: none above the threshold; likeliest ")
+    (place / "empty.csv").write_text("id,text\n1,\n2,fever\n")
+    told = run("code", "bundle", "empty.csv", "--to", "e.csv").stdout.splitlines()
+    assert told[0].startswith("note 1: no codes: ")
+    one = run("code", "bundle", "notes", "--threshold", "0", "--to", "one.csv").stdout
+    assert one.startswith("codes above the threshold of 0.00:\n  ")
+    assert "  Chest pain, unspecified\n" in one
+    assert not any(word in "".join([*told, one]) for word in ("secret", "fever and"))
+
+
+def test_answers_are_printed_where_they_are_asked_for(
+    place: Path, run: Callable[..., Result]
+) -> None:
+    done = run("code", "bundle", "notes", "--to", "-")
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["a"]
+    assert "notes 1, with a problem 0" in done.stderr
+    assert not (place / "-").exists()
 
 
 def test_a_note_in_no_known_word_is_told_beside_the_counts(

@@ -267,18 +267,26 @@ def test_the_command_prints_a_list_or_json_and_exits_by_the_worst(tmp_path, monk
 
 def test_documents_that_are_too_long_to_be_read_whole_are_counted(tmp_path):
     folder = own(tmp_path, three("word " * 30))
-    section = {"extract": {"source": "custom", "raw": str(folder)}, "train": {"profile": "few"}}
-    profiles = {"few": {"training": {"max_tokens": 20}}}
-    lines = [one.line() for one in check("mine", {"mine": section}, profiles)[0]]
-    assert sum("1 of 3 documents have more than 20 words" in line for line in lines) == 1
-    section["train"] = {"training": {"max_tokens": 30}}
-    assert not any("have more than" in one.line() for one in check("mine", {"mine": section})[0])
+    few = {"profiles": {"few": {"training": {"max_tokens": 20}}}}
+    told = "1 of 3 documents have more than 20 words"
+
+    def is_told(parameters, **section):
+        section["extract"] = {"source": "custom", "raw": str(folder)}
+        findings = check("mine", {"mine": section}, parameters)[0]
+        return [told in one.line() for one in findings].count(True) == 1
+
+    assert is_told(few, profile="few")
+    assert not is_told(few, profile="few", train={"training": {"max_tokens": 30}})
+    assert not is_told(few)  # the paper's 4,000
+    # Settings by size: one training note and one code.
+    assert is_told(few | {"sizes": {"tiny": {"notes": 1, "profile": "few"}, "all": {}}})
+    assert not is_told(few | {"sizes": {"all": {}, "tiny": {"notes": 1, "profile": "few"}}})
 
 
 def test_the_usual_length_that_is_read_is_that_of_training():
     from isd_pipeline.training.loop import TrainingConfig
 
-    assert longest_read({}, {}) == TrainingConfig().max_tokens
+    assert longest_read({}, {}, 9, 9) == TrainingConfig().max_tokens
 
 
 def test_codes_that_only_test_has_and_data_of_one_code_are_told(tmp_path):

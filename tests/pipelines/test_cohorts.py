@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 import pytest
 import yaml
 
-from isd_pipeline.config.cohorts import name_in_paper
-from isd_pipeline.config.extract import revision_of
+from isd_pipeline.config.cohorts import cohort_section, name_in_paper
+from isd_pipeline.config.extract import ExtractSettings, revision_of
 from isd_pipeline.config.reports import stamp_of
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.cohorts import CodeIndex
@@ -326,3 +326,33 @@ def test_settings_that_do_not_go_together_are_refused(
     with pytest.raises(ValueError, match=cohort) as caught:
         extract_tables(section(cohort, raw, **changed), cohort)
     assert said in str(caught.value)
+
+
+def test_a_list_of_codes_is_what_a_cohort_keeps(
+    raw: dict[str, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = {"split": "patients", "label_space": "clean"}
+    everything = section("mimic3_50", raw, codes="full", **settings)
+    documents, index, _ = prepared(everything, "mimic3_50", tmp_path / "all")
+    held = Counter(code for codes in coded(documents, index).values() for code in codes)
+    wanted = sorted(code for code, _ in held.most_common()[5:15])  # not the most frequent
+    path = tmp_path / "codes.txt"
+    path.write_text("\n".join([*wanted, "999.99"]))
+    listed = {**settings, "codes": "listed", "codes_file": str(path)}
+    documents, index, _ = prepared(section("mimic3_50", raw, **listed), "mimic3_50", tmp_path / "l")
+    assert index.codes == tuple(sorted([*wanted, "999.99"]))
+    found = Counter(code for codes in coded(documents, index).values() for code in codes)
+    assert found == {code: held[code] for code in wanted}
+    assert f"{path}: 1 of 11 codes are in no document (999.99)" in caplog.text
+    path.write_text("999.99")
+    with pytest.raises(ValueError, match=r"codes\.txt, the codes that are kept: .* has no"):
+        prepared(section("mimic3_50", raw, **listed), "mimic3_50", tmp_path / "none")
+
+
+@pytest.mark.parametrize("changed", [{"codes": "listed"}, {"codes_file": "codes.txt"}])
+def test_a_list_of_codes_and_its_file_go_together(
+    raw: dict[str, Path], changed: dict[str, str]
+) -> None:
+    cohorts = section("mimic3_full", raw, **changed)
+    with pytest.raises(ValueError, match="codes: listed and codes_file, the file of the list, go"):
+        cohort_section(cohorts, "mimic3_full", "extract", ExtractSettings)

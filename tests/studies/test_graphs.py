@@ -239,7 +239,9 @@ def test_a_cohort_of_ones_own_is_watched_in_its_own_file_and_its_raw_data_where_
 ) -> None:
     copy_graph(tmp_path)
     own = tmp_path / "conf/base/parameters_cohorts_own.yml"
-    section = {"extract": {"source": "custom", "raw": "/elsewhere/own"}, "report": {"k": 5}}
+    extract = {"source": "custom", "raw": "/elsewhere/own"}
+    extract |= {"codes": "listed", "codes_file": "lists/mine.txt"}
+    section = {"extract": extract, "report": {"k": 5}}
     own.write_text(yaml.safe_dump({"cohorts": {"own": section}}))
     found = Study({"cohort": "own", "experiments": ["isd"], "seeds": [1]}, tmp_path).stages()
     file = "conf/base/parameters_cohorts_own.yml"
@@ -249,6 +251,7 @@ def test_a_cohort_of_ones_own_is_watched_in_its_own_file_and_its_raw_data_where_
     assert found["embed"]["params"] == [{file: ["cohorts.${cohort}"]}]
     assert "/elsewhere/own" in found["extract"]["deps"]
     assert "data/01_raw/${cohort}" not in found["extract"]["deps"]
+    assert [name for name in found if "lists/mine.txt" in found[name]["deps"]] == ["preprocess"]
     counted = "data/03_primary/${cohort}/counts.json"  # by which its settings are chosen
     sizes = "conf/base/parameters_sizes.yml"
     for stage in ("settings", "embed"):

@@ -112,6 +112,14 @@ def test_half_a_file_of_locks_is_removed(checkout: Path) -> None:
         assert not rwlock.exists()
 
 
+def test_a_run_that_ended_by_itself_leaves_nothing_to_tell(checkout: Path) -> None:
+    rwlock = checkout / ".dvc/tmp/rwlock"
+    for left in ("{}", '{"read": {}}', '{"write": {}, "read": {"/old": []}}'):
+        rwlock.write_text(left)
+        assert mend(checkout) == []
+        assert rwlock.read_text() == left
+
+
 def test_where_dvc_never_ran_there_is_nothing_to_mend(tmp_path: Path) -> None:
     assert mend(tmp_path) == []
     assert os.listdir(tmp_path) == []

@@ -1,10 +1,17 @@
 """One Kedro dataset for every file of the catalog: it opens doors, the library reads and writes."""
 
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
+
+# Made once for a cohort, by extract, preprocess and embed, each a stage of that name.
+OF_COHORT = re.compile(r"data/0[2-4]_\w+/(\w+)/|data/05_model_input/(\w+)")
 
 
 class FileDataset(AbstractDataset[Any, Any]):
@@ -31,6 +38,11 @@ class FileDataset(AbstractDataset[Any, Any]):
         self._load_name, self._save_name, self.made_by = load, save, made_by
         self._lazy, self._if_missing, self.metadata = lazy, if_missing, metadata
 
+    @property
+    def path(self) -> Path:
+        """Where the file stands."""
+        return self._path
+
     def load(self) -> Any:
         """Read the file, or of a lazy one give what reads it when it is called."""
         return self._read if self._lazy else self._read()
@@ -48,8 +60,11 @@ class FileDataset(AbstractDataset[Any, Any]):
             return self._if_missing
         remedy = "docs/data.md says how to get it."
         if self.made_by is not None:
-            remedy = f"Make it with `kedro run --pipelines={self.made_by}` and the same --params, "
-            remedy += "or let `dvc repro` make all that is missing."
+            remedy = f"Make it with `kedro run --pipelines={self.made_by}` and the same --params"
+            if of := OF_COHORT.search(self._path.as_posix()):
+                cohort = of[1] or of[2]
+                stage = f"studies/{cohort}/dvc.yaml:{self.made_by}"
+                remedy += f"; `isd study {cohort}` and `dvc repro {stage}` make what it needs, too"
         raise DatasetError(f"{self._path}: not there yet. {remedy}")
 
     def save(self, data: Any) -> None:
@@ -64,3 +79,11 @@ class FileDataset(AbstractDataset[Any, Any]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._path.as_posix(), "made_by": self.made_by}
+
+
+def places(datasets: Iterable[Any], root: Path) -> list[str]:
+    """Where files stand, from the project's folder; several of one folder are named by it."""
+    paths = {one.path for one in datasets if isinstance(one, FileDataset)}
+    folders = Counter(path.parent for path in paths)
+    shown = {path.parent if folders[path.parent] > 1 else path for path in paths}
+    return sorted(os.path.relpath(path, root) for path in shown)

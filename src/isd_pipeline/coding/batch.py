@@ -1,14 +1,15 @@
 """A file of notes into a file of answers, a few notes at a time."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from isd_pipeline.coding.answers import form_of
+from isd_pipeline.coding.answers import Coded, form_of
 from isd_pipeline.coding.coder import TUNED, Answer, Coder, Note
+from isd_pipeline.coding.glance import NOTES
 from isd_pipeline.coding.model_card import short_card
 from isd_pipeline.coding.notes import AS_USUAL, NotesForm, read_notes, refuse_absent
 from isd_pipeline.coding.view_coder import ViewCoder
@@ -18,21 +19,51 @@ AT_ONCE = 32  # notes in memory
 
 
 def code_notes(
-    coder: Coder | ViewCoder, notes: Path, to: Path, form: NotesForm = AS_USUAL, **asked: Any
+    coder: Coder | ViewCoder,
+    notes: Path,
+    to: Path,
+    form: NotesForm = AS_USUAL,
+    *,
+    first: list[Answer] | None = None,
+    **asked: Any,
 ) -> Counter[str]:
     """Answer for each note of a file, in its order, in a file written whole or not at all.
 
-    `form` says how the notes are written, `asked` is what `Coder.code` may be told. Counts notes;
-    problems, of which there are no codes; truncated, which were not read to the end; words, and of
-    them those that the vocabulary does not have, and the notes that are mostly of such; of a bundle
-    that can tell them cautions, as of a note in another language; of one of two views remarks, as
-    of a language that was not given.
+    `form` says how the notes are written, `asked` is what `Coder.code` may be told; `first` is
+    given the answers that a `glance` shows. Counts notes; problems, of which there are no codes;
+    truncated, which were not read to the end; words, and of them those that the vocabulary does
+    not have, and the notes that are mostly of such; of a bundle that can tell them cautions, as of
+    a note in another language; of one of two views remarks, as of a language that was not given.
     """
-    write, counts = form_of(to, short_card(coder.bundle)), no_notes(coder)
-    waiting = read_notes(notes, coder.languages, form)
+    write = form_of(to, short_card(coder.bundle))
     with replacing(to) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        write(coded(coder, waiting, counts, **asked), file)
+        return answer_notes(coder, notes, write, file, form, first=first, **asked)
+
+
+def answer_notes(
+    coder: Coder | ViewCoder,
+    notes: Path,
+    write: Callable[[Coded, TextIO], None],
+    file: TextIO,
+    form: NotesForm = AS_USUAL,
+    *,
+    first: list[Answer] | None = None,
+    **asked: Any,
+) -> Counter[str]:
+    """The same, written to what is open already as the answers come."""
+    counts, waiting = no_notes(coder), read_notes(notes, coder.languages, form)
+    answers = coded(coder, waiting, counts, **asked)
+    write(answers if first is None else _keeping(answers, first), file)
     return counts
+
+
+def _keeping(
+    answers: Iterator[tuple[Note, Answer]], first: list[Answer]
+) -> Iterator[tuple[Note, Answer]]:
+    for note, answer in answers:
+        if len(first) < NOTES:
+            first.append(answer)
+        yield note, answer
 
 
 def no_notes(coder: Coder | ViewCoder) -> Counter[str]:

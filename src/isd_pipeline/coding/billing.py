@@ -222,5 +222,6 @@ def _package(name: str) -> ModuleType:
     try:
         return import_module(name)
     except ModuleNotFoundError:
-        told = f"billing needs {name}, which is not here: pip install 'isd-pipeline[billing]'"
+        install = "pip install '.[billing]' in the checkout"
+        told = f"billing needs {name}, which is not here: {install}"
         raise ValueError(told) from None

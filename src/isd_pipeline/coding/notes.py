@@ -126,6 +126,15 @@ def refuse_absent(path: Path) -> None:
         raise FileNotFoundError(f"{path}: no such file or folder; give {KINDS}")
 
 
+def refuse_unreadable(path: Path, form: NotesForm = AS_USUAL) -> None:
+    """Raise what `read_notes` raises of a file's kind, its header and its first note."""
+    refuse_absent(path)
+    if not path.is_dir():
+        next(read_notes(path, form=form), None)
+    elif not notes_beside_others(path)[0]:
+        raise FileNotFoundError(f"{path}: has no .txt file; give {KINDS}")
+
+
 def notes_beside_others(folder: Path) -> tuple[list[Path], Counter[str]]:
     """The notes of a folder, and how many of each kind it holds beside them.
 

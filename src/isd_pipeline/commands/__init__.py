@@ -13,6 +13,7 @@ COMMANDS = {
     "decisions": "coding",
     "init-data": "data",
     "learn": "learning",
+    "list": "listing",
     "locks": "studies",
     "repair": "studies",
     "reproduce": "studies",

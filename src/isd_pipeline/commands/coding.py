@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from isd_pipeline.data.io.parts import Engine
     from isd_pipeline.predictors.long_notes import LongNotes
 
+PRINTED = Path("-")
 DIVIDED = "a .parquet file, a folder of .parquet, .csv or .jsonl files, or an address"
 
 
@@ -62,7 +63,9 @@ def bundle(cohort: str, experiment: str, seed: int, to: Path | None, force: bool
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("notes")
 @click.option(
-    "--to", type=click.Path(path_type=Path), help="A .jsonl, .csv or .html file to be written."
+    "--to",
+    type=click.Path(path_type=Path),
+    help="A .jsonl, .csv or .html file to be written; - prints JSON Lines.",
 )
 @click.option("--force", is_flag=True, help="Replace the file that stands there.")
 @click.option(
@@ -112,20 +115,27 @@ def code(
     parts of one .parquet file. Then --to may be a folder, for a file a part; the same command goes
     on where it ended.
 
+    Without --to the answers stand beside the notes, as NOTES.codes.jsonl. The codes of the first
+    notes are printed, by the number of the note.
+
     Exit status: 0 every note has codes; 1 some have a problem instead, or the folder holds files
     that are no notes; 2 nothing was written.
     """
     import torch
 
     from isd_pipeline.coding import batch
-    from isd_pipeline.coding.coder import Coder
+    from isd_pipeline.coding.answers import write_jsonl
+    from isd_pipeline.coding.bundle import name_of
+    from isd_pipeline.coding.coder import Answer, Coder
+    from isd_pipeline.coding.glance import glance
     from isd_pipeline.coding.note_parts import is_many
-    from isd_pipeline.coding.notes import AS_USUAL, notes_beside_others
+    from isd_pipeline.coding.notes import AS_USUAL, notes_beside_others, refuse_unreadable
     from isd_pipeline.data.io.folders import HIDDEN
     from isd_pipeline.data.io.parts import Engine
 
     asked["threshold"] = batch.parse_threshold(asked["threshold"])
     by = Engine(name=engine, cluster=cluster, workers=workers)
+    name_of(bundle)  # refuses a folder that is none, before anything else is said
     if is_many(notes, by):
         if asked.pop("form") != AS_USUAL:
             raise ValueError(f"{notes}: --encoding, --separator and --columns are for one file")
@@ -133,13 +143,23 @@ def code(
     if by.name != "loop":
         raise ValueError(f"{notes}: is not divided; --engine dask takes {DIVIDED}")
     path = Path(notes)
+    refuse_unreadable(path, asked["form"])
     to = to or path.parent / f"{path.resolve().name}.codes.jsonl"
-    batch.refuse_target(to, path, force=force)
+    if to != PRINTED:
+        batch.refuse_target(to, path, force=force)
     others = notes_beside_others(path)[1].keys() - {HIDDEN} if path.is_dir() else ()
     torch.set_num_threads(jobs)
     coder = Coder.open(bundle, device, long_notes)
     _tell_lacks(coder, asked["evidence"])
-    _end(batch.code_notes(coder, path, to, **asked), to, whole=skip_others or not others)
+    if to == PRINTED:
+        file: Any = click.open_file("-", "w", encoding="utf-8")  # whatever the terminal's letters
+        counts = batch.answer_notes(coder, path, write_jsonl, file, **asked)
+        file.flush()
+    else:
+        first: list[Answer] = []
+        counts = batch.code_notes(coder, path, to, first=first, **asked)
+        click.echo("\n".join(glance(first, counts["notes"])))
+    _end(counts, to, whole=skip_others or not others)
 
 
 def _code_many(
@@ -160,12 +180,16 @@ def _code_many(
     from isd_pipeline.coding.note_parts import note_parts
     from isd_pipeline.data.io.addresses import is_remote, refuse_credentials
 
+    if to == PRINTED:
+        raise ValueError("--to -: many files are coded part by part; name a file or a folder")
     refuse_credentials(notes)
     if to is None and is_remote(notes):
         raise ValueError("--to is missing: name a folder or file of this machine for the answers")
     to = to or Path(notes).with_name(f"{Path(notes).resolve().name}.codes.jsonl")
-    many.refuse_target(to, force=force)
     parts, others = note_parts(notes, engine)
+    if not is_remote(notes):
+        next(parts[0].read(), None)  # what is wrong with it is said before a model is opened
+    many.refuse_target(to, force=force)
     if others:
         click.echo(f"{others} other files or folders there are not read", err=True)
     task = many.Task(
@@ -201,14 +225,15 @@ def _end(counts: Counter[str], to: Path, *, whole: bool) -> NoReturn:
     told += ", with a caution {cautions}" if "cautions" in counts else ""
     told += ", with a remark {remarks}" if "remarks" in counts else ""
     told += ", words {words}, unknown to the model {unknown_words}"
-    click.echo(told.format(**counts))
+    click.echo(told.format(**counts), err=to == PRINTED)
     if counts["foreign"]:
         click.echo(
             f"{counts['foreign']} of the notes are mostly of words that the model does not know: "
             "is it their language, and are they text?",
             err=True,
         )
-    click.echo(to)
+    if to != PRINTED:
+        click.echo(to)
     sys.exit(counts["problems"] > 0 or not whole)
 
 

@@ -43,7 +43,7 @@ def check(target: str, as_json: bool) -> None:
     cohorts = parameters.get("cohorts", {})
     named = target if target in cohorts else str(here / target)
     engine = read_engine(parameters.get("engine"))
-    findings, counts = checking.check(named, cohorts, parameters.get("profiles"), engine)
+    findings, counts = checking.check(named, cohorts, parameters, engine)
     code = checking.exit_code(findings)
     if as_json:
         listed = [asdict(one) for one in findings]

@@ -42,8 +42,10 @@ def learn(
     """
     from isd_pipeline.coding.notes import read_notes
     from isd_pipeline.coding.view_bundle import ViewBundle
+    from isd_pipeline.config.loading import read_parameters
     from isd_pipeline.desk.incoming import entries_of, open_bundle
     from isd_pipeline.desk.learning import learned, patients_of
+    from isd_pipeline.studies.cost import told_of_run
     from isd_pipeline.studies.offer import offer, refuse_folder
 
     refuse_folder(to)
@@ -52,6 +54,10 @@ def learn(
         views = " and ".join(str(bundle / name) for name in opened.views)
         raise ValueError(f"{bundle}: of two views; train {views} anew, each on its own texts")
     found = learned(entries_of(decisions), read_notes(notes, form=form), patients_of(notes, form))
+    parameters = read_parameters(Path("conf"))
+    is_long = with_former and opened.cohort in parameters["cohorts"]
+    if is_long and (told := told_of_run(parameters, opened.cohort, opened.experiment)):
+        click.echo(f"It trains again, on the former notes too. {told}", err=True)
     report = offer(opened, bundle, found, to, Path(), with_former=with_former)
     click.echo(report.read_text(encoding="utf-8"))
     click.echo(report)

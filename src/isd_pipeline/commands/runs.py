@@ -55,9 +55,10 @@ def show(cohort: str, experiment: str, as_json: bool) -> None:
 @click.command()
 @click.argument("cohort")
 @click.option("--all", "every", is_flag=True, help="Every experiment, not the twelve best.")
+@click.option("--json", "as_json", is_flag=True, help="Print the test metrics as a JSON object.")
 @one_line
 @in_project
-def summary(cohort: str, every: bool) -> None:
+def summary(cohort: str, every: bool, as_json: bool) -> None:
     """Print what the experiments of COHORT scored, the best first, and where its report lies."""
     from isd_pipeline.catalog.own_record import against_git, record_of
     from isd_pipeline.config.experiments import titles_of
@@ -69,6 +70,13 @@ def summary(cohort: str, every: bool) -> None:
     refuse_name(cohort, "COHORT")
     folder, page = record_of(cohort), Path("data/08_reporting", cohort, "report.html")
     runs = _scored(folder, cohort)
+    if as_json:
+        from isd_pipeline.studies.listing import summary_of
+
+        places = {"results": f"{folder}/results.md", "report": str(page) if page.exists() else None}
+        told = {"cohort": cohort, **places, "experiments": summary_of(cohort, Path())}
+        click.echo(json.dumps(told, indent=1))
+        return
     parameters = read_parameters(Path("conf"))
     titles = titles_of(parameters)
     known = cohort in parameters["cohorts"]
@@ -96,11 +104,19 @@ def _scored(folder: Path, cohort: str) -> "list[Scored]":
         for run in read_results(folder)
     ]
     if not runs:
-        raise FileNotFoundError(
-            f"{folder}: no run of this cohort is recorded. Make one with `kedro run "
-            f"--pipelines=train,evaluate,record --params cohort={cohort}`"
-        )
+        _refuse_unrecorded(cohort, folder)
     return runs
+
+
+def _refuse_unrecorded(cohort: str, folder: Path) -> None:
+    """Raise, with the near match where no cohort has that name."""
+    from isd_pipeline.config.loading import file_of_cohort
+
+    file_of_cohort(cohort, Path("conf"))
+    raise FileNotFoundError(
+        f"{folder}: no run of this cohort is recorded. `kedro run --params cohort={cohort}` makes "
+        f"one, `make table3 COHORT={cohort}` a table, with DRY=1 the hours that it takes"
+    )
 
 
 @click.command()
@@ -116,11 +132,16 @@ def compare(cohort: str | None, table: str | None, only: str, browser: bool) -> 
     Of these, or of those of one TABLE, the best six experiments are shown side by side. Without
     COHORT the page lists every run.
     """
-    from isd_pipeline.config.loading import read_tracking
-    from isd_pipeline.config.reading import read_config
+    from isd_pipeline.config.loading import file_of_cohort, read_tracking, sections_of
+    from isd_pipeline.config.reading import read_config, refuse_unknown
+    from isd_pipeline.config.reports import TABLES
     from isd_pipeline.tracking.compare_page import Compared, compare_link, start_link
     from isd_pipeline.tracking.tracker import Tracker, TrackingSettings, needed
 
+    if cohort is not None:
+        file_of_cohort(cohort, Path("conf"))
+    if table is not None:
+        refuse_unknown(table, list(sections_of("tables", Path("conf"))), TABLES)
     settings = read_config(TrackingSettings, read_tracking(Path("conf")), "conf/base/tracking.yml")
     tracker = Tracker(settings)
     with needed(tracker):

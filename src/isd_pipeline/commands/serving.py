@@ -74,6 +74,8 @@ def serve(
     """
     import torch
 
+    from isd_pipeline.coding.bundle import name_of
+    from isd_pipeline.coding.notes import refuse_unreadable
     from isd_pipeline.service import server
     from isd_pipeline.service.app import LOOPBACK, create_app
 
@@ -81,6 +83,10 @@ def serve(
         raise ValueError(f"--notes {notes}: the screen needs a record; name one by --decisions")
     token = read_token(token_file, os.environ.get(TOKEN))
     refuse_open(host, token)
+    for folder in bundles:  # what is no bundle, and notes that cannot be read, before any is opened
+        name_of(folder)
+    if notes:
+        refuse_unreadable(notes, form)
     torch.set_num_threads(jobs)
     coders = open_bundles(bundles, device, long_notes)
     named = (*LOOPBACK, f"[{host}]" if ":" in host else host, *names)

@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,21 +14,50 @@ from isd_pipeline.messages import one_line
 
 @click.command()
 @click.argument("cohorts", nargs=-1)
+@click.option(
+    "--dry-run", "table", metavar="TABLE", help="Say what TABLE would train; run nothing."
+)
+@click.option("--jobs", type=click.IntRange(min=1), default=1, help="How many train at once.")
+@click.option("--json", "as_json", is_flag=True, help="What --dry-run says as JSON.")
 @one_line
 @in_project
-def study(cohorts: tuple[str, ...]) -> None:
+def study(cohorts: tuple[str, ...], table: str | None, jobs: int, as_json: bool) -> None:
     """Write the DVC graphs studies/COHORT/dvc.yaml.
 
     Without COHORTS, of every study. What a stage watches is computed from code and settings.
+
+    With --dry-run nothing is written: the trainings of a table are listed, with how long they
+    took where results/ has them, and otherwise an estimate. `demo` is the
+    demonstration, `evidence` all stages of that name.
     """
     from isd_pipeline.config.loading import read_parameters
     from isd_pipeline.studies.graphs import write_demo, write_study
 
-    read_parameters(Path("conf"))  # refuses what DVC would not see, and names that cannot be one
+    parameters = read_parameters(Path("conf"))  # refuses what DVC would not see, too
+    if table is not None:
+        _tell_cost(parameters, cohorts, table, jobs, as_json)
+        return
     studies = sorted(path.parent.name for path in Path("studies").glob("*/dvc.yaml"))
     for cohort in cohorts or studies:
         click.echo(write_study(cohort))
     click.echo(write_demo())
+
+
+def _tell_cost(
+    parameters: dict[str, Any], cohorts: tuple[str, ...], table: str, jobs: int, as_json: bool
+) -> None:
+    from isd_pipeline.studies.cost import cost_of
+
+    if not cohorts:
+        raise ValueError(
+            f"--dry-run {table}: name the cohort, `isd study COHORT --dry-run {table}`"
+        )
+    costs = [cost_of(parameters, cohort, table) for cohort in cohorts]
+    if as_json:
+        click.echo(json.dumps([one.as_json() for one in costs], indent=1))
+        return
+    for one in costs:
+        click.echo("\n".join(one.lines(jobs)))
 
 
 @click.command()
@@ -45,9 +75,10 @@ def repair() -> None:
 
 
 @click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 @one_line
 @in_project
-def locks() -> None:
+def locks(as_json: bool) -> None:
     """Find locks that name code that their runs did not record.
 
     Such a lock was committed anew (`dvc commit`). Exit code 0: there is none; 1: each is named.
@@ -55,6 +86,9 @@ def locks() -> None:
     from isd_pipeline.studies.locks import untrue_stages
 
     lines = untrue_stages()
+    if as_json:
+        click.echo(json.dumps({"untrue": lines}, indent=1))
+        sys.exit(bool(lines))
     for line in lines:
         click.echo(line, err=True)
     if not lines:
@@ -100,13 +134,16 @@ def reproduce(cohort: str, experiment: str, seed: int, as_json: bool) -> None:
     It is made with the code as it is. Nothing under data/ is touched. Exit code 0: the same to the
     bit, or within the seeds' spread; 1: different, or it could not be made.
     """
-    from isd_pipeline.config.loading import read_parameters
-    from isd_pipeline.config.names import refuse_name
+    from isd_pipeline.config.loading import file_of_cohort, read_parameters
     from isd_pipeline.config.rows import own_row
+    from isd_pipeline.studies.cost import told_of_run
     from isd_pipeline.studies.reproduce import DIFFERENT, reproduce
 
-    refuse_name(cohort, "COHORT")
-    own_row(read_parameters(Path("conf")), experiment)  # tells a former name
+    parameters = read_parameters(Path("conf"))
+    file_of_cohort(cohort, Path("conf"))
+    own_row(parameters, experiment)  # tells a former name
+    if told := told_of_run(parameters, cohort, experiment):
+        click.echo(told, err=True)
     found = reproduce(cohort, experiment, seed, Path())
     click.echo(json.dumps(asdict(found), indent=1) if as_json else "\n".join(found.lines()))
     sys.exit(found.verdict == DIFFERENT)

@@ -35,7 +35,7 @@ def _mimic3(settings: ExtractSettings, counts: Mapping[str, float]) -> Known:
     if settings.split == "edin":
         is_theirs = settings.label_space == "clean" and _has_all_codes(settings, 10)
         return files | (_without_split(published.MIMIC3_CLEAN, counts) if is_theirs else {})
-    if settings.systems is not None or settings.min_documents > 1:
+    if settings.systems is not None or settings.min_documents > 1 or settings.codes == "listed":
         return files
     name = "50" if settings.codes == "top50" else "full"
     cohort = published.MIMIC3_COHORTS.get((name, settings.label_space), {})

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from isd_pipeline.config.cohorts import cohort_section
 from isd_pipeline.data.codes import icd
+from isd_pipeline.data.codes.code_list import read_code_list
 from isd_pipeline.data.codes.hierarchy import Revision
 from isd_pipeline.data.codes.labels import LabelSpace
 from isd_pipeline.data.custom.layout import CustomLayout
@@ -31,12 +32,16 @@ class ExtractSettings:
     it is missing, our own stratified one; of MIMIC-II `laat`, its last training lines as dev, or
     `caml`, no dev at all: the best epoch is then chosen on test, as CAML chose it. `mdace` is
     `lists`, but for MDACE's charts, which go where its authors put them.
+
+    `codes`: all; the 50 most frequent; or `listed`, those of `codes_file`, one a line and written
+    as the cohort's labels are.
     """
 
     # the file layout
     source: Literal["mimic2", "mimic3", "mimic4", "codiesp", "cantemist", "custom"]
     raw: str  # folder, or the zip of CodiEsp or CANTEMIST
-    codes: Literal["full", "top50"] = "full"
+    codes: Literal["full", "top50", "listed"] = "full"
+    codes_file: str = ""  # of `codes: listed`, from the project's folder: a code a line
     label_space: Literal["clean", "caml", "edin"] = "clean"  # the others: with published faults
     real: bool = False
     language: Literal["en", "es"] = "en"  # of the notes; CodiEsp has both
@@ -84,8 +89,15 @@ class ExtractSettings:
             raise ValueError("mentions: projected is for the English texts of codiesp alone")
         if self.uncoded == "keep" and self.real:
             raise ValueError("uncoded: keep makes another cohort than the published; drop `real`")
+        if (self.codes == "listed") != bool(self.codes_file):
+            raise ValueError("codes: listed and codes_file, the file of the list, go together")
         if self.systems == ():
             raise ValueError("systems is empty; name diagnosis, procedure or both")
+
+    @property
+    def listed_codes(self) -> tuple[str, ...] | None:
+        """The codes of the user's list; None where there is none. Raises as `read_code_list`."""
+        return read_code_list(Path(self.codes_file)) if self.codes_file else None
 
     @property
     def mdace_release(self) -> Path:

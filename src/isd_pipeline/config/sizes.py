@@ -51,10 +51,7 @@ def with_sizes(parameters: Mapping[str, Any], project: Path) -> Sized:
 
     Raises a ValueError for a row of the table that cannot be read.
     """
-    rows = {
-        name: read_config(SizeSettings, row, f"{SIZES}.{name}")
-        for name, row in (parameters.get("sizes") or {}).items()
-    }
+    rows = read_sizes(parameters)
     cohorts, told = dict(parameters.get("cohorts") or {}), {}
     for name, section in cohorts.items():
         if rows and follows_size(section):
@@ -64,6 +61,17 @@ def with_sizes(parameters: Mapping[str, Any], project: Path) -> Sized:
         elif lacking := _takes_the_papers(section):
             told[name] = f"{name} names no {lacking}: there it takes the paper's, for 47,723 notes"
     return Sized({**parameters, "cohorts": cohorts}, told)
+
+
+def read_sizes(parameters: Mapping[str, Any]) -> dict[str, SizeSettings]:
+    """The rows of the table of sizes, in its order."""
+    rows = (parameters.get("sizes") or {}).items()
+    return {name: read_config(SizeSettings, row, f"{SIZES}.{name}") for name, row in rows}
+
+
+def row_of(rows: Mapping[str, SizeSettings], notes: int, codes: int) -> str:
+    """The first row that data of so many training notes and codes fit into; "" where none does."""
+    return next((name for name, row in rows.items() if row.holds(notes, codes)), "")
 
 
 def _takes_the_papers(section: Mapping[str, Any]) -> str:
@@ -87,9 +95,8 @@ def _of_size(
         return SizeSettings(), f"{source}: {waits}"
     counts = json.loads(path.read_text(encoding="utf-8"))
     notes, codes = int(counts["train_documents"]), int(counts["labels"])
-    fitting = [key for key, row in rows.items() if row.holds(notes, codes)]
-    key = fitting[0] if fitting else ""
-    row = rows[key] if fitting else SizeSettings()
+    key = row_of(rows, notes, codes)
+    row = rows.get(key, SizeSettings())
     taken = f"profile {row.profile}" if row.profile else "the paper's settings"
     said = f"{notes:,} training notes and {codes:,} codes take {taken} ({SIZES}.{key})"
     return row, f"{source}: {said}; `isd show {name} EXPERIMENT` prints all"

@@ -59,7 +59,7 @@ def import_transformers() -> Any:
     except ImportError:
         raise ValueError(
             "a pretrained encoder needs transformers, which is not installed: "
-            "pip install 'isd-pipeline[plm]'"
+            "pip install '.[plm]' in the checkout"
         ) from None
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()

@@ -107,6 +107,8 @@ class Study:
         if follows_size(section):  # then its settings are known once `preprocess` has counted
             for name in ("settings", "embed"):
                 made[name]["deps"] = [COUNTED, SIZES_FILE, *made[name]["deps"]]
+        if settings.codes_file:
+            made["preprocess"]["deps"].append(settings.codes_file)
         places = settings.watched(folder)
         made["extract"]["deps"] = [RAW if place == folder else place for place in places]
         return made

@@ -39,8 +39,9 @@ def _untrue(lock: Path, root: Path) -> Iterator[str]:
         deps = stage.get("deps", [])
         named = hash_of({dep["path"]: dep["md5"] for dep in deps if dep["path"].startswith("src/")})
         if named != recorded:
+            path = lock.relative_to(root)
+            again = f"dvc repro {path.with_suffix('.yaml')}:{name}"
             yield (
-                f"{lock.relative_to(root)}, stage {name}: names code {named}, and the run "
-                f"recorded {recorded or 'none'}; make it again with `dvc repro`, or take the stage "
-                "out of the lock"
+                f"{path}, stage {name}: names code {named}, and the run recorded "
+                f"{recorded or 'none'}; make it again, `{again}`, or take the stage out of the lock"
             )

@@ -50,7 +50,7 @@ def _drop_dead(path: Path) -> list[str]:
     except (ValueError, AttributeError, KeyError, TypeError):
         path.unlink()
         return [f"{path}: half written by a process that was killed; removed"]
-    if kept == lock:
+    if _count(kept) == _count(lock):  # DVC leaves `{}` where every process has ended by itself
         return []
     write_text(path, json.dumps(kept))
     return [f"{path}: named processes that are gone; they are dropped"]
@@ -61,6 +61,11 @@ def _living(lock: Mapping[str, Any]) -> dict[str, Any]:
     write = {path: one for path, one in lock.get("write", {}).items() if is_alive(one)}
     read = {path: [*filter(is_alive, some)] for path, some in lock.get("read", {}).items()}
     return {"write": write, "read": {path: some for path, some in read.items() if some}}
+
+
+def _count(lock: Mapping[str, Any]) -> int:
+    """How many processes are named, the readers of each path and its writer."""
+    return len(lock.get("write", {})) + sum(map(len, lock.get("read", {}).values()))
 
 
 def is_alive(holder: Mapping[str, Any]) -> bool:

@@ -21,7 +21,8 @@ from isd_pipeline.studies.recorded import Output, cached, folder_md5, md5, outpu
 from isd_pipeline.training.checkpoints import MODEL, SEAL
 
 MISSING, CHANGED, EXTRA, DAMAGED = "missing", "changed", "extra", "damaged"
-AGAIN = "make it again with `dvc repro`"
+AGAIN = "make it again: `dvc repro {}:{}`"
+TRAIN_AGAIN = "train again: `kedro run --pipelines=train --params cohort={},experiment={},seed={}`"
 IGNORED = ("__pycache__", ".ipynb_checkpoints", ".pytest_cache")  # .dvcignore
 MADE_ANEW = "remove it; `dvc repro` makes again what it held, if that is gone"
 
@@ -121,7 +122,7 @@ def _differs(output: Output, path: Path, what: str) -> Problem:
     kept = cached(output.root, digest)
     whole = kept.is_file() and md5(kept) == digest.removesuffix(".dir")
     back = f"`dvc checkout --force {output.path}` brings back what was recorded"
-    remedy = back if whole else AGAIN
+    remedy = back if whole else AGAIN.format(output.lock.with_suffix(".yaml"), output.stage)
     told = f"{output.lock}, stage {output.stage}"
     return Problem(path.as_posix(), what, told, "remove it" if what == EXTRA else remedy)
 
@@ -142,18 +143,20 @@ def _of_cache(output: Output, report: Report, seen: set[str]) -> Iterator[Proble
 def _of_run(root: Path, path: Path) -> Iterator[Problem]:
     """The weights of a run are those that its training wrote down."""
     recorded = path.relative_to(root).as_posix()
+    cohort, _, experiment, seed = path.parts[-5:-1]
+    again = TRAIN_AGAIN.format(cohort, experiment, seed.removeprefix("seed_"))
     try:
         expected = read_json(path).get("run", {}).get("weights_sha256")
     except (ValueError, AttributeError):
-        yield Problem(recorded, DAMAGED, "it is no JSON", AGAIN)
+        yield Problem(recorded, DAMAGED, "it is no JSON", again)
         return
-    folder = root.joinpath("data/06_models", path.parts[-5], *path.parts[-3:-1])
+    folder = root.joinpath("data/06_models", cohort, experiment, seed)
     if expected is None or not folder.exists():
         return
     found = [sha256(weights) for weights in sorted(folder.glob(f"{MODEL}-*.safetensors"))]
     if expected not in found:
         what = CHANGED if found else MISSING
-        yield Problem(f"{folder.relative_to(root).as_posix()}/{MODEL}-*", what, recorded, AGAIN)
+        yield Problem(f"{folder.relative_to(root).as_posix()}/{MODEL}-*", what, recorded, again)
 
 
 def _of_checkpoint(root: Path, path: Path) -> Iterator[Problem]:

@@ -169,8 +169,8 @@ def check_codes(
     findings: Findings,
     *,
     keep_uncoded: bool = False,
-) -> None:
-    """Documents without codes, repeated codes, codes that are rare; never an error."""
+) -> int:
+    """Documents without codes, repeated codes, codes that are rare; how many codes there are."""
     codes = extraction.codes.read()
     known = set(documents)
     here = codes.filter(pc.is_in(codes["document_id"], pa.array(sorted(known), pa.string())))
@@ -188,11 +188,13 @@ def check_codes(
     keys = pc.binary_join_element_wise(here["document_id"], here["system"], here["code"], "\x1f")
     repeated = len(keys) - len(keys.unique())
     _told(findings, file, "note", repeated, "code rows repeat a code of their id")
-    per_code = Counter(here["code"].to_pylist())
+    # 0331 is one code as a diagnosis and another one as a procedure.
+    per_code = Counter(zip(here["system"].to_pylist(), here["code"].to_pylist(), strict=True))
     once = sum(count == 1 for count in per_code.values())
     mean = len(here) / max(len(coded), 1)
     told = f"{len(per_code):,} codes, {mean:.1f} rows a document; {once:,} codes occur once"
     findings.tell("note", file, told)
+    return len(per_code)
 
 
 def check_codes_of_splits(
@@ -200,17 +202,16 @@ def check_codes_of_splits(
 ) -> None:
     """Codes that no model can learn, for train has none, and data of one code alone."""
     split_of = dict(zip(*(splits[name].to_pylist() for name in SPLITS.names), strict=True))
-    holders: dict[str, set[str]] = {}
-    learned, tested = set[str](), set[str]()
+    holders: dict[tuple[str, str], set[str]] = {}
+    learned, tested = set[tuple[str, str]](), set[tuple[str, str]]()
     codes = extraction.codes.read()
-    for document, code in zip(
-        codes["document_id"].to_pylist(), codes["code"].to_pylist(), strict=True
-    ):
+    columns = (codes[name].to_pylist() for name in ("document_id", "system", "code"))
+    for document, system, code in zip(*columns, strict=True):
         split = split_of.get(document)
         if code is not None and split is not None:
-            holders.setdefault(code, set()).add(document)
-            learned |= {code} if split in names_of("train") else set()
-            tested |= {code} if split in names_of("test") else set()
+            holders.setdefault((system, code), set()).add(document)
+            learned |= {(system, code)} if split in names_of("train") else set()
+            tested |= {(system, code)} if split in names_of("test") else set()
     coded = set().union(*holders.values()) if holders else set()
     if len(holders) == 1:
         remedy = "a model has nothing to tell apart; is a column read as the code that is none?"

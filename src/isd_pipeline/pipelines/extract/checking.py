@@ -9,7 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from isd_pipeline.config.cohorts import COHORTS, cohort_section
+import numpy as np
+
+from isd_pipeline.config.cohorts import COHORTS, cohort_section, is_generated
 from isd_pipeline.config.expected_counts import expected_counts
 from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.config.reading import refuse_unknown
@@ -21,7 +23,8 @@ from isd_pipeline.data.io.tables import Extraction
 from isd_pipeline.data.quality import checks
 from isd_pipeline.data.quality.findings import Finding, Findings, of_error, of_error_below
 from isd_pipeline.data.sources import cantemist, mimic3, mimic3_notes
-from isd_pipeline.pipelines.extract.checking_words import check_words
+from isd_pipeline.data.splits import names_of
+from isd_pipeline.pipelines.extract.checking_words import check_words, longest_read
 from isd_pipeline.pipelines.extract.nodes import read_source, split_documents
 
 T = TypeVar("T")
@@ -39,20 +42,20 @@ LEAST_MEMORY = 2 << 30  # docs/performance.md: preparation takes 0.5 GiB, traini
 def check(
     target: str,
     cohorts: Mapping[str, Any],
-    profiles: Mapping[str, Any] | None = None,
+    parameters: Mapping[str, Any] | None = None,
     engine: Engine = LOOP,
 ) -> tuple[Findings, dict[str, int]]:
     """Check a cohort, or a folder as the cohort it looks like; findings, and what was counted.
 
-    `profiles` are those that cohorts name, for how much of a note is read; `engine` is who looks
-    at the notes.
+    `parameters` have the profiles and sizes that say how much of a note is read; `engine` is who
+    looks at the notes.
     """
     findings = Findings()
     try:
         cohorts = cohorts if target in cohorts else {target: {"extract": _guess(target, cohorts)}}
         settings = cohort_section(cohorts, target, "extract", ExtractSettings)
         with _logged(settings, findings):
-            counts = _check(settings, cohorts, target, findings, profiles or {}, engine)
+            counts = _check(settings, cohorts, target, findings, parameters or {}, engine)
     except (ValueError, OSError) as error:
         findings.add(of_error(error, ""))
         counts = {}
@@ -100,14 +103,15 @@ def _check(
     cohorts: Mapping[str, Any],
     cohort: str,
     findings: Findings,
-    profiles: Mapping[str, Any],
+    parameters: Mapping[str, Any],
     engine: Engine,
 ) -> dict[str, int]:
     raw = settings.raw
     if not Path(raw).exists():
-        raise FileNotFoundError(
-            f"{raw}: not there; docs/data.md says how to get it, extract.raw names another place"
-        )
+        told = "docs/data.md says how to get it, extract.raw names another place"
+        if is_generated(cohorts, cohort):
+            told = f"`kedro run --pipelines=generate --params cohort={cohort}` makes it"
+        raise FileNotFoundError(f"{raw}: not there; {told}")
     for path in files_of(Path(raw))[0] if Path(raw).is_dir() else []:
         if path.suffix.lower() in (".csv", ".tsv", ".jsonl"):
             with path.open("rb") as file:
@@ -122,14 +126,19 @@ def _check(
         checks.check_counts(found.counts, expected, raw, findings)
     seen = checks.check_notes(found.notes, raw, findings, engine)
     divided = _tried(lambda: split_documents(found.notes, found, cohorts, cohort), raw, findings)
+    notes = codes = 0
     if divided is not None:
         splits = divided[1]
         checks.check_splits(seen, splits, raw, findings, engine)
         labelled = [r["document_id"] for r in splits.to_pylist() if r["split"] != "unlabelled"]
         keep = settings.uncoded == "keep"
-        checks.check_codes(found, labelled, raw, findings, keep_uncoded=keep)
+        notes = int(np.isin(splits["split"].to_pylist(), names_of("train")).sum())
+        codes = checks.check_codes(found, labelled, raw, findings, keep_uncoded=keep)
+        if settings.codes != "full":
+            codes = len(settings.listed_codes or range(50))
         checks.check_codes_of_splits(found, splits, raw, findings)
-    check_words(found.notes, cohorts, cohort, raw, findings, profiles)
+    longest = longest_read(cohorts[cohort], parameters, notes, codes)
+    check_words(found.notes, cohorts, cohort, raw, findings, longest)
     if settings.source == "mimic3":
         checks.check_titles(found, raw, findings)
     _tell_of_room(raw, seen.characters, findings)

@@ -8,6 +8,7 @@ import numpy as np
 
 from isd_pipeline.config.cohorts import cohort_section
 from isd_pipeline.config.preprocess import PreprocessSettings, reads_normal_form
+from isd_pipeline.config.sizes import SizeSettings, follows_size, read_sizes, row_of
 from isd_pipeline.data.io.tables import RecordStream
 from isd_pipeline.data.quality.findings import Findings
 from isd_pipeline.text.tokens import tokenize_notes
@@ -23,16 +24,15 @@ def check_words(
     cohort: str,
     file: str,
     findings: Findings,
-    profiles: Mapping[str, Any],
+    longest: int,
 ) -> None:
-    """Documents longer than a model reads, and the share of words that its vocabulary lacks.
+    """Documents of more than `longest` words, and the share of words that the vocabulary lacks.
 
     There is a vocabulary where the cohort was preprocessed.
     """
     settings = cohort_section(cohorts, cohort, "preprocess", PreprocessSettings)
     path = Path("data/03_primary") / Path(cohort).name / "vocabulary.json"
     vocabulary = Vocabulary.open(path) if path.is_file() else None
-    longest = longest_read(cohorts[cohort], profiles)
     documents = too_long = words = unknown = 0
     rule = vocabulary.rule if vocabulary else settings.tokeniser
     normal = reads_normal_form(cohorts, cohort)
@@ -59,11 +59,20 @@ def check_words(
             findings.tell("note", file, what)
 
 
-def longest_read(cohort: Mapping[str, Any], profiles: Mapping[str, Any]) -> int:
-    """How many words of a document networks read: the cohort's own setting, or its profile's."""
-    train = cohort.get("train") or {}
-    profile = profiles.get(str(train.get("profile"))) or {}
-    for section in (train, profile):
-        if found := (section.get("training") or {}).get("max_tokens"):
+def longest_read(
+    section: Mapping[str, Any], parameters: Mapping[str, Any], notes: int = 0, codes: int = 0
+) -> int:
+    """How many words of a document networks read.
+
+    The cohort's `section` says it, or its profile; where it names neither, the profile of so many
+    training `notes` and `codes`.
+    """
+    name = section.get("profile")
+    if notes and follows_size(section):
+        rows = read_sizes(parameters)
+        name = rows.get(row_of(rows, notes, codes), SizeSettings()).profile
+    profile = (parameters.get("profiles") or {}).get(name) or {}
+    for layer in (section.get("train") or {}, profile):
+        if found := (layer.get("training") or {}).get("max_tokens"):
             return int(found)
     return MAX_TOKENS

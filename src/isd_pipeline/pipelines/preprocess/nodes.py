@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from isd_pipeline.config.cohorts import cohort_section
 from isd_pipeline.config.engine import read_engine
 from isd_pipeline.config.expected_counts import check_published
 from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.config.preprocess import PreprocessSettings, reads_normal_form
-from isd_pipeline.data.cohorts import CAML_TOP_50, CodeIndex, make_cohort
+from isd_pipeline.data.cohorts import CAML_TOP_50, CodeIndex, Cohort, make_cohort
 from isd_pipeline.data.io.tables import RecordStream
 from isd_pipeline.data.quality import published_counts as published
 from isd_pipeline.data.quality.scripts import MOSTLY, REMEDY, share_without_blanks
@@ -44,18 +45,39 @@ def label(
 ) -> tuple[pa.Table, pa.Table, CodeIndex, dict[str, int]]:
     """Each document's labels, the documents that stay, and the one order of the codes."""
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
+    documents = tokenized_notes.select(["document_id", "patient_id"]).read()
+    try:
+        made = make_cohort(
+            *(documents, codes.read(), titles.read(), cohort_splits.read()),
+            label_space=settings.space,
+            revision=settings.revision,
+            min_documents=settings.min_documents,
+            top=_kept_codes(settings),
+            keep_uncoded=settings.uncoded == "keep",
+        )
+    except ValueError as error:  # of a list perhaps, whose codes nobody has
+        where = f"{settings.codes_file}, the codes that are kept: " if settings.codes_file else ""
+        raise ValueError(f"{where}{error}") from None
+    if settings.listed_codes:
+        _tell_of_absent(made, settings.codes_file)
+    return made.labels, made.splits, made.codes, made.counts
+
+
+def _kept_codes(settings: ExtractSettings) -> int | tuple[str, ...] | None:
+    """How many of the most frequent codes are kept, or which codes; None: all."""
+    if settings.codes == "full":
+        return None
     # Counted clean, the top 50 would not be CAML's: it is pinned.
     pinned = settings.source == "mimic3" and settings.real and settings.label_space == "clean"
-    documents = tokenized_notes.select(["document_id", "patient_id"]).read()
-    made = make_cohort(
-        *(documents, codes.read(), titles.read(), cohort_splits.read()),
-        label_space=settings.space,
-        revision=settings.revision,
-        min_documents=settings.min_documents,
-        top=None if settings.codes == "full" else CAML_TOP_50 if pinned else 50,
-        keep_uncoded=settings.uncoded == "keep",
-    )
-    return made.labels, made.splits, made.codes, made.counts
+    return settings.listed_codes or (CAML_TOP_50 if pinned else 50)
+
+
+def _tell_of_absent(made: Cohort, file: str) -> None:
+    """Warn of codes of a list that no document has: they are misspelt, or of another data set."""
+    found = set(pc.list_flatten(made.labels["labels"]).to_pylist())
+    if absent := [code for code in made.codes.codes if code not in found]:
+        told = "%s: %d of %d codes are in no document (%s); are they written as the labels are?"
+        LOG.warning(told, file, len(absent), len(made.codes), ", ".join(absent[:5]))
 
 
 def count_words(
