@@ -17,7 +17,6 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).parents[1]
 ABOVE = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 ABOVE |= {"SECURITY.md": "security.md", "README.md": "index.md"}
-EXPECTED = ("training.md", "python.md", "mimic.md")  # may be written after the others
 OTHERS, OURS = "https://unpkg.com/iframe-worker/shim", "javascript/worker.js"
 LINK = re.compile(r"\]\(([^)\s#]+)(#[^)\s]*)?\)")
 
@@ -47,11 +46,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             made[page] = inside((ROOT / name).read_text(encoding="utf-8"))
     for path in sorted((ROOT / "results").glob("*/results.md")):
         made[f"recorded/{path.parent.name}.md"] = path.read_text(encoding="utf-8")
-    for name in EXPECTED:
-        if files.get_file_from_path(name) is None:
-            made[name] = (
-                f"# {name.removesuffix('.md').capitalize()}\n\nThis page is being written.\n"
-            )
     for name, text in made.items():
         files.append(File.generated(config, name, content=text))
     return files

@@ -11,7 +11,6 @@ from tests.checkout import ROOT
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 FENCE = re.compile(r"^(<!-- runnable -->\n)?```(\w*)\n(.*?)^```", re.M | re.S)
 COMMENT = re.compile(r"<!--.*?-->", re.S)
-BESIDE = {"docs/training.md", "docs/python.md", "docs/mimic.md"}  # may be written after the others
 
 
 @dataclass(frozen=True)

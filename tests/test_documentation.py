@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.checkout import ROOT
-from tests.documentation import BESIDE, PAGES, anchors, fences, prose
+from tests.documentation import PAGES, anchors, fences, prose
 
 WRITTEN = [page for page in PAGES if page.name not in ("licences.md",)]
 EXAMPLES = sorted(
@@ -38,8 +38,6 @@ def test_every_link_of_a_page_leads_to_a_file_and_a_heading(page: Path) -> None:
         if target.startswith(("http:", "https:", "mailto:")):
             continue
         there = (page.parent / target).resolve() if target else page
-        if str(there.relative_to(ROOT)) in BESIDE and not there.exists():
-            continue
         if not there.exists() or (place and place not in anchors(there)):
             wrong.append(match[0])
     assert wrong == []

@@ -35,7 +35,6 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 PLACEHOLDER = re.compile(r"[A-Z][A-Z_]*$|[A-Z]$|.*…")
 OWN = {"custom", "own"}  # cohorts that a reader makes
 # Commands and variables of this release that other changes bring; parsed as soon as they are there.
-COMING = {"train", "notebook"}
 COMMANDS = ("isd", "kedro", "dvc", "make", "python", "studies/side_by_side", "studies/apart")
 BLOCKS = [fence for fence in fences() if fence.language in ("", "bash", "sh")]
 RUN = [fence for fence in BLOCKS if fence.runnable]
@@ -86,7 +85,7 @@ def of_isd(rest: list[str]) -> str | None:
         return None
     command = main.get_command(whole, rest[0])
     if command is None:
-        return None if rest[0] in COMING else f"isd has no {rest[0]}"
+        return f"isd has no {rest[0]}"
     told = parsed(command, [word for word in rest[1:] if word not in ("--help", "…")])
     return told or unknown_run(rest[0], rest[1:])
 
@@ -137,14 +136,14 @@ def of_kedro(rest: list[str]) -> str | None:
 
 
 def of_make(rest: list[str]) -> str | None:
-    rules = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.M)) | set(TABLES) | COMING
+    rules = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.M)) | set(TABLES)
     patterns = [
         re.compile(one.replace("%", r"\w+")) for one in re.findall(r"^(data\S+):", MAKEFILE, re.M)
     ]
     for word in rest:
         name, sign, value = word.partition("=")
         if sign:
-            if name not in COMING and not re.search(rf"\b{name}\b", MAKEFILE):
+            if not re.search(rf"\b{name}\b", MAKEFILE):
                 return f"make reads no {name}"
             if name == "COHORT" and not known(value, COHORTS):
                 return f"no cohort {value}"
