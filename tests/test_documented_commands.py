@@ -80,7 +80,7 @@ def fault(words: list[str]) -> str | None:
 
 
 def of_isd(rest: list[str]) -> str | None:
-    whole = click.Context(main)
+    whole = click.Context(main, resilient_parsing=True)
     if not rest or rest[0] in ("--help", "-h", "--version", "COMMAND"):
         return None
     command = main.get_command(whole, rest[0])
