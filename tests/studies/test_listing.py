@@ -61,7 +61,7 @@ def test_a_summary_for_scripts_has_the_mean_and_the_sd_over_seeds(tmp_path: Path
         for name, seed, value in runs
     ]
     (folder / "runs.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
-    found = listing.summary_of("own", tmp_path)
+    found = listing.summary_of(folder)
     assert found["isd"]["seeds"] == 2
     assert found["isd"]["test"]["f1_micro"]["mean"] == pytest.approx(0.3)
     assert found["isd"]["test"]["f1_micro"]["sd"] == pytest.approx(0.02**0.5)

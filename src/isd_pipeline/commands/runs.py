@@ -74,7 +74,7 @@ def summary(cohort: str, every: bool, as_json: bool) -> None:
         from isd_pipeline.studies.listing import summary_of
 
         places = {"results": f"{folder}/results.md", "report": str(page) if page.exists() else None}
-        told = {"cohort": cohort, **places, "experiments": summary_of(cohort, Path())}
+        told = {"cohort": cohort, **places, "experiments": summary_of(folder)}
         click.echo(json.dumps(told, indent=1))
         return
     parameters = read_parameters(Path("conf"))

@@ -129,10 +129,10 @@ def _cell(value: Any) -> str:
     return ", ".join(value) if isinstance(value, list) else str(value)
 
 
-def summary_of(cohort: str, root: Path) -> dict[str, Any]:
-    """The recorded test metrics of each experiment of a cohort, mean and sd (n - 1) over seeds."""
+def summary_of(folder: Path) -> dict[str, Any]:
+    """The test metrics of each experiment of a cohort's record, mean and sd (n - 1) over seeds."""
     by_experiment: dict[str, list[Mapping[str, float]]] = {}
-    for line in _lines(root / "results" / cohort / RUNS):
+    for line in _lines(folder / RUNS):
         by_experiment.setdefault(line["experiment"], []).append(line["metrics"]["test"])
     return {
         name: {"seeds": len(runs), "test": {key: _mean(key, runs) for key in runs[0]}}
