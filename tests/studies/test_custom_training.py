@@ -96,7 +96,7 @@ def test_without_the_extra_it_is_one_line(
 ) -> None:
     monkeypatch.setitem(sys.modules, "kedro", None)
     done = isd(ward)
-    told = "this needs kedro, which is not here: pip install 'isd-pipeline[pipeline]'"
+    told = "this needs kedro, which is not here: pip install '.[pipeline]' in the checkout"
     assert (done.exit_code, done.output) == (1, f"Error: {told}\n")
 
 
