@@ -66,6 +66,7 @@ def made_bundle(folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "weights.safetensors").write_bytes(content)
     write_json(folder / "bundle.json", sealed({"format": 2, "weights_sha256": digest}, "sha256"))
+    (folder / "MODEL_CARD.md").write_text("for people")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from isd_pipeline.catalog.formats import read_json
-from isd_pipeline.coding.bundle import BOOK, RECORD, VIEWS_FORMAT, WEIGHTS
+from isd_pipeline.coding.bundle import BOOK, CARD, RECORD, VIEWS_FORMAT, WEIGHTS
 from isd_pipeline.coding.bundle import SEAL as BUNDLE_SEAL
 from isd_pipeline.config.reading import refuse_unknown
 from isd_pipeline.data.io.files import sha256
@@ -173,7 +173,10 @@ def _of_checkpoint(root: Path, path: Path) -> Iterator[Problem]:
 
 
 def _of_bundle(root: Path, path: Path) -> Iterator[Problem]:
-    """A bundle's JSON under its own seal, its files, and nothing else beside them."""
+    """A bundle's JSON under its own seal, its files, and nothing else beside them.
+
+    Its card is for people, who may write into it; what stands in it is not looked at.
+    """
     remedy = "copy it again, or make it again with `isd bundle`"
     name = path.relative_to(root).as_posix()
     try:
@@ -189,7 +192,7 @@ def _of_bundle(root: Path, path: Path) -> Iterator[Problem]:
     files = {BOOK.format(system): digest for system, digest in books}
     files[WEIGHTS] = record.get("weights_sha256", "")
     yield from _sealed_files(root, path, files, remedy)
-    yield from _extra(root, path, files)
+    yield from _extra(root, path, [*files, CARD])
 
 
 def _of_views(root: Path, path: Path, views: Any, remedy: str) -> Iterator[Problem]:
@@ -205,7 +208,7 @@ def _of_views(root: Path, path: Path, views: Any, remedy: str) -> Iterator[Probl
             name = below.relative_to(root).as_posix()
             what = CHANGED if below.exists() else MISSING
             yield Problem(name, what, path.relative_to(root).as_posix(), remedy)
-    yield from _extra(root, path, languages)
+    yield from _extra(root, path, [*languages, CARD])
 
 
 def _sealed_files(
