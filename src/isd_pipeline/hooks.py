@@ -29,7 +29,7 @@ from isd_pipeline.config.loading import (
 from isd_pipeline.config.names import refuse_name
 from isd_pipeline.config.reading import choose, read_config, refuse_unknown
 from isd_pipeline.config.rows import own_row, system_of
-from isd_pipeline.config.sizes import with_sizes
+from isd_pipeline.config.sizes import refuse_uncounted, with_sizes
 from isd_pipeline.pipelines.by_name import stages_of
 from isd_pipeline.studies.closures import code_hash, code_of
 from isd_pipeline.studies.cost import told_before
@@ -53,6 +53,7 @@ class ParametersHook:
 
     def __init__(self) -> None:
         self._parameters: dict[str, Any] = {}
+        self._project = Path()
         self._at_work = AtWork()
 
     @hook_impl(tryfirst=True)
@@ -70,7 +71,8 @@ class ParametersHook:
         if not isinstance(parameters["seed"], int):
             raise ValueError(f"--params seed={parameters['seed']}: a seed is a whole number")
         _refuse_other_configuration(context)
-        sized = with_sizes(parameters, Path(context.project_path))
+        self._project = Path(context.project_path)
+        sized = with_sizes(parameters, self._project)
         if told := sized.told.get(parameters["cohort"]):
             context.config_loader["parameters"] = sized.parameters
             LOG.info("%s", told)
@@ -80,6 +82,7 @@ class ParametersHook:
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
         """Look for what would stop the stage only when its work is done; say what takes long."""
         names = stages_of(run_params.get("pipeline_names"))
+        refuse_uncounted(names, self._parameters, self._project)
         refuse_full_disk_before(names, self._parameters)
         for line in told_before(names, self._parameters):
             LOG.info("%s", line)

@@ -8,7 +8,7 @@ import pytest
 
 from isd_pipeline.config.loading import read_parameters
 from isd_pipeline.config.rows import merged_row
-from isd_pipeline.config.sizes import COUNTS, follows_size, with_sizes
+from isd_pipeline.config.sizes import COUNTS, follows_size, refuse_uncounted, with_sizes
 from tests.checkout import ROOT
 
 PROJECT = read_parameters(ROOT / "conf")
@@ -76,3 +76,16 @@ def test_a_row_of_the_table_with_a_key_that_nothing_reads_is_refused(tmp_path: P
     parameters = {**PROJECT, "sizes": {"a": {"note": 3}}}
     with pytest.raises(ValueError, match=r"sizes\.a has no 'note'; did you mean 'notes'"):
         with_sizes(parameters, tmp_path)
+
+
+def test_one_run_does_not_take_settings_by_size_before_it_has_counted(tmp_path: Path) -> None:
+    waits = {**PROJECT, "cohorts": {"own": OWN}, "cohort": "own"}
+    named = {**waits, "cohorts": {"own": {**OWN, "profile": "few_documents"}}}
+    road = ["extract", "preprocess", "embed", "train"]
+    with pytest.raises(ValueError, match=r"`kedro run --pipelines=extract,preprocess --params coh"):
+        refuse_uncounted(road, waits, tmp_path)
+    refuse_uncounted(road[:2], waits, tmp_path)
+    refuse_uncounted(road[2:], waits, tmp_path)
+    refuse_uncounted(road, named, tmp_path)
+    sized(tmp_path, 100, 10)
+    refuse_uncounted(road, waits, tmp_path)

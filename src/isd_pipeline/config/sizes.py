@@ -7,7 +7,7 @@ stage `preprocess` has counted them. MIMIC itself (`real: true`) keeps the paper
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from isd_pipeline.config.reading import read_config
 SIZES = "conf/base/parameters_sizes.yml: sizes"
 COUNTS = "data/03_primary/{}/counts.json"  # what `preprocess` counted
 OF_SETTINGS = ("profile", "embed", "train")
+SIZED = {"embed", "settings", "train", "search"}  # the stages that read these settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,20 @@ def read_sizes(parameters: Mapping[str, Any]) -> dict[str, SizeSettings]:
 def row_of(rows: Mapping[str, SizeSettings], notes: int, codes: int) -> str:
     """The first row that data of so many training notes and codes fit into; "" where none does."""
     return next((name for name, row in rows.items() if row.holds(notes, codes)), "")
+
+
+def refuse_uncounted(stages: Collection[str], parameters: Mapping[str, Any], project: Path) -> None:
+    """Raise where one run would take settings by size before its own `preprocess` has counted."""
+    name = parameters["cohort"]
+    counted = (project / COUNTS.format(name)).exists()
+    if counted or not follows_size(parameters["cohorts"][name]):
+        return
+    if "preprocess" in stages and SIZED.intersection(stages):
+        raise ValueError(
+            f"{name} names no settings (profile, embed, train), and those of its size are known "
+            "once `preprocess` has counted. Run `kedro run --pipelines=extract,preprocess --params "
+            f"cohort={name}` first, and then this"
+        )
 
 
 def _takes_the_papers(section: Mapping[str, Any]) -> str:
