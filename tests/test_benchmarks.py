@@ -42,6 +42,7 @@ TINY = {
     "regression": "--notes 60 --codes 8",
     "waiting_threads": "{folder}/bundle {folder}/notes --busy 1",
 }
+SLOW = ("models", "serving", "label_memory", "coding_workers")  # 17 to 51 s each
 MORE = {  # what a service needs; what word vectors are compared with; a measure of quality
     "serving": (
         *("click", "jinja2", "snowballstemmer"),
@@ -118,7 +119,10 @@ def test_every_benchmark_is_run_here() -> None:
     assert scripts == {*TINY, *SERVE, "growth"}
 
 
-@pytest.mark.parametrize("script", TINY)
+@pytest.mark.parametrize(
+    "script",
+    [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in TINY],
+)
 def test_a_benchmark_runs_and_tells_its_ratio(script: str, bare: Path, tmp_path: Path) -> None:
     if script == "preparation":
         settings = HospitalSettings(admissions=200, words=150, other_notes=0)
@@ -134,6 +138,7 @@ def test_a_benchmark_runs_and_tells_its_ratio(script: str, bare: Path, tmp_path:
     assert any(line.startswith(TOLD.get(script, "ratio")) for line in printed)
 
 
+@pytest.mark.slow
 def test_growth_measures_no_point_twice_and_draws_what_it_measured(
     bare: Path, tmp_path: Path
 ) -> None:

@@ -25,6 +25,7 @@ from isd_pipeline.predictors.artifact import read_artifact
 from isd_pipeline.synthetic import HospitalSettings, write_hospital
 from isd_pipeline.text.documents import open_splits
 from isd_pipeline.text.vocabulary import Vocabulary
+from isd_pipeline.tracking.shown import shown_of_test
 from tests.checkout import copy_checkout
 
 REIMPLEMENTED = "re-implementation from the description"
@@ -190,11 +191,13 @@ def test_every_system_has_a_run_in_mlflow_under_the_same_names(project: Path) ->
         sizes = {name.split(".")[1] for name in params if name.startswith("model.")}
         assert sizes == asdict(load(system).model_config()).keys()
         found = small_file(project, system, "metrics.json")["test"]
-        assert found == pytest.approx({name: metrics[f"test/{name}"] for name in found})
+        assert found == pytest.approx({name: metrics[shown_of_test(name)] for name in found})
         assert runs[system].info.status == "FINISHED"
         assert runs[system].data.tags["table1"] == "yes"
         assert "loss/prediction" in metrics
-    tested = [{name for name in runs[system].data.metrics if "test/" in name} for system in TINY]
+    tested = [
+        {name for name in runs[system].data.metrics if name.startswith("test")} for system in TINY
+    ]
     assert all(names == tested[0] for names in tested)
 
 

@@ -123,5 +123,5 @@ def test_a_tokenizer_that_cannot_cut_is_refused(tmp_path: Path, bert: Path):
 
 def test_without_transformers_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(ValueError, match=r"pip install 'isd-pipeline\[plm\]'"):
+    with pytest.raises(ValueError, match=r"pip install '\.\[plm\]'"):
         open_pretrained(tmp_path, VOCABULARY, 4)
