@@ -128,11 +128,16 @@ def measured(stage: Stage, log: Path) -> dict[str, Any]:
         "peak_gb": round(used.ru_maxrss * 1024 / 1e9, 2),
         "load": round(os.getloadavg()[0], 1),
         "status": os.waitstatus_to_exitcode(status),
-        "command": " ".join(stage.command),
+        "command": told(stage.command),
     }
     if stage.leaves is not None and stage.leaves.exists():
         row["leaves_mb"] = round(size_of(stage.leaves) / 1e6, 1)
     return row
+
+
+def told(command: tuple[str, ...]) -> str:
+    """The command as it is recorded: without where the project lies on this machine."""
+    return " ".join(command).replace(f"{Path.cwd().as_uri()}/", "")
 
 
 def size_of(path: Path) -> int:
@@ -248,7 +253,7 @@ def is_done(stage: Stage, notes: int, row: dict[str, Any] | None) -> bool:
     """Whether the same command with as many notes is recorded, and ended well."""
     if row is None or (row["status"] != 0 and stage.name not in MAY_WARN):
         return False
-    return row["command"] == " ".join(stage.command) and row.get("train_notes", 0) == notes
+    return row["command"] == told(stage.command) and row.get("train_notes", 0) == notes
 
 
 def run(stage: Stage, notes: int) -> dict[str, Any]:

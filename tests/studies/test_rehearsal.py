@@ -64,3 +64,13 @@ def test_a_stage_is_measured_in_a_process_of_its_own(rehearsal: ModuleType, tmp_
     assert row["status"] == 3
     assert row["peak_gb"] > 0.3
     assert (tmp_path / "log").read_text() == "said\n"
+
+
+def test_a_recorded_command_says_nothing_of_where_the_project_lies(
+    rehearsal: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (tmp_path / "data/report.html").as_uri()
+    assert rehearsal.told(("chromium", page)) == "chromium data/report.html"
+    recorded = (ROOT / "docs/rehearsal.json").read_text(encoding="utf-8")
+    assert "file:" not in recorded
