@@ -14,11 +14,13 @@ Every kill is written to FOLDER/kills.jsonl. The same command again goes on wher
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import random
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 from typing import Any
@@ -131,18 +133,23 @@ def read_kills(folder: Path) -> list[dict[str, Any]]:
 
 
 def checkout(project: Path, tiny: bool) -> None:
-    """This checkout without data, or with a smaller hospital; its environment is this one."""
+    """The last commit's files, or a smaller hospital; its environment is this one."""
     if tiny:
         make_project(project, COHORT)
         make_study(project, EXPERIMENTS)
         shutil.copy(ROOT / "Makefile", project)
     else:
-        ignored = shutil.ignore_patterns(
-            *(".git", ".venv", "data", "scratch", "mlruns", "mlflow.db*", "bundles", "__pycache__"),
-            *(".*_cache", "cache", "tmp"),
-        )
-        shutil.copytree(ROOT, project, symlinks=True, ignore=ignored)
+        unpack_repository(project)
     (project / ".venv").symlink_to(sys.prefix)
+
+
+def unpack_repository(project: Path) -> None:
+    """What a ZIP of the repository holds: every tracked file of the last commit, no `.git`."""
+    packed = subprocess.run(
+        ["git", "archive", "HEAD"], cwd=ROOT, stdout=subprocess.PIPE, check=True
+    )
+    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
+        archive.extractall(project, filter="data")
 
 
 if __name__ == "__main__":
