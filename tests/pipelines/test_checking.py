@@ -147,6 +147,9 @@ B5 = {
     "   ": "empty notes",
     "caf\u00c3\u00a9 au lait": "UTF-8 that was read as Latin-1",
     "lost \ufffd sign": "lost when the text was decoded",
+    r"{\rtf1\ansi Fever.\par}": "Rich Text Format (RTF) in place of text",
+    r"MSH|^~\&|LAB|a message": "an HL7 message in place of text",
+    "JVBERi0xLjQK": "a PDF or an Office file in place of text",
 }
 
 
@@ -155,6 +158,18 @@ def test_b5_an_odd_text_is_a_warning_with_its_note(tmp_path, text):
     found, code = listed(own(tmp_path, three(text)))
     assert code == 1
     assert any(B5[text] in line for line in found["warning"])
+
+
+@pytest.mark.parametrize(("other", "cut"), [(4_000, True), (4_001, False), (3_000, True)])
+def test_b5_notes_that_all_end_at_the_limit_of_a_column_are_told(tmp_path, other, cut):
+    """As a database's 4,000 characters; none may have more."""
+    texts = {name: f"{name} {'word ' * 800}"[:4_000] for name in "ABC"}
+    texts["D"] = f"D {'other ' * 800}"[:other]
+    splits = {"A": "train", "B": "dev", "C": "test", "D": "train"}
+    rows = (f"{name},{splits[name]},{text}\n" for name, text in texts.items())
+    found, _ = listed(own(tmp_path, f"id,split,text\n{''.join(rows)}"))
+    told = f"{4 if other == 4_000 else 3} notes have 4,000 characters and none has more"
+    assert any(told in line for line in found["warning"]) is cut
 
 
 def test_b5_a_byte_order_mark_is_noted_and_emoji_and_right_to_left_are_nothing(tmp_path):

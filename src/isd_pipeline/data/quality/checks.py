@@ -26,6 +26,7 @@ from isd_pipeline.data.splits import names_of
 MONSTROUS, UNBROKEN = 1_000_000, 10_000  # characters
 UNLEARNT = 0.5  # share of the codes of test that train lacks, beyond which test says little
 SAME = 0.8  # share of five-word runs
+CUT_AT, MANY = 200, 0.01  # the fewest characters of a limit; the share of notes that end at it
 _WORD = re.compile(r"[^\W\d_]")
 OF_A_NOTE = (  # what a text may have in it, how to find it, remedy
     ("NUL characters", "\0", "remove them in the export"),
@@ -51,6 +52,13 @@ OF_A_NOTE = (  # what a text may have in it, how to find it, remedy
         rf"\S{{{UNBROKEN}}}",
         "is something else than text in it?",
     ),
+    ("Rich Text Format (RTF) in place of text", r"\A\s*\{\\rtf", "save it as plain text"),
+    ("an HL7 message in place of text", r"\A\s*MSH\|", "give the text of its OBX segments"),
+    (
+        "a PDF or an Office file in place of text",
+        r"\A\s*(?:%PDF-|JVBERi0|UEsDB|0M8R4K)",  # its first bytes, and the same in Base64
+        "give the text that is in it",
+    ),
 )
 
 
@@ -61,6 +69,7 @@ class Seen:
     documents: int = 0
     characters: int = 0
     without_blanks: int = 0
+    lengths: Counter[int] = field(default_factory=Counter)
     names: list[str] = field(default_factory=list)
     signatures: list[np.ndarray] = field(default_factory=list)
 
@@ -104,7 +113,16 @@ def check_notes(notes: RecordStream, file: str, findings: Findings, engine: Engi
     if seen.without_blanks:
         what = f"{seen.without_blanks:,} documents are in a script without blanks between words"
         findings.tell("warning", file, f"{what}, where a clause is taken for a word", REMEDY)
+    _tell_of_a_limit(seen.lengths, file, findings)
     return seen
+
+
+def _tell_of_a_limit(lengths: Counter[int], file: str, findings: Findings) -> None:
+    """Many notes of the greatest length: a column of the export held no more (4,000, 32,767)."""
+    longest = max(lengths, default=0)
+    if longest >= CUT_AT and lengths[longest] >= max(3, MANY * lengths.total()):
+        what = f"{lengths[longest]:,} notes have {longest:,} characters and none has more"
+        findings.tell("warning", file, what, "did the export cut them there?", column="text")
 
 
 def _in_parts(notes: RecordStream, size: int) -> Iterator[SomeDocuments]:
@@ -121,6 +139,7 @@ def _look_at(part: SomeDocuments, file: str) -> tuple[Seen, list[Finding]]:
         text = "\n\n".join(text for _, text in rows)
         seen.characters += len(text)
         for note, one in rows:
+            seen.lengths[len(one)] += 1
             for what, pattern, remedy in OF_A_NOTE:
                 if re.search(pattern, one):
                     findings.tell("warning", file, what, remedy, column="text", note=note)
