@@ -45,7 +45,9 @@ LABELS = {
 }
 TITLE = (
     "Training ISD, {batch} notes a step, all five losses, one thread; where not varied: "
-    "{tokens} tokens, {codes} codes, {queries} queries\n{machine}, torch {torch}, {date}"
+    "{tokens} tokens, {codes} codes, {queries} queries\n"
+    "log-log axes: what grows linearly has the slope of the dashed line; "
+    "{machine}, torch {torch}, {date}"
 )
 
 
@@ -159,7 +161,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(2, len(CURVES), figsize=(12, 6), dpi=100, layout="constrained")
+    figure, axes = pyplot.subplots(2, len(CURVES), figsize=(12, 6.6), dpi=100, layout="constrained")
     for column, curve in enumerate(CURVES):
         unit = "epoch" if curve == "notes" else "step"
         rows = {"seconds": f"CPU seconds of one {unit}", "gb": "memory, GB"}
@@ -167,7 +169,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
             panel(axes[row, column], found["curves"][curve], name, label)
         axes[-1, column].set_xlabel(LABELS[curve])
     usual = {name: f"{size:,}" for name, size in found["usual"].items()}
-    figure.suptitle(TITLE.format(**found, **usual), fontsize=11)
+    figure.suptitle(TITLE.format(**found, **usual), fontsize=12)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     figure.savefig(path)
 
@@ -182,8 +184,10 @@ def panel(axes: Any, points: list[dict[str, float]], name: str, label: str) -> N
     axes.loglog(sizes, values, "o-", color="#2f6fce", label="measured")
     axes.set_ylim(min(values) / 2, max(values) * 4)
     axes.set_ylabel(label)
-    axes.set_xticks([sizes[0], sizes[len(sizes) // 2], sizes[-1]])
+    wide = sizes[-1] / sizes[0] > 100  # of many decades a label each is enough
+    axes.xaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 3)))
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.tick_params(labelsize=10)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:,g}")
         axis.set_minor_locator(NullLocator())

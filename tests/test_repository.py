@@ -271,10 +271,34 @@ def test_the_page_of_results_says_what_the_files_of_the_runs_say() -> None:
     assert page.count("<!-- published ") > 0
 
 
+def script_of_docs(name: str):
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"docs/{name}.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script
+
+
+def test_the_pictures_of_results_show_the_best_network_and_call_systems_by_words(
+    tmp_path: Path, monkeypatch
+) -> None:
+    from matplotlib.figure import Figure
+
+    pictures = script_of_docs("pictures")
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path, dpi: drawn.append(figure))
+    monkeypatch.setattr(sys, "argv", ["pictures.py", "--to", str(tmp_path)])
+    pictures.main()
+    frequency, table3 = drawn
+    named = [text.get_text() for text in frequency.legends[0].get_texts()]
+    best = pictures.best_network(pictures.read_results(ROOT / "results/codiesp_full"))
+    assert any(name.startswith(f"{pictures.titles()[best]} (") for name in named)
+    rows = [tick.get_text() for axes in table3.axes for tick in axes.get_yticklabels()]
+    assert len(rows) == 12
+    assert not [name for name in (*named, *rows) if "_" in name]
+
+
 def test_a_table_of_published_systems_takes_rows_of_ours_in_its_order(monkeypatch) -> None:
-    spec = importlib.util.spec_from_file_location("results_tables", ROOT / "docs/results_tables.py")
-    tables = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tables)
+    tables = script_of_docs("results_tables")
     scored = {"official_map": [0.5, 0.6], "official_f1": [0.4, 0.4]}
     monkeypatch.setattr(tables, "values_of", lambda cohort, experiment, column: scored[column])
     marker = "<!-- published {task: codiesp_procedures, cohort: none, rows: {isd: ours}} -->"
