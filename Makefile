@@ -130,9 +130,11 @@ data/01_raw/%/cantemist.zip:
 	@mkdir -p $(@D)
 	@ln -sfn "$$(realpath "$$CANTEMIST")" $@
 
+# JupyterLab saves by itself what is open: a copy, so that git sees no change.
 notebook: environment  ## the first look, in a browser: installs jupyterlab, if it is not there
 	@test -x $(BIN)/jupyter-lab || $(BIN)/python -m pip install --quiet --disable-pip-version-check "jupyterlab>=4.4,<5"
-	@jupyter lab notebooks/01_first_look.ipynb
+	@mkdir -p scratch && { test -e scratch/01_first_look.ipynb || cp notebooks/01_first_look.ipynb scratch/; }
+	@jupyter lab scratch/01_first_look.ipynb
 
 test: environment  ## every check and the whole test suite
 	@ruff check . && ruff format --check .

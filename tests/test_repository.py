@@ -297,6 +297,16 @@ def test_the_pictures_of_results_show_the_best_network_and_call_systems_by_words
     assert not [name for name in (*named, *rows) if "_" in name]
 
 
+def test_the_graph_of_the_readme_is_that_of_the_demonstrations_stages(monkeypatch) -> None:
+    graph = script_of_docs("stage_graph")
+    monkeypatch.setattr(sys, "argv", ["stage_graph.py", "--check"])
+    assert graph.main() == 0
+    whole = graph.stages()
+    whole.remove_edge("embed", "train_isd@isd-1")
+    monkeypatch.setattr(graph, "stages", lambda: whole)
+    assert graph.main() == 1
+
+
 def test_a_table_of_published_systems_takes_rows_of_ours_in_its_order(monkeypatch) -> None:
     tables = script_of_docs("results_tables")
     scored = {"official_map": [0.5, 0.6], "official_f1": [0.4, 0.4]}
