@@ -43,6 +43,13 @@ def test_every_link_of_a_page_leads_to_a_file_and_a_heading(page: Path) -> None:
     assert wrong == []
 
 
+def test_every_picture_of_the_docs_is_on_a_page() -> None:
+    shown = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    pictures = sorted(path.name for path in (ROOT / "docs/images").iterdir())
+    assert len(pictures) > 10
+    assert [name for name in pictures if f"images/{name}" not in shown] == []
+
+
 def cells(page: Path) -> list[list[list[str]]]:
     """The tables of a page: rows of cells as a reader sees them."""
     tables: list[list[list[str]]] = [[]]
