@@ -1,6 +1,7 @@
 """What a cohort is told that names no settings follows from its notes and codes, and is said."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -89,3 +90,21 @@ def test_one_run_does_not_take_settings_by_size_before_it_has_counted(tmp_path: 
     refuse_uncounted(road, named, tmp_path)
     sized(tmp_path, 100, 10)
     refuse_uncounted(road, waits, tmp_path)
+
+
+@pytest.mark.parametrize("within", ["", "deep/notes.csv"])
+def test_one_run_does_not_take_the_size_of_former_data(tmp_path: Path, within: str) -> None:
+    waits = {**PROJECT, "cohorts": {"own": OWN}, "cohort": "own"}
+    road = ["extract", "preprocess", "embed", "train"]
+    sized(tmp_path, 100, 10)
+    counts, raw = tmp_path / COUNTS.format("own"), tmp_path / "x" / within
+    raw.parent.mkdir(parents=True, exist_ok=True)
+    raw.write_text("id,text")
+    at = counts.stat().st_mtime
+    for path in {raw, raw.parent, tmp_path / "x"}:
+        os.utime(path, (at - 9, at - 9))
+    refuse_uncounted(road, waits, tmp_path)
+    os.utime(raw, (at + 9, at + 9))
+    with pytest.raises(ValueError, match="is newer than what `preprocess` counted"):
+        refuse_uncounted(road, waits, tmp_path)
+    refuse_uncounted(road[2:], waits, tmp_path)

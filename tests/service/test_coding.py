@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 
 from isd_pipeline.coding import batch
 from isd_pipeline.coding.coder import Coder, Note
+from isd_pipeline.coding.model_card import card_markdown
 from isd_pipeline.coding.view_coder import ViewCoder
 from isd_pipeline.service.app import create_app
 from tests.coding.test_views import EN, ES, made
@@ -118,6 +119,17 @@ def test_what_is_served_says_its_bundle_its_hash_and_its_test_metrics() -> None:
     (bundle,) = told["bundles"]
     assert (bundle["name"], bundle["codes"], bundle["revision"]) == ("tiny", 5, "icd9")
     assert bundle["metrics"] == {"f1_micro": 0.25}
+
+
+def test_an_answer_leads_to_the_model_card_of_its_bundle() -> None:
+    bundles = {"tiny": Coder(bundle_of()), "other": Coder(bundle_of("caml"))}
+    app = create_app(bundles)
+    for name, coder in bundles.items():
+        card = ask(app, "GET", f"/v1/card?bundle={name}")
+        assert card.headers["content-type"] == "text/markdown; charset=utf-8"
+        assert card.text == card_markdown(coder.bundle)
+    assert ask(app, "GET", "/v1/card").text == card_markdown(bundles["tiny"].bundle)
+    assert ask(app, "GET", "/v1/card?bundle=none").status_code == 404
 
 
 def test_an_answer_is_kept_nowhere_and_read_as_nothing_but_json() -> None:

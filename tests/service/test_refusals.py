@@ -238,7 +238,7 @@ def test_with_a_token_every_path_but_the_two_for_watchers_wants_it(
 ) -> None:
     app = app_of(token=TOKEN)
     headers = {} if authorization is None else {"authorization": authorization}
-    for path in ("/v1/model", "/v1/codes?q=fever", "/metrics", "/openapi.json"):
+    for path in ("/v1/model", "/v1/card", "/v1/codes?q=fever", "/metrics", "/openapi.json"):
         assert ask(app, "GET", path, headers=headers).status_code == status
     assert post(app, ONE, headers=headers).status_code == status
     assert ask(app, "GET", "/healthz").status_code == 200

@@ -76,17 +76,33 @@ def row_of(rows: Mapping[str, SizeSettings], notes: int, codes: int) -> str:
 
 
 def refuse_uncounted(stages: Collection[str], parameters: Mapping[str, Any], project: Path) -> None:
-    """Raise where one run would take settings by size before its own `preprocess` has counted."""
+    """Raise where one run would take settings by size before its own `preprocess` has counted.
+
+    So it would, too, where raw files are newer than the count: it is that of former data.
+    """
     name = parameters["cohort"]
-    counted = (project / COUNTS.format(name)).exists()
-    if counted or not follows_size(parameters["cohorts"][name]):
+    section = parameters["cohorts"][name]
+    one_run = "preprocess" in stages and SIZED.intersection(stages)
+    if not one_run or not follows_size(section):
         return
-    if "preprocess" in stages and SIZED.intersection(stages):
-        raise ValueError(
-            f"{name} names no settings (profile, embed, train), and those of its size are known "
-            "once `preprocess` has counted. Run `kedro run --pipelines=extract,preprocess --params "
-            f"cohort={name}` first, and then this"
-        )
+    counts = project / COUNTS.format(name)
+    raw = section["extract"].get("raw", f"data/01_raw/{name}")
+    if not counts.exists():
+        known = "are known once `preprocess` has counted"
+    elif changed_at(project / raw) > counts.stat().st_mtime:
+        known = f"would be those of former data: {raw} is newer than what `preprocess` counted"
+    else:
+        return
+    raise ValueError(
+        f"{name} names no settings (profile, embed, train), and those of its size {known}. "
+        f"Run `kedro run --pipelines=extract,preprocess --params cohort={name}` first, then this"
+    )
+
+
+def changed_at(path: Path) -> float:
+    """When a file, or a folder or anything below it, was last written; 0 where nothing is there."""
+    below = path.rglob("*") if path.is_dir() else ()
+    return max((one.stat().st_mtime for one in (path, *below) if one.exists()), default=0.0)
 
 
 def _takes_the_papers(section: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ from fastapi.exceptions import RequestValidationError
 from isd_pipeline import __version__
 from isd_pipeline.coding.codebook import Codebook
 from isd_pipeline.coding.coder import Answer, Coder, Note
+from isd_pipeline.coding.model_card import card_markdown
 from isd_pipeline.coding.view_coder import ViewCoder
 from isd_pipeline.service import body, described
 from isd_pipeline.service.answers import as_json
@@ -189,6 +190,21 @@ async def model(request: Request) -> ServedBundles:
     coders: Coders = request.app.state.coders
     told = [served(name, coder) for name, coder in coders.items()]
     return ServedBundles(request.app.state.queue.default, told)
+
+
+@routes.get(
+    "/v1/card",
+    summary="The model card of a bundle, to be read",
+    response_class=Response,
+    responses={
+        200: {"content": {described.MARKDOWN: {"schema": {"type": "string"}}}},
+        **described.refusals(401, 404, 421, 422),
+    },
+)
+async def card(request: Request, bundle: str | None = None) -> Response:
+    """What it was trained on, how well it did on test, what it is not for; the default bundle's."""
+    found = card_markdown(coder_of(request, bundle).bundle)
+    return Response(found, media_type=f"{described.MARKDOWN}; charset=utf-8")
 
 
 @routes.get("/healthz", summary="Whether the process answers", responses=described.refusals(421))

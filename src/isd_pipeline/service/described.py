@@ -8,6 +8,7 @@ from isd_pipeline.coding.coder import Answer
 from isd_pipeline.service.body import CodeRequest
 from isd_pipeline.service.refusals import FHIR, JSON
 
+MARKDOWN = "text/markdown"
 REF = "#/components/schemas/{model}"
 ABOUT = (
     "Codes for clinical notes, with the evidence of each. They are suggestions: they need a "
