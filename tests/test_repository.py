@@ -297,6 +297,7 @@ def test_the_pictures_of_results_show_the_best_network_and_call_systems_by_words
     assert not [name for name in (*named, *rows) if "_" in name]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of DVC's own code
 def test_the_graph_of_the_readme_is_that_of_the_demonstrations_stages(monkeypatch) -> None:
     graph = script_of_docs("stage_graph")
     monkeypatch.setattr(sys, "argv", ["stage_graph.py", "--check"])
