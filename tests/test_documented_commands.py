@@ -33,6 +33,7 @@ TABLES = yaml.safe_load((CONF / "parameters_tables.yml").read_text(encoding="utf
 STAGES = {path.parent.name for path in (ROOT / "src/isd_pipeline/pipelines").glob("*/pipeline.py")}
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 PLACEHOLDER = re.compile(r"[A-Z][A-Z_]*$|[A-Z]$|.*…")
+OF_PATIENTS = re.compile(r"(?!--).*(note|nota|new|visit|decision)s?\.(csv|txt|html|jsonl|sqlite)$")
 OWN = {"custom", "own"}  # cohorts that a reader makes
 # Commands and variables of this release that other changes bring; parsed as soon as they are there.
 COMMANDS = ("isd", "kedro", "dvc", "make", "python", "studies/side_by_side", "studies/apart")
@@ -169,6 +170,13 @@ def test_every_command_of_a_block_is_one_that_there_is(fence: Fence) -> None:
         if words and words[0] in COMMANDS and (told := fault(words)):
             wrong.append(f"{line}: {told}")
     assert wrong == []
+
+
+@pytest.mark.parametrize("fence", BLOCKS, ids=str)
+def test_notes_of_an_example_lie_where_git_does_not_look(fence: Fence) -> None:
+    """A reader puts patients where the example has its notes: under `data/`, or where he says."""
+    seen = [word for line in lines(fence.text) for word in line.split() if OF_PATIENTS.match(word)]
+    assert [word for word in seen if not word.startswith("data/")] == []
 
 
 def test_a_wrong_command_is_told() -> None:
