@@ -80,7 +80,8 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
 
     from isd_pipeline.config.reading import read_config
     from isd_pipeline.models.registry import load
-    from isd_pipeline.training.loop import TrainingConfig, make_optimizer, train_step
+    from isd_pipeline.training.loop import TrainingConfig, make_optimizer
+    from isd_pipeline.training.step import train_step
 
     batch, libraries, clock = random_batch(options), peak_gb(), cpu_seconds
     row = row_of(options.only)

@@ -88,9 +88,10 @@ def run_one(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     from mimic_shaped import LONGEST, Sizes, made_documents, made_isd, mimic_lengths
 
     from isd_pipeline.training.batches import training_batches
-    from isd_pipeline.training.loop import TrainingConfig, make_optimizer, train_step
+    from isd_pipeline.training.loop import TrainingConfig, make_optimizer
     from isd_pipeline.training.parts import Cut
     from isd_pipeline.training.ranks import joined
+    from isd_pipeline.training.step import train_step
 
     torch.set_num_threads(options.ranks if options.only == "threads" else 1)
     torch.manual_seed(0)

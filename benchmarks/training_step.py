@@ -52,7 +52,8 @@ def main() -> None:
 def run_one(options: argparse.Namespace) -> dict[str, float]:
     from mimic_shaped import PlainISD, Sizes, made_isd
 
-    from isd_pipeline.training.loop import TrainingConfig, make_optimizer, train_step
+    from isd_pipeline.training.loop import TrainingConfig, make_optimizer
+    from isd_pipeline.training.step import train_step
 
     is_equality = options.only in PARTS[2:]
     model, objective = made_isd(
@@ -96,7 +97,7 @@ def differences(model: Any, objective: Any, batch: Any) -> dict[str, float]:
     import torch
     from mimic_shaped import PlainISD
 
-    from isd_pipeline.training.loop import weighted
+    from isd_pipeline.training.step import weighted
 
     plain = PlainISD(model, objective, dropout=0.0)
     found = []

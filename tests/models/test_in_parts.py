@@ -14,9 +14,10 @@ from torch import nn
 from isd_pipeline.models.prediction import PredictionConfig
 from isd_pipeline.models.registry import load, names
 from isd_pipeline.training.batches import Batch, Marks
-from isd_pipeline.training.loop import make_optimizer, train_step
+from isd_pipeline.training.loop import make_optimizer
 from isd_pipeline.training.parts import CountsMeans, Cut, refuse_whole_batch_norms
 from isd_pipeline.training.settings import TrainingConfig
+from isd_pipeline.training.step import train_step
 from tests.models.test_systems import model_of, notes, start_of
 from tests.models.tiny_encoder import needs_transformers
 

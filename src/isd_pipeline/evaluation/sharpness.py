@@ -13,7 +13,7 @@ from torch import nn
 from isd_pipeline.predictors.attention import attention_entropy, attention_sd
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.training.batches import Batches, ordered_batches
-from isd_pipeline.training.loop import autocast
+from isd_pipeline.training.step import autocast
 
 PADDED = 4_000  # words, as long as the authors pad every note
 CELLS = 1 << 22  # of attention, or of states, at once: 16 MiB of float32

@@ -158,7 +158,7 @@ def optimise(
     return train(
         prepared.model,
         progress.batches_of,
-        progress.objective,
+        progress.losses if training.graphs else progress.objective,  # no bar looks into a graph
         make_optimizer(prepared.model, training),
         training,
         weights=settings["objective"].weights,

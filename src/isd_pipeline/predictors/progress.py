@@ -76,7 +76,7 @@ class Progress:
 
     def objective(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
         """The losses; once a second the bar is told, since a GPU has to be waited for."""
-        from isd_pipeline.training.loop import weighted
+        from isd_pipeline.training.step import weighted
 
         losses: dict[str, Tensor] = self.losses(model, batch)
         if not self._bar.disable and time.monotonic() > self._shown + 1:

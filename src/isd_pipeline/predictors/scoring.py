@@ -9,8 +9,8 @@ from torch import nn
 
 from isd_pipeline.text.documents import Documents
 from isd_pipeline.training.batches import Batches, ordered_batches, read
-from isd_pipeline.training.loop import autocast
 from isd_pipeline.training.ranks import ALONE, Ranks
+from isd_pipeline.training.step import autocast
 
 
 def predict(

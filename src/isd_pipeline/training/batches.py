@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from isd_pipeline.shapes import Bool, Int
@@ -48,7 +49,8 @@ class Batch:
     tokens: [B, N], token ids, 0 is padding.  gold: [B, G], code numbers ascending, then -1;
     it stays on the host, where objectives draw from it.  rows: [B], where the documents stand
     among all.  begins: [B, N], the tokens at which sentences begin, where a system asks for them.
-    marks: of gold codes, where an objective learns from them.
+    marks: of gold codes, where an objective learns from them.  laid: what an objective has made
+    of the batch ahead of its step, if anything.
     """
 
     tokens: Int[Tensor, "B N"]
@@ -56,6 +58,7 @@ class Batch:
     rows: np.ndarray
     begins: Bool[Tensor, "B N"] | None = None
     marks: Marks | None = None
+    laid: Any = None
 
     @property
     def is_token(self) -> Bool[Tensor, "B N"]:
@@ -166,6 +169,35 @@ def collate(
     begins = _begins(documents, rows, kept) if sentences else None
     marks = None if mentions is None else _marks(mentions, rows, kept)
     return Batch(torch.from_numpy(tokens), gold, rows, begins, marks)
+
+
+def rung(size: int, an_octave: int = 1) -> int:
+    """The next of a few sizes: powers of two, and between two of them equal steps."""
+    below = 1 << max(0, (size - 1).bit_length() - 1)
+    step = max(1, below // an_octave)
+    return -(-size // step) * step
+
+
+def in_few_shapes(batch: Batch) -> Batch:
+    """The same notes, padded further, so that the batches of an epoch have few shapes.
+
+    Words go to the next of four sizes an octave, which adds a tenth, codes to a power of two.
+    """
+    words = rung(batch.tokens.shape[1], 4) - batch.tokens.shape[1]
+    codes = rung(batch.gold.shape[1]) - batch.gold.shape[1]
+    begins, marks = batch.begins, batch.marks
+    if marks is not None:
+        marked = rung(marks.codes.shape[1]) - marks.codes.shape[1]
+        marks = Marks(
+            F.pad(marks.codes, (0, marked), value=-1), F.pad(marks.words, (0, words, 0, marked))
+        )
+    return replace(
+        batch,
+        tokens=F.pad(batch.tokens, (0, words)),
+        gold=F.pad(batch.gold, (0, codes), value=-1),
+        begins=None if begins is None else F.pad(begins, (0, words)),
+        marks=marks,
+    )
 
 
 def read(model: nn.Module, batch: Batch) -> Any:

@@ -7,7 +7,7 @@ all that is needed to go on after a kill.
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from isd_pipeline.training.batches import Batch
-from isd_pipeline.training.parts import Cut, Losses, Shares, in_parts, refuse_whole_batch_norms
+from isd_pipeline.training.parts import Cut, refuse_whole_batch_norms
+from isd_pipeline.training.recorded import RecordedSteps
 from isd_pipeline.training.settings import TrainingConfig
+from isd_pipeline.training.step import WHOLE, Objective, train_step
 from isd_pipeline.training.transfer import HostCopy
 
-Objective = Callable[[nn.Module, Batch], Losses]
 Figures = dict[str, float]
-WHOLE = Cut()  # the plain loop: one process, one part
 
 
 @runtime_checkable
@@ -120,6 +120,9 @@ def train(
         raise ValueError("optimizer: only one made with fused=True leaves out an unsound step")
     refuse_whole_batch_norms(model, cut)
     epoch, best, history = _start(model, optimizer, resume)
+    recorded = None
+    if config.graphs:
+        recorded = RecordedSteps.of(model, objective, optimizer, config, weights, cut)
     cut.ranks.copy_first([*model.state_dict().values()])
     while epoch < config.max_epochs:
         if (
@@ -129,8 +132,8 @@ def train(
             break
         epoch += 1
         torch.manual_seed(_mixed(seed, epoch))
-        batches = batches_of(epoch)
-        figures = train_epoch(model, batches, objective, optimizer, config, weights, epoch, cut)
+        given = (batches_of(epoch), objective, optimizer, config, weights, epoch, cut, recorded)
+        figures = train_epoch(model, *given)
         figures |= validate(model)
         score = _score(figures, config.metric, epoch)
         if config.keep == "last" or score > best.score:
@@ -153,83 +156,35 @@ def train_epoch(
     weights: Mapping[str, float | int],
     epoch: int,
     cut: Cut = WHOLE,
+    recorded: RecordedSteps | None = None,
 ) -> Figures:
     """One pass over the batches; the mean of every loss term, of their weighted sum, of the norm.
 
     Figures stay on the device until the epoch's end. The host hears a step late that one was not
-    sound, and so was not made, and then raises: a GPU never waits for the question.
+    sound, and so was not made, and then raises: a GPU never waits for the question. `recorded`
+    makes the steps where it is given.
     """
-    sums: dict[str, Tensor] = {}
-    rate, before = 0.0, None
+    names, sums, rate, before = list[str](), None, 0.0, None
     model.train()
-    for number, batch in enumerate(batches, start=1):
+    for number, batch in enumerate(recorded.ahead(batches) if recorded else batches, start=1):
         rate = learning_rate(config, epoch - 1 + (number - 1) / len(batches), 1 / len(batches))
         for group in optimizer.param_groups:
             group["lr"] = rate * group.get("rate_factor", 1.0)
         with _explained(batch, epoch, number):
-            figures, is_unsound = train_step(
-                model, batch, objective, optimizer, config, weights, cut
-            )
+            if recorded:
+                figures, is_unsound = recorded(batch)
+            else:
+                made = (model, batch, objective, optimizer, config, weights, cut)
+                figures, is_unsound = train_step(*made)
         _refuse_unsound(before)
-        before = (f"epoch {epoch}, batch {number}", figures, HostCopy(is_unsound))
-        for name, value in figures.items():
-            sums[name] = sums.get(name, 0.0) + value.double()
+        names, values = list(figures), torch.stack([*figures.values()]).double()
+        before = (f"epoch {epoch}, batch {number}", names, values, HostCopy(is_unsound))
+        sums = values if sums is None else sums + values
     _refuse_unsound(before)
-    if not sums:
+    if sums is None:
         raise ValueError("there is no training document: no batch to train on")
-    return {name: value.item() / number for name, value in sums.items()} | {"learning_rate": rate}
-
-
-def train_step(
-    model: nn.Module,
-    batch: Batch,
-    objective: Objective,
-    optimizer: torch.optim.Optimizer,
-    config: TrainingConfig,
-    weights: Mapping[str, float | int],
-    cut: Cut = WHOLE,
-) -> tuple[Losses, Tensor]:
-    """Make one step, unless its loss or gradient is not finite, which the optimizer finds out.
-
-    Gives the loss terms, their weighted sum `loss` and the `gradient_norm`, and whether the step
-    was left out, all on the device. The step itself reads nothing back from there.
-    """
-    optimizer.zero_grad()
-
-    def backward(part: Batch, shares: Shares | None = None) -> Losses:
-        return _backward(model, part, objective, config.precision, weights, shares)
-
-    if cut.is_whole:
-        losses = backward(batch)
-    else:
-        losses = in_parts(cut, batch, model, [*weights, "loss"], backward)
-    norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-    is_unsound = ~(losses["loss"] + norm).isfinite()
-    optimizer.found_inf = is_unsound.float()  # type: ignore[attr-defined]
-    optimizer.step()
-    return {**losses, "gradient_norm": norm.detach()}, is_unsound
-
-
-def _backward(
-    model: nn.Module,
-    batch: Batch,
-    objective: Objective,
-    precision: str,
-    weights: Mapping[str, float | int],
-    shares: Shares | None,
-) -> Losses:
-    """Add the gradients of a batch, or of the `shares` that a part has in its whole's losses.
-
-    Gives the loss terms and their weighted sum `loss`.
-    """
-    device = next(model.parameters()).device
-    with autocast(device, precision):
-        losses = objective(model, batch.to(device))
-    if shares is not None:
-        losses = {name: loss * shares.of(name) for name, loss in losses.items()}
-    losses = {**losses, "loss": weighted(losses, weights)}  # Eq. 15
-    losses["loss"].backward()
-    return {name: loss.detach() for name, loss in losses.items()}
+    means = {name: total / number for name, total in zip(names, sums.tolist(), strict=True)}
+    return means | {"learning_rate": rate}
 
 
 def learning_rate(config: TrainingConfig, done: float, step: float) -> float:
@@ -263,20 +218,6 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Opti
         weight_decay=config.weight_decay,
         fused=True,
     )
-
-
-def weighted(losses: Mapping[str, Tensor], weights: Mapping[str, float | int]) -> Tensor:
-    """The weighted sum of the loss terms, Eq. 15 of ISD."""
-    for name in losses:
-        if name not in weights:
-            raise ValueError(f"loss '{name}' has no weight; there are weights for {list(weights)}")
-    return torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
-
-
-def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
-    """bf16 matrix products where a GPU can have them and the precision asks for it."""
-    enabled = precision == "bf16" and device.type == "cuda"
-    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
 
 def _start(
@@ -313,12 +254,13 @@ def _rate_factors(model: nn.Module) -> dict[str, float]:
     }
 
 
-def _refuse_unsound(step: tuple[str, Mapping[str, Tensor], HostCopy] | None) -> None:
+def _refuse_unsound(step: tuple[str, list[str], Tensor, HostCopy] | None) -> None:
     """Tell of a step that was not made: which, and its figures."""
-    if step is None or not step[2].wait():
+    if step is None or not step[3].wait():
         return
-    which, figures, _ = step
-    terms = ", ".join(f"{n.replace('_', ' ')} {value.item():.6g}" for n, value in figures.items())
+    which, names, values, _ = step
+    figures = zip(names, values.tolist(), strict=True)
+    terms = ", ".join(f"{name.replace('_', ' ')} {value:.6g}" for name, value in figures)
     raise FloatingPointError(
         f"{which}: {terms}: not finite, so the step was not made; a lower learning_rate or "
         "precision fp32 may help"

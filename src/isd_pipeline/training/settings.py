@@ -16,7 +16,8 @@ class TrainingConfig:
     patience: for a training whose development documents train as well. `accumulate` computes a
     batch in so many parts, one after another, for little memory; the step is the whole batch's.
     `draws`: random numbers (dropout, codes to complete) are drawn for the batch as a whole, or for
-    each example by itself, as they always are where a batch is in parts.
+    each example by itself, as they always are where a batch is in parts. `graphs` has a GPU repeat
+    recorded steps (`training/recorded.py`); on a CPU the same pieces are called one by one.
     """
 
     learning_rate: float | int = 3e-4
@@ -35,6 +36,7 @@ class TrainingConfig:
     mention_context: int = 10
     accumulate: int = field(default=1, metadata={LEFT_OUT: True})
     draws: str = field(default="batch", metadata={LEFT_OUT: True})
+    graphs: bool = field(default=False, metadata={LEFT_OUT: True})
 
     def __post_init__(self) -> None:
         positive = ("learning_rate", "batch_size", "max_epochs", "clip", "patience", "max_tokens")

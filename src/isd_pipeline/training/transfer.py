@@ -3,6 +3,9 @@
 On a CPU host and device are one and everything is there at once.
 """
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,11 +18,29 @@ def send(values: Tensor, device: torch.device) -> Tensor:
     return values.to(device, non_blocking=True)
 
 
+def each(change: Callable[[Tensor], Tensor], parts: Any) -> Any:
+    """Tuples within tuples with every tensor in them changed; all else stays as it is."""
+    if isinstance(parts, Tensor):
+        return change(parts)
+    if not isinstance(parts, tuple):
+        return parts
+    changed = [each(change, part) for part in parts]
+    return type(parts)(*changed) if hasattr(parts, "_fields") else tuple(changed)
+
+
+def tensors(parts: Any) -> Iterator[Tensor]:
+    """The tensors in tuples within tuples, in order."""
+    if isinstance(parts, Tensor):
+        yield parts
+    for part in parts if isinstance(parts, tuple) else ():
+        yield from tensors(part)
+
+
 class HostCopy:
     """A copy of a tensor on the host, begun at once and waited for when it is needed."""
 
     def __init__(self, tensor: Tensor) -> None:
-        on_gpu = tensor.is_cuda
+        self.is_of_gpu = on_gpu = tensor.is_cuda
         self.values = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=on_gpu)
         self.values.copy_(tensor.detach(), non_blocking=on_gpu)
         self.done = torch.cuda.Event() if on_gpu else None

@@ -20,15 +20,17 @@ from isd_pipeline.models.isd.completion import (
 from isd_pipeline.models.isd.network import ISD
 from isd_pipeline.models.isd.objective import (
     LOSSES,
-    Distillation,
     ISDObjective,
     ISDObjectiveConfig,
     assign,
+    distillation,
     teacher_text,
 )
 from isd_pipeline.models.isd.system import isd_of
 from isd_pipeline.training.batches import Batch
-from isd_pipeline.training.loop import TrainingConfig, train_step
+from isd_pipeline.training.losses import cosine
+from isd_pipeline.training.settings import TrainingConfig
+from isd_pipeline.training.step import train_step
 from isd_pipeline.training.transfer import HostCopy
 from tests.models.isd.reference import ReferenceISD, best_by_trying
 
@@ -189,7 +191,9 @@ def test_neighbours_in_the_batch_leave_a_notes_losses_alone():
 
 
 def distilled(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-    return Distillation(student, teacher, torch.ones(len(student), dtype=torch.bool)).loss()
+    cosines = cosine(student, teacher)
+    partner = torch.from_numpy(assign(cosines.numpy()))
+    return distillation(cosines, partner, torch.ones(len(student), dtype=torch.bool))
 
 
 def test_the_assignment_is_the_best_of_all():
@@ -364,6 +368,7 @@ def test_a_step_asks_the_device_for_nothing_but_the_cosines(monkeypatch: pytest.
 
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # meta has none
     monkeypatch.setattr(HostCopy, "__init__", lambda self, tensor: setattr(self, "values", tensor))
+    monkeypatch.setattr(HostCopy, "is_of_gpu", True, raising=False)
     monkeypatch.setattr(HostCopy, "wait", wait)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     monkeypatch.setattr(optimizer, "step", lambda: None)  # there is no fused one for meta

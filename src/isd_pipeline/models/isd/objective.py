@@ -9,20 +9,23 @@ the host's random numbers, so a step draws the same on any device and a GPU wait
 the assignment.
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
-from torch import Tensor
+from torch import Tensor, nn
 
 from isd_pipeline.models.isd.completion import Completion, missing_code, wrong_code
 from isd_pipeline.models.isd.labelwise import LabelwiseISD
-from isd_pipeline.models.isd.network import ISD
+from isd_pipeline.models.isd.network import ISD, Representations
 from isd_pipeline.models.prediction import prediction_and_attention
 from isd_pipeline.shapes import Bool, Float, Int
 from isd_pipeline.training.batches import Batch, marked_rows, marks_of
@@ -34,7 +37,7 @@ from isd_pipeline.training.losses import (
     mean_where,
     missed_share,
 )
-from isd_pipeline.training.transfer import HostCopy, send
+from isd_pipeline.training.transfer import HostCopy, each, send
 
 LOSSES = {  # the lambdas of Eq. 15; what has weight 0 is not computed at all
     "prediction": 0.5,  # printed as a first lambda_mis
@@ -74,26 +77,66 @@ class TeacherText(NamedTuple):
     tokens: Tensor  # int [C, M], 0-padded
     place: Tensor  # int [B, S]: where in the flat [C * M] a note's next word stands
     is_token: Tensor  # bool [B, S]
-    codes: Tensor  # int [C], the codes described; one without meaning where there is none
+    has_text: Tensor  # bool [B]
+    codes: np.ndarray  # int [C], those described, on the host; 0 where a row describes none
 
 
-def teacher_text(gold: Int[Tensor, "B G"], descriptions: Int[Tensor, "L M"]) -> TeacherText:
-    """Lay the descriptions of each note's codes end to end, at the batch's own lengths."""
+class Laid(NamedTuple):
+    """What a step reads of a batch."""
+
+    tokens: Tensor  # int [B, N]
+    gold: Tensor  # int [B, G]
+    tasks: tuple[tuple[str, Completion], ...]  # by the name of their loss
+    text: TeacherText | None
+    marks: tuple[Tensor, Tensor] | None  # codes, int [B, K], and their words, bool [B, K, N]
+
+
+class Begun(NamedTuple):
+    """What a model makes of a batch before it is asked which representations match."""
+
+    table: Tensor  # [R, D], what the slots of code completion hold
+    hidden: Tensor  # [B, N, D]
+    student: Representations
+    taught: Tensor | None  # [B, Q, D]
+
+
+def exactly(size: int) -> int:
+    """Lengths as they are."""
+    return size
+
+
+def teacher_text(
+    gold: Int[Tensor, "B G"],
+    descriptions: Int[Tensor, "L M"],
+    size: Callable[[int], int] = exactly,
+) -> TeacherText:
+    """Lay the descriptions of each note's codes end to end, at the batch's own lengths.
+
+    `size` gives a length to pad to, for each of C, M and S.
+    """
     present = gold >= 0
     distinct, which = gold[present].unique(return_inverse=True)
     tokens = descriptions[distinct] if len(distinct) else descriptions.new_zeros(1, 1)
     tokens = tokens[:, : max(1, int((tokens != 0).sum(dim=1).max()))]
     lengths = torch.zeros_like(gold).masked_scatter(present, (tokens != 0).sum(dim=1)[which])
+    tokens = _padded(tokens, size(tokens.shape[0]), size(tokens.shape[1]))
     ends = lengths.cumsum(dim=1)
     totals = ends[:, -1]
-    place = torch.zeros(len(gold), max(1, int(totals.max())), dtype=torch.long)
+    place = torch.zeros(len(gold), size(max(1, int(totals.max()))), dtype=torch.long)
     column = torch.arange(tokens.shape[1])
     fits = column < lengths[present][:, None]  # [pairs of note and code, M]
     note = present.nonzero()[:, :1].expand_as(fits)
     start = (ends - lengths)[present][:, None]
     place[note[fits], (start + column)[fits]] = (which[:, None] * len(column) + column)[fits]
     is_token = torch.arange(place.shape[1]) < totals[:, None]
-    return TeacherText(tokens, place, is_token, distinct if len(distinct) else gold.new_zeros(1))
+    codes = np.zeros(len(tokens), dtype=np.int64)
+    codes[: len(distinct)] = distinct
+    return TeacherText(tokens, place, is_token, totals > 0, codes)
+
+
+def _padded(values: Tensor, rows: int, columns: int) -> Tensor:
+    """The same with more rows and columns of zeros."""
+    return F.pad(values, (0, columns - values.shape[1], 0, rows - values.shape[0]))
 
 
 class ISDObjective:
@@ -116,41 +159,87 @@ class ISDObjective:
         A note without a gold code counts for the prediction alone.
         """
         self._refuse(model)
-        device, host_gold = model.codes.device, batch.gold
-        tokens, gold = send(batch.tokens, device), send(host_gold, device)
-        is_token = tokens != 0
+        device = model.codes.device
         if self._wanted <= {"prediction"}:
-            return {"prediction": binary_cross_entropy(model(tokens, is_token).logits, gold)}
+            tokens, gold = send(batch.tokens, device), send(batch.gold, device)
+            return {"prediction": binary_cross_entropy(model(tokens, tokens != 0).logits, gold)}
         if not isinstance(model, ISD):
             losses = prediction_and_attention(model, batch.to(device))
             return {name: loss for name, loss in losses.items() if name in self._wanted}
 
-        tasks = self._tasks(host_gold, device)
-        table = model.codes_and_mask()
-        hidden = model.read(tokens, is_token)
-        slots = [F.embedding(task.codes, table) for task in tasks.values()]
-        student = model.represent(hidden, is_token, tuple(tasks.values()), slots)
-
-        losses, distillation = {}, None
-        if self._wanted & {"teacher", "distillation"}:
-            taught, counts = self._teacher(model, host_gold, device)
-            if "distillation" in self._wanted:
-                distillation = Distillation(student.shared, taught, counts)
-            if "teacher" in self._wanted:
-                losses["teacher"] = binary_cross_entropy(model.score(taught), gold, counts=counts)
-        if "prediction" in self._wanted:
-            losses["prediction"] = binary_cross_entropy(model.score(student.shared), gold)
-        for (name, task), answer in zip(tasks.items(), student.answers, strict=True):
-            logits = model.complete(answer, table)
-            losses[name] = cross_entropy(logits, task.answer, task.counts)
-        if "attention" in self._wanted:
-            marks = marks_of(batch).to(device)
-            asked = marks.codes.clamp(min=0)
-            share = model.share_on_marks(student.shared, hidden, is_token, asked, marks.words)
-            losses["attention"] = missed_share(share, marks.words.any(dim=-1))
-        if distillation is not None:
-            losses["distillation"] = distillation.loss()
+        laid = each(partial(send, device=device), self.lay(batch))
+        begun, cosines = self.begin(model, laid)
+        copied = None if cosines is None else HostCopy(cosines)
+        losses = self.go_on(model, laid, begun)
+        if cosines is not None and copied is not None:
+            losses |= self.finish(laid, cosines, send(self.answer(copied), device))
         return {name: losses[name] for name in self.weights if name in losses}
+
+    def in_stages(self, model: nn.Module) -> bool:
+        """Whether the losses are made by the stages below, with no other question to the host.
+
+        Of other encoders than the convolutions that is not known.
+        """
+        has_stages = isinstance(model, ISD) and not self._wanted <= {"prediction"}
+        return has_stages and model.words is not None
+
+    def lay(self, batch: Batch, size: Callable[[int], int] = exactly) -> Laid:
+        """Draw the completion tasks and lay out the teacher's text, on the host."""
+        samplers = {"missing": missing_code, "removal": wrong_code}
+        tasks = tuple(
+            (name, sample(batch.gold, len(self.descriptions)))
+            for name, sample in samplers.items()
+            if name in self._wanted
+        )
+        is_taught = bool(self._wanted & {"teacher", "distillation"})
+        text = teacher_text(batch.gold, self.descriptions, size) if is_taught else None
+        marks = marks_of(batch) if "attention" in self._wanted else None
+        told = None if marks is None else (marks.codes, marks.words)
+        return Laid(batch.tokens, batch.gold, tasks, text, told)
+
+    def begin(self, model: ISD, laid: Laid) -> tuple[Begun, Tensor | None]:
+        """Read the note and the gold codes' descriptions: student and teacher, section 3.5.
+
+        With the cosines of their representations, [B, Q, Q], if these are to match.
+        """
+        tasks, is_token = [task for _, task in laid.tasks], laid.tokens != 0
+        table = model.codes_and_mask()
+        hidden = model.read(laid.tokens, is_token)
+        slots = [F.embedding(task.codes, table) for task in tasks]
+        student = model.represent(hidden, is_token, tasks, slots)
+        taught = None if laid.text is None else self._teacher(model, laid.text)
+        begun = Begun(table, hidden, student, taught)
+        if taught is None or "distillation" not in self._wanted:
+            return begun, None
+        # `[:]` sums the gradients of a row and its norm; without it they are added in another order
+        return begun, cosine(student.shared[:], taught[:])
+
+    def go_on(self, model: ISD, laid: Laid, begun: Begun) -> dict[str, Tensor]:
+        """All losses but the distillation."""
+        losses, student = {}, begun.student
+        if "teacher" in self._wanted and begun.taught is not None and laid.text is not None:
+            scores = model.score(begun.taught)
+            losses["teacher"] = binary_cross_entropy(scores, laid.gold, counts=laid.text.has_text)
+        if "prediction" in self._wanted:
+            losses["prediction"] = binary_cross_entropy(model.score(student.shared), laid.gold)
+        for (name, task), answer in zip(laid.tasks, student.answers, strict=True):
+            logits = model.complete(answer, begun.table)
+            losses[name] = cross_entropy(logits, task.answer, task.counts)
+        if laid.marks is not None:
+            codes, words = laid.marks
+            read = (student.shared, begun.hidden, laid.tokens != 0)
+            share = model.share_on_marks(*read, codes.clamp(min=0), words)
+            losses["attention"] = missed_share(share, words.any(dim=-1))
+        return losses
+
+    def answer(self, copied: HostCopy) -> Tensor:
+        """Say which representations match, once their cosines are on the host: int [B, Q]."""
+        return torch.from_numpy(assign(copied.wait(), in_threads=copied.is_of_gpu))
+
+    def finish(self, laid: Laid, cosines: Tensor, partner: Tensor) -> dict[str, Tensor]:
+        """The distillation."""
+        assert laid.text is not None
+        return {"distillation": distillation(cosines, partner, laid.text.has_text)}
 
     def counts(self, batch: Batch) -> dict[str, int]:
         """Over how many notes, or marked codes, each loss of a batch is a mean, but prediction."""
@@ -162,29 +251,16 @@ class ISDObjective:
         found["removal"] = int(((n_gold > 0) & (n_gold < n_codes)).sum())
         return found | ({} if batch.marks is None else {"attention": marked_rows(batch)})
 
-    def _tasks(self, gold: Tensor, device: torch.device) -> dict[str, Completion]:
-        """Draw the completion tasks that are wanted."""
-        samplers = {"missing": missing_code, "removal": wrong_code}
-        return {
-            name: sample(gold, len(self.descriptions)).to(device)
-            for name, sample in samplers.items()
-            if name in self._wanted
-        }
-
-    def _teacher(self, model: ISD, gold: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+    def _teacher(self, model: ISD, text: TeacherText) -> Float[Tensor, "B Q D"]:
         """Read the gold codes' descriptions instead of the note: section 3.5.
-
-        Gives what the teacher made of them, [B, Q, D], and which notes have one, [B].
 
         Each description is encoded alone, each distinct one once; a note's codes come in any
         order, for nothing behind the encoder has a notion of place.
         """
-        laid = teacher_text(gold, self.descriptions)
-        text = TeacherText(*(send(part, device) for part in laid))
-        with rows_are(laid.codes):
+        with rows_are(torch.from_numpy(text.codes)):
             states = model.read(text.tokens, text.tokens != 0)
         hidden = F.embedding(text.place, states.flatten(0, 1))
-        return model.represent(hidden, text.is_token).shared, text.is_token.any(dim=1)
+        return model.represent(hidden, text.is_token).shared
 
     def _refuse(self, model: ISD | LabelwiseISD) -> None:
         """Some losses need parts that a model may lack."""
@@ -201,35 +277,33 @@ class ISDObjective:
             )
 
 
-class Distillation:
+def distillation(
+    cosines: Float[Tensor, "B Q Q"], partner: Int[Tensor, "B Q"], counts: Bool[Tensor, " B"]
+) -> Float[Tensor, ""]:
     """1 - cosine of matched student and teacher representations, Eqs. 13-14.
 
-    The assignment that maximises the total cosine of a note is found on the host, by the
-    Hungarian method, on a copy that travels while the device goes on; `loss` waits for it.
+    The mean over the notes that count. `partner` is `assign`'s: found on the host, on a copy that
+    travels while the device goes on.
     """
-
-    def __init__(
-        self,
-        student: Float[Tensor, "B Q D"],
-        teacher: Float[Tensor, "B Q D"],
-        counts: Bool[Tensor, " B"],
-    ) -> None:
-        self.counts = counts
-        # `[:]` sums the gradients of a row and its norm; without it they are added in another order
-        self.cosines = cosine(student[:], teacher[:])
-        self.copied = HostCopy(self.cosines)
-
-    def loss(self) -> Float[Tensor, ""]:
-        """Mean over the notes that count."""
-        partner = send(torch.from_numpy(assign(self.copied.wait())), self.cosines.device)
-        matched = self.cosines.gather(2, partner[..., None])[..., 0]
-        return mean_where(1 - matched.mean(dim=1), self.counts)
+    matched = cosines.gather(2, partner[..., None])[..., 0]
+    return mean_where(1 - matched.mean(dim=1), counts)
 
 
-def assign(cosines: np.ndarray) -> np.ndarray:
+def assign(cosines: np.ndarray, in_threads: bool = False) -> np.ndarray:
     """For each note, the partner of every row so that the total cosine is greatest: int [B, Q].
 
-    A value that is not finite counts as 0 here; it stays in the loss, where the loop stops.
+    By the Hungarian method; `in_threads` for several notes at once, while a GPU waits. A value
+    that is not finite counts as 0 here; it stays in the loss, where the loop stops.
     """
     cosines = np.nan_to_num(cosines, nan=0.0, posinf=0.0, neginf=0.0)
-    return np.stack([linear_sum_assignment(note, maximize=True)[1] for note in cosines])
+    return np.stack(list((_threads().map if in_threads else map)(_partners, cosines)))
+
+
+def _partners(cosines: np.ndarray) -> np.ndarray:
+    return linear_sum_assignment(cosines, maximize=True)[1]
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Kept for all steps: scipy lets other threads run while it matches a note."""
+    return ThreadPoolExecutor(min(8, os.cpu_count() or 1))
