@@ -3,12 +3,14 @@
     python benchmarks/epoch.py                          # batches of 32, one thread
     python benchmarks/epoch.py --notes 8 --batch 4 --mean 60 --codes 200 --steps 1
     python benchmarks/epoch.py --device cuda --notes 47719    # bf16, ours alone
+    python benchmarks/epoch.py --device cuda --notes 9600 --graphs    # with recorded steps
 
 Ours takes batches of similar length, as in training, padded to their own longest note; the plain
 reading pads every note to the longest there is (4,000 words), as the authors' code does. Both make
 whole steps, all five losses, after one to warm up; ours a whole epoch, the other `--steps` of it.
 Notes per CPU second and peak memory; on a GPU notes per second, the memory torch took there, and
-how often a step made the host wait for it, beside the one wait for the cosines.
+how often a step made the host wait for it, beside the one wait for the cosines. With `--graphs` the
+epoch in which steps are recorded comes first and is told apart.
 """
 
 from __future__ import annotations
@@ -16,14 +18,13 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-import time
 import warnings
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from measuring import cpu_seconds, peak_gb, run_apart
+from measuring import cpu_seconds, gpu_seconds, peak_gb, run_apart
 
 
 def main() -> None:
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2, help="of the plain reading")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--skip-reference", action="store_true")
+    parser.add_argument("--graphs", action="store_true", help="the setting of a training, ours")
     parser.add_argument("--only", choices=("ours", "reference"))
     options = parser.parse_args()
     if options.only:
@@ -43,6 +45,7 @@ def main() -> None:
         return
     names = ("notes", "batch", "mean", "codes", "steps", "device")
     sizes = [word for name in names for word in (f"--{name}", getattr(options, name))]
+    sizes += ["--graphs"] if options.graphs else []
     print(f"{options.notes} notes, batches of {options.batch}, {options.codes} codes")
     is_alone = options.skip_reference or options.device == "cuda"  # the other has host tensors
     parts = ("ours",) if is_alone else ("ours", "reference")
@@ -55,11 +58,24 @@ def main() -> None:
 
 
 def run_one(options: argparse.Namespace, folder: Path) -> dict[str, float]:
+    steps, batches = made_training(options, folder)
+    if options.device == "cuda":
+        return on_gpu(steps, list(islice(batches, 8)), batches, options)
+    steps(list(islice(batches, 1)))
+    seconds = cpu_seconds(lambda: steps(batches))
+    notes = options.notes if options.only == "ours" else sum(len(b.rows) for b in batches)
+    return {"notes_a_second": notes / seconds, "seconds": seconds, "peak_gb": peak_gb()}
+
+
+def made_training(options: argparse.Namespace, folder: Path) -> tuple[Callable[[Any], None], Any]:
+    """A function that makes the steps of some batches, and the batches of an epoch."""
     import torch
     from mimic_shaped import LONGEST, PlainISD, Sizes, made_documents, made_isd, mimic_lengths
 
     from isd_pipeline.training.batches import training_batches
     from isd_pipeline.training.loop import TrainingConfig, make_optimizer, train_epoch
+    from isd_pipeline.training.recorded import RecordedSteps
+    from isd_pipeline.training.step import WHOLE
 
     sizes, device = Sizes(codes=options.codes), torch.device(options.device)
     model, objective = made_isd(sizes)
@@ -73,17 +89,10 @@ def run_one(options: argparse.Namespace, folder: Path) -> dict[str, float]:
         longest = round(LONGEST * options.mean / 1_485)
         batches = [padded(batch, longest) for batch in islice(batches, options.steps)]
     model = model.to(device)
-    optimizer = make_optimizer(model, config)
-
-    def steps(some: Any) -> None:
-        train_epoch(model, some, losses, optimizer, config, objective.weights, epoch=1)
-
-    if device.type == "cuda":
-        return on_gpu(steps, list(islice(batches, 8)), batches, options.notes)
-    steps(list(islice(batches, 1)))
-    seconds = cpu_seconds(lambda: steps(batches))
-    notes = options.notes if options.only == "ours" else sum(len(b.rows) for b in batches)
-    return {"notes_a_second": notes / seconds, "seconds": seconds, "peak_gb": peak_gb()}
+    given = (losses, make_optimizer(model, config), config, objective.weights)
+    is_recorded = options.graphs and options.only == "ours"
+    recorded = RecordedSteps.of(model, *given, WHOLE) if is_recorded else None
+    return lambda some: train_epoch(model, some, *given, epoch=1, recorded=recorded), batches
 
 
 def padded(batch: Any, longest: int) -> Any:
@@ -96,21 +105,18 @@ def padded(batch: Any, longest: int) -> Any:
 
 
 def on_gpu(
-    steps: Callable[[Any], None], some: list[Any], batches: Any, notes: int
+    steps: Callable[[Any], None], some: list[Any], batches: Any, options: argparse.Namespace
 ) -> dict[str, float]:
     """An epoch against the clock, after some batches to warm up, the second time with alarms."""
     import torch
 
+    found = {"recording_seconds": gpu_seconds(lambda: steps(batches))} if options.graphs else {}
     steps(some)
     first, all_of_them = (waits(lambda n=n: steps(some[:n])) for n in (1, len(some)))
     torch.cuda.reset_peak_memory_stats()
-    torch.cuda.synchronize()
-    begin = time.perf_counter()
-    steps(batches)
-    torch.cuda.synchronize()
-    seconds = time.perf_counter() - begin
-    return {
-        "notes_a_second": notes / seconds,
+    seconds = gpu_seconds(lambda: steps(batches))
+    return found | {
+        "notes_a_second": options.notes / seconds,
         "seconds": seconds,
         "gpu_gb": torch.cuda.max_memory_allocated() / 1e9,
         "waits_a_step": (all_of_them - first) / (len(some) - 1),

@@ -4,6 +4,7 @@ Such a machine is played by a bare environment: links to the packages named here
 these require, and nothing else, not even the project.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+import torch
 from packaging.requirements import Requirement
 
 from isd_pipeline.coding.bundle import write_bundle
@@ -116,7 +118,7 @@ def test_the_bare_environment_lacks_what_only_pipelines_and_pages_need(bare: Pat
 
 def test_every_benchmark_is_run_here() -> None:
     scripts = {path.stem for path in (ROOT / "benchmarks").glob("*.py")}
-    assert scripts == {*TINY, *SERVE, "growth"}
+    assert scripts == {*TINY, *SERVE, "growth", "on_gpu"}
 
 
 @pytest.mark.parametrize(
@@ -136,6 +138,29 @@ def test_a_benchmark_runs_and_tells_its_ratio(script: str, bare: Path, tmp_path:
         bare = bare_environment(tmp_path / "more", *NEEDED, *MORE[script])
     printed = run(bare, script, TINY[script].format(folder=tmp_path))
     assert any(line.startswith(TOLD.get(script, "ratio")) for line in printed)
+
+
+def of_gpu(*options: str) -> subprocess.CompletedProcess[str]:
+    """Here, for it runs tests as well."""
+    command = [sys.executable, ROOT / "benchmarks/on_gpu.py", *options]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_nothing_is_measured_there_and_one_line_says_so(tmp_path: Path) -> None:
+    done = of_gpu("--to", str(tmp_path / "gpu.json"))
+    told = "torch sees no GPU here, so nothing was measured and no file written\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", told)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_what_is_to_be_measured_on_a_gpu_runs_whole_on_a_cpu(tmp_path: Path) -> None:
+    done = of_gpu("--rehearse", "--to", str(tmp_path / "gpu.json"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((tmp_path / "gpu.json").read_text())
+    assert {found[name]["told"] for name in found if name != "machine"} == {"done"}
+    assert "rehearsal" in found["machine"]
 
 
 @pytest.mark.slow

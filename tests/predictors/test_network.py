@@ -15,6 +15,7 @@ import torch
 
 from isd_pipeline.data.cohorts import CodeIndex
 from isd_pipeline.embeddings.words import Embedding
+from isd_pipeline.models.isd.base import ISDConfig
 from isd_pipeline.models.isd.lstm import LSTMISDConfig
 from isd_pipeline.models.isd.objective import ISDObjectiveConfig
 from isd_pipeline.predictors.base import Fitted, Options, TrainingData, Vectors
@@ -114,11 +115,35 @@ def test_settings_that_came_later_are_kept_only_where_they_are_used(
 ) -> None:
     """Else every recorded training would be another one, by its artifact and where it waits."""
     plain = fitted(tmp_path / "plain", monkeypatch, settings_of(), data_of())
-    assert not {"accumulate", "draws"} & plain.settings["training"].keys()
+    assert not {"accumulate", "draws", "graphs"} & plain.settings["training"].keys()
     in_parts = fitted(tmp_path / "parts", monkeypatch, settings_of(accumulate=2), data_of())
     assert in_parts.settings["training"]["accumulate"] == 2
     assert in_parts.scratch != plain.scratch
     assert "ranks" not in plain.figures
+
+
+def test_with_graphs_a_cpu_makes_the_same_training_beyond_rounding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no GPU to record anything, its pieces are called one by one."""
+    monkeypatch.chdir(tmp_path)
+    short = {"max_epochs": 2, "warm_up_epochs": 0, "batch_size": 9}
+    plain, recorded = (
+        fit(
+            "isd",
+            {
+                "model": ISDConfig(width=8, kernel_sizes=(3,), n_queries=2, dropout=0.0),
+                "objective": ISDObjectiveConfig(),
+                "training": TrainingConfig(**short, graphs=graphs),
+            },
+            data_of(),
+            options(),
+        )
+        for graphs in (False, True)
+    )
+    assert plain.scratch != recorded.scratch
+    for one, other in zip(plain.history, recorded.history, strict=True):
+        assert one == pytest.approx(other, rel=1e-4)
 
 
 def changed(name: str, data: TrainingData) -> TrainingData:
