@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from typing import Any
+from unittest.mock import MagicMock, Mock, create_autospec
 
 import pytest
 import torch
@@ -102,6 +103,27 @@ def test_a_gpu_replays_what_it_would_compute():
         torch.testing.assert_close(one[0].state_dict()[name], weight, atol=1e-3, rtol=1e-3)
 
 
+def test_torch_is_asked_for_graphs_as_it_wants_to_be(monkeypatch: pytest.MonkeyPatch):
+    """One memory and one stream for all; a recording does nothing, so it is replayed at once."""
+    done: list[str] = []
+    graph = create_autospec(torch.cuda.graph)
+    graph.return_value.__enter__.side_effect = lambda *_: done.append("begin")
+    graph.return_value.__exit__.side_effect = lambda *_: done.append("end")
+    graphs = Mock(side_effect=lambda: Mock(replay=lambda: done.append("replay")))
+    for name, fake in (("graph", graph), ("CUDAGraph", graphs), ("graph_pool_handle", Mock())):
+        monkeypatch.setattr(torch.cuda, name, fake)
+    for name in ("Stream", "stream", "current_stream"):
+        monkeypatch.setattr(torch.cuda, name, MagicMock())
+    recorder = CudaGraphs()
+    with recorder.aside():
+        first, _ = (recorder(lambda: done.append("piece")) for _ in range(2))
+    first()
+    assert done == ["begin", "piece", "end", "replay"] * 2 + ["replay"]
+    one, other = (call.args[1:] for call in graph.call_args_list)
+    assert one == other == (recorder.pool, recorder.stream)
+    recorder.stream.wait_stream.assert_called_once()
+
+
 # ------------------------------------------------------------------------------------- shapes
 
 
@@ -124,10 +146,11 @@ def test_padding_to_few_shapes_changes_no_loss_and_no_gradient():
         partner = torch.from_numpy(assign(asked.detach().numpy()))
         values |= losses.finish(laid, asked, partner)
         gradients = torch.autograd.grad(sum(values.values()), [*weights_of(model)])
-        found.append((batch.tokens.shape, laid.text.place.shape, values, gradients))
-    assert found[0][:2] == ((4, 30), (4, 18))
-    assert found[1][:2] == ((4, 32), (4, 32))
-    torch.testing.assert_close(found[1][2:], found[0][2:], atol=1e-12, rtol=1e-12)
+        read = (laid.tokens, laid.gold, laid.text.tokens, laid.text.place)
+        found.append(([tuple(one.shape) for one in read], values, gradients))
+    assert found[0][0] == [(4, 30), (4, 6), (10, 5), (4, 18)]
+    assert found[1][0] == [(4, 32), (4, 8), (16, 8), (4, 32)]
+    torch.testing.assert_close(found[1][1:], found[0][1:], atol=1e-12, rtol=1e-12)
 
 
 def weights_of(model: nn.Module) -> Iterator[nn.Parameter]:
