@@ -15,7 +15,11 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-READ_BY_THE_HOST = ("_local_scalar_dense", "nonzero", "masked_select", "_unique2", "equal")
+READ_BY_THE_HOST = (
+    *("_local_scalar_dense", "equal", "is_nonzero", "nonzero", "masked_select", "_unique2"),
+    *("unique_dim", "bincount", "repeat_interleave"),  # how many there are is a value, too
+)
+PICKING = ("index", "index_put", "index_put_")  # by a mask: those that are nonzero
 
 
 class Tape(TorchDispatchMode):
@@ -26,7 +30,8 @@ class Tape(TorchDispatchMode):
         self.calls: list[tuple[Any, Any, dict[str, Any], Any]] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func.overloadpacket.__name__ in READ_BY_THE_HOST:
+        name = func.overloadpacket.__name__
+        if name in READ_BY_THE_HOST or (name in PICKING and has_mask(args[1])):
             raise AssertionError(f"the host reads what {func} computes, which no GPU can repeat")
         found = func(*args, **(kwargs or {}))
         self.calls.append((func, args, kwargs or {}, found))
@@ -67,6 +72,10 @@ class Tapes:
 
 def tensors_of(values: Any) -> list[Tensor]:
     return [one for one in tree_leaves(values) if isinstance(one, Tensor)]
+
+
+def has_mask(indices: Any) -> bool:
+    return any(one.dtype == torch.bool for one in tensors_of(indices))
 
 
 def place(one: Tensor) -> int:

@@ -17,16 +17,15 @@ from isd_pipeline.models.isd.completion import (
     missing_code,
     wrong_code,
 )
+from isd_pipeline.models.isd.distillation import assign, distillation
 from isd_pipeline.models.isd.network import ISD
 from isd_pipeline.models.isd.objective import (
     LOSSES,
     ISDObjective,
     ISDObjectiveConfig,
-    assign,
-    distillation,
-    teacher_text,
 )
 from isd_pipeline.models.isd.system import isd_of
+from isd_pipeline.models.isd.teacher import teacher_text
 from isd_pipeline.training.batches import Batch
 from isd_pipeline.training.losses import cosine
 from isd_pipeline.training.settings import TrainingConfig
@@ -368,7 +367,7 @@ def test_a_step_asks_the_device_for_nothing_but_the_cosines(monkeypatch: pytest.
 
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # meta has none
     monkeypatch.setattr(HostCopy, "__init__", lambda self, tensor: setattr(self, "values", tensor))
-    monkeypatch.setattr(HostCopy, "is_of_gpu", True, raising=False)
+    monkeypatch.setattr(HostCopy, "is_of_gpu", False, raising=False)
     monkeypatch.setattr(HostCopy, "wait", wait)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     monkeypatch.setattr(optimizer, "step", lambda: None)  # there is no fused one for meta

@@ -1,40 +1,37 @@
 """What ISD is trained for: prediction, teacher, two completion tasks, distillation (Eq. 15).
 
 Zhou et al., ACL 2021, sections 3.3-3.5; the readings are in `docs/readings.md`. Axes: B notes,
-G gold codes of the note that has most (shorter rows end in -1), L codes, Q shared queries, C
-distinct codes of the batch, M words of the longest title, S words of all titles of a note.
+G gold codes of the note that has most (shorter rows end in -1), L codes, Q shared queries, N
+tokens, K codes of a note with marked words, D width, R = L + 1 rows (the codes and l_mask).
 
 What depends on the gold codes alone (the draws, the teacher's layout) is made on the host from
 the host's random numbers, so a step draws the same on any device and a GPU waits only once, for
 the assignment.
 """
 
-import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import cache, partial
+from functools import partial
 from typing import NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from isd_pipeline.models.isd.completion import Completion, missing_code, wrong_code
+from isd_pipeline.models.isd.distillation import assign, distillation
 from isd_pipeline.models.isd.labelwise import LabelwiseISD
 from isd_pipeline.models.isd.network import ISD, Representations
+from isd_pipeline.models.isd.teacher import TeacherText, exactly, teacher_text
 from isd_pipeline.models.prediction import prediction_and_attention
-from isd_pipeline.shapes import Bool, Float, Int
+from isd_pipeline.shapes import Float, Int
 from isd_pipeline.training.batches import Batch, marked_rows, marks_of
 from isd_pipeline.training.draws import rows_are
 from isd_pipeline.training.losses import (
     binary_cross_entropy,
     cosine,
     cross_entropy,
-    mean_where,
     missed_share,
 )
 from isd_pipeline.training.transfer import HostCopy, each, send
@@ -71,16 +68,6 @@ def _weights(differences: Mapping[str, float | int]) -> dict[str, float]:
     return {name: float(differences.get(name, weight)) for name, weight in known.items()}
 
 
-class TeacherText(NamedTuple):
-    """The descriptions of a batch's gold codes: each distinct one once, and who reads which."""
-
-    tokens: Tensor  # int [C, M], 0-padded
-    place: Tensor  # int [B, S]: where in the flat [C * M] a note's next word stands
-    is_token: Tensor  # bool [B, S]
-    has_text: Tensor  # bool [B]
-    codes: np.ndarray  # int [C], those described, on the host; 0 where a row describes none
-
-
 class Laid(NamedTuple):
     """What a step reads of a batch."""
 
@@ -98,45 +85,6 @@ class Begun(NamedTuple):
     hidden: Tensor  # [B, N, D]
     student: Representations
     taught: Tensor | None  # [B, Q, D]
-
-
-def exactly(size: int) -> int:
-    """Lengths as they are."""
-    return size
-
-
-def teacher_text(
-    gold: Int[Tensor, "B G"],
-    descriptions: Int[Tensor, "L M"],
-    size: Callable[[int], int] = exactly,
-) -> TeacherText:
-    """Lay the descriptions of each note's codes end to end, at the batch's own lengths.
-
-    `size` gives a length to pad to, for each of C, M and S.
-    """
-    present = gold >= 0
-    distinct, which = gold[present].unique(return_inverse=True)
-    tokens = descriptions[distinct] if len(distinct) else descriptions.new_zeros(1, 1)
-    tokens = tokens[:, : max(1, int((tokens != 0).sum(dim=1).max()))]
-    lengths = torch.zeros_like(gold).masked_scatter(present, (tokens != 0).sum(dim=1)[which])
-    tokens = _padded(tokens, size(tokens.shape[0]), size(tokens.shape[1]))
-    ends = lengths.cumsum(dim=1)
-    totals = ends[:, -1]
-    place = torch.zeros(len(gold), size(max(1, int(totals.max()))), dtype=torch.long)
-    column = torch.arange(tokens.shape[1])
-    fits = column < lengths[present][:, None]  # [pairs of note and code, M]
-    note = present.nonzero()[:, :1].expand_as(fits)
-    start = (ends - lengths)[present][:, None]
-    place[note[fits], (start + column)[fits]] = (which[:, None] * len(column) + column)[fits]
-    is_token = torch.arange(place.shape[1]) < totals[:, None]
-    codes = np.zeros(len(tokens), dtype=np.int64)
-    codes[: len(distinct)] = distinct
-    return TeacherText(tokens, place, is_token, totals > 0, codes)
-
-
-def _padded(values: Tensor, rows: int, columns: int) -> Tensor:
-    """The same with more rows and columns of zeros."""
-    return F.pad(values, (0, columns - values.shape[1], 0, rows - values.shape[0]))
 
 
 class ISDObjective:
@@ -275,35 +223,3 @@ class ISDObjective:
                 "n_layers: 0 leaves no decoder to complete codes with; set the weights of "
                 "missing and removal to 0"
             )
-
-
-def distillation(
-    cosines: Float[Tensor, "B Q Q"], partner: Int[Tensor, "B Q"], counts: Bool[Tensor, " B"]
-) -> Float[Tensor, ""]:
-    """1 - cosine of matched student and teacher representations, Eqs. 13-14.
-
-    The mean over the notes that count. `partner` is `assign`'s: found on the host, on a copy that
-    travels while the device goes on.
-    """
-    matched = cosines.gather(2, partner[..., None])[..., 0]
-    return mean_where(1 - matched.mean(dim=1), counts)
-
-
-def assign(cosines: np.ndarray, in_threads: bool = False) -> np.ndarray:
-    """For each note, the partner of every row so that the total cosine is greatest: int [B, Q].
-
-    By the Hungarian method; `in_threads` for several notes at once, while a GPU waits. A value
-    that is not finite counts as 0 here; it stays in the loss, where the loop stops.
-    """
-    cosines = np.nan_to_num(cosines, nan=0.0, posinf=0.0, neginf=0.0)
-    return np.stack(list((_threads().map if in_threads else map)(_partners, cosines)))
-
-
-def _partners(cosines: np.ndarray) -> np.ndarray:
-    return linear_sum_assignment(cosines, maximize=True)[1]
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    """Kept for all steps: scipy lets other threads run while it matches a note."""
-    return ThreadPoolExecutor(min(8, os.cpu_count() or 1))
