@@ -14,6 +14,8 @@ from torch import Tensor
 from isd_pipeline.shapes import Bool, Float, Int
 from isd_pipeline.training.losses import mean_where
 
+THREADS = min(8, os.cpu_count() or 1)
+
 
 def distillation(
     cosines: Float[Tensor, "B Q Q"], partner: Int[Tensor, "B Q"], counts: Bool[Tensor, " B"]
@@ -34,14 +36,17 @@ def assign(cosines: np.ndarray, in_threads: bool = False) -> np.ndarray:
     that is not finite counts as 0 here; it stays in the loss, where the loop stops.
     """
     cosines = np.nan_to_num(cosines, nan=0.0, posinf=0.0, neginf=0.0)
-    return np.stack(list((_threads().map if in_threads else map)(_partners, cosines)))
+    if not in_threads:
+        return _partners(cosines)
+    shares = np.array_split(cosines, min(THREADS, len(cosines)))
+    return np.concatenate(list(_threads().map(_partners, shares)))
 
 
 def _partners(cosines: np.ndarray) -> np.ndarray:
-    return linear_sum_assignment(cosines, maximize=True)[1]
+    return np.stack([linear_sum_assignment(note, maximize=True)[1] for note in cosines])
 
 
 @cache
 def _threads() -> ThreadPoolExecutor:
     """Kept for all steps: scipy lets other threads run while it matches a note."""
-    return ThreadPoolExecutor(min(8, os.cpu_count() or 1))
+    return ThreadPoolExecutor(THREADS)
