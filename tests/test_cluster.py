@@ -29,6 +29,8 @@ from isd_pipeline.coding import batch, many
 from isd_pipeline.coding.bundle import write_bundle
 from isd_pipeline.coding.coder import Coder
 from isd_pipeline.coding.note_parts import note_parts
+from isd_pipeline.data.codes import code_rows
+from isd_pipeline.data.codes.labels import SPACES
 from isd_pipeline.data.cohorts import make_cohort
 from isd_pipeline.data.custom import source as own
 from isd_pipeline.data.custom.example import write_example
@@ -72,8 +74,9 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hospital")
     write_hospital(folder / "raw", HOSPITAL)
     found = extract(folder / "raw")
-    for name in ("notes", "codes", "titles"):
-        write_parquet(getattr(found, name), folder / f"{name}.parquet")
+    write_parquet(found.notes, folder / "notes.parquet")
+    write_parquet(found.titles, folder / "titles.parquet")
+    write_parquet(stream_table(found.codes.read(), rows=512), folder / "codes.parquet")
     return folder
 
 
@@ -87,8 +90,12 @@ def prepare(tables: Path, out: Path, engine: Engine) -> dict[str, object]:
     tokenized = open_parquet(out / "tokenized.parquet")
     documents = tokenized.select(["document_id", "patient_id"]).read()
     splits, _ = splits_by_patient(documents, seed=1)
-    cohort = make_cohort(documents, codes.read(), titles.read(), splits, label_space="clean")
-    pq.write_table(cohort.labels, out / "labels.parquet")
+    given = (documents, codes, titles.read(), splits)
+    made_in = {space: make_cohort(*given, label_space=space, engine=engine) for space in SPACES}
+    for space, found in made_in.items():
+        pq.write_table(found.labels, out / f"labels_{space}.parquet")
+        found.codes.save(out / f"codes_{space}.json")
+    cohort = made_in["clean"]
     config = VocabularyConfig(min_docs=2)
     vocabulary, counts = make_vocabulary(tokenized, splits, config, engine=engine)
     vocabulary.save(out / "vocabulary.json")
@@ -104,8 +111,10 @@ def by_loop(tables: Path) -> dict[str, object]:
 
 
 def test_words_vocabulary_labels_and_encoded_notes_are_the_bytes_of_a_loop(
-    tables: Path, by_loop: dict[str, object], tmp_path: Path
+    tables: Path, by_loop: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(code_rows, "AT_ONCE", 1_024)  # the loop had all rows of codes in one part
+    assert len(row_parts(open_parquet(tables / "codes.parquet"), replace(DASK, rows=1_024))) > 3
     assert len(row_parts(open_parquet(tables / "by_loop/tokenized.parquet"), DASK)) == 3
     assert prepare(tables, tmp_path / "by_dask", DASK) == by_loop
 

@@ -47,9 +47,9 @@ for entry in [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plo
     path = path if path.suffix else path / "made"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(str(path))
-if name == "settings":  # a file for each experiment, which its training watches
+if name == "settings":  # a file for each experiment, which its training watches; DVC keeps no run
     for experiment in yaml.safe_load(open("studies/synthetic/study.yaml"))["experiments"]:
-        path.with_name(experiment + ".json").write_text("{}")
+        path.with_name(experiment + ".json").write_text('{"seed": 1}')  # that watches an empty one
 """
 
 

@@ -50,6 +50,13 @@ def test_parts_are_all_rows_once_in_their_order(tmp_path: Path) -> None:
         assert told == [f"SECRET{n}" for n in range(1400)]
 
 
+def test_no_part_cuts_what_a_file_keeps_together(tmp_path: Path) -> None:
+    held = open_parquet(notes_file(tmp_path)).read()
+    write_parquet(stream_table(held, rows=1000), tmp_path / "codes.parquet")
+    parts = row_parts(open_parquet(tmp_path / "codes.parquet"), BY_DASK)
+    assert [(part.begin, part.end) for part in parts] == [(0, 1000), (1000, 1400)]
+
+
 def test_a_part_of_documents_begins_where_files_cut_and_cuts_no_document(tmp_path: Path) -> None:
     first, second = document_parts(open_parquet(notes_file(tmp_path)), BY_DASK)
     assert (first.begin, first.end, second.end) == (0, 2 * 512, 1400)
