@@ -35,6 +35,7 @@ from isd_pipeline.data.cohorts import make_cohort
 from isd_pipeline.data.custom import source as own
 from isd_pipeline.data.custom.example import write_example
 from isd_pipeline.data.custom.layout import CustomLayout
+from isd_pipeline.data.custom.note_files import find_notes
 from isd_pipeline.data.io.files import fingerprint_files
 from isd_pipeline.data.io.parts import LOOP, Engine, map_parts, merge_parts
 from isd_pipeline.data.io.row_parts import Rows, row_parts
@@ -59,6 +60,7 @@ from isd_pipeline.text.documents import Documents, encode_documents
 from isd_pipeline.text.tokens import tokenize_notes
 from isd_pipeline.text.vocabulary import VocabularyConfig, count_words, make_vocabulary
 from tests.coding.tiny import WORDS, bundle_of
+from tests.file_server import served
 from tests.pipelines.test_evidence import inputs_of, measure_evidence
 
 pytest.importorskip("distributed", reason="needs the extra `cluster`")
@@ -205,6 +207,63 @@ def test_notes_in_many_files_are_those_of_one_whoever_reads_them(tmp_path: Path)
         assert tables_of(own.extract(folder, layout, engine=engine)) == wanted
 
 
+GROUPS = replace(DASK, rows=14)  # two groups of rows
+
+
+def one_parquet(folder: Path, bad: int | None = None) -> Path:
+    """A custom data set whose notes are one Parquet file in groups of seven rows.
+
+    A row of which the text is no UTF-8 is `bad`.
+    """
+    write_example(folder, "csv", documents=60)
+    with (folder / "notes.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    (folder / "notes.csv").unlink()
+    table = pa.Table.from_pylist(rows)
+    if bad is not None:
+        texts = [row["text"].encode() for row in rows]
+        texts[bad - 1] = b"SECRET \xff"
+        buffers = [None, *pa.array(texts).buffers()[1:]]
+        at = table.schema.get_field_index("text")
+        text = pa.Array.from_buffers(pa.string(), len(rows), buffers)
+        table = table.set_column(at, "text", text)
+    pq.write_table(table, folder / "notes.parquet", row_group_size=7)
+    return folder
+
+
+def test_notes_in_one_parquet_file_are_read_by_its_groups_of_rows(tmp_path: Path) -> None:
+    folder = one_parquet(tmp_path / "one")
+    write_example(tmp_path / "csv", "csv", documents=60)
+    wanted = tables_of(own.extract(tmp_path / "csv", CustomLayout()))
+    address = CustomLayout(notes=f"file://{folder}/notes.parquet")
+    for layout in (CustomLayout(), address):
+        (file,) = find_notes(folder, layout).files
+        parts = file.parts(GROUPS.rows)
+        assert [part.begin for part in parts[:3]] == [0, 14, 28]
+        assert parts[-1].end == pq.read_metadata(folder / "notes.parquet").num_rows
+        assert tables_of(own.extract(folder, layout, engine=GROUPS)) == wanted
+
+
+@pytest.mark.parametrize("engine", [LOOP, GROUPS], ids=["loop", "dask"])
+def test_a_poisoned_group_of_rows_is_told_by_its_file_and_row(
+    tmp_path: Path, engine: Engine
+) -> None:
+    path = one_parquet(tmp_path / "bytes", bad=40) / "notes.parquet"
+    told = r"notes\.parquet, row 40, column text: bytes that are not UTF-8"
+    with pytest.raises(ValueError, match=told) as caught:
+        own.extract(path.parent, CustomLayout(), engine=engine)
+    assert "SECRET" not in str(caught.value)
+
+    path = one_parquet(tmp_path / "damaged") / "notes.parquet"
+    text = pq.read_schema(path).get_field_index("text")
+    begin = pq.read_metadata(path).row_group(3).column(text).data_page_offset
+    with path.open("r+b") as file:
+        file.seek(begin)
+        file.write(b"\xff" * 40)
+    with pytest.raises(ValueError, match=r"notes\.parquet, row 22: damaged from here on"):
+        own.extract(path.parent, CustomLayout(), engine=engine)
+
+
 @pytest.mark.parametrize("engine", [LOOP, DASK], ids=["loop", "dask"])
 def test_what_is_wrong_in_one_of_many_files_is_told_by_its_name_and_row(
     tmp_path: Path, engine: Engine
@@ -340,6 +399,11 @@ def test_a_folder_of_parts_is_coded_as_one_file_is(notes: Path, tmp_path: Path, 
     assert two.read_bytes() == one.read_bytes()
     done = code(notes / "bundle", f"file://{notes}/parts", "--to", two, "--force")
     assert (done.exit_code, two.read_bytes()) == (0, one.read_bytes()), done.output
+    with served(notes) as address:
+        done = code(notes / "bundle", f"{address}/parts", "--to", two, "--force", *BY_DASK)
+    assert (done.exit_code, two.read_bytes()) == (0, one.read_bytes()), done.output
+    done = code(notes / "bundle", notes / "parts", "--to", "s3://bucket/answers", *BY_DASK)
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1), done.output
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".parts"] == []
 
 
