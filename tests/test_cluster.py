@@ -36,6 +36,7 @@ from isd_pipeline.data.custom import source as own
 from isd_pipeline.data.custom.example import write_example
 from isd_pipeline.data.custom.layout import CustomLayout
 from isd_pipeline.data.custom.note_files import find_notes
+from isd_pipeline.data.io import cluster
 from isd_pipeline.data.io.files import fingerprint_files
 from isd_pipeline.data.io.parts import LOOP, Engine, map_parts, merge_parts
 from isd_pipeline.data.io.row_parts import Rows, row_parts
@@ -65,6 +66,7 @@ from tests.pipelines.test_evidence import inputs_of, measure_evidence
 
 pytest.importorskip("distributed", reason="needs the extra `cluster`")
 DASK = Engine(name="dask", workers=2, rows=512)
+KILLED_AT = 7  # parts of a cohort's preparation, while rows of codes are read
 HOSPITAL = HospitalSettings(
     admissions=1_400, seed=5, words=150, codes_per_admission=4, code_pool=200, other_notes=0
 )
@@ -119,6 +121,24 @@ def test_words_vocabulary_labels_and_encoded_notes_are_the_bytes_of_a_loop(
     assert len(row_parts(open_parquet(tables / "codes.parquet"), replace(DASK, rows=1_024))) > 3
     assert len(row_parts(open_parquet(tables / "by_loop/tokenized.parquet"), DASK)) == 3
     assert prepare(tables, tmp_path / "by_dask", DASK) == by_loop
+
+
+def test_a_worker_that_is_killed_while_a_cohort_is_prepared_changes_no_byte(
+    tables: Path, by_loop: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, results = cluster._done, []
+
+    def done_and_kill(*given: object) -> object:
+        results.append(given)
+        if len(results) == KILLED_AT:
+            pids = cluster.client_of(DASK).run(os.getpid).values()
+            os.kill(next(iter(pids)), signal.SIGKILL)
+        return done(*given)
+
+    monkeypatch.setattr(cluster, "_done", done_and_kill)
+    monkeypatch.setattr(code_rows, "AT_ONCE", 2_048)
+    assert prepare(tables, tmp_path / "by_dask", DASK) == by_loop
+    assert len(results) > KILLED_AT
 
 
 def test_merged_counts_come_in_the_order_of_a_loop(

@@ -207,6 +207,12 @@ def test_a_label_knows_the_code_it_most_often_stands_for():
     assert found.sources["66."] == ("procedure", "00.66")
 
 
+def test_of_two_codes_as_frequent_a_label_stands_for_the_one_its_documents_have_first():
+    elsewhere = ("2", "procedure", "0331")  # met before, but of no document
+    codes = code_table(elsewhere, ("1", "procedure", "331"), ("1", "procedure", "0331"))
+    assert labelled(codes, ["1"], "caml").sources["33.1"] == ("procedure", "33.1")
+
+
 def test_labels_before_filtering_count_all_admissions_and_the_empty_label():
     codes = code_table(
         ("1", "diagnosis", "0389"),
