@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import logging
 import os
 import random
 import signal
@@ -554,6 +555,16 @@ def test_a_worker_asks_for_memory_as_this_process_does_and_has_one_thread() -> N
     for environment in client_of(DASK).run(lambda: dict(os.environ)).values():
         assert environment.get("MALLOC_TRIM_THRESHOLD_") == os.environ.get("MALLOC_TRIM_THRESHOLD_")
         assert environment["OMP_NUM_THREADS"] == "1"
+
+
+def level_of_dask() -> int:
+    return logging.getLogger("distributed.worker").getEffectiveLevel()
+
+
+def test_that_workers_start_and_end_is_not_printed() -> None:
+    from isd_pipeline.data.io.cluster import client_of
+
+    assert set(client_of(DASK).run(level_of_dask).values()) == {logging.ERROR}
 
 
 def die(part: Rows) -> None:
