@@ -35,7 +35,7 @@ def prepare(folder: Path, out: Path) -> Measured:
         documents = tokenized.select(["document_id", "patient_id"]).read()
         lists = {name: folder / f"{name}_full_hadm_ids.csv" for name in ("train", "dev", "test")}
         splits, _ = splits_from_lists(documents, lists)
-        codes = open_parquet(out / "codes.parquet").read()
+        codes = open_parquet(out / "codes.parquet")
         cohort = make_cohort(documents, codes, titles, splits, label_space="clean")
     with step("vocabulary", measured):
         vocabulary, _ = make_vocabulary(tokenized, splits, VocabularyConfig(min_docs=3))

@@ -40,6 +40,7 @@ TINY = {
     "synthetic_baselines": "--admissions 200 --words 150 --codes 4 --pool 200",
     "context": "--admissions 200 --words 150",
     "cluster": "--admissions 200 --words 150 --parts 8",
+    "code_rows": "--rows 2000 8000",
     "coding_workers": "{folder}/bundle {folder}/notes --count 4",
     "regression": "--notes 60 --codes 8",
     "waiting_threads": "{folder}/bundle {folder}/notes --busy 1",

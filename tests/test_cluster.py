@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import logging
 import os
 import random
 import signal
@@ -29,10 +30,14 @@ from isd_pipeline.coding import batch, many
 from isd_pipeline.coding.bundle import write_bundle
 from isd_pipeline.coding.coder import Coder
 from isd_pipeline.coding.note_parts import note_parts
+from isd_pipeline.data.codes import code_rows
+from isd_pipeline.data.codes.labels import SPACES
 from isd_pipeline.data.cohorts import make_cohort
 from isd_pipeline.data.custom import source as own
 from isd_pipeline.data.custom.example import write_example
 from isd_pipeline.data.custom.layout import CustomLayout
+from isd_pipeline.data.custom.note_files import find_notes
+from isd_pipeline.data.io import cluster
 from isd_pipeline.data.io.files import fingerprint_files
 from isd_pipeline.data.io.parts import LOOP, Engine, map_parts, merge_parts
 from isd_pipeline.data.io.row_parts import Rows, row_parts
@@ -57,10 +62,12 @@ from isd_pipeline.text.documents import Documents, encode_documents
 from isd_pipeline.text.tokens import tokenize_notes
 from isd_pipeline.text.vocabulary import VocabularyConfig, count_words, make_vocabulary
 from tests.coding.tiny import WORDS, bundle_of
+from tests.file_server import served
 from tests.pipelines.test_evidence import inputs_of, measure_evidence
 
 pytest.importorskip("distributed", reason="needs the extra `cluster`")
 DASK = Engine(name="dask", workers=2, rows=512)
+KILLED_AT = 7  # parts of a cohort's preparation, while rows of codes are read
 HOSPITAL = HospitalSettings(
     admissions=1_400, seed=5, words=150, codes_per_admission=4, code_pool=200, other_notes=0
 )
@@ -72,8 +79,9 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hospital")
     write_hospital(folder / "raw", HOSPITAL)
     found = extract(folder / "raw")
-    for name in ("notes", "codes", "titles"):
-        write_parquet(getattr(found, name), folder / f"{name}.parquet")
+    write_parquet(found.notes, folder / "notes.parquet")
+    write_parquet(found.titles, folder / "titles.parquet")
+    write_parquet(stream_table(found.codes.read(), rows=512), folder / "codes.parquet")
     return folder
 
 
@@ -87,8 +95,12 @@ def prepare(tables: Path, out: Path, engine: Engine) -> dict[str, object]:
     tokenized = open_parquet(out / "tokenized.parquet")
     documents = tokenized.select(["document_id", "patient_id"]).read()
     splits, _ = splits_by_patient(documents, seed=1)
-    cohort = make_cohort(documents, codes.read(), titles.read(), splits, label_space="clean")
-    pq.write_table(cohort.labels, out / "labels.parquet")
+    given = (documents, codes, titles.read(), splits)
+    made_in = {space: make_cohort(*given, label_space=space, engine=engine) for space in SPACES}
+    for space, found in made_in.items():
+        pq.write_table(found.labels, out / f"labels_{space}.parquet")
+        found.codes.save(out / f"codes_{space}.json")
+    cohort = made_in["clean"]
     config = VocabularyConfig(min_docs=2)
     vocabulary, counts = make_vocabulary(tokenized, splits, config, engine=engine)
     vocabulary.save(out / "vocabulary.json")
@@ -104,10 +116,30 @@ def by_loop(tables: Path) -> dict[str, object]:
 
 
 def test_words_vocabulary_labels_and_encoded_notes_are_the_bytes_of_a_loop(
-    tables: Path, by_loop: dict[str, object], tmp_path: Path
+    tables: Path, by_loop: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(code_rows, "AT_ONCE", 1_024)  # the loop had all rows of codes in one part
+    assert len(row_parts(open_parquet(tables / "codes.parquet"), replace(DASK, rows=1_024))) > 3
     assert len(row_parts(open_parquet(tables / "by_loop/tokenized.parquet"), DASK)) == 3
     assert prepare(tables, tmp_path / "by_dask", DASK) == by_loop
+
+
+def test_a_worker_that_is_killed_while_a_cohort_is_prepared_changes_no_byte(
+    tables: Path, by_loop: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, results = cluster._done, []
+
+    def done_and_kill(*given: object) -> object:
+        results.append(given)
+        if len(results) == KILLED_AT:
+            pids = cluster.client_of(DASK).run(os.getpid).values()
+            os.kill(next(iter(pids)), signal.SIGKILL)
+        return done(*given)
+
+    monkeypatch.setattr(cluster, "_done", done_and_kill)
+    monkeypatch.setattr(code_rows, "AT_ONCE", 2_048)
+    assert prepare(tables, tmp_path / "by_dask", DASK) == by_loop
+    assert len(results) > KILLED_AT
 
 
 def test_merged_counts_come_in_the_order_of_a_loop(
@@ -194,6 +226,63 @@ def test_notes_in_many_files_are_those_of_one_whoever_reads_them(tmp_path: Path)
     address = CustomLayout(notes=f"file://{folder}/notes")
     for layout, engine in ((CustomLayout(), LOOP), (CustomLayout(), DASK), (address, DASK)):
         assert tables_of(own.extract(folder, layout, engine=engine)) == wanted
+
+
+GROUPS = replace(DASK, rows=14)  # two groups of rows
+
+
+def one_parquet(folder: Path, bad: int | None = None) -> Path:
+    """A custom data set whose notes are one Parquet file in groups of seven rows.
+
+    A row of which the text is no UTF-8 is `bad`.
+    """
+    write_example(folder, "csv", documents=60)
+    with (folder / "notes.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    (folder / "notes.csv").unlink()
+    table = pa.Table.from_pylist(rows)
+    if bad is not None:
+        texts = [row["text"].encode() for row in rows]
+        texts[bad - 1] = b"SECRET \xff"
+        buffers = [None, *pa.array(texts).buffers()[1:]]
+        at = table.schema.get_field_index("text")
+        text = pa.Array.from_buffers(pa.string(), len(rows), buffers)
+        table = table.set_column(at, "text", text)
+    pq.write_table(table, folder / "notes.parquet", row_group_size=7)
+    return folder
+
+
+def test_notes_in_one_parquet_file_are_read_by_its_groups_of_rows(tmp_path: Path) -> None:
+    folder = one_parquet(tmp_path / "one")
+    write_example(tmp_path / "csv", "csv", documents=60)
+    wanted = tables_of(own.extract(tmp_path / "csv", CustomLayout()))
+    address = CustomLayout(notes=f"file://{folder}/notes.parquet")
+    for layout in (CustomLayout(), address):
+        (file,) = find_notes(folder, layout).files
+        parts = file.parts(GROUPS.rows)
+        assert [part.begin for part in parts[:3]] == [0, 14, 28]
+        assert parts[-1].end == pq.read_metadata(folder / "notes.parquet").num_rows
+        assert tables_of(own.extract(folder, layout, engine=GROUPS)) == wanted
+
+
+@pytest.mark.parametrize("engine", [LOOP, GROUPS], ids=["loop", "dask"])
+def test_a_poisoned_group_of_rows_is_told_by_its_file_and_row(
+    tmp_path: Path, engine: Engine
+) -> None:
+    path = one_parquet(tmp_path / "bytes", bad=40) / "notes.parquet"
+    told = r"notes\.parquet, row 40, column text: bytes that are not UTF-8"
+    with pytest.raises(ValueError, match=told) as caught:
+        own.extract(path.parent, CustomLayout(), engine=engine)
+    assert "SECRET" not in str(caught.value)
+
+    path = one_parquet(tmp_path / "damaged") / "notes.parquet"
+    text = pq.read_schema(path).get_field_index("text")
+    begin = pq.read_metadata(path).row_group(3).column(text).data_page_offset
+    with path.open("r+b") as file:
+        file.seek(begin)
+        file.write(b"\xff" * 40)
+    with pytest.raises(ValueError, match=r"notes\.parquet, row 22: damaged from here on"):
+        own.extract(path.parent, CustomLayout(), engine=engine)
 
 
 @pytest.mark.parametrize("engine", [LOOP, DASK], ids=["loop", "dask"])
@@ -331,6 +420,11 @@ def test_a_folder_of_parts_is_coded_as_one_file_is(notes: Path, tmp_path: Path, 
     assert two.read_bytes() == one.read_bytes()
     done = code(notes / "bundle", f"file://{notes}/parts", "--to", two, "--force")
     assert (done.exit_code, two.read_bytes()) == (0, one.read_bytes()), done.output
+    with served(notes) as address:
+        done = code(notes / "bundle", f"{address}/parts", "--to", two, "--force", *BY_DASK)
+    assert (done.exit_code, two.read_bytes()) == (0, one.read_bytes()), done.output
+    done = code(notes / "bundle", notes / "parts", "--to", "s3://bucket/answers", *BY_DASK)
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1), done.output
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".parts"] == []
 
 
@@ -461,6 +555,16 @@ def test_a_worker_asks_for_memory_as_this_process_does_and_has_one_thread() -> N
     for environment in client_of(DASK).run(lambda: dict(os.environ)).values():
         assert environment.get("MALLOC_TRIM_THRESHOLD_") == os.environ.get("MALLOC_TRIM_THRESHOLD_")
         assert environment["OMP_NUM_THREADS"] == "1"
+
+
+def level_of_dask() -> int:
+    return logging.getLogger("distributed.worker").getEffectiveLevel()
+
+
+def test_that_workers_start_and_end_is_not_printed() -> None:
+    from isd_pipeline.data.io.cluster import client_of
+
+    assert set(client_of(DASK).run(level_of_dask).values()) == {logging.ERROR}
 
 
 def die(part: Rows) -> None:

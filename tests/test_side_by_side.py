@@ -1,6 +1,7 @@
 """Two processes make one table, are killed together, and what they left is gone on with."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -47,9 +48,9 @@ for entry in [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plo
     path = path if path.suffix else path / "made"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(str(path))
-if name == "settings":  # a file for each experiment, which its training watches
+if name == "settings":  # a file for each experiment, which its training watches; DVC keeps no run
     for experiment in yaml.safe_load(open("studies/synthetic/study.yaml"))["experiments"]:
-        path.with_name(experiment + ".json").write_text("{}")
+        path.with_name(experiment + ".json").write_text('{"seed": 1}')  # that watches an empty one
 """
 
 
@@ -88,8 +89,8 @@ def start(project: Path, *command: str, **environment: str) -> subprocess.Popen[
     )
 
 
-def told_by(project: Path, *command: str) -> str:
-    with start(project, *command) as process:
+def told_by(project: Path, *command: str, **environment: str) -> str:
+    with start(project, *command, **environment) as process:
         told, _ = process.communicate(timeout=240)
         assert process.returncode == 0, told
     return told
@@ -129,9 +130,42 @@ def test_killed_side_by_side_a_table_is_gone_on_with_and_each_training_is_made_o
         assert (project / metrics).read_text() == metrics
 
 
+def shown(language: str, word: str) -> str:
+    """The block of docs/scale.md in which a word stands."""
+    blocks = re.findall(
+        rf"```{language}\n(.*?)```", (ROOT / "docs/scale.md").read_text(), re.DOTALL
+    )
+    (found,) = (block for block in blocks if word in block)
+    return found
+
+
+def train_by_slurm(project: Path, lines: list[str]) -> None:
+    """The file of docs/scale.md, for each task of its array."""
+    (project / ".venv/bin").mkdir(parents=True)
+    (project / ".venv/bin/activate").touch()
+    (project / "training.sbatch").write_text(shown("sh", "#SBATCH"))
+    (project / "trainings.txt").write_text("".join(f"{line}\n" for line in lines))
+    for task in range(1, len(lines) + 1):
+        told_by(project, "sh", "training.sbatch", SLURM_ARRAY_TASK_ID=str(task))
+
+
+def train_by_dask(project: Path, lines: list[str], patch: pytest.MonkeyPatch) -> None:
+    """The program of docs/scale.md, with workers that run in the project's folder."""
+    distributed = pytest.importorskip("distributed", reason="needs the extra `cluster`")
+    patch.chdir(project)
+    patch.setenv("PATH", f"{project / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    (project / "trainings.txt").write_text("".join(f"{line}\n" for line in lines))
+    kept = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
+    with distributed.LocalCluster(n_workers=2, **kept) as cluster:
+        program = shown("python", "trainings.txt")
+        address = cluster.scheduler_address
+        (project / "run.py").write_text(program.replace("tls://scheduler:8786", address))
+        told_by(project, sys.executable, "run.py")
+
+
 @pytest.mark.slow
 def test_what_was_trained_apart_is_taken_in_without_training_and_with_a_lock(
-    project: Path,
+    project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = "studies/synthetic/dvc.yaml"
     told_by(project, "dvc", "repro", f"{study}:settings", f"{study}:embed")
@@ -139,8 +173,8 @@ def test_what_was_trained_apart_is_taken_in_without_training_and_with_a_lock(
     assert sorted(line.split("@")[-1] for line in listed) == [
         f"{experiment}-1" for experiment in sorted(TABLE["small"]["experiments"])
     ]
-    for line in listed:
-        told_by(project, "studies/apart", *line.split())
+    train_by_slurm(project, listed[:1])
+    train_by_dask(project, listed[1:], monkeypatch)
     assert not (project / "data/06_models").exists()
 
     told = told_by(project, "dvc", "repro", f"{study}:small")

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from isd_pipeline.data.cohorts import CAML_TOP_50, CodeIndex, make_cohort, top_codes
-from isd_pipeline.data.io.tables import CODES, LABELS, SPLITS, TITLES
+from isd_pipeline.data.io.tables import CODES, LABELS, SPLITS, TITLES, stream_table
 from isd_pipeline.data.quality.published_counts import (
     MIMIC3,
     Expected,
@@ -49,7 +49,7 @@ TITLE = table(
 
 
 def codes(*rows):
-    return table(CODES, *((d, OWNER[d], s, c) for d, s, c in rows))
+    return stream_table(table(CODES, *((d, OWNER[d], s, c) for d, s, c in rows)))
 
 
 ROWS = codes(  # f has no row, e only an empty one
@@ -143,7 +143,7 @@ def test_an_unlabelled_report_needs_no_code():
 
 def test_the_same_admission_with_another_patient_in_the_notes_is_refused():
     stranger = table(CODES, ("a", "zz", "diagnosis", "0389"))
-    rows = pa.concat_tables([ROWS, stranger])
+    rows = stream_table(pa.concat_tables([ROWS.read(), stranger]))
     with pytest.raises(ValueError, match="1 code rows give an admission another patient"):
         make_cohort(DOCUMENTS, rows, TITLE, SPLIT, label_space="clean")
 
@@ -152,7 +152,7 @@ def test_no_notes_or_no_codes_is_said():
     with pytest.raises(ValueError, match="no notes to label"):
         make_cohort(DOCUMENTS.slice(0, 0), ROWS, TITLE, SPLIT, label_space="clean")
     with pytest.raises(ValueError, match="has a code"):
-        make_cohort(DOCUMENTS, ROWS.slice(0, 0), TITLE, SPLIT, label_space="clean")
+        make_cohort(DOCUMENTS, stream_table(CODES.empty_table()), TITLE, SPLIT, label_space="clean")
     with pytest.raises(ValueError, match="split test has no document with a code"):
         make_cohort(DOCUMENTS, ROWS, TITLE, SPLIT.slice(0, 3), label_space="clean")
 
@@ -232,7 +232,8 @@ def test_the_demos_codes_make_a_cohort(space):
         .aggregate([])
     )
     splits, _ = splits_by_patient(documents, seed=1)
-    cohort = make_cohort(documents, codes, found.titles.read(), splits, label_space=space, top=50)
+    titles = found.titles.read()
+    cohort = make_cohort(documents, found.codes, titles, splits, label_space=space, top=50)
     assert cohort.counts["labels"] == 50
     assert cohort.counts["titles_missing"] == 0
     held = Counter(label for row in cohort.labels["labels"].to_pylist() for label in row)

@@ -80,7 +80,7 @@ def test_labels_are_those_asked_for_in_both_spaces(folder: Path, space: str) -> 
     found, names = mimic3.extract(folder), ["document_id", "patient_id"]
     pairs = zip(*found.notes.select(names).read().to_pydict().values(), strict=True)
     documents = table_of(dict.fromkeys(pairs), pa.schema([(name, pa.string()) for name in names]))
-    table, sources, counts = labels_of_cohort(documents, found.codes.read(), label_space=space)
+    table, sources, counts = labels_of_cohort(documents, found.codes, label_space=space)
     distinct = {label for row in table["labels"].to_pylist() for label in row}
     assert len(distinct) == getattr(FIGURES, f"{space}_labels")
     assert sum(sources[one][0] == "diagnosis" for one in distinct) == FIGURES.diagnosis_labels

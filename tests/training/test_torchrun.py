@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from kedro.io import DataCatalog, MemoryDataset
 
+from isd_pipeline.__main__ import main
 from isd_pipeline.catalog.datasets import FileDataset
 from isd_pipeline.hooks import ProcessesHook, TrackingHook
 from isd_pipeline.pipelines.train import create_pipeline, nodes
@@ -67,6 +70,15 @@ def test_only_the_first_process_tracks(rank: int, monkeypatch: pytest.MonkeyPatc
 def test_what_is_no_training_is_refused_in_a_line(rank: int, names: list[str] | None):
     with pytest.raises(ValueError, match="run --pipelines=train with it, and the rest without"):
         ProcessesHook().before_pipeline_run({"pipeline_names": names}, None, None)
+
+
+@pytest.mark.parametrize("rank", [1], indirect=True)
+def test_isd_train_is_one_process_and_says_so_before_it_writes(rank: int, tmp_path: Path):
+    done = CliRunner().invoke(main, ["train", str(tmp_path)])
+    assert done.exit_code != 0
+    assert done.stderr.startswith("Error: torchrun started 2 processes, and `isd train` is")
+    assert done.stderr.count("\n") == 1
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("rank", [0], indirect=True)

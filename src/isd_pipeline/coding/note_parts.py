@@ -40,7 +40,7 @@ class NotePart:
 
     def __str__(self) -> str:
         """Rows are counted as in the messages of `read_notes`: a header is the first."""
-        first = 2 if self.address.lower().endswith((".csv", ".csv.gz")) else 1
+        first = 2 if name_of(self.address).lower().endswith((".csv", ".csv.gz")) else 1
         if self.is_whole:
             return self.address
         begin, end = self.begin + first, (self.end or 0) + first - 1
@@ -57,7 +57,7 @@ class NotePart:
 
     def read(self, languages: Sequence[str] = ()) -> Iterator[Note]:
         """Its notes, few of them in memory; raises what `read_notes` raises, by its own address."""
-        if self.address.lower().endswith(PARQUET):
+        if name_of(self.address).lower().endswith(PARQUET):
             yield from distinct(_of_parquet(self, languages))
             return
         with at_path(self.address) as path:
@@ -96,7 +96,7 @@ def _is_table(name: str) -> bool:
 
 
 def _parts_of(file: str, engine: Engine) -> list[NotePart]:
-    if not file.lower().endswith(PARQUET):
+    if not name_of(file).lower().endswith(PARQUET):
         return [NotePart(file)]
     with opened(file) as source:
         meta = _parquet(source, file).metadata

@@ -130,9 +130,12 @@ def code(
     from isd_pipeline.coding.glance import glance
     from isd_pipeline.coding.note_parts import is_many
     from isd_pipeline.coding.notes import AS_USUAL, notes_beside_others, refuse_unreadable
+    from isd_pipeline.data.io.addresses import refuse_address
     from isd_pipeline.data.io.folders import HIDDEN
     from isd_pipeline.data.io.parts import Engine
 
+    if to:
+        refuse_address(to)
     asked["threshold"] = batch.parse_threshold(asked["threshold"])
     by = Engine(name=engine, cluster=cluster, workers=workers)
     name_of(bundle)  # refuses a folder that is none, before anything else is said

@@ -57,7 +57,13 @@ def train(
 
     from isd_pipeline.trained import Request, shown
     from isd_pipeline.trained import train as train_folder
+    from isd_pipeline.training import ranks
 
+    if (count := ranks.here().count) > 1:
+        raise ValueError(
+            f"torchrun started {count} processes, and `isd train` is one: leave torchrun out, or "
+            "run `kedro run --pipelines=train` with it (docs/scale.md)"
+        )
     here = enter_project()
     request = Request(
         folder=here / folder,

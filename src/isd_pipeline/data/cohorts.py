@@ -24,7 +24,8 @@ from isd_pipeline.data.codes.labels import (
 from isd_pipeline.data.codes.titles import nearest_title
 from isd_pipeline.data.custom.tree import CustomTree
 from isd_pipeline.data.io.files import write_json
-from isd_pipeline.data.io.tables import SPLITS, TITLES
+from isd_pipeline.data.io.parts import LOOP, Engine
+from isd_pipeline.data.io.tables import SPLITS, TITLES, RecordStream
 from isd_pipeline.data.splits import names_of
 
 LOG = logging.getLogger(__name__)
@@ -112,7 +113,7 @@ class Cohort:
 
 def make_cohort(
     documents: pa.Table,
-    codes: pa.Table,
+    codes: RecordStream,
     titles: pa.Table,
     splits: pa.Table,
     *,
@@ -121,12 +122,14 @@ def make_cohort(
     min_documents: int = 1,
     top: int | Sequence[str] | None = None,
     keep_uncoded: bool = False,
+    engine: Engine = LOOP,
 ) -> Cohort:
     """Label the documents and keep those that the splits name.
 
     Args:
         documents: (document_id, patient_id), one row a document, in the order of `notes`.
-        codes, titles: as extracted. splits: (document_id, split); "unlabelled" needs no code.
+        codes, titles: as extracted; the workers of an `engine` read the codes in parts.
+        splits: (document_id, split); "unlabelled" needs no code.
         revision: of the codes, which says where a dot stands.
         min_documents: codes of fewer `documents` than this are dropped first, and then the
             documents that are left without a code.
@@ -137,7 +140,6 @@ def make_cohort(
     """
     if not documents.num_rows:
         raise ValueError("there are no notes to label: the table of notes has no row")
-    _refuse_other_patients(documents, codes)
     labels, sources, counts = labels_of_cohort(
         documents,
         codes,
@@ -145,6 +147,7 @@ def make_cohort(
         revision=revision,
         min_documents=min_documents,
         splits=splits,
+        engine=engine,
     )
     kept = None if top is None else top_codes(labels, top) if isinstance(top, int) else list(top)
     if kept is not None:
@@ -153,7 +156,7 @@ def make_cohort(
         labels, kept_counts = _with_uncoded(labels, splits)
         counts = {name: n for name, n in counts.items() if name not in OF_UNCODED} | kept_counts
     labels, splits = _in_splits(labels, splits)
-    names = set(pc.list_flatten(labels["labels"]).to_pylist()) if kept is None else kept
+    names = pc.list_flatten(labels["labels"]).unique().to_pylist() if kept is None else kept
     index, titled = index_codes(names, sources, titles)
     if not len(index):
         raise ValueError("no document of train, dev or test has a code; do notes and codes match?")
@@ -162,16 +165,16 @@ def make_cohort(
 
 def labels_of_cohort(
     documents: pa.Table,
-    codes: pa.Table,
+    codes: RecordStream,
     *,
     label_space: LabelSpace,
     revision: icd.Revision = "icd9",
     min_documents: int = 1,
     splits: pa.Table | None = None,
+    engine: Engine = LOOP,
 ) -> tuple[pa.Table, Sources, dict[str, int]]:
     """The labels of all documents, what each stands for, and what was counted."""
-    ids = documents["document_id"].combine_chunks()
-    found = label_documents(codes, ids, label_space, revision)
+    found = label_documents(codes, documents, label_space, revision, engine)
     placed = SPLITS.empty_table() if splits is None else splits
     counts = found.counts | _left_out(documents, found.table, placed)
     if min_documents == 1:
@@ -182,7 +185,8 @@ def labels_of_cohort(
 
 def top_codes(labels: pa.Table, count: int) -> list[str]:
     """The most frequent labels, repeats counted, first come first where two are as frequent."""
-    counted = Counter(pc.list_flatten(labels["labels"]).to_pylist())
+    met = pc.list_flatten(labels["labels"]).value_counts()  # in the order of first appearance
+    counted = Counter(dict(zip(*(part.to_pylist() for part in met.flatten()), strict=True)))
     return [label for label, _ in counted.most_common(count)]
 
 
@@ -225,18 +229,6 @@ def _own_tree(codes: Iterable[str], titles: pa.Table) -> CustomTree | None:
     columns = (own[name].to_pylist() for name in ("code", "parent", "title"))
     rows = ((code, parent, title or "") for code, parent, title in zip(*columns, strict=True))
     return CustomTree.over(codes, rows)
-
-
-def _refuse_other_patients(documents: pa.Table, codes: pa.Table) -> None:
-    place = pc.index_in(codes["document_id"], documents["document_id"].combine_chunks())
-    known = codes.filter(pc.is_valid(place))
-    owner = documents["patient_id"].combine_chunks().take(place.combine_chunks().drop_null())
-    other = pc.sum(pc.not_equal(known["patient_id"], owner)).as_py()
-    if other:
-        raise ValueError(
-            f"{other} code rows give an admission another patient than its notes do (SUBJECT_ID of "
-            "the code tables and of NOTEEVENTS differ); take all tables from one release"
-        )
 
 
 def _left_out(documents: pa.Table, labels: pa.Table, splits: pa.Table) -> dict[str, int]:

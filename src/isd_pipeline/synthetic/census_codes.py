@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from isd_pipeline.data.codes import icd
 from isd_pipeline.data.codes.labels import Labels, label_documents
-from isd_pipeline.data.io.tables import CODES
+from isd_pipeline.data.io.tables import CODES, stream_table, table_of
 from isd_pipeline.synthetic.census_figures import Figures
 from isd_pipeline.synthetic.patients import Admission, Patient, Registry
 
@@ -233,8 +233,9 @@ class CodesOfAll:
         """CAML's labels of the admissions with a summary, by the pipeline's own rule."""
         columns = [pa.array(one, pa.string()) for one in zip(*self._table_rows(), strict=True)]
         order = sorted(self.with_summary, key=lambda n: (self.subjects[n], self.stays[n].hadm_id))
-        documents = pa.array([str(self.stays[n].hadm_id) for n in order], pa.string())
-        return label_documents(pa.table(columns, schema=CODES), documents, "caml")
+        owners = [(str(self.stays[n].hadm_id), str(self.subjects[n])) for n in order]
+        documents = table_of(owners, pa.schema([CODES.field(n) for n in range(2)]))
+        return label_documents(stream_table(pa.table(columns, schema=CODES)), documents, "caml")
 
     def _table_rows(self) -> Iterator[tuple[str, str, str, str | None]]:
         """Of DIAGNOSES_ICD, then of PROCEDURES_ICD, in the order of the files."""

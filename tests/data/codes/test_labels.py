@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from isd_pipeline.data.codes import code_rows
 from isd_pipeline.data.codes import labels as rooms
 from isd_pipeline.data.codes.labels import label_documents, reread_by_pandas
-from isd_pipeline.data.io.tables import CODES
+from isd_pipeline.data.io.tables import CODES, stream_table
 from isd_pipeline.data.sources.mimic3 import read_codes
 
 DIAGNOSES = ["0389", "4019", "486", "311", "V3001", "V5861", "E8788", "E912", "42731", "25000"]
@@ -26,8 +27,17 @@ def code_table(*rows):
     return pa.table([pa.array(list(x), pa.string()) for x in columns], schema=CODES)
 
 
+def labelled(codes, documents, space):
+    owner = dict(
+        zip(codes["document_id"].to_pylist(), codes["patient_id"].to_pylist(), strict=True)
+    )
+    columns = [pa.array(documents, pa.string()), pa.array(map(owner.get, documents), pa.string())]
+    table = pa.table(columns, ["document_id", "patient_id"])
+    return label_documents(stream_table(codes), table, space)
+
+
 def lists(codes, documents, space):
-    table = label_documents(codes, pa.array(documents, pa.string()), space).table
+    table = labelled(codes, documents, space).table
     return dict(zip(*(table[n].to_pylist() for n in table.column_names), strict=True))
 
 
@@ -117,9 +127,9 @@ def test_the_caml_space_is_what_pandas_makes_of_camls_steps(tmp_path, seed, diag
 def test_each_block_is_reread_as_pandas_rereads_it(column):
     """With blocks of four rows, here and, by its own low_memory reader, in pandas."""
     size = 4
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rooms, "BLOCK", size)
-        ours = reread_by_pandas(column)
+    blocks = [np.arange(n, min(n + size, len(column))) for n in range(0, len(column), size)]
+    of_blocks = zip(blocks, reread_by_pandas(blocks, column), strict=True)
+    ours = [labels[n] for block, labels in of_blocks for n in block]
     assert ours == pandas_in_blocks(column, size)
 
 
@@ -170,11 +180,37 @@ def test_a_document_without_a_row_of_codes_has_no_row_of_labels():
     assert lists(code_table(("1", "diagnosis", "0389")), ["9", "1"], "clean") == {"1": ["038.9"]}
 
 
+@pytest.mark.parametrize("space", rooms.SPACES)
+def test_rows_read_in_parts_and_documents_taken_in_turn_give_the_same_labels(space, monkeypatch):
+    draw = np.random.default_rng(3)
+    books = {"diagnosis": [*DIAGNOSES, None], "procedure": PROCEDURES}
+    rows = [
+        (str(draw.integers(20)), system, draw.choice(np.array(book, dtype=object)))
+        for system, book in books.items()
+        for _ in range(200)
+    ]
+    codes, documents = code_table(*rows), [str(n) for n in (*range(19, 3, -1), 99)]
+    monkeypatch.setattr(rooms, "BLOCK", 50)  # some of them without a letter
+    whole = labelled(codes, documents, space)
+    monkeypatch.setattr(code_rows, "AT_ONCE", 30)
+    monkeypatch.setattr(rooms, "DOCUMENTS", 3)
+    found = labelled(codes, documents, space)
+    assert found.table.equals(whole.table)
+    assert list(found.sources.items()) == list(whole.sources.items())
+    assert found.counts == whole.counts
+
+
 def test_a_label_knows_the_code_it_most_often_stands_for():
     rows = [("1", "procedure", c) for c in ("331", "0331", "0331", "0066")]
-    found = label_documents(code_table(*rows, ("1", "diagnosis", "V3001")), pa.array(["1"]), "caml")
+    found = labelled(code_table(*rows, ("1", "diagnosis", "V3001")), ["1"], "caml")
     assert found.sources["33.1"] == ("procedure", "03.31")
     assert found.sources["66."] == ("procedure", "00.66")
+
+
+def test_of_two_codes_as_frequent_a_label_stands_for_the_one_its_documents_have_first():
+    elsewhere = ("2", "procedure", "0331")  # met before, but of no document
+    codes = code_table(elsewhere, ("1", "procedure", "331"), ("1", "procedure", "0331"))
+    assert labelled(codes, ["1"], "caml").sources["33.1"] == ("procedure", "33.1")
 
 
 def test_labels_before_filtering_count_all_admissions_and_the_empty_label():
@@ -185,7 +221,7 @@ def test_labels_before_filtering_count_all_admissions_and_the_empty_label():
         ("3", "procedure", "331"),
         ("3", "procedure", "0331"),
     )
-    found = label_documents(codes, pa.array(["1"]), "caml")
+    found = labelled(codes, ["1"], "caml")
     assert found.counts["caml_labels_before_filtering"] == 4
 
 

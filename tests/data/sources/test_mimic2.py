@@ -131,7 +131,7 @@ def test_dev_and_test_of_camls_cohort_are_one_and_the_same_when_encoded(folder, 
     tokenized = tokenize_notes(found.notes)
     cohort = make_cohort(
         tokenized.select(["document_id", "patient_id"]).read(),
-        found.codes.read(),
+        found.codes,
         found.titles.read(),
         found.splits,
         label_space="dotted",

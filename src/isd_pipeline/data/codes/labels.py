@@ -13,8 +13,9 @@
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Literal, get_args
 
 import numpy as np
@@ -22,14 +23,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isd_pipeline.data.codes import icd
-from isd_pipeline.data.io.columns import distinct_codes
-from isd_pipeline.data.io.tables import LABELS
+from isd_pipeline.data.codes.code_rows import CodeRows, read_code_rows
+from isd_pipeline.data.io.parts import LOOP, Engine, ranges
+from isd_pipeline.data.io.tables import LABELS, RecordStream
 
 LOG = logging.getLogger(__name__)
 
 LabelSpace = Literal["clean", "caml", "edin", "dotted"]
 Sources = dict[str, tuple[icd.System, str]]  # a label: the system and the clean code it stands for
 SPACES = get_args(LabelSpace)
+DOCUMENTS = 65_536  # whose labels are made, or looked at, at a time
 BLOCK = 131_072  # rows: the largest power of two within 2**20 cells of 5 columns, pandas' own rule
 _NUMBER = re.compile(r"[0-9]+\.?[0-9]*")
 
@@ -48,38 +51,42 @@ class Labels:
 
 
 def label_documents(
-    codes: pa.Table, documents: pa.Array, space: LabelSpace, revision: icd.Revision = "icd9"
+    codes: RecordStream,
+    documents: pa.Table,
+    space: LabelSpace,
+    revision: icd.Revision = "icd9",
+    engine: Engine = LOOP,
 ) -> Labels:
-    """The labels of `documents`, in their order; within a document in the order of the rows."""
+    """The labels of `documents`, in their order; within a document in the order of the rows.
+
+    Args:
+        codes: as extracted; read a part at a time, by the workers of an engine where one is named.
+        documents: (document_id, patient_id), a row a document.
+
+    Raises ValueError where a row of codes gives a document another patient.
+    """
     if space not in SPACES:
         raise ValueError(f"label_space={space!r} is none of {', '.join(SPACES)}")
-    place = pc.index_in(codes["document_id"], value_set=documents)
-    rows = codes.filter(pc.is_valid(place))
-    document = place.drop_null().to_numpy().astype(np.int64)
-    names, number = distinct_codes(rows)
-    by_name = [_label(system, code, space, revision) for system, code in names]
-    labels = np.array(by_name, dtype=object)[number].tolist()
-    if space == "caml":
-        labels = reread_by_pandas(labels)
-    kept = np.array([label is not None for label in labels], dtype=bool)
-    if space != "caml":
-        kept &= _first_of_its_kind(document, number, len(names))
-    table = _lists(documents, document, labels, kept)
+    rows = read_code_rows(codes, documents, engine)
+    by_name = [_label(*name, space, revision) for name in rows.names]
+    texts, label, stands_for = _numbered(rows.number, by_name, reread=space == "caml")
+    ids = documents["document_id"].combine_chunks()
+    table = _lists(ids, rows, texts, label, repeats=space == "caml")
+    kept = pc.sum(pc.list_value_length(table["labels"])).as_py() or 0
     counts = {
-        "code_rows_of_documents": len(labels),
-        "empty_or_repeated_code_rows": int(len(labels) - kept.sum()),
+        "code_rows_of_documents": len(label),
+        "empty_or_repeated_code_rows": len(label) - kept,
     }
     if space == "caml":
-        every = {_label(*name, space, revision) for name in distinct_codes(codes)[0]}
-        counts["caml_labels_before_filtering"] = len(every)
-    return Labels(table, _sources(names, number, labels, space, revision), counts)
+        counts["caml_labels_before_filtering"] = len(set(by_name))
+    return Labels(table, _sources(stands_for, rows.names, space, revision), counts)
 
 
 def drop_rare_labels(
     labels: pa.Table, min_documents: int, sources: Sources
 ) -> tuple[pa.Table, dict[str, int]]:
     """Only labels of at least `min_documents` documents, and only documents that have one."""
-    held = Counter(label for row in labels["labels"].to_pylist() for label in set(row))
+    held = Counter(label for lists in _in_batches(labels) for row in lists for label in set(row))
     rare = [label for label, documents in held.items() if documents < min_documents]
     kept = keep_labels(labels, held.keys() - rare)
     counts = {
@@ -93,21 +100,60 @@ def drop_rare_labels(
 
 def keep_labels(labels: pa.Table, kept: Iterable[str]) -> pa.Table:
     """Only some labels, and only the documents that have one of them."""
-    wanted = set(kept)
-    cut = [[x for x in row if x in wanted] for row in labels["labels"].to_pylist()]
-    table = pa.table([labels["document_id"], pa.array(cut, LABELS.field(1).type)], schema=LABELS)
+    wanted, kind = set(kept), LABELS.field(1).type
+    cut = [
+        pa.array([[x for x in row if x in wanted] for row in lists], kind)
+        for lists in _in_batches(labels)
+    ]
+    lists = pa.chunked_array(cut, kind).combine_chunks()
+    table = pa.table([labels["document_id"], lists], schema=LABELS)
     return table.filter(pc.greater(pc.list_value_length(table["labels"]), 0))
 
 
-def reread_by_pandas(labels: list[str | None]) -> list[str | None]:
-    """The labels after a column of a CSV file was read by pandas without a type.
+def _in_batches(labels: pa.Table) -> Iterator[list[list[str]]]:
+    """The lists of some documents at a time: as Python's they take eight times the memory."""
+    for batch in labels.select(["labels"]).to_batches(max_chunksize=DOCUMENTS):
+        yield batch["labels"].to_pylist()
 
-    A block whose cells all read as numbers becomes numbers: whole ones if no cell has a dot and
-    none is empty, else decimal ones. One block with letters makes the column text, in which
-    each block keeps its kind; without any, decimal wins over whole for all.
+
+def _numbered(
+    number: np.ndarray, by_name: list[str | None], *, reread: bool
+) -> tuple[list[str], np.ndarray, Counter[tuple[str | None, int]]]:
+    """The distinct labels, the one of each row [R] of codes, and how often a label is which code.
+
+    number [R]: which of the codes `by_name` a row holds. A label is a place in the list, int32,
+    -1 for none. Counted in the order in which they are met.
     """
-    blocks = [labels[start : start + BLOCK] for start in range(0, len(labels), BLOCK)]
-    kinds = [_kind(block) for block in blocks]
+    places: dict[str | None, int] = {None: -1}
+    label, stands_for = np.empty(len(number), np.int32), Counter[tuple[str | None, int]]()
+    blocks = [slice(*ends) for ends in ranges(len(number), BLOCK)]
+    of_blocks: Iterable[list[str | None]] = repeat(by_name, len(blocks))
+    if reread:
+        of_blocks = reread_by_pandas([number[block] for block in blocks], by_name)
+    of_code = np.empty(len(by_name), np.int32)
+    for block, labels in zip(blocks, of_blocks, strict=True):
+        met, first, size = np.unique(number[block], return_index=True, return_counts=True)
+        for at in np.argsort(first).tolist():
+            name = int(met[at])
+            of_code[name] = places.setdefault(labels[name], len(places) - 1)
+            stands_for[labels[name], name] += int(size[at])
+        label[block] = of_code[number[block]]
+    return [text for text in places if text is not None], label, stands_for
+
+
+def reread_by_pandas(
+    blocks: list[np.ndarray], labels: list[str | None]
+) -> Iterator[list[str | None]]:
+    """The labels, for each block of rows, after their column of a CSV file was read by pandas.
+
+    `blocks` say which label a row has. Without a type pandas reads a block whose cells all look
+    like numbers as numbers: whole ones if no cell has a dot and none is empty, else decimal ones.
+    One block with letters makes the column text, in which each block keeps its kind; without any,
+    decimal wins over whole for all. So a block depends on all others. A label that a block does
+    not have is None in its list.
+    """
+    has = [np.unique(block).tolist() for block in blocks]
+    kinds = [_kind({labels[n] for n in names}) for names in has]
     if "text" not in kinds and "decimal" in kinds:
         kinds = ["decimal"] * len(kinds)
     rewrite: dict[str, Callable[[str], str]] = {
@@ -115,15 +161,15 @@ def reread_by_pandas(labels: list[str | None]) -> list[str | None]:
         "whole": lambda label: str(int(label)),
         "decimal": lambda label: str(float(label)),
     }
-    result: list[str | None] = []
-    for block, kind in zip(blocks, kinds, strict=True):
-        new = {label: None if label is None else rewrite[kind](label) for label in set(block)}
-        result.extend(map(new.__getitem__, block))
-    return result
+    for names, kind in zip(has, kinds, strict=True):
+        new: list[str | None] = [None] * len(labels)
+        for n in names:
+            label = labels[n]
+            new[n] = None if label is None else rewrite[kind](label)
+        yield new
 
 
-def _kind(block: list[str | None]) -> str:
-    distinct = set(block)
+def _kind(distinct: set[str | None]) -> str:
     filled = [label for label in distinct if label is not None]
     if not all(_NUMBER.fullmatch(label) for label in filled):
         return "text"
@@ -143,37 +189,48 @@ def _label(
     return icd.dot(code, system, revision)
 
 
-def _first_of_its_kind(document: np.ndarray, number: np.ndarray, kinds: int) -> np.ndarray:
-    _, first = np.unique(document * max(kinds, 1) + number, return_index=True)
-    result = np.zeros(len(document), dtype=bool)
+def _lists(
+    documents: pa.Array, rows: CodeRows, texts: list[str], label: np.ndarray, *, repeats: bool
+) -> pa.Table:
+    """One list for each document that has a row, even if no row of it is kept.
+
+    Some documents at a time, in their order; without `repeats` a code of a document counts once.
+    """
+    known, kind = pa.array(texts, pa.string()), LABELS.field(1).type
+    ends = np.cumsum(np.bincount(rows.document, minlength=len(documents)))
+    order = np.argsort(rows.document, kind="stable")
+    made = [LABELS.empty_table()]
+    for begin, end in ranges(len(documents), DOCUMENTS):
+        some = order[ends[begin - 1] if begin else 0 : ends[end - 1]]
+        document = rows.document[some].astype(np.int64)
+        kept = label[some] >= 0
+        if not repeats:
+            kept &= _first_of_its_kind(document * len(rows.names) + rows.number[some])
+        present = np.unique(document)
+        lengths = np.bincount(document[kept] - begin, minlength=end - begin)[present - begin]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+        values = known.take(pa.array(label[some][kept]))
+        lists = pa.ListArray.from_arrays(pa.array(offsets), values).cast(kind)
+        made.append(pa.table([documents.take(pa.array(present)), lists], LABELS))
+    return pa.concat_tables(made).combine_chunks()
+
+
+def _first_of_its_kind(keys: np.ndarray) -> np.ndarray:
+    _, first = np.unique(keys, return_index=True)
+    result = np.zeros(len(keys), dtype=bool)
     result[first] = True
     return result
 
 
-def _lists(
-    documents: pa.Array, document: np.ndarray, labels: list[str | None], kept: np.ndarray
-) -> pa.Table:
-    """One list for each document that has a row, even if no row of it is kept."""
-    present = np.unique(document)
-    order = np.argsort(document, kind="stable")
-    order = order[kept[order]]
-    lengths = np.bincount(document[order], minlength=len(documents))[present]
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    values = pa.array(np.array(labels, dtype=object)[order], pa.string())
-    lists = pa.ListArray.from_arrays(pa.array(offsets), values)
-    return pa.table([documents.take(pa.array(present)), lists.cast(LABELS.field(1).type)], LABELS)
-
-
 def _sources(
+    stands_for: Counter[tuple[str | None, int]],
     names: list[tuple[icd.System, str | None]],
-    number: np.ndarray,
-    labels: list[str | None],
     space: LabelSpace,
     revision: icd.Revision,
 ) -> Sources:
     """For each label its most frequent code, the first met where two are as frequent."""
     best: Sources = {}
-    for (label, n), _ in Counter(zip(labels, number.tolist(), strict=True)).most_common():
+    for (label, n), _ in stands_for.most_common():
         system, code = names[n]
         if label and code is not None:
             clean = code if space == "dotted" else icd.dot(code, system, revision)

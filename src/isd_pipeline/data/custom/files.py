@@ -8,11 +8,11 @@ a cell.
 import codecs
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -60,15 +60,45 @@ def read_rows(
     path: Path, columns: Mapping[str, tuple[str, ...]], form: FileForm, findings: Findings
 ) -> Iterator[pa.RecordBatch]:
     """Batches of the columns by our names, and `row`: strings, or lists where codes are listed."""
-    names = list(dict.fromkeys(name for theirs in columns.values() for name in theirs))
-    kind = _format(path)
+    names, kind = _theirs(columns), _format(path)
     if kind == "csv":
         separator = _separator(path, form)
         batches = _told(read_csv(path, names, separator=separator, encoding=form.encoding), form)
     elif kind == "parquet":
-        batches = _parquet_rows(path, names)
+        check_sum(path)
+        batches = _parquet_rows(path, path, names)
     else:
         batches = _json_rows(path, columns, form, findings)
+    yield from _by_our_names(batches, columns, path)
+
+
+def read_groups(
+    file: IO[bytes], place: str, columns: Mapping[str, tuple[str, ...]], begin: int, end: int
+) -> Iterator[pa.RecordBatch]:
+    """As `read_rows`, of the rows from `begin` to `end` of a Parquet file, which are whole groups.
+
+    `row` counts those before them too. The file itself has been looked at by who knows its groups.
+    """
+    batches = _parquet_rows(file, place, _theirs(columns), begin, end)
+    yield from _by_our_names(batches, columns, place)
+
+
+def group_sizes(file: IO[bytes]) -> list[int]:
+    """The rows of each group of a Parquet file; none of a file of another kind."""
+    try:
+        meta = pq.read_metadata(file)
+    except (pa.ArrowInvalid, OSError):
+        return []
+    return [meta.row_group(n).num_rows for n in range(meta.num_row_groups)]
+
+
+def _theirs(columns: Mapping[str, tuple[str, ...]]) -> list[str]:
+    return list(dict.fromkeys(name for theirs in columns.values() for name in theirs))
+
+
+def _by_our_names(
+    batches: Iterable[pa.RecordBatch], columns: Mapping[str, tuple[str, ...]], path: Path | str
+) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         if not batch.num_rows:
             continue
@@ -134,17 +164,54 @@ def _parquet_schema(path: Path) -> pa.Schema:
         raise ValueError(f"{path}: not a whole Parquet file; copy it again") from None
 
 
-def _parquet_rows(path: Path, names: list[str]) -> Iterator[pa.RecordBatch]:
-    check_sum(path)
-    row = 1
+def _parquet_rows(
+    source: Path | IO[bytes],
+    path: Path | str,
+    names: list[str],
+    begin: int = 0,
+    end: int | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """Of all groups of rows, or of those that lie within `begin` and `end`."""
+    row = begin + 1
     try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(ROWS, columns=names, use_threads=False):
+        with pq.ParquetFile(source) as file:
+            for batch in _batches(file, names, begin, end):
                 numbers = pa.array(np.arange(row, row + batch.num_rows))
+                _refuse_other_bytes(batch, row, path)
                 row += batch.num_rows
                 yield batch.append_column("row", numbers)
     except (pa.ArrowInvalid, OSError):
         raise ValueError(f"{path}, row {row}: damaged from here on; copy the file again") from None
+
+
+def _batches(
+    file: pq.ParquetFile, names: list[str], begin: int, end: int | None
+) -> Iterator[pa.RecordBatch]:
+    """Group by group, so that it is known which one is damaged."""
+    row = 0
+    for number in range(file.num_row_groups):
+        if row >= begin and (end is None or row < end):
+            yield from file.iter_batches(ROWS, [number], names, use_threads=False)
+        row += file.metadata.row_group(number).num_rows
+
+
+def _refuse_other_bytes(batch: pa.RecordBatch, row: int, path: Path | str) -> None:
+    """Parquet says that a column is text; whoever wrote the file may not have looked."""
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid:
+            bad = (n for n in range(len(column)) if not _is_text(column.slice(n, 1)))
+            what = "bytes that are not UTF-8; write the file anew"
+            raise ValueError(f"{path}, row {row + next(bad, 0)}, column {name}: {what}") from None
+
+
+def _is_text(cell: pa.Array) -> bool:
+    try:
+        cell.to_pylist()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _json_objects(path: Path, form: FileForm) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -235,7 +302,7 @@ def _whole(text: str, place: Finding, findings: Findings) -> str:
     return _SURROGATE.sub("\ufffd", text)
 
 
-def _as_text(column: pa.Array, ours: str, theirs: str, path: Path) -> pa.Array:
+def _as_text(column: pa.Array, ours: str, theirs: str, path: Path | str) -> pa.Array:
     """A column as strings, or as lists of strings where codes are listed."""
     kind = column.type
     if pa.types.is_dictionary(kind):

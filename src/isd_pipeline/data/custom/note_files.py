@@ -1,18 +1,19 @@
-"""A user's notes in one file, or in the many of a folder: each a part that a worker can read.
+"""A user's notes in one file, or in the many of a folder, as parts that a worker can read.
 
-The rows of many files are counted on from one to the next, in the order of the files' names, so
-that they are those of one long file. A message names the file, and the row in it.
+A part is a file, or groups of rows of a Parquet file. The rows of many files are counted on from
+one to the next, in the order of the files' names, so that they are those of one long file. A
+message names the file, and the row in it.
 """
 
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import pyarrow as pa
 
-from isd_pipeline.data.custom.files import column_names, read_rows
+from isd_pipeline.data.custom.files import column_names, group_sizes, read_groups, read_rows
 from isd_pipeline.data.custom.layout import (
     FORMATS,
     CustomLayout,
@@ -20,7 +21,8 @@ from isd_pipeline.data.custom.layout import (
     find_table,
     match_columns,
 )
-from isd_pipeline.data.io.addresses import at_path, is_remote, list_files, name_of
+from isd_pipeline.data.io.addresses import at_path, is_remote, list_files, name_of, opened
+from isd_pipeline.data.io.check_sums import check_sum
 from isd_pipeline.data.io.folders import is_hidden
 from isd_pipeline.data.io.parts import Engine, map_parts
 from isd_pipeline.data.quality.findings import Finding, Findings, FindingsOfFile
@@ -36,22 +38,46 @@ NOTE_COLUMNS = {  # ours, and whether the file must have it
 
 @dataclass(frozen=True)
 class NoteFile:
-    """A file at a path or an address, its columns, and how it is written."""
+    """A file at a path or an address, its columns, and how it is written.
+
+    Of a Parquet file perhaps some groups of rows alone: those from `begin` to `end`.
+    """
 
     address: str
     columns: Columns
     form: FileForm
+    begin: int = 0
+    end: int | None = None
 
     def __str__(self) -> str:
-        return self.address
+        some = f", rows {self.begin + 1} to {self.end}"
+        return self.address if self.end is None else f"{self.address}{some}"
 
     def halves(self) -> list["NoteFile"]:
-        """A file is read as a whole, and its reader names the row."""
+        """What is read as a whole, and its reader names the row."""
         return []
+
+    def parts(self, rows: int) -> list["NoteFile"]:
+        """Of Parquet groups of rows, about so many rows together; any other file is one part."""
+        with opened(self.address) as file:
+            ends = list(accumulate(group_sizes(file)))
+        begins = [0]
+        for end in ends:
+            if end > begins[-1] and (end - begins[-1] >= rows or end == ends[-1]):
+                begins.append(end)
+        if len(begins) <= 2:
+            return [self]
+        if not is_remote(self.address):
+            check_sum(Path(self.address))
+        return [replace(self, begin=a, end=b) for a, b in pairwise(begins)]
 
     def read(self, findings: Findings, only: tuple[str, ...] = ()) -> Iterator[pa.RecordBatch]:
         """As `read_rows`, of all columns or of some; what is told names the address."""
         names = {name: self.columns[name] for name in only} or self.columns
+        if self.end is not None:
+            with opened(self.address) as file:
+                yield from read_groups(file, self.address, names, self.begin, self.end)
+            return
         with at_path(self.address) as path:
             mine = Findings() if is_remote(self.address) else findings
             yield from read_rows(path, names, self.form, mine)
@@ -77,16 +103,20 @@ class NoteFiles:
     ) -> Iterator[tuple[int, pa.RecordBatch]]:
         """Batches, each with the number of its file.
 
-        In a loop memory holds a batch; of an engine's workers the rows of the few files that are
+        In a loop memory holds a batch; of an engine's workers the rows of the few parts that are
         under way.
         """
-        if engine.name == "loop" or len(self.files) == 1:
-            for number, file in enumerate(self.files):
+        parts = list(enumerate(self.files))
+        if engine.name != "loop":
+            parts = [(n, part) for n, file in parts for part in file.parts(engine.rows)]
+        if engine.name == "loop" or len(parts) == 1:
+            for number, file in parts:
                 for batch in file.read(findings, only):
                     yield number, batch
             return
-        of_files = map_parts(_read, self.files, engine, common=[only], what="files of notes")
-        for number, (batches, told) in enumerate(of_files):
+        numbers, some = zip(*parts, strict=True)
+        found = map_parts(_read, some, engine, common=[only], what="parts of notes")
+        for number, (batches, told) in zip(numbers, found, strict=True):
             for one in told:
                 findings.add(one)
             for batch in batches:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
+CHAINED = "::"  # as in zip://notes::s3://bucket/year.zip: what is within what
+
 
 def is_remote(address: str) -> bool:
     """Whether it is no path of this machine."""
@@ -22,11 +24,22 @@ def is_remote(address: str) -> bool:
 
 def refuse_credentials(address: str) -> None:
     """Raise, without saying them, where an address holds a user, a password or a key."""
-    parts = urlsplit(address)
-    if is_remote(address) and ("@" in parts.netloc or parts.query):
+    for link in address.split(CHAINED) if is_remote(address) else ():
+        parts = urlsplit(link)
+        if "@" in parts.netloc or parts.query:
+            raise ValueError(
+                f"{parts.scheme}://…: the address holds a user, a password or a key; leave it out, "
+                "and give it where the storage's own library looks for it"
+            )
+
+
+def refuse_address(to: Path) -> None:
+    """Raise where something is to be written to an address, which as a path is a folder `s3:`."""
+    first = to.parts[0] if len(to.parts) > 1 else ""
+    if first.endswith(":") and len(first) > 2:
         raise ValueError(
-            f"{parts.scheme}://…: the address holds a user, a password or a key; leave it out, and "
-            "give it where the storage's own library looks for it"
+            f"{first}//…: an address, and what is written is written on this machine; name a file "
+            "or a folder, and copy it there afterwards"
         )
 
 
@@ -47,7 +60,7 @@ def list_files(address: str) -> tuple[list[str], int]:
         return [address], 0
     found = files.ls(root, detail=True)
     names = [files.unstrip_protocol(one["name"]) for one in found if one["type"] == "file"]
-    return sorted(names), len(found) - len(names)
+    return sorted(_chained(name, address) for name in names), len(found) - len(names)
 
 
 def _list_local(path: Path) -> tuple[list[str], int]:
@@ -59,8 +72,21 @@ def _list_local(path: Path) -> tuple[list[str], int]:
 
 
 def name_of(address: str) -> str:
-    """The last part of an address."""
-    return address.rstrip("/").rpartition("/")[2]
+    """The last part of a path or an address; of `zip://a.csv::file:///b.zip` it is a.csv."""
+    links = address.split(CHAINED) if is_remote(address) else [address]
+    return links[_place(links)].rstrip("/").rpartition("/")[2]
+
+
+def _chained(name: str, address: str) -> str:
+    """A name within the folder of an address, as an address of its own."""
+    links = address.split(CHAINED)
+    links[_place(links)] = name
+    return CHAINED.join(links)
+
+
+def _place(links: list[str]) -> int:
+    """Which link of a chain has the path: those before it, as `simplecache`, have none."""
+    return next((n for n, link in enumerate(links) if "://" in link), 0)
 
 
 @contextmanager

@@ -35,9 +35,10 @@ SETTINGS = {
     "distributed.worker.memory.spill": False,
     # As Dask's own, but for MALLOC_TRIM_THRESHOLD_: with it each layer's memory is given back and
     # asked for again, and coding a note takes 1.6 times the processor time.
-    "distributed.nanny.pre-spawn-environ": dict.fromkeys(
-        ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), 1
-    ),
+    "distributed.nanny.pre-spawn-environ": {
+        **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), 1),
+        "DASK_LOGGING__DISTRIBUTED": "error",  # a worker that starts and ends has nothing to tell
+    },
     "distributed.worker.profile.enabled": False,  # samples that nobody looks at
     "distributed.admin.large-graph-warning-threshold": "1GB",
     # No pages: neither the dashboard nor the tables of tasks and logs beside it.

@@ -58,7 +58,8 @@ def row_parts(stream: RecordStream, engine: Engine) -> list[Rows]:
     """A stream in parts that no group of rows is cut by; empty where this process reads it all."""
     if engine.name == "loop" or stream.path is None:
         return []
-    return [Rows(stream.path, *rows) for rows in ranges(_count(stream.path), _whole_groups(engine))]
+    size = _whole_groups(engine.rows, stream.rows)
+    return [Rows(stream.path, *rows) for rows in ranges(_count(stream.path), size)]
 
 
 def document_parts(notes: RecordStream, engine: Engine) -> list[Rows]:
@@ -76,7 +77,9 @@ def document_parts(notes: RecordStream, engine: Engine) -> list[Rows]:
         new = [row + n for n, (a, b) in enumerate(zip(before, ids, strict=True)) if a != b]
         starts.append(np.array(new, dtype=np.int64))
         last, row = ids[-1] if ids else last, row + len(ids)
-    firsts = np.concatenate([*starts, np.empty(0, np.int64)])[:: _whole_groups(engine)].tolist()
+    firsts = np.concatenate([*starts, np.empty(0, np.int64)])[
+        :: _whole_groups(engine.rows)
+    ].tolist()
     borders = [*firsts, row]
     return [Rows(notes.path, a, b) for a, b in pairwise(borders)]
 
@@ -106,9 +109,9 @@ def _of_batches(
     return [function(batch, *common) for batch in part.read(columns)]
 
 
-def _whole_groups(engine: Engine) -> int:
-    """Rows of a part, a multiple of what files keep together."""
-    return max(1, engine.rows // ROWS) * ROWS
+def _whole_groups(rows: int, group: int = ROWS) -> int:
+    """Rows of a part, a multiple of what a file keeps together."""
+    return max(1, rows // group) * group
 
 
 def _count(path: Path) -> int:

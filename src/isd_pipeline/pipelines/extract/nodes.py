@@ -147,7 +147,7 @@ def _split_of_edin(
     LOG.warning("%s: no split file of Edin et al. there (docs/data.md says where it is)", path)
     labels, _, _ = labels_of_cohort(
         documents,
-        extraction.codes.read(),
+        extraction.codes,
         label_space=settings.space,
         revision=settings.revision,
         min_documents=settings.min_documents,

@@ -42,18 +42,20 @@ def label(
     cohort_splits: RecordStream,
     cohorts: Mapping[str, Any],
     cohort: str,
+    engine: Any = None,
 ) -> tuple[pa.Table, pa.Table, CodeIndex, dict[str, int]]:
     """Each document's labels, the documents that stay, and the one order of the codes."""
     settings = cohort_section(cohorts, cohort, "extract", ExtractSettings)
     documents = tokenized_notes.select(["document_id", "patient_id"]).read()
     try:
         made = make_cohort(
-            *(documents, codes.read(), titles.read(), cohort_splits.read()),
+            *(documents, codes, titles.read(), cohort_splits.read()),
             label_space=settings.space,
             revision=settings.revision,
             min_documents=settings.min_documents,
             top=_kept_codes(settings),
             keep_uncoded=settings.uncoded == "keep",
+            engine=read_engine(engine),
         )
     except ValueError as error:  # of a list perhaps, whose codes nobody has
         where = f"{settings.codes_file}, the codes that are kept: " if settings.codes_file else ""
@@ -74,7 +76,7 @@ def _kept_codes(settings: ExtractSettings) -> int | tuple[str, ...] | None:
 
 def _tell_of_absent(made: Cohort, file: str) -> None:
     """Warn of codes of a list that no document has: they are misspelt, or of another data set."""
-    found = set(pc.list_flatten(made.labels["labels"]).to_pylist())
+    found = set(pc.list_flatten(made.labels["labels"]).unique().to_pylist())
     if absent := [code for code in made.codes.codes if code not in found]:
         told = "%s: %d of %d codes are in no document (%s); are they written as the labels are?"
         LOG.warning(told, file, len(absent), len(made.codes), ", ".join(absent[:5]))
