@@ -8,6 +8,9 @@
 `library_preparation.py` and `plain_preparation.py` run one after the other, each in a process of
 its own and on one thread. Printed for each step: CPU seconds, wall seconds, and the greatest
 resident memory so far; then their ratio. It ends with an error if a word, label or number differs.
+
+Two hospitals are made: one whose summaries are ASCII alone, and one with typing errors, accents,
+numbers with units and brackets, by which five of six summaries hold a character beyond ASCII.
 """
 
 from __future__ import annotations
@@ -19,12 +22,14 @@ import os
 import sys
 import tempfile
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 from measuring import Measured, total
 
 SPLITS = ("train", "dev", "test")
+HURRIED = 0.01  # of a summary's words are mistyped, accented or in brackets
 ARRAYS = ("tokens", "token_starts", "labels", "label_starts")
 
 
@@ -35,11 +40,14 @@ def main() -> None:
         return
     from isd_pipeline.synthetic import HospitalSettings, write_hospital
 
-    for admissions in arguments.growth or [arguments.admissions]:
-        settings = HospitalSettings(admissions=admissions, other_notes=arguments.other_notes)
+    sizes = arguments.growth or [arguments.admissions]
+    for admissions, noise in product(sizes, arguments.noise or [0.0, HURRIED]):
+        settings = HospitalSettings(
+            admissions=admissions, other_notes=arguments.other_notes, noise=noise
+        )
         with tempfile.TemporaryDirectory(dir=arguments.scratch) as folder:
             write_hospital(Path(folder), settings)
-            print(f"{admissions:,} admissions, ", end="")
+            print(f"{admissions:,} admissions, noise {noise:.1%}, ", end="", flush=True)
             compare(Path(folder), arguments)
 
 
@@ -50,6 +58,7 @@ def read_arguments() -> argparse.Namespace:
     what.add_argument("--growth", type=int, nargs="+", metavar="ADMISSIONS")
     what.add_argument("--folder", type=Path, help="files to read instead of making a hospital")
     parser.add_argument("--other-notes", type=float, default=3.5, help="for each admission")
+    parser.add_argument("--noise", type=float, nargs="+", help="shares of the words of a summary")
     parser.add_argument("--without-plain", action="store_true", help="run the library alone")
     parser.add_argument("--scratch", type=Path, help="where files may be written, some gigabytes")
     return parser.parse_args()

@@ -6,7 +6,8 @@
 A table stands between `<!-- table {...} -->` and `<!-- end -->`; the braces say, in YAML, of which
 `cohort` and `table` (the comparison), its `rows` and their names, its `columns`, and the `metric`
 whose difference to the table's reference comes last. `evidence: true` makes one of plausibility.
-What ends in `_cpu` or `_gpu` is of the seeds that were trained there.
+What ends in `_cpu` or `_gpu` is of the seeds that were trained there. A row with † was made with
+the former regression, whose intercept was penalised.
 
 Between `<!-- published {...} -->` and `<!-- end -->` stand the published systems of an official
 `task` (conf/base/parameters_published.yml) and, of a `cohort`, its `rows`, the highest MAP first.
@@ -65,6 +66,7 @@ HEADINGS = {
 }
 DIGITS = {"minutes": 1, "epochs": 0, "seeds": 0, "peak_memory_gb": 2, "attention_words": 0}
 DEVICES = ("cpu", "gpu")
+REGRESSION = "logistic_regression"
 SCALES = {"attention_sd": 1000.0}
 
 
@@ -80,6 +82,21 @@ def runs_of(cohort: str, experiment: str, device: str = "") -> list[Run]:
     if not runs:
         raise FileNotFoundError(f"{cohort}: no run of {experiment} is recorded")
     return [run for run in runs if device in ("", run.device)]
+
+
+def row_name(cohort: str, experiment: str, name: str | None) -> str:
+    """As the table calls it, or as the experiment; with † where it is of the former regression."""
+    of_former = any(is_of_former_regression(run) for run in runs_of(cohort, experiment))
+    return (name or f"`{experiment}`") + " †" * of_former
+
+
+def is_of_former_regression(run: Run) -> bool:
+    """Whether it is, or weighs, a regression that was fitted before the intercept was free.
+
+    Those runs were recorded from git's history; all later ones say themselves what made them.
+    """
+    base = ((run.settings or {}).get("model") or {}).get("base_models", ())
+    return run.made_by["record"] == "history" and REGRESSION in (run.experiment, *base)
 
 
 def values_of(cohort: str, experiment: str, column: str) -> list[float]:
@@ -151,7 +168,7 @@ def comparison(asked: dict[str, Any]) -> list[list[str]]:
     for experiment, name in asked["rows"].items():
         cells = [cell(cohort, experiment, column) for column in columns]
         tested = [difference(cohort, table, experiment, metric)] if metric else []
-        lines.append([name or f"`{experiment}`", *cells, *tested])
+        lines.append([row_name(cohort, experiment, name), *cells, *tested])
     return lines
 
 
@@ -163,7 +180,7 @@ def plausibility(asked: dict[str, Any]) -> list[list[str]]:
         runs = [run for run in runs_of(cohort, experiment) if run.evidence]
         sources = runs[0].evidence["sources"]
         found |= {source: of for source, of in sources.items() if source != "model"}
-        found[name or f"`{experiment}`"] = sources["model"]
+        found[row_name(cohort, experiment, name)] = sources["model"]
     order = sorted(found, key=lambda source: found[source]["average_precision"])
     lines = [["source", *(HEADINGS[column] for column in columns)]]
     return lines + [[of, *(f"{found[of][column]:.3f}" for column in columns)] for of in order]
@@ -180,7 +197,8 @@ def published(asked: dict[str, Any]) -> list[list[str]]:
         values = [values_of(asked["cohort"], experiment, column) for column in OFFICIAL]
         means = [None if any(map(isnan, of_seeds)) else fmean(of_seeds) for of_seeds in values]
         cells = [measured(asked["cohort"], experiment, column) for column in OFFICIAL]
-        row = [name or f"`{experiment}`", f"here, `{asked['cohort']}`", *cells]
+        called = row_name(asked["cohort"], experiment, name)
+        row = [called, f"here, `{asked['cohort']}`", *cells]
         found.append((place(*means), row))
     found.sort(key=lambda row: row[0], reverse=True)
     head = ["system", "source, year", *(HEADINGS[column] for column in OFFICIAL)]
