@@ -67,6 +67,7 @@ HEADINGS = {
 DIGITS = {"minutes": 1, "epochs": 0, "seeds": 0, "peak_memory_gb": 2, "attention_words": 0}
 DEVICES = ("cpu", "gpu")
 REGRESSION = "logistic_regression"
+FORMER = ("codiesp_50", "codiesp_full", "codiesp_es_50", "synthetic_3000", "synthetic_30000")
 SCALES = {"attention_sd": 1000.0}
 
 
@@ -86,17 +87,16 @@ def runs_of(cohort: str, experiment: str, device: str = "") -> list[Run]:
 
 def row_name(cohort: str, experiment: str, name: str | None) -> str:
     """As the table calls it, or as the experiment; with † where it is of the former regression."""
-    of_former = any(is_of_former_regression(run) for run in runs_of(cohort, experiment))
-    return (name or f"`{experiment}`") + " †" * of_former
+    called = name or f"`{experiment}`"
+    if cohort in FORMER and any(map(weighs_regression, runs_of(cohort, experiment))):
+        return f"{called} †"
+    return called
 
 
-def is_of_former_regression(run: Run) -> bool:
-    """Whether it is, or weighs, a regression that was fitted before the intercept was free.
-
-    Those runs were recorded from git's history; all later ones say themselves what made them.
-    """
+def weighs_regression(run: Run) -> bool:
+    """Whether it is the regression or an ensemble that has it among its base models."""
     base = ((run.settings or {}).get("model") or {}).get("base_models", ())
-    return run.made_by["record"] == "history" and REGRESSION in (run.experiment, *base)
+    return REGRESSION in (run.experiment, *base)
 
 
 def values_of(cohort: str, experiment: str, column: str) -> list[float]:
