@@ -14,13 +14,11 @@ Every kill is written to FOLDER/kills.jsonl. The same command again goes on wher
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import random
 import shutil
 import subprocess
 import sys
-import tarfile
 import time
 from pathlib import Path
 from typing import Any
@@ -146,11 +144,11 @@ def checkout(project: Path, tiny: bool) -> None:
 
 def unpack_repository(project: Path) -> None:
     """What a ZIP of the repository holds: every tracked file of the last commit, no `.git`."""
+    project.mkdir(parents=True)
     packed = subprocess.run(
         ["git", "archive", "HEAD"], cwd=ROOT, stdout=subprocess.PIPE, check=True
     )
-    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
-        archive.extractall(project, filter="data")
+    subprocess.run(["tar", "--extract"], cwd=project, input=packed.stdout, check=True)
 
 
 if __name__ == "__main__":
