@@ -11,7 +11,6 @@ runs past its share of the time is ended, and the next begins. The file is writt
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import subprocess
@@ -50,11 +49,13 @@ def main() -> None:
     if options.only:
         profile(options)
         return
+    from isd_pipeline.data.io.files import write_json
+
     found = {"machine": machine(options.rehearse)}
     for name, (words, limit, tiny) in STEPS.items():
         command = rehearsed(words, tiny) if options.rehearse else words
         found[name] = measured(command, limit)
-        write(options.to, found)
+        write_json(options.to, found)
         print(f"{name:18} {found[name]['seconds']:5.0f} s   {found[name]['told']}", flush=True)
     failed = [name for name in STEPS if found[name]["told"] != "done"]
     if failed:
@@ -91,13 +92,6 @@ def measured(words: tuple[str, ...], limit: int) -> dict[str, Any]:
             printed, told = running.communicate()[0], f"ended after {limit} s"
     seconds = time.perf_counter() - begin
     return {"command": words, "told": told, "seconds": seconds, "printed": printed.splitlines()}
-
-
-def write(file: Path, found: dict[str, Any]) -> None:
-    """Whole or not at all."""
-    half = file.with_name(f".{file.name}.tmp")
-    half.write_text(json.dumps(found, indent=1), encoding="utf-8")
-    half.replace(file)
 
 
 def profile(options: argparse.Namespace) -> None:
