@@ -115,8 +115,8 @@ ifeq ($(DRY),)
 	@isd summary codiesp_full
 endif
 
-rehearsal: environment  ## the whole road on a made hospital of MIMIC-III's size, each stage measured: SHORT=1 trains on 640 notes
-	@python studies/rehearsal.py $(if $(SHORT),--short)
+rehearsal: environment  ## the whole road on a made hospital of MIMIC-III's size, each stage measured: JOBS=2, NOTES=640 to train on few
+	@python studies/rehearsal.py --jobs $(JOBS) $(if $(NOTES),--notes $(NOTES))
 
 export CODIESP CANTEMIST  # read by the shell, to which a blank or a quote in a path is none of its own
 

@@ -1,7 +1,8 @@
 """The whole road on a made hospital of MIMIC-III's size, each stage measured.
 
-    python studies/rehearsal.py                   word vectors and an epoch of all notes
-    python studies/rehearsal.py --short           one pass of word vectors, 640 training notes
+    python studies/rehearsal.py                   an epoch of all notes
+    python studies/rehearsal.py --notes 640       trainings read so many of them
+    python studies/rehearsal.py --jobs 2          two cores a stage
     python studies/rehearsal.py --stages "check"  these alone, again; with a semicolon between
 
 Each stage is a process of its own. Told of each: seconds by the clock and of the processor, the
@@ -9,8 +10,8 @@ greatest memory of one process, the load of the machine as it ended. A row is wr
 its stage has ended, so that a killed rehearsal goes on where it stood. A stage whose command is
 another than the recorded one is run again.
 
-Networks are trained for one epoch. Where it is short the trainings alone read fewer notes (and
-the bundle, which refuses others than its model's): dev, test, codes and vocabulary are whole.
+Networks are trained for one epoch. With `--notes` the trainings alone read fewer notes (and the
+bundle, which refuses others than its model's): dev, test, codes and vocabulary are whole.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,7 +38,7 @@ RUNS = ("isd", "logistic_regression", "ensemble_words", "isd_aligned", "ensemble
 MAY_WARN = ("check",)  # status 1: warnings
 NOTES_TO_CODE = 1_000
 AT_HALF = ("--threshold", "0.5")  # after one epoch the tuned one gives a note thousands of codes
-FEW_NOTES = 640
+RECORD = PAGE.with_name("rehearsal.json")
 
 
 class Stage(NamedTuple):
@@ -48,43 +50,34 @@ class Stage(NamedTuple):
     leaves: Path | None = None
 
 
-def kedro(pipelines: str, *settings: str) -> tuple[str, ...]:
-    """A run of the pipeline on the cohort."""
+def kedro(jobs: int, pipelines: str, experiment: str = "") -> tuple[str, ...]:
+    """A run of the pipeline on the cohort, with so many cores."""
+    settings = [f"cohort={COHORT}"]
+    settings += [f"experiment={experiment}"] * bool(experiment) + [f"jobs={jobs}"] * (jobs > 1)
     return ("kedro", "run", f"--pipelines={pipelines}", f"--params={','.join(settings)}")
 
 
-def run_of(experiment: str) -> tuple[str, str]:
-    """The parameters that every run has."""
-    return f"cohort={COHORT}", f"experiment={experiment}"
-
-
-def road() -> list[Stage]:
+def road(jobs: int = 1) -> list[Stage]:
     """All stages, in their order."""
+    run = partial(kedro, jobs)
     stages = [
-        Stage(
-            "generate", kedro("generate", f"cohort={COHORT}"), leaves=Path("data/01_raw") / COHORT
-        ),
+        Stage("generate", run("generate"), leaves=Path("data/01_raw") / COHORT),
         Stage("check", ("isd", "check", COHORT)),
-        Stage("extract", kedro("extract", f"cohort={COHORT}")),
-        Stage("preprocess", kedro("preprocess", f"cohort={COHORT}"), leaves=DOCUMENTS),
-        Stage("embed", kedro("embed", f"cohort={COHORT}")),
+        Stage("extract", run("extract")),
+        Stage("preprocess", run("preprocess"), leaves=DOCUMENTS),
+        Stage("embed", run("embed")),
     ]
     for experiment in RUNS:
-        settings = run_of(experiment)
         weighs = experiment.startswith("ensemble")
         scores = Path("data/07_model_output") / COHORT / experiment
         stages += [
-            Stage(f"train {experiment}", kedro("train", *settings), short=not weighs),
-            Stage(f"evaluate {experiment}", kedro("evaluate", *settings), leaves=scores),
+            Stage(f"train {experiment}", run("train", experiment), short=not weighs),
+            Stage(f"evaluate {experiment}", run("evaluate", experiment), leaves=scores),
         ]
     return [
         *stages,
-        Stage("evidence isd", kedro("evidence", *run_of("isd"))),
-        Stage(
-            "record, compare, report",
-            kedro("record,compare,report", f"cohort={COHORT}"),
-            leaves=PAGE,
-        ),
+        Stage("evidence isd", run("evidence", "isd")),
+        Stage("record, compare, report", run("record,compare,report"), leaves=PAGE),
         Stage("page in a browser", (*browser(), PAGE.resolve().as_uri())),
         *coding("isd"),
     ]
@@ -225,20 +218,22 @@ def main() -> int:
     asked = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    asked.add_argument("--short", action="store_true", help=f"{FEW_NOTES} notes a training")
+    asked.add_argument("--notes", type=int, default=0, help="training notes; all if not given")
+    asked.add_argument("--jobs", type=int, default=1, help="cores that a stage may use")
     asked.add_argument("--stages", default="", help="by name; run again")
-    asked.add_argument("--to", type=Path, default=Path("docs/rehearsal.json"))
+    asked.add_argument("--to", type=Path, default=RECORD)
     given = asked.parse_args()
     chosen = [name.strip() for name in given.stages.split(";") if name.strip()]
     recorded = json.loads(given.to.read_text()) if given.to.exists() else []
     rows = {row["stage"]: row for row in recorded}
-    stages = road()
+    stages = road(given.jobs)
     for stage in stages:
-        notes = FEW_NOTES if given.short and stage.short else 0
+        notes = given.notes if stage.short else 0
         if stage.name not in chosen if chosen else is_done(stage, notes, rows.get(stage.name)):
             continue
         rows[stage.name] = row = run(stage, notes)
         in_order = [rows[one.name] for one in stages if one.name in rows]
+        given.to.parent.mkdir(parents=True, exist_ok=True)
         given.to.write_text(json.dumps(in_order, indent=1) + "\n")
         if row["status"] != 0 and stage.name not in MAY_WARN:
             print(f"{stage.name} ended with {row['status']}", file=sys.stderr)
