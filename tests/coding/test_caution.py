@@ -157,8 +157,8 @@ def test_answers_tell_cautions_in_every_form(by_words: Bundle, tmp_path: Path) -
     assert first == []
     assert [one["kind"] for one in second] == ["few_known_words", "other_language"]
     rows = (tmp_path / "to.csv").read_text("utf-8").splitlines()
-    assert rows[1].endswith(",,7,1")
-    assert rows[-1].endswith("few_known_words other_language,14,14")
+    assert rows[1].endswith(",,7,1,")
+    assert rows[-1].endswith("few_known_words other_language,14,14,")
     assert (tmp_path / "to.html").read_text("utf-8").count("<b>Caution:</b>") == 2
 
 

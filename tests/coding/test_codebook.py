@@ -30,6 +30,14 @@ def found(book: Codebook, words: str) -> list[tuple[str, int]]:
     return [(one.code, one.seen) for one in book.search(words)]
 
 
+def test_a_title_that_is_another_codes_says_so_and_is_found_as_any() -> None:
+    of = bundle()
+    book = Codebook(replace(of, codes=replace(of.codes, title_of={"780.60": "780.6"})))
+    assert book["780.60"].called == "Fever, unspecified (title of 780.6)"
+    assert book["486"].called == book["486"].title
+    assert found(book, "fever") == [("780.60", 30)]
+
+
 def test_a_code_that_the_model_does_not_know_is_found_and_may_be_added(book: Codebook) -> None:
     assert found(book, "hypoth") == [("780.65", 0)]
     assert found(book, "low temp") == [("780.65", 0)]  # by a term of the book

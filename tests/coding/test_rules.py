@@ -15,6 +15,7 @@ import pytest
 from isd_pipeline.coding.answers import write_csv, write_jsonl
 from isd_pipeline.coding.bundle import read_bundle, write_bundle
 from isd_pipeline.coding.coder import Answer, Coder, Model, Note, Suggestion
+from isd_pipeline.coding.glance import glance
 from isd_pipeline.coding.page import write_page
 from isd_pipeline.coding.rules import LEAVES, Rules, in_a_line
 from isd_pipeline.coding.view_coder import ViewCoder
@@ -199,7 +200,7 @@ def test_every_form_of_an_answer_tells_the_rules() -> None:
         "use_additional_code",
     ]
     rows = list(csv.DictReader(io.StringIO(files[write_csv].getvalue(), newline="")))
-    assert [*rows[0]][-4:] == ["rules", "caution", "words", "unknown_words"]
+    assert [*rows[0]][-5:-1] == ["rules", "caution", "words", "unknown_words"]
     assert [row["rules"] for row in rows] == [
         "excludes1 E11.2",
         "not_billable E11.22 E11.21; excludes1 E10.9; use_additional_code N18.9",
@@ -211,6 +212,24 @@ def test_every_form_of_an_answer_tells_the_rules() -> None:
     assert "<b>Excludes1</b> with E10.9" in page
     assert "<b>Unknown</b> in ICD-10-CM 1900" in page
     assert "Use additional code (E11.2): N18.9" in page
+
+
+def test_every_form_of_an_answer_tells_a_title_that_is_another_codes(tmp_path: Path) -> None:
+    lent = replace(INDEX, title_of={"E11.2": "E11"})
+    write_bundle(replace(bundle_of(), codes=lent, training_counts=(1,) * 9), tmp_path / "bundle")
+    assert read_bundle(tmp_path / "bundle").codes.title_of == {"E11.2": "E11"}
+    note, answer = answer_of("E10.9", "E11.2")
+    codes = (answer.codes[0], replace(answer.codes[1], title_of="E11"))
+    coded = (note, replace(answer, codes=codes))
+    files = {write: io.StringIO(newline="") for write in (write_jsonl, write_csv, write_page)}
+    for write, file in files.items():
+        write([coded], file)
+    record = json.loads(files[write_jsonl].getvalue())
+    assert [code.get("title_of", "own") for code in record["codes"]] == ["own", "E11"]
+    rows = list(csv.DictReader(io.StringIO(files[write_csv].getvalue(), newline="")))
+    assert [row["title_of"] for row in rows] == ["", "E11"]
+    assert files[write_page].getvalue().count("E11.2 (title of E11)") == 1
+    assert any("E11.2 (title of E11)" in line for line in glance([coded[1]], 1))
 
 
 def test_a_line_says_nothing_twice() -> None:

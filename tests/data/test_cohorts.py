@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from isd_pipeline.data.cohorts import CAML_TOP_50, CodeIndex, make_cohort, top_codes
-from isd_pipeline.data.io.tables import CODES, LABELS, SPLITS, TITLES, stream_table
+from isd_pipeline.data.io.tables import CODES, LABELS, LENDER, SPLITS, TITLES, stream_table
 from isd_pipeline.data.quality.published_counts import (
     MIMIC3,
     Expected,
@@ -96,6 +96,25 @@ def test_the_index_has_every_code_of_every_split_by_code_point_with_a_title():
     assert cohort.codes.systems[0] == "procedure"
     assert list(cohort.codes.codes) == sorted(cohort.codes.codes)
     assert (cohort.counts["titles_borrowed"], cohort.counts["titles_missing"]) == (2, 1)
+    assert cohort.codes.title_of == {"401.9": "401", "585": "585.9"}
+
+
+def test_an_index_keeps_whose_titles_it_has_and_its_fingerprint_is_of_the_words_alone(tmp_path):
+    index = make_cohort(DOCUMENTS, ROWS, TITLE, SPLIT, label_space="caml").codes
+    index.save(tmp_path / "codes.json")
+    assert CodeIndex.open(tmp_path / "codes.json") == index
+    plain = CodeIndex(index.codes, index.systems, index.titles)
+    assert plain.fingerprint == index.fingerprint  # trainings of before are of the same codes
+    plain.save(tmp_path / "codes.json")
+    assert CodeIndex.open(tmp_path / "codes.json").title_of == {}
+
+
+def test_a_title_that_was_lent_when_the_tables_were_read_is_known_as_lent():
+    lent = TITLE.append_column(LENDER, pa.array([None, None, None, "400-405", None], pa.string()))
+    assert make_cohort(DOCUMENTS, ROWS, lent, SPLIT, label_space="clean").codes.title_of == {
+        "401.9": "400-405",  # 401 has it from there
+        "585": "585.9",
+    }
 
 
 def test_an_admission_without_a_row_goes_and_one_with_empty_codes_stays_for_the_words(caplog):

@@ -129,13 +129,15 @@ def test_codes_over_the_threshold_are_conditions_and_procedures_that_nobody_conf
 def test_evidence_that_is_denied_says_so_and_by_which_words(app: FastAPI) -> None:
     (answer,) = app.state.coders["tiny"].code([Note("7", TEXT)], top=1, threshold=0.0)
     denied = Span(10, 15, 0.5, context=(Cue("denied", 3, 9),), section="results")
-    code = replace(answer.codes[0], evidence=(denied,), evidence_only=("denied",))
+    said = {"evidence_only": ("denied",), "title_of": "780.60"}
+    code = replace(answer.codes[0], evidence=(denied,), **said)
     whole = replace(answer, codes=(code,))
     made = as_fhir([whole], [of_note("7")], "icd9", "tiny", datetime(2026, 1, 1, tzinfo=UTC))
     Bundle.model_validate_json(made)
     condition = json.loads(made)["entry"][0]["resource"]
     only = {"url": "urn:isd-pipeline:evidence-only", "valueCode": "denied"}
     assert only in condition["extension"]
+    assert {"url": "urn:isd-pipeline:title-of", "valueCode": "780.60"} in condition["extension"]
     (span,) = spans(condition["evidence"][0]["detail"][0])
     cue = {"kind": "denied", "begin": 3, "end": 9}
     assert span == {"begin": 10, "end": 15, "weight": 0.5, "section": "results", "context": [cue]}

@@ -21,7 +21,7 @@ COLUMNS = (
     *("truncated_at", "problem", "model", "context", "section", "evidence_only"),
 )
 OF_VIEWS = ("views", "remark")  # columns of a bundle of two views
-LAST = ("rules", "caution", "words", "unknown_words")
+LAST = ("rules", "caution", "words", "unknown_words", "title_of")
 Coded = Iterable[tuple[Note, Answer]]
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # an apostrophe keeps a spreadsheet from computing it
 
@@ -48,8 +48,11 @@ def write_jsonl(coded: Coded, file: TextIO) -> None:
 
 
 def record(answer: Answer) -> dict[str, Any]:
-    """What an answer says; of views only where the bundle has any."""
+    """What an answer says; of views only where the bundle has any, of lent titles where one is."""
     record = asdict(answer)
+    for code in record["codes"]:
+        if code["title_of"] is None:
+            del code["title_of"]
     if answer.views is None:
         del record["views"], record["remark"]
         for code in record["codes"]:
@@ -65,7 +68,8 @@ def write_csv(coded: Coded, file: TextIO) -> None:
     where there is none.
 
     Of a bundle of two views a pair has its text's language before it, and two columns more say
-    which texts were read and what has to be known of them. What the code book says stands last.
+    which texts were read and what has to be known of them. What the code book says follows, and
+    last the code whose title it is, where a code has none of its own.
     """
     table, answers = csv.writer(file, lineterminator="\n"), (answer for _, answer in coded)
     first = next(answers, None)
@@ -82,7 +86,7 @@ def _rows(answer: Answer) -> list[tuple[object, ...]]:
     kinds = " ".join(str(one["kind"]) for one in answer.caution or ())
     of_note = (kinds, answer.words, answer.unknown_words)
     if answer.problem is not None:
-        return [(answer.id, *[None] * 6, *whole, *[None] * 3, *views, None, *of_note)]
+        return [(answer.id, *[None] * 6, *whole, *[None] * 3, *views, None, *of_note, None)]
     return [
         (
             *(answer.id, code.code, code.title, code.system, code.score),
@@ -95,6 +99,7 @@ def _rows(answer: Answer) -> list[tuple[object, ...]]:
             *views,
             in_a_line(code.rules or ()),
             *of_note,
+            code.title_of,
         )
         for code in answer.codes
     ]

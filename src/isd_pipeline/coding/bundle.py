@@ -202,6 +202,7 @@ def _record(bundle: Bundle) -> dict[str, Any]:
     return kept | {
         "format": FORMAT,
         "codes": [*zip(codes.codes, codes.systems, codes.titles, strict=True)],
+        **({"title_of": dict(codes.title_of)} if codes.title_of else {}),
         "vocabulary": bundle.vocabulary.words,
         "tokeniser": TOKENISERS[bundle.vocabulary.rule],
         "usual": bundle.usual and asdict(bundle.usual),
@@ -221,7 +222,7 @@ def _bundle(record: dict[str, Any], weights: dict[str, Tensor]) -> Bundle:
     return Bundle(
         **{name: value for name, value in record.items() if name in known}
         | {
-            "codes": CodeIndex(codes, systems, titles),
+            "codes": CodeIndex(codes, systems, titles, title_of=record.get("title_of", {})),
             "training_counts": tuple(record["training_counts"]),
             "vocabulary": Vocabulary(tuple(record["vocabulary"]), rules[record["tokeniser"]]),
             "weights": weights,

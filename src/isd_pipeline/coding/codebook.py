@@ -15,6 +15,7 @@ from isd_pipeline.coding.view_bundle import ViewBundle
 from isd_pipeline.data.codes import coding_systems, icd, icdo3
 from isd_pipeline.data.codes.book import Book, unpack
 from isd_pipeline.data.codes.book_search import fold, search
+from isd_pipeline.data.codes.titles import called
 
 CHAPTERS: dict[str, Callable[[str], str]] = {
     coding_systems.ICD9CM: lambda code: icd.icd9_chapter(code, icd.DIAGNOSIS),
@@ -38,7 +39,8 @@ class Above:
 class Listed:
     """A code: its title, its coding system, what it stands below.
 
-    `seen` is how many training documents have it, 0 of a code that is the book's alone.
+    `seen` is how many training documents have it, 0 of a code that is the book's alone. `title_of`
+    is the code whose title it has, where it has none of its own.
     """
 
     code: str
@@ -47,6 +49,12 @@ class Listed:
     chapter: str
     category: str
     seen: int
+    title_of: str | None = None
+
+    @property
+    def called(self) -> str:
+        """Its title as people read it."""
+        return called(self.title, self.title_of)
 
 
 class Codebook:
@@ -181,7 +189,8 @@ def _listed(bundle: Bundle | ViewBundle, revision: str) -> Iterator[Listed]:
     rows = zip(codes.codes, codes.systems, codes.titles, bundle.training_counts, strict=True)
     for code, kind, title, seen in sorted(rows, key=lambda row: row[1]):
         system = system_of(code, kind, revision) or bundle.cohort
-        yield Listed(code, title, system, *_above(code, system), seen)
+        above = _above(code, system)
+        yield Listed(code, title, system, *above, seen, codes.title_of.get(code))
 
 
 def _above(code: str, system: str) -> tuple[str, str]:

@@ -63,6 +63,8 @@ class Suggestion:
     calibration, beyond what it adds to an average pair of note and code. Above 0 it is evidence
     for the code. `evidence_only` says what all of its evidence is, if none is the patient's own.
 
+    `title_of`: the code whose title it has, where it has none of its own.
+
     `rules`: what the code book says of it; None where the bundle has no book of its system.
     """
 
@@ -75,6 +77,7 @@ class Suggestion:
     sources: dict[str, float] | None = None
     evidence_only: tuple[str, ...] = ()
     rules: tuple[Rule, ...] | None = None
+    title_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -288,6 +291,7 @@ class Scale:
                 above_threshold=bool(scores[code] > self.cut),
                 evidence=stretches,
                 sources=None if adds is None else {n: float(of[k]) for n, of in adds.items()},
+                title_of=codes.title_of.get(codes.codes[code]),
             )
             for k, (code, stretches) in enumerate(zip(shown, spans_of(shown), strict=True))
         )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from isd_pipeline.coding.coder import Answer, Suggestion
+from isd_pipeline.data.codes.titles import called
 
 NOTES, CODES = 5, 3  # shown: notes of many, codes of each
 OF_ONE = 12  # codes of a note that is the only one
@@ -27,7 +28,7 @@ def _of_one(answer: Answer) -> Iterator[str]:
     width = max((len(one.code) for one in shown), default=0)
     for one in shown:
         only = f" (only {', '.join(one.evidence_only)})" if one.evidence_only else ""
-        yield f"  {one.code:{width}}  {one.score:.2f}  {one.title}{only}"
+        yield f"  {one.code:{width}}  {one.score:.2f}  {called(one.title, one.title_of)}{only}"
     if len(chosen) > len(shown):
         yield f"  and {len(chosen) - len(shown)} more"
 

@@ -19,6 +19,7 @@ from isd_pipeline.coding.caution import sentence
 from isd_pipeline.coding.coder import Answer, Note, Suggestion
 from isd_pipeline.coding.evidence import Span
 from isd_pipeline.coding.model_card import ShortCard
+from isd_pipeline.data.codes.titles import called
 from isd_pipeline.one_file_page import script_of
 
 UNSAID = 10  # codes shown at first, where the bundle does not say how many are usual
@@ -51,6 +52,7 @@ def write_page(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     pages.loader = PackageLoader("isd_pipeline", "coding")
+    pages.globals["called"] = called
     most = card.usual if card and card.usual else UNSAID
     shown = map(partial(_shown, most=most), coded)
     script = script_of("isd_pipeline.coding", "page.js")

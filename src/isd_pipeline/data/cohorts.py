@@ -4,8 +4,8 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -21,11 +21,11 @@ from isd_pipeline.data.codes.labels import (
     keep_labels,
     label_documents,
 )
-from isd_pipeline.data.codes.titles import nearest_title
+from isd_pipeline.data.codes.titles import Title, nearest_title
 from isd_pipeline.data.custom.tree import CustomTree
 from isd_pipeline.data.io.files import write_json
 from isd_pipeline.data.io.parts import LOOP, Engine
-from isd_pipeline.data.io.tables import SPLITS, TITLES, RecordStream
+from isd_pipeline.data.io.tables import LENDER, SPLITS, TITLES, RecordStream
 from isd_pipeline.data.splits import names_of
 
 LOG = logging.getLogger(__name__)
@@ -46,13 +46,15 @@ CAML_TOP_50 = tuple(
 class CodeIndex:
     """The codes of a cohort in their order everywhere: column n of every matrix is `codes[n]`.
 
-    `custom` says what stands above those of a user's own system; the others are ICD's.
+    `custom` says what stands above those of a user's own system; the others are ICD's. `title_of`:
+    of a code that has no title of its own, the code that lends it one.
     """
 
     codes: tuple[str, ...]
     systems: tuple[icd.System, ...]
     titles: tuple[str, ...]
     custom: CustomTree | None = None
+    title_of: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if list(self.codes) != sorted(set(self.codes)):
@@ -82,7 +84,8 @@ class CodeIndex:
         """Write as JSON, whole or not at all."""
         rows = [list(row) for row in zip(self.codes, self.systems, self.titles, strict=True)]
         custom = {} if self.custom is None else {"custom": [list(row) for row in self.custom.rows]}
-        write_json(path, {"fingerprint": self.fingerprint, "codes": rows, **custom})
+        lent = {"title_of": dict(self.title_of)} if self.title_of else {}
+        write_json(path, {"fingerprint": self.fingerprint, "codes": rows, **custom, **lent})
 
     @classmethod
     def open(cls, path: Path) -> "CodeIndex":
@@ -91,7 +94,7 @@ class CodeIndex:
         codes, systems, titles = list(zip(*content["codes"], strict=True)) or [(), (), ()]
         tree = [(code, parent, title) for code, parent, title in content.get("custom", ())]
         custom = CustomTree(tuple(tree)) if "custom" in content else None
-        index = cls(codes, systems, titles, custom)
+        index = cls(codes, systems, titles, custom, content.get("title_of", {}))
         if index.fingerprint != content["fingerprint"]:
             raise ValueError(f"{path}: the codes do not fit their fingerprint; make the file again")
         return index
@@ -194,31 +197,43 @@ def index_codes(
     labels: Iterable[str], sources: Sources, titles: pa.Table
 ) -> tuple[CodeIndex, dict[str, int]]:
     """Sort the codes and give each its title, or the nearest to one that the tables have."""
-    by_system: dict[str, dict[str, str]] = {}
-    for code, system, title in zip(*(titles[n].to_pylist() for n in TITLES.names), strict=True):
-        if title is not None:
-            by_system.setdefault(system, {})[code] = title
+    by_system, lenders = _titles_by_system(titles)
     listed = {system: sorted(of) for system, of in by_system.items()}
     codes = tuple(sorted(set(labels)))
     found = [sources.get(code, (icd.DIAGNOSIS, code)) for code in codes]
     titled = [
         nearest_title(clean, by_system.get(of, {}), icd.parents(clean), listed.get(of, ()))
+        or Title(clean, "")
         for of, clean in found
     ]
-    missing = titled.count(None)
-    own = sum(
-        title is not None and title.of == clean
-        for title, (_, clean) in zip(titled, found, strict=True)
-    )
+    whose = [lenders.get((of, t.of), t.of) for t, (of, _) in zip(titled, found, strict=True)]
+    title_of = {
+        code: lender
+        for code, lender, (_, clean) in zip(codes, whose, found, strict=True)
+        if lender not in ("", clean)
+    }
+    missing = whose.count("")
     if missing:
         told = "%d of %d codes have no title; the code stands for it"
         LOG.warning(told, missing, len(codes))
-    counts = {"titles_borrowed": len(codes) - own - missing, "titles_missing": missing}
-    systems = tuple(system for system, _ in found)
-    names = tuple(
-        title.text if title else clean for title, (_, clean) in zip(titled, found, strict=True)
-    )
-    return CodeIndex(codes, systems, names, _own_tree(codes, titles)), counts
+    counts = {"titles_borrowed": len(title_of), "titles_missing": missing}
+    systems, names = tuple(of for of, _ in found), tuple(title.text for title in titled)
+    return CodeIndex(codes, systems, names, _own_tree(codes, titles), title_of), counts
+
+
+def _titles_by_system(
+    titles: pa.Table,
+) -> tuple[dict[str, dict[str, str]], dict[tuple[str, str], str]]:
+    """Of each system code > title; of (system, code) the code whose title it has, if another's."""
+    by_system: dict[str, dict[str, str]] = {}
+    lenders: dict[tuple[str, str], str] = {}
+    lent = LENDER.name in titles.column_names
+    names = [*TITLES.names, LENDER.name if lent else "code"]
+    for code, system, title, of in zip(*(titles[name].to_pylist() for name in names), strict=True):
+        if title is not None:
+            by_system.setdefault(system, {})[code] = title
+            lenders[system, code] = of or code
+    return by_system, lenders
 
 
 def _own_tree(codes: Iterable[str], titles: pa.Table) -> CustomTree | None:

@@ -152,5 +152,5 @@ def _of(entry: Entry, codebook: Codebook, code: str) -> dict[str, Any]:
         "decision": entry.decision,
         "number": entry.number,
         "marked": [place._asdict() for place in entry.evidence] if entry.marked else [],
-        "title": codebook[code].title if code in codebook else "",
+        "title": codebook[code].called if code in codebook else "",
     }

@@ -75,6 +75,7 @@ def _suggestion(answer: Answer, code: Suggestion, document: Document, uri: str) 
         **({"encounter": document.encounter} if document.encounter else {}),
     }
     told = [{"url": f"{OURS}score", "valueDecimal": code.score}]
+    told += [{"url": f"{OURS}title-of", "valueCode": of} for of in [code.title_of] if of]
     told += [{"url": f"{OURS}evidence-only", "valueCode": kind} for kind in code.evidence_only]
     unconfirmed = {"coding": [{"system": f"{TERMS}condition-ver-status", "code": "unconfirmed"}]}
     if code.system == PROCEDURE:  # R4's has no verificationStatus

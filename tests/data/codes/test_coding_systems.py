@@ -108,7 +108,8 @@ def test_a_short_column_is_told_by_codes_that_only_exist_with_a_zero():
     ],
 )
 def test_a_procedure_cut_short_is_called_by_the_words_that_all_below_it_share(code, title):
-    assert titles_of([("icd10pcs", code)])[0] == [(code, icd.PROCEDURE, title)]
+    lender = "0NB" if code == "0NBS" else None
+    assert titles_of([("icd10pcs", code)])[0] == [(code, icd.PROCEDURE, title, lender)]
 
 
 def test_titles_are_the_codes_own_or_those_of_the_nearest_above():
@@ -123,7 +124,8 @@ def test_titles_are_the_codes_own_or_those_of_the_nearest_above():
             ("icd9cm", "001.77"),
         ]
     )
-    titles = {code: title for code, _, title in rows}
+    titles = {code: title for code, _, title, _ in rows}
+    lent = {code: lender for code, _, _, lender in rows if lender}
     assert titles["038.9"] == "Unspecified septicemia"
     assert titles["585"] == "Chronic kidney disease, unspecified"
     assert titles["T18.9XX"] == "Foreign body of alimentary tract, part unspecified"
@@ -131,6 +133,7 @@ def test_titles_are_the_codes_own_or_those_of_the_nearest_above():
     assert titles["0DQB0ZZ"] == "Repair Ileum, Open Approach"
     assert "001.77" not in titles  # nothing above it has a title, and 001.9 is another code
     assert titles["33.1"] == "Incision of lung"
+    assert lent == {"585": "585.9", "T18.9XX": "T18.9"}
     assert counts == {
         "titles_of_an_ancestor": 1,
         "titles_of_a_descendant": 1,
@@ -140,10 +143,11 @@ def test_titles_are_the_codes_own_or_those_of_the_nearest_above():
 
 
 @pytest.mark.parametrize(
-    ("code", "title"), [("780.6", "Fever, unspecified"), ("599.7", "Hematuria, unspecified")]
+    ("code", "title", "lender"),
+    [("780.6", "Fever, unspecified", "780.60"), ("599.7", "Hematuria, unspecified", "599.70")],
 )
-def test_a_subcategory_is_called_by_what_stands_below_it_and_not_beside(code, title):
-    assert titles_of([("icd9cm", code)])[0] == [(code, icd.DIAGNOSIS, title)]
+def test_a_subcategory_is_called_by_what_stands_below_it_and_not_beside(code, title, lender):
+    assert titles_of([("icd9cm", code)])[0] == [(code, icd.DIAGNOSIS, title, lender)]
 
 
 @pytest.mark.parametrize("system", ["icd9cm", "icd9proc"])
@@ -152,14 +156,12 @@ def test_every_title_of_icd9_is_the_codes_own_or_of_a_code_below_or_above(system
     table = {icd.dot(code, kind): title.strip() for code, title in icd.icd9_table(kind)}
     known = icd.known_icd9(kind)
     rows, counts = titles_of((system, code) for code in known)
-    assert {code for code, _, _ in rows} == known
+    assert {code for code, _, _, _ in rows} == known
     lent = 0
-    for code, _, title in rows:
-        below = (
-            {table[other] for other in table if other.startswith(code)} if code not in table else ()
-        )
-        assert title == table[code] if code in table else title in below
-        lent += code not in table
+    for code, _, title, lender in rows:
+        assert title == table[lender or code]
+        assert lender is None or (lender.startswith(code) and code not in table)
+        lent += lender is not None
     assert counts["titles_of_a_descendant"] == lent == len(known) - len(table)
     assert counts["titles_of_an_ancestor"] == counts["codes_without_title"] == 0
 
@@ -170,7 +172,7 @@ def test_every_title_of_icd10cm_is_the_codes_own_and_a_longer_one_has_its_ancest
     codes = [c for c in book.get_all_codes() if book.is_category(c) or book.is_subcategory(c)]
     rows, counts = titles_of(("icd10cm", code) for code in codes)
     assert counts == {"titles_of_an_ancestor": 0, "codes_without_title": 0}
-    assert {code: title for code, _, title in rows} == {
+    assert {code: title for code, _, title, _ in rows} == {
         code: book.get_description(code) for code in codes
     }
 
@@ -181,7 +183,7 @@ def test_every_word_of_a_title_of_a_cut_pcs_code_is_in_the_titles_of_all_below_i
     for code, name in zip(codes, names, strict=True):
         below.setdefault(code[:4], []).append({word.rstrip(",") for word in name.split()})
     rows, _ = titles_of(("icd10pcs", code) for code in below)
-    for code, _, title in rows:
+    for code, _, title, _ in rows:
         said = {word.rstrip(",") for word in title.split()}
         assert all(said <= words for words in below[code]) or not _pcs_title(code)
 
@@ -189,7 +191,7 @@ def test_every_word_of_a_title_of_a_cut_pcs_code_is_in_the_titles_of_all_below_i
 def test_an_own_table_has_its_titles_and_those_above_and_keeps_codes_as_they_are():
     table = OwnTable("local", {"a-1": "first", "a": "group", "a-2": ""}, {"a-2": "a", "a-1": "a"})
     rows, counts = titles_of([("local", "a-1"), ("local", "a-2"), ("local", "z")], table)
-    assert rows == [("a-1", icd.DIAGNOSIS, "first"), ("a-2", icd.DIAGNOSIS, "group")]
+    assert rows == [("a-1", icd.DIAGNOSIS, "first", None), ("a-2", icd.DIAGNOSIS, "group", "a")]
     assert counts == {"titles_of_an_ancestor": 1, "codes_without_title": 1}
     assert write_code(" a-1 ", "local", table) == "a-1"
     assert write_code("NA", "local", table) is None
@@ -199,7 +201,7 @@ def test_an_own_table_has_its_titles_and_those_above_and_keeps_codes_as_they_are
 def test_a_table_of_an_official_system_gives_titles_in_another_language():
     table = OwnTable("icd10cm", {"E11.9": "Diabetes mellitus tipo 2"})
     rows, _ = titles_of([("icd10cm", "E11.9"), ("icd10cm", "I10")], table)
-    assert [title for _, _, title in rows] == [
+    assert [title for _, _, title, _ in rows] == [
         "Diabetes mellitus tipo 2",
         "Essential (primary) hypertension",
     ]

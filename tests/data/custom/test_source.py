@@ -212,7 +212,7 @@ def test_parents_of_an_official_system_are_found_however_they_are_written(tmp_pa
     folder = files(tmp_path, codes="id,code\n7,E119\n", **{"own.csv": table})
     found, *_ = read(folder, table="own.csv")
     assert found.titles.read().to_pylist() == [
-        {"code": "E11.9", "system": "diagnosis", "title": "Diabetes Typ 2"}
+        {"code": "E11.9", "system": "diagnosis", "title": "Diabetes Typ 2", "of": "E11"}
     ]
 
 

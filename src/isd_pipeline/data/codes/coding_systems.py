@@ -165,14 +165,17 @@ def is_listed(code: str, system: str, table: OwnTable | None = None) -> bool:
 
 def titles_of(
     codes: Iterable[tuple[str, str]], table: OwnTable | None = None
-) -> tuple[list[tuple[str, icd.System, str]], dict[str, int]]:
-    """Rows of `titles` for (system, code), and how many have a relative's title or none."""
+) -> tuple[list[tuple[str, icd.System, str, str | None]], dict[str, int]]:
+    """Rows (code, system, title, of) for (system, code); how many have a relative's title or none.
+
+    `of` is the relative, None where the title is the code's own.
+    """
     rows, whose = [], Counter[str]()
     for system, code in sorted(set(codes)):
         found = _title(code, system, table)
         whose[found.relation(code) if found else "missing"] += 1
         if found:
-            rows.append((code, kind_of(system), found.text))
+            rows.append((code, kind_of(system), found.text, found.lender(code)))
     counts = {
         "titles_of_an_ancestor": whose["ancestor"],
         "codes_without_title": whose["missing"],

@@ -17,11 +17,24 @@ class Title:
     text: str
     of: str
 
+    def lender(self, code: str) -> str | None:
+        """Whose it is, None if the code's own."""
+        return None if self.of == code else self.of
+
     def relation(self, code: str) -> str:
         """Whose it is, seen from a code: "own", "descendant" or "ancestor"."""
         if self.of == code:
             return "own"
         return "descendant" if self.of.startswith(code) else "ancestor"
+
+
+def called(title: str, lender: str | None) -> str:
+    """A title as people read it, with the code that it is of if that is another.
+
+    >>> called("Fever, unspecified", "780.60")
+    'Fever, unspecified (title of 780.60)'
+    """
+    return f"{title} (title of {lender})" if lender else title
 
 
 def nearest_title(

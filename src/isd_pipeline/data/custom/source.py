@@ -20,7 +20,14 @@ from isd_pipeline.data.custom.layout import CustomLayout, find_table, match_colu
 from isd_pipeline.data.custom.note_files import NoteFiles, find_notes
 from isd_pipeline.data.custom.tree import TOP
 from isd_pipeline.data.io.parts import LOOP, Engine
-from isd_pipeline.data.io.tables import OWN_TITLES, TITLES, Extraction, stream_table, table_of
+from isd_pipeline.data.io.tables import (
+    LENDER,
+    OWN_TITLES,
+    TITLES,
+    Extraction,
+    stream_table,
+    table_of,
+)
 from isd_pipeline.data.quality.findings import Findings, FindingsOfFile, of_error_below
 
 LOG = logging.getLogger(__name__)
@@ -80,16 +87,20 @@ def _titles(found: OwnData) -> tuple[pa.Table, dict[str, int]]:
     """A row for each code that has a title; of a system of the user's own for all that is above."""
     rows, counts = systems.titles_of(found.codes.used, found.table)
     if found.table is None or found.table.name in systems.OFFICIAL:
-        return table_of(rows, TITLES), counts
+        return table_of(rows, TITLES.append(LENDER)), counts
     table, name = found.table, found.table.name
     own = {code for system, code in found.codes.used if system == name}
-    official = [(*row, None) for row in rows if row[0] not in own]
+    official = [(*row[:3], None, row[3]) for row in rows if row[0] not in own]
     nodes = sorted({node for code in own for node in (code, *table.above(code))})
-    placed = [
-        (node, systems.kind_of(name), _text(table.title(node)), table.parents.get(node, TOP))
-        for node in nodes
-    ]
-    return table_of([*official, *placed], OWN_TITLES), counts
+    placed = [_placed(node, name, table) for node in nodes]
+    return table_of([*official, *placed], OWN_TITLES.append(LENDER)), counts
+
+
+def _placed(node: str, name: str, table: OwnTable) -> tuple[str | None, ...]:
+    """The row of a code of the user's own system, or of what stands above one."""
+    found, kind = table.title(node), systems.kind_of(name)
+    text, lender = (found.text, found.lender(node)) if found else (None, None)
+    return node, kind, text, table.parents.get(node, TOP), lender
 
 
 def _text(title: Title | None) -> str | None:

@@ -23,6 +23,8 @@ def _texts(*names: str) -> pa.Schema:
 NOTES = _texts("document_id", "patient_id", "note_id", "text")
 CODES = _texts("document_id", "patient_id", "system", "code")
 TITLES = _texts("code", "system", "title")
+# `of` is the code whose title a code has that has none of its own, null where the title is its own.
+LENDER = pa.field("of", pa.string())
 # Of a system of the user's own, and what stands above its codes: `parent` is empty at the top, and
 # null for a code of ICD, whose tree is known.
 OWN_TITLES = _texts("code", "system", "title", "parent")

@@ -96,7 +96,7 @@ def extract(
     return tables.Extraction(
         notes=tables.stream_table(tables.table_of(notes, tables.NOTES), rows=1_024),
         codes=tables.stream_table(tables.table_of(rows, tables.CODES)),
-        titles=tables.stream_table(tables.table_of(titles, tables.TITLES)),
+        titles=tables.stream_table(tables.table_of(titles, tables.TITLES.append(tables.LENDER))),
         counts=counts | counted | halves | titled | unlisted | projected | {"code_rows": len(rows)},
         splits=tables.table_of(splits, tables.SPLITS),
         mentions=marked,
@@ -231,7 +231,7 @@ def _code(cell: str, system: icd.System, where: str) -> str:
 
 def _titles(
     used: set[tuple[icd.System, str]],
-) -> tuple[list[tuple[str, icd.System, str]], dict[str, int]]:
+) -> tuple[list[tuple[str, icd.System, str, str | None]], dict[str, int]]:
     """A title for each code, the nearest ancestor's for one that ICD-10-CM lacks.
 
     Half of the procedures are cut after four characters: their title is what they stand for.

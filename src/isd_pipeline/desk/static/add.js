@@ -58,7 +58,7 @@ export class Add {
     option.id = `add-${n}`;
     option.setAttribute("role", "option");
     option.append(line("span", "path", `${one.chapter} › ${one.category}`));
-    option.append(line("span", "code", one.code), ` ${one.title}`);
+    option.append(line("span", "code", one.code), ` ${called(one)}`);
     option.addEventListener("click", () => this.#take(n));
     return option;
   }
@@ -130,11 +130,16 @@ export class Add {
     for (const one of codes) {
       const button = line("button", "leaf", "");
       button.type = "button";
-      button.append(line("span", "code", one.code), ` ${one.title}`);
+      button.append(line("span", "code", one.code), ` ${called(one)}`);
       button.addEventListener("click", () => this.choose(one));
       details.append(button);
     }
   }
+}
+
+/** The title of a code; of one that has none of its own, whose it is. */
+function called(one) {
+  return one.title_of ? `${one.title} (title of ${one.title_of})` : one.title;
 }
 
 /** An element with a class and a text. */
