@@ -54,6 +54,15 @@ def test_a_code_is_written_one_way_whatever_its_dot_case_and_blanks(cell, system
         ("E11.9, I10", "icd10cm", "several codes in one cell"),
         ("E11.9 I10", "icd10cm", "several codes in one cell"),
         ("['E11.9']", "icd10cm", "several codes in one cell"),
+        ("I10 Essential hypertension", "icd10cm", "something beside the code"),
+        ("ICD-10:I10", "icd10cm", "something beside the code"),
+        ("E11.9+", "icd10cm", "something beside the code"),
+        ("g63.2 *", "icd10cm", "something beside the code"),
+        ("J18.9 (G)", "icd10cm", "something beside the code"),
+        ("401.9 - hypertension", "icd9cm", "something beside the code"),
+        ("0DTJ4ZZ Resection of Appendix", "icd10pcs", "something beside the code"),
+        ("acute kidney failure", "icd10cm", "no ICD-10-CM diagnosis code"),
+        ("acute kidney failure", "icd10pcs", "no ICD-10-PCS procedure code"),
     ],
 )
 def test_what_is_no_code_is_told_apart_and_not_repeated(cell, system, said):

@@ -43,6 +43,10 @@ SEVERAL = (
     "several codes in one cell; give each a row, or a column `codes` of the notes, where "
     "custom.code_separator parts them (a sign within a code needs a row of the table)"
 )
+BESIDE = (
+    "something beside the code in its cell (a title, a system's name, ICD-10's + or *); keep the "
+    "code alone in its column"
+)
 _CUT_NUMBER = re.compile(r"[0-9]{1,2}(\.[0-9]*)?|[0-9]+\.0|[0-9.]+E\+?[0-9]+")
 
 
@@ -116,6 +120,8 @@ def fault_of(code: str, system: str, table: OwnTable | None = None) -> str:
             "a number, where zeros are lost (038.9 became 38.9, 0016070 became 16070); take the "
             "original file and keep the column as text"
         )
+    if any(is_listed(known[:3], system, table) for known in _written(code, system)):
+        return BESIDE
     other = [known for known in OFFICIAL if known != system and write_code(code, known) is not None]
     name = NAMES.get(system, system)
     if other:
@@ -136,6 +142,12 @@ def _are_several(cell: str, system: str, table: OwnTable | None) -> bool:
         for word in words
     ]
     return len(words) > 1 and all(known)
+
+
+def _written(cell: str, system: str) -> list[str]:
+    """What of a cell is written as a code of the system."""
+    words = (write_code(word, system) for word in re.split(r"[^\w.]+", cell))
+    return [word for word in words if word is not None]
 
 
 def _lists(table: OwnTable | None, code: str) -> bool:
