@@ -78,15 +78,20 @@ def test_letters_are_composed_and_what_is_invisible_is_gone(text):
 @given(st.one_of(strange, st.text(max_size=40)), st.sampled_from(["caml", "edin", "numerals"]))
 @example("\ufdfa", "caml")
 @example("\u33c2 a", "caml")
+@example("ﬁ\u0301", "edin")  # f and í, which ends an English word within one sign of the note
 def test_a_word_of_the_normal_form_is_cut_out_of_the_note_by_its_offsets(text, rule):
     normal = normal_form(text)
     tokens = tokenize(normal.text, rule)
     begins, ends = normal.written(tokens.begins, tokens.ends)
     assert (begins < ends).all()
     assert (begins[1:] >= ends[:-1]).all()
-    for word, begin, end in zip(tokens.words.to_pylist(), begins, ends, strict=True):
-        cut = tokenize(normal_form(text[begin:end]).text, rule).words.to_pylist()
-        assert cut == [word]
+    for n, (word, begin, end) in enumerate(
+        zip(tokens.words.to_pylist(), begins, ends, strict=True)
+    ):
+        stretch = slice(*normal.found(begin, end))
+        if stretch == slice(tokens.begins[n], tokens.ends[n]):  # no border is within a sign
+            cut = tokenize(normal_form(text[begin:end]).text, rule).words.to_pylist()
+            assert cut == [word]
 
 
 @settings(max_examples=200, deadline=None)

@@ -14,16 +14,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_EMPTY_LINE = re.compile(r"\n[^\S\n]*+\n")
 _FOREIGN = re.compile(r"[^\x00-\x7f]")
 _BETWEEN = "\n\n"  # notes that are read together: an empty line
-_STOP, _CLOSER, _SPACE, _SMALL = range(1, 5)
+_STOP, _CLOSER, _SMALL, _SPACE, _LINE_END = range(1, 6)
 
 
 def _kind(letter: str) -> int:
     """What a character does to a sentence: 0 nothing."""
     if letter.isspace():
-        return _SPACE
+        return _LINE_END if letter == "\n" else _SPACE
     if "a" <= letter <= "z":
         return _SMALL
     return _STOP * (letter in ".?!") + _CLOSER * (letter in "\"')]")
@@ -39,8 +38,9 @@ def sentence_starts(text: str, begins: np.ndarray) -> np.ndarray:
     without a word, such as the number of a list's item, begins nowhere. A note without words
     has no sentence.
     """
-    starts = np.unique(np.searchsorted(begins, _ends(text)))
-    return starts[starts < len(begins)].astype(np.int32)
+    is_first = np.zeros(len(begins) + 1, dtype=bool)
+    is_first[np.searchsorted(begins, _ends(text))] = True
+    return np.flatnonzero(is_first[:-1]).astype(np.int32)
 
 
 def all_sentence_starts(
@@ -61,10 +61,12 @@ def _ends(text: str) -> np.ndarray:
     """Where sentences can begin: 0, and behind every end, in no order. Whole arrays at a time."""
     plain = text if text.isascii() else _FOREIGN.sub(_as_ascii, text)
     kinds = np.frombuffer(plain.encode("ascii").translate(_KINDS) + b"\0", dtype=np.uint8)
-    stops = _past(np.flatnonzero(kinds == _STOP) + 1, kinds, _CLOSER)
-    spaced = _past(stops[kinds[stops] == _SPACE], kinds, _SPACE)
-    empty_lines = [match.end() for match in _EMPTY_LINE.finditer(plain)]
-    return np.concatenate([[0], spaced[kinds[spaced] != _SMALL], empty_lines]).astype(np.int64)
+    stops = _past(np.flatnonzero(kinds == _STOP) + 1, kinds == _CLOSER)
+    is_white = kinds >= _SPACE
+    spaced = _past(stops[is_white[stops]], is_white)
+    lines = _past(np.flatnonzero(kinds == _LINE_END) + 1, kinds == _SPACE)
+    empty = lines[kinds[lines] == _LINE_END] + 1
+    return np.concatenate([[0], spaced[kinds[spaced] != _SMALL], empty]).astype(np.int64)
 
 
 def _as_ascii(match: re.Match[str]) -> str:
@@ -72,10 +74,10 @@ def _as_ascii(match: re.Match[str]) -> str:
     return " " if match[0].isspace() else "A"
 
 
-def _past(places: np.ndarray, kinds: np.ndarray, kind: int) -> np.ndarray:
-    """The places moved behind the run of a kind that they stand at the beginning of, if any."""
-    moving = np.flatnonzero(kinds[places] == kind)
+def _past(places: np.ndarray, is_one: np.ndarray) -> np.ndarray:
+    """The places moved behind the run of such characters that they stand at the beginning of."""
+    moving = np.flatnonzero(is_one[places])
     while len(moving):
         places[moving] += 1
-        moving = moving[kinds[places[moving]] == kind]
+        moving = moving[is_one[places[moving]]]
     return places

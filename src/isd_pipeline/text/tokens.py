@@ -156,19 +156,18 @@ def _words(
     borders = np.cumsum(np.concatenate([[0], *(piece.sizes for piece in pieces)]))
     each = runs.indices.to_numpy()
     written = runs.dictionary.to_pylist()
-    is_numeral = np.array([rule.is_numeral(run) for run in written], dtype=bool)
-    is_kept = ~is_numeral[each]
+    occurs = np.array([not rule.is_numeral(run) for run in written], dtype=bool)
+    is_kept = occurs[each]
     if rule.spares_borders:
-        is_kept[_at_borders(texts, documents, begins, ends, borders)] = True
-    occurs = np.zeros(len(written), dtype=bool)
-    occurs[each[is_kept]] = True
+        spared = _at_borders(texts, documents, begins, ends, borders)
+        is_kept[spared] = occurs[each[spared]] = True
     spell = rule.spell
     spelled = [spell(run) if kept else None for run, kept in zip(written, occurs, strict=True)]
     words = pa.array(spelled, pa.string()).dictionary_encode()
-    numbers = words.indices.fill_null(-1).to_numpy()[each]
+    numbers = words.indices.fill_null(-1).to_numpy()
     kept = np.flatnonzero(is_kept)
     return Tokens(
-        pa.DictionaryArray.from_arrays(numbers[kept], words.dictionary),
+        pa.DictionaryArray.from_arrays(numbers[each[kept]], words.dictionary),
         begins[kept],
         ends[kept],
         np.searchsorted(kept, borders).astype(np.int32),

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isd_pipeline.data.codes import icd
-from isd_pipeline.data.io.missing import count_words, present, without_missing
+from isd_pipeline.data.io.missing import count_words, missing, present, without_missing
 
 LOG = logging.getLogger(__name__)
 
@@ -34,13 +34,16 @@ class Words:
 
     def present(self, batch: pa.RecordBatch, column: str) -> pa.Array:
         """`missing.present` of a column, counted."""
-        self._found[column] += count_words(batch[column])
-        return present(batch[column])
+        return present(batch[column], self._gone(batch, column))
 
     def text(self, batch: pa.RecordBatch, column: str) -> pa.Array:
         """A column of texts as they are, null where one is a word for nothing."""
-        self._found[column] += count_words(batch[column])
-        return without_missing(batch[column])
+        return without_missing(batch[column], self._gone(batch, column))
+
+    def _gone(self, batch: pa.RecordBatch, column: str) -> pa.Array:
+        gone = missing(batch[column])
+        self._found[column] += count_words(batch[column], gone)
+        return gone
 
     def tell(self) -> None:
         """Say how many there were, by column."""
@@ -70,7 +73,8 @@ def distinct_codes(rows: pa.Table) -> tuple[list[tuple[Any, str | None]], np.nda
 def ids(batch: pa.RecordBatch, column: str, path: Path) -> pa.Array:
     """A column of whole numbers, as int64; refused with its row where it holds anything else."""
     cells = present(batch[column])
-    good = pc.fill_null(pc.match_substring_regex(cells, r"^[0-9]{1,18}$"), False)
+    is_short = pc.less_equal(pc.binary_length(cells), 18)
+    good = pc.fill_null(pc.and_(pc.ascii_is_decimal(cells), is_short), False)
     bad = pc.indices_nonzero(pc.invert(good))
     if not len(bad):
         return pc.cast(cells, pa.int64())

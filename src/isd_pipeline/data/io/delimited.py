@@ -24,7 +24,7 @@ import pyarrow.csv
 
 from isd_pipeline.data.io.check_sums import check_sum
 from isd_pipeline.data.io.content import refuse_no_text, unpacked
-from isd_pipeline.data.io.records import NoRowEndError, is_open, row_ends, whole_rows
+from isd_pipeline.data.io.records import Block, NoRowEndError, row_ends, whole_rows
 
 LOG = logging.getLogger(__name__)
 BLOCK = 2 << 20  # bytes that are parsed at once. A row must fit into one
@@ -140,17 +140,16 @@ def _blocks(path: Path, separator: str, encoding: str | None) -> Iterator[bytes]
     pieces = unpacked(path)
     if encoding is not None:
         pieces = as_utf8(pieces, path, encoding)
-    rows, block = 0, b"\n"
+    rows, block = 0, Block(b"\n", 0)
     for block in whole_rows(pieces, separator, BLOCK):
-        if is_open(block, separator):
-            row = rows + len(row_ends(block, separator)) + 1
+        rows += block.rows
+        if block.is_open:
             raise ValueError(
-                f"{path}, row {row}: the file ends inside a quoted cell, so it is cut off; "
+                f"{path}, row {rows + 1}: the file ends inside a quoted cell, so it is cut off; "
                 "copy or download it again"
             )
-        rows += len(row_ends(block, separator))
-        yield block
-    if not block.endswith(b"\n"):
+        yield block.data
+    if not block.data.endswith(b"\n"):
         LOG.warning("%s: no line end after the last row; the file may be cut off", path)
 
 

@@ -5,6 +5,7 @@ begins, as the parser has it; in the midst of one it is a letter.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +20,18 @@ class NoRowEndError(Exception):
         self.rows = rows
 
 
-def whole_rows(pieces: Iterator[bytes], separator: str, size: int) -> Iterator[bytes]:
+class Block(NamedTuple):
+    """Bytes that begin with a row, and how many rows end in them.
+
+    `is_open`: they end within a quoted cell, as the last block of a file that is cut off may.
+    """
+
+    data: bytes
+    rows: int
+    is_open: bool = False
+
+
+def whole_rows(pieces: Iterator[bytes], separator: str, size: int) -> Iterator[Block]:
     """The same bytes in blocks of about `size`, each of whole rows; at last what has no row end.
 
     Raises NoRowEndError for a row that is longer than `size`.
@@ -33,10 +45,10 @@ def whole_rows(pieces: Iterator[bytes], separator: str, size: int) -> Iterator[b
         if not len(ends):
             raise NoRowEndError(rows)
         cut = int(ends[-1]) + 1
-        yield waiting[:cut]
+        yield Block(waiting[:cut], len(ends))
         waiting, rows = waiting[cut:], rows + len(ends)
     if waiting:
-        yield waiting
+        yield Block(waiting, len(row_ends(waiting, separator)), is_open(waiting, separator))
 
 
 def lines_of(pieces: Iterator[bytes], longest: int | None = None) -> Iterator[bytes]:
