@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isd_pipeline.text.sentences import all_sentence_starts, sentence_starts
+from isd_pipeline.text.sentences import BEYOND_SPACES, all_sentence_starts, sentence_starts
 from isd_pipeline.text.tokens import tokenize, tokenize_all
 
 PROSE = st.text(st.sampled_from("aB1 .\n?)'\té\xa0\u2028"))
@@ -75,3 +75,12 @@ def test_notes_read_together_have_the_sentences_they_have_alone(texts: list[str]
         for start in sentence_starts(text, tokenize(text).begins).tolist()
     ]
     assert all_sentence_starts(texts, tokens.begins, tokens.starts).tolist() == alone
+
+
+def test_no_white_space_is_overlooked_for_its_code_point() -> None:
+    assert not any(chr(code).isspace() for code in range(BEYOND_SPACES, 0x110000))
+    spaces = [chr(code) for code in range(BEYOND_SPACES) if chr(code).isspace()]
+    for space in spaces:
+        for foreign in ("", "é", "–", "\ud800", "𝒳"):  # one, two, four bytes a character
+            text = f"fever{foreign}.{space}Cough"
+            assert sentence_starts(text, np.array([0, 7 + len(foreign)])).tolist() == [0, 1]

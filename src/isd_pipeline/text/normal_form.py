@@ -136,6 +136,13 @@ def _has_markup(text: str) -> bool:
 
 
 def _has_other_letters(text: str) -> bool:
+    """Bytes of Latin-1 are code points; most notes with accents have no other letters."""
+    try:
+        read = text.encode("latin-1")
+    except UnicodeEncodeError:
+        pass
+    else:
+        return any(code in read for code in _other_bytes())
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     return bool(_other_letters().take(codes).any())
 
@@ -231,3 +238,9 @@ def _other_letters() -> np.ndarray:
     is_other = np.zeros(0x110000, dtype=bool)
     is_other[[ord(letter) for letter in (*common, *accents.pattern[1:-2])]] = True
     return is_other
+
+
+@cache
+def _other_bytes() -> list[int]:
+    """Those of Latin-1."""
+    return np.flatnonzero(_other_letters()[:256]).tolist()

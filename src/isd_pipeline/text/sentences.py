@@ -9,13 +9,13 @@ Our words have lost punctuation and line breaks; their offsets lead back to it. 
 A single line break ends nothing: the lines of hospital notes are broken at a fixed width.
 """
 
-import re
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
-_FOREIGN = re.compile(r"[^\x00-\x7f]")
 _BETWEEN = "\n\n"  # notes that are read together: an empty line
+BEYOND_SPACES = 0x3001  # no code point from here on is white space
 _STOP, _CLOSER, _SMALL, _SPACE, _LINE_END = range(1, 6)
 
 
@@ -28,7 +28,10 @@ def _kind(letter: str) -> int:
     return _STOP * (letter in ".?!") + _CLOSER * (letter in "\"')]")
 
 
-_KINDS = bytes(_kind(chr(code)) for code in range(128)).ljust(256, b"\0")
+@cache
+def _kinds(codes: int) -> bytes:
+    """Of each of the first code points what it does."""
+    return bytes(map(_kind, map(chr, range(codes))))
 
 
 def sentence_starts(text: str, begins: np.ndarray) -> np.ndarray:
@@ -38,9 +41,7 @@ def sentence_starts(text: str, begins: np.ndarray) -> np.ndarray:
     without a word, such as the number of a list's item, begins nowhere. A note without words
     has no sentence.
     """
-    is_first = np.zeros(len(begins) + 1, dtype=bool)
-    is_first[np.searchsorted(begins, _ends(text))] = True
-    return np.flatnonzero(is_first[:-1]).astype(np.int32)
+    return _starts(_read(text), begins)
 
 
 def all_sentence_starts(
@@ -54,24 +55,34 @@ def all_sentence_starts(
     sizes = [len(text) + len(_BETWEEN) for text in texts]
     offsets = np.cumsum([0, *sizes])[:-1]
     places = begins + np.repeat(offsets, np.diff(note_starts))
-    return sentence_starts(_BETWEEN.join(texts), places)
+    return _starts(_read(_BETWEEN).join(map(_read, texts)), places)
 
 
-def _ends(text: str) -> np.ndarray:
+def _read(text: str) -> bytes:
+    """What each character does. Of Latin-1 a byte is a code point, of other texts it is four."""
+    try:
+        return text.encode("latin-1").translate(_kinds(256))
+    except UnicodeEncodeError:
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+        kinds = np.frombuffer(_kinds(BEYOND_SPACES + 1), dtype=np.uint8)
+        return kinds[np.minimum(codes, BEYOND_SPACES)].tobytes()
+
+
+def _starts(read: bytes, begins: np.ndarray) -> np.ndarray:
+    is_first = np.zeros(len(begins) + 1, dtype=bool)
+    is_first[np.searchsorted(begins, _ends(read))] = True
+    return np.flatnonzero(is_first[:-1]).astype(np.int32)
+
+
+def _ends(read: bytes) -> np.ndarray:
     """Where sentences can begin: 0, and behind every end, in no order. Whole arrays at a time."""
-    plain = text if text.isascii() else _FOREIGN.sub(_as_ascii, text)
-    kinds = np.frombuffer(plain.encode("ascii").translate(_KINDS) + b"\0", dtype=np.uint8)
+    kinds = np.frombuffer(read + b"\0", dtype=np.uint8)
     stops = _past(np.flatnonzero(kinds == _STOP) + 1, kinds == _CLOSER)
     is_white = kinds >= _SPACE
     spaced = _past(stops[is_white[stops]], is_white)
     lines = _past(np.flatnonzero(kinds == _LINE_END) + 1, kinds == _SPACE)
     empty = lines[kinds[lines] == _LINE_END] + 1
     return np.concatenate([[0], spaced[kinds[spaced] != _SMALL], empty]).astype(np.int64)
-
-
-def _as_ascii(match: re.Match[str]) -> str:
-    """Of what is not ASCII, only white space matters."""
-    return " " if match[0].isspace() else "A"
 
 
 def _past(places: np.ndarray, is_one: np.ndarray) -> np.ndarray:
