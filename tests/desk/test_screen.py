@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from isd_pipeline.coding.coder import Note
 from isd_pipeline.desk.decisions import DecisionLog
-from tests.desk.served import SAYS, THRESHOLD, Canned, places
+from tests.desk.served import CODES, SAYS, THRESHOLD, Canned, places
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Any]
@@ -287,6 +288,25 @@ def test_what_is_found_is_marked_without_a_mouse(
     assert [*map(tuple, log.entries()[0].evidence)] == [(place, place + 5, None)]
     keys(page, "f", "Escape")
     assert page.evaluate(HIGHLIGHTS)["found"] == []
+
+
+def test_a_title_that_is_another_codes_says_so_wherever_a_coder_reads_it(
+    serve: Serve, open_page: Open
+) -> None:
+    lending = Canned()
+    codes = replace(CODES, title_of={"780.60": "780.6", "99.15": "99.1"})
+    lending.bundle = replace(lending.bundle, codes=codes)
+    page = opened(open_page, serve(NOTE, coders={"tiny": lending}))
+    row = page.locator('.row[data-code="780.60"] .pick')
+    assert row.inner_text() == "780.60 Fever, unspecified (title of 780.6)"
+    keys(page, "/", *"parent")
+    found = page.locator("#add-list [role=option]")
+    assert found.inner_text().endswith("=Parenteral nutrition (title of 99.1)")
+    keys(page, "Enter")
+    settled(page, 1)
+    added = page.locator('#added .row[data-code="99.15"] .title')
+    assert added.inner_text() == "=Parenteral nutrition (title of 99.1)"
+    assert "title of" not in page.locator('.row[data-code="486"] .pick').inner_text()
 
 
 def test_a_decision_needs_a_name(serve: Serve, open_page: Open, log: DecisionLog) -> None:
