@@ -227,6 +227,9 @@ def main() -> int:
     recorded = json.loads(given.to.read_text()) if given.to.exists() else []
     rows = {row["stage"]: row for row in recorded}
     stages = road(given.jobs)
+    unknown = set(chosen) - {stage.name for stage in stages}
+    if unknown:
+        asked.error(f"no stage {min(unknown)}; there are {'; '.join(one.name for one in stages)}")
     for stage in stages:
         notes = given.notes if stage.short else 0
         if stage.name not in chosen if chosen else is_done(stage, notes, rows.get(stage.name)):

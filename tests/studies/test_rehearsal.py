@@ -58,6 +58,15 @@ def test_a_stage_is_run_again_after_a_failure_another_command_or_other_notes(
     assert not rehearsal.is_done(stage, 0, None)
 
 
+def test_a_misspelt_stage_is_refused_before_anything_is_run(
+    rehearsal: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["rehearsal.py", "--stages", "check; trian isd"])
+    with pytest.raises(SystemExit, match="2"):
+        rehearsal.main()
+    assert "no stage trian isd; there are generate; check; extract" in capsys.readouterr().err
+
+
 def test_a_stage_is_measured_in_a_process_of_its_own(rehearsal: ModuleType, tmp_path: Path) -> None:
     words = "b = bytearray(300_000_000); print('said'); raise SystemExit(3)"
     row = rehearsal.measured(rehearsal.Stage("a", (sys.executable, "-c", words)), tmp_path / "log")

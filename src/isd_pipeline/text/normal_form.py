@@ -20,6 +20,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from html.entities import html5
@@ -137,11 +138,8 @@ def _has_markup(text: str) -> bool:
 
 def _has_other_letters(text: str) -> bool:
     """Bytes of Latin-1 are code points; most notes with accents have no other letters."""
-    try:
+    with suppress(UnicodeEncodeError):
         read = text.encode("latin-1")
-    except UnicodeEncodeError:
-        pass
-    else:
         return any(code in read for code in _other_bytes())
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     return bool(_other_letters().take(codes).any())
