@@ -224,7 +224,7 @@ def index_codes(
 def _titles_by_system(
     titles: pa.Table,
 ) -> tuple[dict[str, dict[str, str]], dict[tuple[str, str], str]]:
-    """Of each system code > title; of (system, code) the code whose title it has, if another's."""
+    """Of each system code > title; of (system, code) the code that its title is of."""
     by_system: dict[str, dict[str, str]] = {}
     lenders: dict[tuple[str, str], str] = {}
     lent = LENDER.name in titles.column_names

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from isd_pipeline.data.codes import coding_systems as systems
 from isd_pipeline.data.codes.coding_systems import OwnTable
-from isd_pipeline.data.codes.titles import Title
 from isd_pipeline.data.custom import codes as code_rows
 from isd_pipeline.data.custom import mentions as mention_rows
 from isd_pipeline.data.custom import notes as note_rows
@@ -101,10 +100,6 @@ def _placed(node: str, name: str, table: OwnTable) -> tuple[str | None, ...]:
     found, kind = table.title(node), systems.kind_of(name)
     text, lender = (found.text, found.lender(node)) if found else (None, None)
     return node, kind, text, table.parents.get(node, TOP), lender
-
-
-def _text(title: Title | None) -> str | None:
-    return None if title is None else title.text
 
 
 def read_own(
