@@ -106,6 +106,24 @@ def test_where_no_temperature_fits_probabilities_stay_and_it_is_said(scores, tol
     assert told in caplog.text
 
 
+@pytest.mark.parametrize(("wrong", "surer"), [(1, False), (9, False), (10, True), (40, True)])
+def test_a_handful_of_wrong_scores_makes_the_others_no_surer(wrong, surer, caplog):
+    """All but so many of 4,000 scores are right, each barely: the least loss is far below 1."""
+    is_true = np.tile([True, False], 2_000)
+    scores = np.where(is_true, 1.0, -1.0)
+    scores[:wrong] *= -1
+    gold = sparse.csr_matrix(is_true.reshape(40, 100))
+    temperature = fit_temperature(gold, scores.reshape(40, 100))
+    assert (temperature < 0.3) == surer
+    assert temperature == 1.0 or surer
+    assert (f"{wrong} scores of the dev split have the wrong sign" in caplog.text) != surer
+
+
+def test_one_wrong_score_still_makes_the_others_less_sure():
+    gold = sparse.csr_matrix(np.array([[True], [True], [True], [False]]))
+    assert fit_temperature(gold, np.full((4, 1), 30.0)) == pytest.approx(30 / np.log(3), rel=2e-4)
+
+
 def test_one_code_that_every_document_has_keeps_its_probabilities():
     gold = sparse.csr_matrix(np.ones((6, 1), dtype=bool))
     assert fit_temperature(gold, np.full((6, 1), 3.2)) == 1.0

@@ -23,7 +23,9 @@ def glance(first: Sequence[Answer], notes: int) -> Iterator[str]:
 def _of_one(answer: Answer) -> Iterator[str]:
     chosen = _above(answer)
     reached = "codes above the threshold of" if chosen else "no code reaches the threshold of"
-    yield f"{reached} {answer.threshold:.2f}{':' if chosen else '; the likeliest:'}"
+    # Where few notes tuned it, it may be far below a hundredth.
+    threshold = f"{answer.threshold:{'.2f' if answer.threshold >= 0.01 else '.1g'}}"
+    yield f"{reached} {threshold}{':' if chosen else '; the likeliest:'}"
     shown = chosen[:OF_ONE] or answer.codes[:CODES]
     width = max((len(one.code) for one in shown), default=0)
     for one in shown:

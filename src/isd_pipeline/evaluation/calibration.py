@@ -22,6 +22,8 @@ LOG = logging.getLogger(__name__)
 BINS = 15  # of equal width, as Guo et al. (2017)
 SHOWN = 0.01
 HOTTEST = 100.0
+FEW = 10
+"""Scores of the wrong sign. So few do not tell how much surer the others may be made."""
 
 
 class Reliability(NamedTuple):
@@ -101,32 +103,51 @@ def fit_temperature(gold: Gold, scores: Float[np.ndarray, "D L"]) -> float:
     changes no ranking, and nothing at probability 0.5. The loss is convex in 1 / T and so has one
     minimum, found to 0.01 %. It is looked for between 1/100 and 100. Where the scores tell true
     from false without fault, or not at all, there is none: it is then 1, and a warning says so.
+    So it is where fewer than `FEW` scores are wrong and the least is below 1: one of 225 had
+    made probabilities of 1e-19, and a test cross-entropy of 0.52 in place of 0.09.
     """
-    gold, reach = checked(gold, scores), np.log(HOTTEST)
-    if why := _without_minimum(gold, scores):
+    gold = checked(gold, scores)
+    wrong, slope = _signs(gold, scores)
+    if why := _without_minimum(wrong, slope):
         LOG.warning("no temperature fits the dev split, %s: probabilities stay as they are", why)
         return 1.0
+    temperature = _least(gold, scores)
+    if abs(np.log(temperature)) > 0.99 * np.log(HOTTEST):
+        LOG.warning("the dev split's temperature lies beyond 1/100 or 100: 1 is taken instead")
+        return 1.0
+    if temperature < 1 and wrong < FEW:
+        why = "too few to make the others surer: probabilities stay as they are"
+        LOG.warning("%d scores of the dev split have the wrong sign, %s", wrong, why)
+        return 1.0
+    return temperature
+
+
+def _signs(gold: Gold, scores: Float[np.ndarray, "D L"]) -> tuple[int, float]:
+    """How many scores have the wrong sign; the slope of the loss over 1 / T where that is 0."""
+    wrong, slope = 0, 0.0
+    for is_true, log_odds in _cells(gold, scores):
+        away_from_truth = np.where(is_true, -log_odds, log_odds)
+        wrong += int(np.count_nonzero(away_from_truth > 0))
+        slope += float(away_from_truth.sum())
+    return wrong, slope
+
+
+def _without_minimum(wrong: int, slope: float) -> str:
+    """Why the loss falls for ever: with 1 / T, if no score has the wrong sign; or with T."""
+    if not wrong:
+        return "for its scores tell true from false without fault"
+    return "for its scores do not tell true from false" if slope >= 0 else ""
+
+
+def _least(gold: Gold, scores: Float[np.ndarray, "D L"]) -> float:
+    reach = np.log(HOTTEST)
     found = minimize_scalar(
         lambda log: cross_entropy(gold, scores, float(np.exp(log))),
         bounds=(-reach, reach),
         method="bounded",
         options={"xatol": 1e-4},
     )
-    if abs(found.x) > 0.99 * reach:
-        LOG.warning("the dev split's temperature lies beyond 1/100 or 100: 1 is taken instead")
-        return 1.0
     return float(np.exp(found.x))
-
-
-def _without_minimum(gold: Gold, scores: Float[np.ndarray, "D L"]) -> str:
-    """Why the loss falls for ever: with 1 / T, if no score has the wrong sign; or with T."""
-    wrong, slope = False, 0.0
-    for is_true, log_odds in _cells(gold, scores):
-        wrong = wrong or bool(np.any(np.where(is_true, -log_odds, log_odds) > 0))
-        slope += float(np.where(is_true, -log_odds, log_odds).sum())
-    if not wrong:
-        return "for its scores tell true from false without fault"
-    return "for its scores do not tell true from false" if slope >= 0 else ""
 
 
 def cross_entropy(gold: Gold, scores: Float[np.ndarray, "D L"], temperature: float = 1.0) -> float:
