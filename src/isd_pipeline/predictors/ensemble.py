@@ -91,19 +91,18 @@ def fit(system: str, settings: Mapping[str, Any], data: TrainingData, options: O
     """Weigh on dev, score dev and test; nothing is trained on the training split here."""
     started, config = time.monotonic(), settings["model"]
     of_base = {name: _mean_scores(runs) for name, runs in data.base_scores.items()}
-    words = data.words()
-    match = description_match(words["train"], data) if config.descriptions else None
-    gold = {split: data.documents[split].label_matrix(len(data.codes)) for split in words}
-    frequency = gold["train"].sum(axis=0).A1.astype(np.float64)
-    known = {
-        split: features(
-            [scores[split] for scores in of_base.values()],
-            None if match is None else match(words[split]),
-            frequency,
-        )
-        for split in ("dev", "test")
-    }
-    dev, weights = _weigh(known["dev"], gold["dev"], config, data, options.seed)
+    words = dict(data.words())
+    of_train = words.pop("train")
+    match = description_match(of_train, data) if config.descriptions else None
+    del of_train  # half a gigabyte at MIMIC's size; the features of a split are another
+    train, dev = (data.documents[one].label_matrix(len(data.codes)) for one in ("train", "dev"))
+    frequency = train.sum(axis=0).A1.astype(np.float64)
+
+    def known(split: str) -> Float[np.ndarray, "D L F"]:
+        of_split = [one[split] for one in of_base.values()]
+        return features(of_split, None if match is None else match(words[split]), frequency)
+
+    scores, weights = _weigh(known("dev"), dev, config, data, options.seed)
     fitted = Ensemble(tuple(of_base), weights, frequency, match)
     runs = {name: list(of_seeds) for name, of_seeds in data.base_scores.items()}
     seeds = max([1, *map(len, runs.values())])
@@ -112,7 +111,7 @@ def fit(system: str, settings: Mapping[str, Any], data: TrainingData, options: O
         to_tensors(fitted.arrays()),
         kept_settings(config, fitted, data.language) | {"runs": runs},
         {"minutes": minutes, "on_gpu": 0.0, "seeds": float(seeds)},
-        scores={"dev": dev, "test": weights.score(known["test"])},
+        scores={"dev": scores, "test": weights.score(known("test"))},
     )
 
 
