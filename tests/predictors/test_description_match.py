@@ -1,5 +1,6 @@
 """Names in notes: by hand, against a plain search, and where a note holds nothing."""
 
+import tracemalloc
 from math import log, sqrt
 
 import numpy as np
@@ -43,6 +44,15 @@ def test_any_name_of_a_code_will_do_and_vague_words_are_none() -> None:
 def test_a_note_without_any_word_of_a_name_and_a_name_without_a_telling_word_score_zero() -> None:
     found = match_of(["nothing"], [["Other"], ["Fever"]])
     assert not any(part.any() for part in found)
+
+
+def test_matching_many_notes_takes_hardly_more_memory_than_what_it_returns() -> None:
+    match = DescriptionMatch.of_names([["fever", "renal"]] * 500, TRAIN, str)
+    tracemalloc.start()
+    found = match([["fever", "x"]] * 200)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5 * sum(part.nbytes for part in found)
 
 
 WORDS = st.lists(

@@ -116,8 +116,11 @@ def fit_temperature(gold: Gold, scores: Float[np.ndarray, "D L"]) -> float:
         LOG.warning("the dev split's temperature lies beyond 1/100 or 100: 1 is taken instead")
         return 1.0
     if temperature < 1 and wrong < FEW:
-        told = "too few scores of the dev split have the wrong sign (%d) to make the others surer"
-        LOG.warning(f"{told}: probabilities stay as they are", wrong)
+        LOG.warning(
+            "too few scores of the dev split have the wrong sign (%d) to make the others surer: "
+            "probabilities stay as they are",
+            wrong,
+        )
         return 1.0
     return temperature
 
