@@ -23,6 +23,7 @@ def run_known(**options: Any) -> Any:
     for name in [options["pipeline"], *(options["pipelines"] or [])]:
         if name and name != "__default__":
             refuse_unknown(name, sorted(folders), "--pipelines")
+    assert kedro_run.callback is not None  # of a command that Kedro made of a function
     return kedro_run.callback(**options)
 
 

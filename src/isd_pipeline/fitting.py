@@ -81,8 +81,12 @@ def fit(
             pq.write_table(table, raw / f"{file}.parquet")
         made = Path(to) if to is not None else Path(name, "made")
         request = Request(
-            **{"folder": raw, "custom": {"system": system}, "minutes": minutes, "to": made},
-            **{"device": device, "jobs": jobs},
+            folder=raw,
+            custom={"system": system},
+            minutes=minutes,
+            to=made,
+            device=device,
+            jobs=jobs,
         )
         found = train(request, root, tell, tell)
         assert found is not None  # a plan alone is not asked for

@@ -54,6 +54,11 @@ def one_line(command: Callable[..., Any], *, failed: int = 1) -> Callable[..., A
     return wrapped
 
 
+def counted(count: int, noun: str) -> str:
+    """A number and what it is of: 1 error, 2 errors, 1,200 notes."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def any_letter(*streams: Any) -> None:
     """Have a terminal that lacks a letter show its number, instead of failing when all is done."""
     for stream in streams:

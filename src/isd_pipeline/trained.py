@@ -19,6 +19,7 @@ from isd_pipeline.config.loading import read_parameters
 from isd_pipeline.config.names import NAME, OF_YAML, TAKEN, refuse_name
 from isd_pipeline.config.reading import read_config
 from isd_pipeline.data.quality.findings import Finding
+from isd_pipeline.messages import counted
 from isd_pipeline.studies import custom_training as training
 from isd_pipeline.studies.choice import REGRESSION, Plan, plan, settings_of
 from isd_pipeline.studies.custom_sizes import Looked, look
@@ -135,7 +136,7 @@ def _check(raw: Path, extract: dict[str, Any], parameters: dict[str, Any], warn:
     findings, _ = checking.check(target, cohorts, parameters.get("profiles"))
     _tell_findings(findings, warn)
     if count := sum(one.level == "error" for one in findings):
-        raise ValueError(f"{raw}: {count} errors (above); nothing was trained")
+        raise ValueError(f"{raw}: {counted(count, 'error')} (above); nothing was trained")
 
 
 def _tell_findings(findings: Iterable[Finding], warn: Tell) -> None:
@@ -145,7 +146,7 @@ def _tell_findings(findings: Iterable[Finding], warn: Tell) -> None:
             line = re.sub(r"custom\.(\w+)", lambda key: as_option(key[1]), one.line())
             warn(f"{one.level + ':':9}{line}")
     n = Counter(one.level for one in listed)
-    warn(f"check: {n['error']} errors, {n['warning']} warnings")
+    warn(f"check: {counted(n['error'], 'error')}, {counted(n['warning'], 'warning')}")
 
 
 def as_option(key: str) -> str:

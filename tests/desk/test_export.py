@@ -126,7 +126,7 @@ def test_the_command_checks_and_exports(log: DecisionLog, tmp_path: Path) -> Non
     run, path = CliRunner(), str(log.path)
     done = run.invoke(main, ["decisions", path, "--to", str(tmp_path / "out.csv")])
     assert done.exit_code == 0, done.output
-    assert f"1 rows hold; the last is {log.head()}" in done.output
+    assert f"1 row, none changed; the last is {log.head()}" in done.output
     assert (tmp_path / "out.csv").read_text() == as_csv(log.entries())
     again = run.invoke(main, ["decisions", path, "--to", str(tmp_path / "out.csv")])
     assert (again.exit_code, "--force" in again.output) == (2, True)

@@ -277,7 +277,9 @@ def test_the_command_prints_a_list_or_json_and_exits_by_the_worst(tmp_path, monk
     first = json.loads(broken.output)["findings"][0]
     assert first["row"] == 1
     assert first["what"].startswith("no column code")
-    assert "no such folder" in run("check", "cohort_x").output
+    missing = run("check", "cohort_x")
+    assert "no such folder" in missing.output
+    assert missing.output.endswith("\n1 error, 0 warnings, 0 notes\n")
 
 
 def test_documents_that_are_too_long_to_be_read_whole_are_counted(tmp_path):

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isd_pipeline.predictors.description_match import STEP, WIDTH, DescriptionMatch
+from isd_pipeline.predictors.description_match import STEP, WIDTH, DescriptionMatch, Match
 
 NAMES = [["Renal colic, unspecified"], ["Fever", "Raised temperature"], ["Renal failure"]]
 TRAIN = [["fever"], ["fever", "renal"], ["renal", "mass"], ["cough"]]
 
 
-def match_of(document: list[str], names: list[list[str]] = NAMES) -> DescriptionMatch:
+def match_of(document: list[str], names: list[list[str]] = NAMES) -> Match:
     return DescriptionMatch.of_names(names, TRAIN, str)([document])
 
 

@@ -12,7 +12,7 @@ import click
 
 from isd_pipeline.commands.notes_options import LONG_NOTES, with_notes_form
 from isd_pipeline.commands.project import in_project
-from isd_pipeline.messages import one_line, show_progress
+from isd_pipeline.messages import counted, one_line, show_progress
 
 if TYPE_CHECKING:
     from isd_pipeline.coding.coder import Coder
@@ -295,5 +295,6 @@ def decisions(record: Path, to: Path | None, force: bool, known: str | None) -> 
     if to and form:
         write_text(to, form(entries))
         click.echo(to)
-    click.echo(f"{record}: {fault or f'{len(entries)} rows hold; the last is {log.head()}'}")
+    whole = f"{counted(len(entries), 'row')}, none changed; the last is {log.head()}"
+    click.echo(f"{record}: {fault or whole}")
     sys.exit(fault is not None)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from isd_pipeline.commands.project import enter_project
-from isd_pipeline.messages import one_line
+from isd_pipeline.messages import counted, one_line
 
 
 @click.command("init-data")
@@ -53,5 +53,5 @@ def check(target: str, as_json: bool) -> None:
         for one in findings:
             click.echo(f"{one.level + ':':9}{one.line()}")
         n = Counter(one.level for one in findings)
-        click.echo(f"{n['error']} errors, {n['warning']} warnings, {n['note']} notes")
+        click.echo(", ".join(counted(n[level], level) for level in ("error", "warning", "note")))
     sys.exit(code)

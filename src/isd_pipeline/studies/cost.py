@@ -11,6 +11,7 @@ from isd_pipeline.config.extract import ExtractSettings
 from isd_pipeline.config.reading import choose, refuse_unknown
 from isd_pipeline.config.reports import TABLES, read_tables
 from isd_pipeline.config.rows import has_one_run, own_row, run_of
+from isd_pipeline.messages import counted
 from isd_pipeline.studies.clock import RECORDED, Clock, has_files, read
 from isd_pipeline.studies.graphs import SEEDS
 
@@ -63,7 +64,8 @@ class Cost:
         """For people: what will be run, how long it takes, and of which experiments."""
         total = sum(len(one.seeds) for one in self.trainings)
         left = sum(one.to_make for one in self.trainings)
-        yield f"{self.table} of {self.cohort}: {_counted(total)}, {left} of them to be made here"
+        made = f"{counted(total, 'training')}, {left} of them to be made here"
+        yield f"{self.table} of {self.cohort}: {made}"
         waiting = [one for one in self.trainings if one.to_make]
         names = {
             one: "/".join([one.cohort] * (one.cohort != self.cohort) + [one.experiment])
@@ -175,10 +177,6 @@ def _needed(
         yield cohort, name, (1,) if has_one_run(parameters, name) else seeds
 
 
-def _counted(count: int) -> str:
-    return f"{count} training{'s' * (count != 1)}"
-
-
 def _by(one: Trainings) -> str:
     return ", as recorded" if one.source == RECORDED else ", an estimate"
 
@@ -190,4 +188,4 @@ def _time(minutes: float) -> str:
     for unit, size in (("days", 1440), ("hours", 60)):
         if minutes >= 2 * size:
             return f"about {minutes / size:,.0f} {unit}"
-    return f"about {minutes:.0f} minute{'s' * (round(minutes) != 1)}"
+    return f"about {counted(round(minutes), 'minute')}"
