@@ -214,7 +214,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> int:
-    """Run what is not recorded yet; the status is 1 where a stage failed."""
+    """Run what is not recorded yet; the status is 1 where a stage failed or was left out."""
     asked = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -230,9 +230,14 @@ def main() -> int:
     unknown = set(chosen) - {stage.name for stage in stages}
     if unknown:
         asked.error(f"no stage {min(unknown)}; there are {'; '.join(one.name for one in stages)}")
+    left_out = False
     for stage in stages:
         notes = given.notes if stage.short else 0
         if stage.name not in chosen if chosen else is_done(stage, notes, rows.get(stage.name)):
+            continue
+        if not shutil.which(stage.command[0]):  # a browser, mostly: what follows needs none
+            print(f"{stage.name}: left out, no {stage.command[0]} here", file=sys.stderr)
+            left_out = True
             continue
         rows[stage.name] = row = run(stage, notes)
         in_order = [rows[one.name] for one in stages if one.name in rows]
@@ -244,7 +249,7 @@ def main() -> int:
         if stage.name == "preprocess":
             hold_counts()
     print(table([rows[one.name] for one in stages if one.name in rows]))
-    return 0
+    return int(left_out)
 
 
 def is_done(stage: Stage, notes: int, row: dict[str, Any] | None) -> bool:

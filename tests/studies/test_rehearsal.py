@@ -1,5 +1,6 @@
 """The rehearsal: what it shortens is whole again, and what is recorded is not run twice."""
 
+import json
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -65,6 +66,21 @@ def test_a_misspelt_stage_is_refused_before_anything_is_run(
     with pytest.raises(SystemExit, match="2"):
         rehearsal.main()
     assert "no stage trian isd; there are generate; check; extract" in capsys.readouterr().err
+
+
+def test_without_a_browser_the_other_stages_are_run_and_the_status_says_so(
+    rehearsal: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stages = [rehearsal.Stage("page", ("no-browser", "page")), rehearsal.Stage("b", ("true",))]
+    monkeypatch.setattr(rehearsal, "road", lambda jobs: stages)
+    monkeypatch.setattr(rehearsal, "PAGE", tmp_path / "report.html")
+    monkeypatch.setattr(sys, "argv", ["rehearsal.py", "--to", str(tmp_path / "rows.json")])
+    assert rehearsal.main() == 1
+    assert capsys.readouterr().err == "page: left out, no no-browser here\n"
+    assert [row["stage"] for row in json.loads((tmp_path / "rows.json").read_text())] == ["b"]
 
 
 def test_a_stage_is_measured_in_a_process_of_its_own(rehearsal: ModuleType, tmp_path: Path) -> None:

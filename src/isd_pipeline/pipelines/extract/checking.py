@@ -174,7 +174,7 @@ def _tell_of_room(raw: str, characters: int, findings: Findings) -> None:
     needed, free = int(DISK_PER_CHARACTER * characters), shutil.disk_usage(".").free
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     disk = f"the stages up to training write about {_size(needed)}; {_size(free)} are free"
-    ram = "training takes up to 2.5 GB of memory, 6 with thousands of codes and long notes"
+    ram = "training takes up to 2.5 GB of memory, 7 with thousands of codes and long notes"
     ram += f"; {_size(memory)} are here"
     for short, told, remedy in (
         (needed > free, disk, ROOM),
