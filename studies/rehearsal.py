@@ -240,9 +240,7 @@ def main() -> int:
             left_out = True
             continue
         rows[stage.name] = row = run(stage, notes)
-        in_order = [rows[one.name] for one in stages if one.name in rows]
-        given.to.parent.mkdir(parents=True, exist_ok=True)
-        given.to.write_text(json.dumps(in_order, indent=1) + "\n")
+        keep([rows[one.name] for one in stages if one.name in rows], given.to)
         if row["status"] != 0 and stage.name not in MAY_WARN:
             print(f"{stage.name} ended with {row['status']}", file=sys.stderr)
             return 1
@@ -250,6 +248,14 @@ def main() -> int:
             hold_counts()
     print(table([rows[one.name] for one in stages if one.name in rows]))
     return int(left_out)
+
+
+def keep(rows: list[dict[str, Any]], path: Path) -> None:
+    """Write them whole or not at all: a rehearsal killed here goes on from the rows before."""
+    from isd_pipeline.data.io.files import write_text
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(rows, indent=1) + "\n")
 
 
 def is_done(stage: Stage, notes: int, row: dict[str, Any] | None) -> bool:

@@ -1,4 +1,4 @@
-"""An error told in one line instead of a page of traceback.
+"""How commands speak: an error in one line instead of a page of traceback, a count with its noun.
 
 Without Kedro and MLflow, which are not there where notes are only coded; what they would add is
 looked for where they were imported.

@@ -83,6 +83,22 @@ def test_without_a_browser_the_other_stages_are_run_and_the_status_says_so(
     assert [row["stage"] for row in json.loads((tmp_path / "rows.json").read_text())] == ["b"]
 
 
+def test_the_record_of_a_rehearsal_that_is_killed_as_it_writes_is_the_one_before(
+    rehearsal: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "rows.json"
+    rehearsal.keep([{"stage": "embed"}], path)
+
+    def cut_off(at: Path, text: str, **_: str) -> None:
+        at.write_bytes(text[:9].encode())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_text", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        rehearsal.keep([{"stage": "embed"}, {"stage": "train isd"}], path)
+    assert json.loads(path.read_bytes()) == [{"stage": "embed"}]
+
+
 def test_a_stage_is_measured_in_a_process_of_its_own(rehearsal: ModuleType, tmp_path: Path) -> None:
     words = "b = bytearray(300_000_000); print('said'); raise SystemExit(3)"
     row = rehearsal.measured(rehearsal.Stage("a", (sys.executable, "-c", words)), tmp_path / "log")
